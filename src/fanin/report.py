@@ -93,7 +93,8 @@ def decode(data: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-        hint = "it looks like UTF-16; save it as UTF-8" if wide else f"see byte {error.start + 1}, in line {line}"
+        where = f"see byte {error.start + 1}, in line {line}"
+        hint = "it looks like UTF-16; save it as UTF-8" if wide else where
         raise Unreadable(f"{name} is not UTF-8: {hint}") from None
 
 

@@ -1,7 +1,7 @@
 """Every code fanin can report. A code never changes its meaning; each has a page in ``pages/``.
 
-A constant in this module is a registered code: nothing else is needed but its page. Keep each family together and in
-order, above the registry at the end.
+A constant in this module is a registered code: nothing else is needed but its page. Keep each family together
+and in order, above the registry at the end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ W, A = Severity.WARNING, Severity.ADVICE
 
 # EXP: a broken `expect` or `assert`
 
-# ------------------------------------------------------------------------------------------------ the registry
+# ----------------------------------------------------------------------------------------------- the registry
 
 FAMILIES = {
     "SYN": "syntax",
@@ -41,7 +41,7 @@ CODES: dict[str, Code] = {code.id: code for code in list(globals().values()) if 
 
 
 def find_code(text: str) -> Code | None:
-    """The code with this id (``SHP301``) or name (``axis-mismatch``), in any case and with ``_`` for ``-``."""
+    """The code with this id (``SHP301``) or name (``axis-mismatch``), in any case, ``_`` for ``-``."""
     if found := CODES.get(text.upper()):
         return found
     name = text.lower().replace("_", "-")

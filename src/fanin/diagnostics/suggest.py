@@ -10,8 +10,9 @@ _CHARS = str.maketrans("", "", "_-. ")
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate a reader would take ``name`` for, or None where none is near enough.
 
-    Case and underscores weigh little (``Conv2D``, ``max_pool_2d``), a swap of neighbours counts once, and a name that
-    only lacks its end is found too (``batchnorm`` for ``BatchNorm2d``). The order of the candidates does not matter.
+    Case and underscores weigh little (``Conv2D``, ``max_pool_2d``), a swap of neighbours counts once, and a
+    name that only lacks its end is found too (``batchnorm`` for ``BatchNorm2d``). The order of the candidates does
+    not matter.
     """
     wanted = name.lower().translate(_CHARS)
     if not wanted:
@@ -46,7 +47,7 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
 
 
 def _tolerance(length: int) -> int:
-    """Mistakes to forgive: none in `h`, where any other letter would do, one in `relu`, three in a long name."""
+    """Mistakes to forgive: none in `h`, where any letter would do, one in `relu`, three in a long name."""
     return 0 if length < 3 else 1 if length < 6 else 2 if length < 9 else 3
 
 
@@ -59,7 +60,7 @@ def _common_start(a: str, b: str) -> int:
 
 
 def _distance(a: str, b: str, limit: int) -> int:
-    """Insertions, deletions, replacements and swaps of neighbours from a to b; ``limit + 1`` for more than limit.
+    """Insertions, deletions, replacements and swaps of neighbours from a to b; ``limit + 1`` for more.
 
     This is the optimal string alignment distance: no letter takes part in two changes.
     """
