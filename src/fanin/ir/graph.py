@@ -1,0 +1,324 @@
+"""The graph IR: one graph for each specialisation of a block, nodes on typed values, and the instances they call.
+
+A graph is a template. It is elaborated once for a block, its hyper-parameters and the types of its inputs, however
+often it is used; what differs between two uses of it is only the path of the instance that runs it. Paths in a graph
+are relative to that instance; ``analyses/paths.py`` walks a program and gives the absolute ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from fanin.ir.dims import Dim, Symbol
+from fanin.ir.facts import Condition
+from fanin.ir.laws import Law
+from fanin.ir.types import DType, TensorType
+from fanin.source import Span
+
+if TYPE_CHECKING:
+    from fanin.ops.contract import Op, OpAttrs, ParamSpec
+
+# ------------------------------------------------------------------------------------------------- operands
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An edge of a graph: what a node gives, or an input. ``index`` is unique in its graph."""
+
+    index: int
+    type: TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A number known when the spec is compiled, or an open dimension, where a tensor may stand."""
+
+    value: bool | int | float | Dim
+
+    @property
+    def type(self) -> TensorType:
+        if isinstance(self.value, bool):
+            return TensorType(DType.BOOL, ())
+        return TensorType(DType.FLOAT if isinstance(self.value, float) else DType.INT, ())
+
+
+Operand: TypeAlias = Value | Scalar
+
+
+# -------------------------------------------------------------------------------------------- module places
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleRef:
+    """A module as a graph sees it. ``path`` is relative to the graph's instance (``conv1``, ``layer.0``, ``body``).
+
+    Where ``borrowed``, the module lives elsewhere and reaches the graph from its caller under that name: it is not
+    part of this instance, has no key here, and is handed to ``forward``.
+    """
+
+    path: str
+    borrowed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StateRef:
+    """A parameter or buffer as a graph sees it: of its own (``module`` None), or of a module (``wte``, ``weight``)."""
+
+    module: ModuleRef | None
+    name: str
+
+
+# ---------------------------------------------------------------------------------------------------- nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One use of something. ``loop`` says in which turns of which ``for`` it was made: ((loop, turn), …), outermost first."""
+
+    inputs: tuple[Operand, ...]
+    outputs: tuple[Value, ...]
+    span: Span = field(compare=False, repr=False)
+    loop: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Apply(Node):
+    """An op with its attributes; ``module`` is the instance that owns its weights, None for a function."""
+
+    op: Op[Any]
+    attrs: OpAttrs
+    module: ModuleRef | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Node):
+    """A use of a graph: of a block's or composition's instance, or (``module`` None) of a ``fn``.
+
+    ``inputs`` go to the graph's ports that are given, in their order; ``lent`` are the modules for the names that the
+    graph borrows, in the order of ``graph.borrows``.
+    """
+
+    graph: Graph
+    module: ModuleRef | None
+    lent: tuple[ModuleRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """``count`` places in a row of a repetition that use one graph, or one op (a leaf such as ``3 * Linear(8)``)."""
+
+    count: int
+    call: Call | Apply  # of the first of them; its module is that place
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat(Node):
+    """``n * M``: the instances ``module.0`` … ``module.n-1`` one after the other, what flows going through all.
+
+    The first of ``inputs`` is what flows; further ones go to every place unchanged.
+    """
+
+    module: ModuleRef
+    count: int
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan(Node):
+    """``scan(cell, xs, state=…)``: ``graph`` once for each step along ``axis``."""
+
+    graph: Graph
+    module: ModuleRef | None
+    axis: int
+    reverse: bool
+    sequences: tuple[int, ...]  # which inputs are sliced
+    states: tuple[int, ...]  # which inputs are carried
+    lent: tuple[ModuleRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Iterate(Node):
+    """``iterate(cell, x=…, max=n)``: until ``done`` everywhere, at most ``limit`` times."""
+
+    graph: Graph
+    module: ModuleRef | None
+    limit: int
+    lent: tuple[ModuleRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble(Node):
+    """``ensemble(n, M)``: ``count`` copies with stacked weights on a leading axis of that size."""
+
+    graph: Graph
+    module: ModuleRef
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Node):
+    """``if training``: both ways, with results of one type."""
+
+    training: Graph
+    evaluation: Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Node):
+    """A parameter or buffer as a value."""
+
+    state: StateRef
+
+
+# --------------------------------------------------------------------------------------- instances and states
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A ``param`` or ``buffer`` of a graph, or of a leaf module.
+
+    ``start`` is the law it is drawn from, or the value (of ``setup`` of its graph) that it starts with.
+    """
+
+    name: str
+    type: TensorType
+    kind: str  # "param" | "buffer"
+    start: Law | Value | None
+    frozen: bool | float = False
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """One parameter or buffer of a leaf: its spec with axis roles, the law in force, and what it is tied to."""
+
+    spec: ParamSpec
+    law: Law
+    tied: StateRef | None = None  # seen from the graph that holds the leaf
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """An instance of an op with a module form (``Linear(8)``, ``ReLU()``): torch's own module."""
+
+    op: Op[Any]
+    attrs: OpAttrs
+    types: tuple[TensorType, ...]  # of the inputs at its first application: they fix its sizes
+    weights: tuple[Weight, ...]
+    frozen: bool | float = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """An instance of a block or a composition. ``graphs`` are the specialisations it runs, the first of them first."""
+
+    graphs: tuple[Graph, ...]
+
+    @property
+    def graph(self) -> Graph:
+        return self.graphs[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A repetition: equal neighbours share an entry. ``parts`` are (how many in a row, what each is)."""
+
+    parts: tuple[tuple[int, Leaf | Unit | Row], ...]
+
+    @property
+    def count(self) -> int:
+        return sum(n for n, _ in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """An instance and its path, relative to the instance that holds it (``conv1``, ``layer.0``)."""
+
+    path: str
+    instance: Leaf | Unit | Row
+    span: Span = field(compare=False, repr=False)
+
+
+# ---------------------------------------------------------------------------------------------------- graph
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A named input. ``value`` is None where an optional input was left out."""
+
+    name: str
+    value: Value | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A result: its name (``""`` for the only, unnamed one) and what it is."""
+
+    name: str
+    value: Operand
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """One specialisation of a block, ``fn`` or composition. Identity is equality: it is made once and shared.
+
+    ``places``, of a composition: what stands at its places, in order (a child's path, or the index of the node of a
+    function), so that it can become an ``nn.Sequential``; None where it is no plain row of modules.
+    """
+
+    name: str
+    kind: str  # "block" | "model" | "fn" | "composition"
+    hypers: tuple[tuple[str, Any], ...]
+    symbols: tuple[Symbol, ...]  # local letters left open, in order of first use
+    letters: tuple[tuple[str, Dim], ...]  # every letter of the signature and what it stands for here
+    ports: tuple[Port, ...]
+    borrows: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    results: tuple[Result, ...]
+    children: tuple[Child, ...]
+    states: tuple[State, ...]
+    setup: tuple[Node, ...]  # nodes that compute what buffers start with, once
+    names: dict[int, str]  # value index -> the name the author gave it
+    places: tuple[str | int, ...] | None
+    doc: str
+    span: Span
+
+    def values(self) -> Iterator[Value]:
+        """Every value, inputs first, then in the order of the nodes."""
+        for port in self.ports:
+            if port.value is not None:
+                yield port.value
+        for node in self.nodes:
+            yield from node.outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A condition of a model, and where it comes from. ``training`` ones bind in training only."""
+
+    condition: Condition
+    message: str
+    span: Span = field(compare=False, repr=False)
+    written: bool = False  # by an `assert`
+    training: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """An entry point, elaborated: its graph, and the conditions on its open dimensions."""
+
+    name: str
+    graph: Graph
+    requirements: tuple[Requirement, ...]
+    facts: Any  # ir.facts.Facts
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        return tuple(port for port in self.graph.ports if port.value is not None)
+
+    @property
+    def outputs(self) -> tuple[Result, ...]:
+        return self.graph.results

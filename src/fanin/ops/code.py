@@ -1,0 +1,141 @@
+"""Python code as a value: what an op says it is in PyTorch, and the source writer prints.
+
+Nothing here holds text of a spec: targets and operators are constants of the op files, everything else is a number,
+a string that is printed quoted, a dimension, or one of the op's inputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fanin.ir.dims import Poly
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """The op's input number ``index``."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """The instance that owns the op's weights: ``self.conv1``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """A float tensor whose dtype and device new tensors take: prints as ``x``, for ``Like.dtype`` or ``Like.device``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A dotted name of torch or Python: ``torch.float``, ``None``, ``math.inf``."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """``target(args…, keywords…)``. Aliases are the writer's: ``F.relu``, ``nn.Linear``, ``torch.cat``."""
+
+    target: str
+    args: tuple[Code, ...] = ()
+    keywords: tuple[tuple[str, Code], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """``receiver.name(args…, keywords…)``"""
+
+    receiver: Code
+    name: str
+    args: tuple[Code, ...] = ()
+    keywords: tuple[tuple[str, Code], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """``callee(args…)`` of a value, such as the module itself."""
+
+    callee: Code
+    args: tuple[Code, ...] = ()
+    keywords: tuple[tuple[str, Code], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Infix:
+    """``left op right``, with Python's precedence for ``op``."""
+
+    op: str
+    left: Code
+    right: Code
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """``-x`` or ``~x``"""
+
+    op: str
+    operand: Code
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """``value.name``: ``x.mT``"""
+
+    value: Code
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """``start:stop:step`` in a subscript."""
+
+    start: Code | None = None
+    stop: Code | None = None
+    step: Code | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscript:
+    """``value[items…]``; ``...`` is ``Name("...")``."""
+
+    value: Code
+    items: tuple[Code | Cut, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """``(a, b)`` or, where ``brackets`` is ``[]``, a list."""
+
+    items: tuple[Code, ...]
+    brackets: str = "()"
+
+
+Code: TypeAlias = (
+    "Input | Module | Like | Name | Call | Method | Invoke | Infix | Prefix | Attribute | Subscript | Sequence"
+    " | Poly | bool | int | float | str | None"
+)
+
+
+def call(target: str, *args: Code, **keywords: Code) -> Call:
+    """A call, as it would be written: keywords with the value ``OMIT`` are left out."""
+    return Call(target, args, tuple((k, v) for k, v in keywords.items() if v is not OMIT))
+
+
+# The training flag of the module around: the writer lifts it into a parameter where there is no `self`.
+TRAINING = Name("self.training")
+
+OMIT = Name("<omitted>")
+
+
+def unless(value: Code, default: Code) -> Code:
+    """``value`` for a keyword, left out where it is PyTorch's default."""
+    same = value == default and type(value) is type(default)
+    return OMIT if same else value
+
+
+# Poly is a dimension the writer prints in terms of the sizes at hand.
+Dimension = Poly

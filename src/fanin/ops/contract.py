@@ -1,0 +1,304 @@
+"""The contract of an op: one final class answers everything the compiler asks of it.
+
+An op sees types and attributes, never spans, torch or other ops. It complains by naming a port or an attribute; the
+caller finds the place in the source. What a rule cannot answer is ``Unknown("why")``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+
+from fanin.ir.dims import Dim
+from fanin.ir.facts import Compare, Condition
+from fanin.ir.laws import Law
+from fanin.ir.types import DType, TensorType
+from fanin.ir.unknown import Unknown
+from fanin.ops.code import Call, Code, Input, Invoke, Module
+
+# ------------------------------------------------------------------------------------------ ports and attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A tensor input. A number may stand where ``number`` is true; a list, or several tensors, where ``variadic``."""
+
+    name: str
+    dtypes: tuple[DType, ...] = (DType.FLOAT, DType.COMPLEX)
+    optional: bool = False
+    variadic: bool = False
+    number: bool = False
+
+    def accepts(self, dtype: DType) -> bool:
+        return dtype in self.dtypes
+
+
+ANY = tuple(DType)
+FLOATS = (DType.FLOAT, DType.COMPLEX)
+REALS = (DType.FLOAT, DType.INT)
+NUMBERS = (DType.FLOAT, DType.INT, DType.COMPLEX)
+INTS = (DType.INT,)
+BOOLS = (DType.BOOL,)
+
+
+@dataclass(frozen=True, slots=True)
+class OpAttrs:
+    """What is set when the spec is compiled. Fields are annotated with the types of ``attributes.py``, which checks them.
+
+    Fields go by place in their order; those after ``_: KW_ONLY`` only by name.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class NoAttrs(OpAttrs):
+    """For ops without attributes."""
+
+
+A = TypeVar("A", bound=OpAttrs)
+
+# ------------------------------------------------------------------------------------------------- complaints
+
+
+class Complaint(Exception):
+    """A mistake, in terms of ports and attributes: ``about`` names the one whose change could mend it.
+
+    ``message`` is a headline without the op's name: "``groups`` must divide the 6 channels that come in".
+    """
+
+    def __init__(self, message: str, about: str = "", *, kind: str = "shape", help: str = "") -> None:
+        super().__init__(message)
+        self.message, self.about, self.kind, self.help = message, about, kind, help
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A condition on dimensions that the op holds only under.
+
+    ``message`` is the headline where it is refuted. ``places`` are the axes it speaks of, as (port, axis): the caller
+    shows where their sizes came from. ``kind`` is ``mismatch``, ``too-small``, ``indivisible`` or ``other``.
+    """
+
+    condition: Condition
+    message: str
+    places: tuple[tuple[str, int], ...] = ()
+    kind: str = "other"
+    help: str = ""
+    training: bool = False  # binds in training only
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """The types of the results, the conditions they need, and what deserves a note (a silent broadcast)."""
+
+    types: tuple[TensorType, ...]
+    needs: tuple[Need, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+Result: TypeAlias = TensorType | Inferred
+
+
+def inferred(result: Result) -> Inferred:
+    return Inferred((result,)) if isinstance(result, TensorType) else result
+
+
+# ------------------------------------------------------------------------------------------------- parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """An axis of a parameter: ``out``, ``in``, ``kernel``, ``group``, ``gate``, ``feature``, ``vocabulary`` … and its size."""
+
+    role: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParamSpec:
+    """A parameter or buffer of a module: axes with roles, and the law PyTorch's own module draws it from.
+
+    ``family`` says which entry of ``@init(…)`` reaches it: linear, conv, embedding, recurrent, bias, norm, or "" (none).
+    A fan is the product of the sizes of its role (``in`` or ``out``) and of ``kernel``, divided as ``groups`` asks.
+    """
+
+    name: str
+    axes: tuple[Axis, ...]
+    fallback: Law
+    family: str = ""
+    kind: str = "param"  # "param" | "buffer"
+    groups: int = 1
+    dtype: DType = DType.FLOAT
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(axis.size for axis in self.axes)
+
+
+# --------------------------------------------------------------------------------- facts for the analyses to come
+
+
+@dataclass(frozen=True, slots=True)
+class Coupling:
+    """Axes that are cut together. A member is ``weight.out`` (parameter.role), ``x[1]`` or ``y[-1]`` (port[axis])."""
+
+    members: tuple[str, ...]
+
+
+def couple(*members: str) -> Coupling:
+    return Coupling(members)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many positions of the input an output position sees along each axis, and at which stride.
+
+    ``axes`` maps an input axis to (kernel, stride, padding); ``mixes`` are axes along which every position sees every other.
+    """
+
+    axes: tuple[tuple[int, tuple[int, int, int]], ...] = ()
+    mixes: tuple[int, ...] = ()
+
+
+# --------------------------------------------------------------------------------------------------------- op
+
+
+class Op(ABC, Generic[A]):
+    """A kind of operation. Subclasses are final or abstract; the final ones are found by ``registry``.
+
+    The names: a function has a lower-case ``name`` and, where PyTorch has it as a module too, that ``module`` name
+    (``relu``, ``ReLU``). An op that owns weights has only a ``module`` name (``Linear``), and ``name`` is the same.
+
+    The docstring is the reference: one sentence, then ``Shape:``, ``Params:``, ``Signal:``, ``Source:`` lines.
+    """
+
+    name: ClassVar[str]
+    module: ClassVar[str | None] = None
+    attrs: ClassVar[type[OpAttrs]] = NoAttrs
+    inputs: ClassVar[tuple[Port, ...]] = (Port("x"),)
+    results: ClassVar[tuple[str, ...]] = ()
+    """Names of the results where there are several (``values``, ``indices``)."""
+    order: ClassVar[tuple[str, ...]] = ()
+    """The order in which arguments go by place, where it is not the inputs and then the attributes. A star before the
+    last name gathers what is left: ``*shape`` (``zeros(B, H)``; a list is taken too), ``*xs`` (``concat(a, b)``)."""
+    keywords: ClassVar[str] = ""
+    """The attribute, a tuple of (name, size) pairs, that takes every keyword without a field: ``h=8`` of ``rearrange``."""
+    example: ClassVar[str]
+    """A line that works after ``x`` (and the other inputs, by their names) are bound: ``y = x -> Linear(10)``."""
+    example_inputs: ClassVar[dict[str, str]] = {"x": "[N, 8]"}
+    """The types of the names the example uses, in the language."""
+    keeps: ClassVar[bool] = True
+    """Whether calling it twice on equal inputs gives equal results (no randomness, no state)."""
+
+    # -- types
+
+    @abstractmethod
+    def infer(self, a: A, *types: TensorType) -> Result:
+        """The types of the results. ``types`` follow ``inputs``; an optional input left out is not in them, unless a
+        later one is given: then ``None`` stands for it. A variadic port contributes all its tensors in a row."""
+
+    def params(self, a: A, *types: TensorType) -> tuple[ParamSpec, ...]:
+        """Parameters and buffers, in the order of PyTorch's ``state_dict``."""
+        return ()
+
+    def fold(self, a: A, *numbers: Any) -> Any:
+        """The value where every input is a number known at compile time; None where it stays an op. Raises Complaint
+        where there is no such number (``log(-1)``)."""
+        return None
+
+    # -- PyTorch
+
+    def construct(self, a: A, *types: TensorType) -> Call | None:
+        """How the module is made: ``nn.Linear(784, 10)``. None where there is no such module in PyTorch."""
+        return None
+
+    @abstractmethod
+    def torch(self, a: A, *types: TensorType) -> Code:
+        """The expression that computes the results; with weights, one that applies ``Module()``."""
+
+    # -- analysis: forward and backward moments, cost, pruning, dependence. `signal` types come with the analysis.
+
+    def signal(self, a: A, types: Sequence[TensorType], signals: Sequence[Any]) -> Any:
+        return Unknown(f"`{self.name}` has no signal rule yet")
+
+    def signal_backward(self, a: A, types: Sequence[TensorType], signals: Sequence[Any], grad: Any) -> Any:
+        return Unknown(f"`{self.name}` has no backward signal rule yet")
+
+    def flops(self, a: A, *types: TensorType) -> Dim:
+        """As PyTorch's counter counts: matrix products, convolutions and attention, two for a multiply-add."""
+        return 0
+
+    def saved(self, a: A, *types: TensorType) -> Dim | Unknown:
+        """Numbers kept for the backward pass, besides weights."""
+        return Unknown(f"`{self.name}` does not say yet what it keeps for the backward pass")
+
+    def couplings(self, a: A, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
+        return Unknown(f"`{self.name}` does not say yet which axes are cut together")
+
+    def reach(self, a: A, *types: TensorType) -> Reach | Unknown:
+        return Unknown(f"`{self.name}` does not say yet which positions it mixes")
+
+    def inverse(self, a: A) -> tuple[str, A] | None:
+        """The op and attributes that undo it, where there is one (``flip``, ``permute``)."""
+        return None
+
+
+class Weighted(Op[A]):
+    """An op that owns weights: a module of PyTorch's, applied to its inputs."""
+
+    def torch(self, a: A, *types: TensorType) -> Code:
+        return Invoke(Module(), tuple(Input(i) for i in range(len(types))))
+
+    @abstractmethod
+    def construct(self, a: A, *types: TensorType) -> Call: ...
+
+
+class Elementwise(Op[A]):
+    """A function of each number alone: the type stays."""
+
+    def infer(self, a: A, *types: TensorType) -> Result:
+        return types[0]
+
+    def couplings(self, a: A, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
+        return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank))
+
+    def reach(self, a: A, *types: TensorType) -> Reach | Unknown:
+        return Reach()
+
+    def saved(self, a: A, *types: TensorType) -> Dim | Unknown:
+        return types[0].numel()
+
+
+# ------------------------------------------------------------------------------------------------------ helpers
+
+
+def need_equal(left: Dim, right: Dim, message: str, *places: tuple[str, int], help: str = "") -> tuple[Need, ...]:
+    """No need where they are the same; otherwise one of kind ``mismatch``."""
+    if left == right:
+        return ()
+    return (Need(Compare("==", left, right), message, places, "mismatch", help),)
+
+
+def need_at_least(size: Dim, least: int, message: str, *places: tuple[str, int], help: str = "") -> tuple[Need, ...]:
+    """No need where ``size`` is a number that is large enough."""
+    if isinstance(size, int) and size >= least:
+        return ()
+    return (Need(Compare(">=", size, least), message, places, "too-small", help),)
+
+
+def normal_axis(axis: int, rank: int, about: str = "axis") -> int:
+    """The axis counted from 0. Raises Complaint where there is none such."""
+    if not -rank <= axis < rank:
+        span = f"-{rank} to {rank - 1}" if rank else "none: it is a scalar"
+        raise Complaint(f"there is no axis {axis}: the axes here are {span}", about)
+    return axis % rank
+
+
+@cache
+def argument_order(op: type[Op[Any]]) -> tuple[str, ...]:
+    """Names in the order in which arguments go by place."""
+    if op.order:
+        return op.order
+    return (*(port.name for port in op.inputs), *(f.name for f in fields(op.attrs) if not f.kw_only))

@@ -1,0 +1,115 @@
+"""The dense layer."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from math import sqrt
+from typing import cast, final
+
+from fanin.ir.dims import Dim
+from fanin.ir.laws import Uniform
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import PositiveInt
+from fanin.ops.code import Call, Code, Input, call, unless
+from fanin.ops.contract import (
+    Axis,
+    Complaint,
+    Coupling,
+    Op,
+    OpAttrs,
+    ParamSpec,
+    Port,
+    Reach,
+    Result,
+    Weighted,
+    couple,
+    need_equal,
+    Inferred,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LinearAttrs(OpAttrs):
+    out_features: PositiveInt
+    _: KW_ONLY
+    bias: bool = True
+
+
+@final
+class Linear(Weighted[LinearAttrs]):
+    """``y = x Wᵀ + b`` over the last axis.
+
+    Shape: ``[*, in] -> [*, out]``
+    Params: ``weight [out, in]``, ``bias [out]``
+    Signal: ``E[y²] = fan_in · Var(W) · E[x²]``, for independent zero-mean weights and zero bias.
+    Source: He et al. 2015, "Delving Deep into Rectifiers", section 2.2 (forward case).
+    """
+
+    name = "Linear"
+    module = "Linear"
+    attrs = LinearAttrs
+    example = "y = x -> Linear(10)"
+
+    def infer(self, a: LinearAttrs, *types: TensorType) -> Result:
+        (x,) = types
+        if x.rank == 0:
+            raise Complaint("`Linear` needs at least one axis, and a scalar has none", "x")
+        return x.with_last(a.out_features)
+
+    def params(self, a: LinearAttrs, *types: TensorType) -> tuple[ParamSpec, ...]:
+        fan_in = cast(int, types[0].shape[-1])
+        out = Axis("out", a.out_features)
+        law = Uniform(-1 / sqrt(fan_in), 1 / sqrt(fan_in)) if fan_in else Uniform(0, 0)
+        weight = ParamSpec("weight", (out, Axis("in", fan_in)), law, "linear")
+        return (weight, ParamSpec("bias", (out,), law, "bias")) if a.bias else (weight,)
+
+    def construct(self, a: LinearAttrs, *types: TensorType) -> Call:
+        return call("nn.Linear", types[0].shape[-1], a.out_features, bias=unless(a.bias, True))
+
+    def flops(self, a: LinearAttrs, *types: TensorType) -> Dim:
+        return 2 * types[0].numel() * a.out_features
+
+    def saved(self, a: LinearAttrs, *types: TensorType) -> Dim:
+        return types[0].numel()
+
+    def couplings(self, a: LinearAttrs, *types: TensorType) -> tuple[Coupling, ...]:
+        outs = ("weight.out", "bias.out", "y[-1]") if a.bias else ("weight.out", "y[-1]")
+        return couple("x[-1]", "weight.in"), couple(*outs)
+
+    def reach(self, a: LinearAttrs, *types: TensorType) -> Reach:
+        return Reach(mixes=(types[0].rank - 1,))
+
+
+@final
+class LinearFunction(Op[OpAttrs]):
+    """``y = x Wᵀ + b`` with a weight that is a tensor.
+
+    Shape: ``x [*, in], weight [out, in], bias [out]? -> [*, out]``
+    """
+
+    name = "linear"
+    inputs = (Port("x"), Port("weight"), Port("bias", optional=True))
+    example = "y = linear(x, w)"
+    example_inputs = {"x": "[N, 8]", "w": "[4, 8]"}
+
+    def infer(self, a: OpAttrs, *types: TensorType) -> Result:
+        x, weight, *rest = types
+        if x.rank == 0:
+            raise Complaint("`linear` needs at least one axis, and a scalar has none", "x")
+        if weight.rank != 2:
+            raise Complaint(f"the weight of `linear` is a matrix, not {weight}", "weight")
+        out = weight.shape[0]
+        needs = need_equal(
+            x.shape[-1], weight.shape[1], "`linear` multiplies {left} features by {right}", ("x", -1), ("weight", 1)
+        )
+        for bias in rest:
+            if bias.rank != 1:
+                raise Complaint(f"the bias of `linear` has one axis, not {bias.rank}", "bias")
+            needs += need_equal(bias.shape[0], out, "the bias has {left} numbers for {right} features", ("bias", 0), ("weight", 0))
+        return Inferred((x.with_last(out),), needs)
+
+    def torch(self, a: OpAttrs, *types: TensorType) -> Code:
+        return call("F.linear", *(Input(i) for i in range(len(types))))
+
+    def flops(self, a: OpAttrs, *types: TensorType) -> Dim:
+        return 2 * types[0].numel() * types[1].shape[0]
