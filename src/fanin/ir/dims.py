@@ -1,0 +1,24 @@
+"""Dimensions: exact integer expressions in a normal form that proves what school algebra proves."""
+
+from fanin.ir.dimtext import parse_dim, render
+from fanin.ir.division import ceildiv, floordiv, maximum, minimum, mod
+from fanin.ir.poly import Dim, Poly, Symbol, dim, evaluate, expand, ordered, substitute, symbols_of
+
+__all__ = [
+    "Dim",
+    "Poly",
+    "Symbol",
+    "ceildiv",
+    "dim",
+    "evaluate",
+    "expand",
+    "floordiv",
+    "maximum",
+    "minimum",
+    "mod",
+    "ordered",
+    "parse_dim",
+    "render",
+    "substitute",
+    "symbols_of",
+]
