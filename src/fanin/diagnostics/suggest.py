@@ -11,8 +11,8 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate a reader would take ``name`` for, or None where none is near enough.
 
     Case and underscores weigh little (``Conv2D``, ``max_pool_2d``), a swap of neighbours counts once, and a
-    name that only lacks its end is found too (``batchnorm`` for ``BatchNorm2d``). The order of the candidates does
-    not matter.
+    name that only lacks its end is found too (``batchnorm`` for ``BatchNorm2d``). The order of the candidates
+    does not matter.
     """
     wanted = name.lower().translate(_CHARS)
     if not wanted:

@@ -1,0 +1,65 @@
+"""``fanin draw``: the picture of a model."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from fanin.cli import exits, files, options
+from fanin.cli.output import err, out, write_json
+from fanin.cli.target import Target
+from fanin.cli.values import Value
+
+FORMATS = ("svg", "pdf", "png", "dot")
+
+
+@click.command("draw", short_help="Draw the model.")
+@options.target
+@options.hyper
+@options.output("Where to draw; its ending chooses svg, pdf, png or dot. `-` prints it.")
+@click.option("--format", type=click.Choice(FORMATS), help="Instead of by the ending.")
+@click.option(
+    "--depth", type=click.IntRange(min=0), metavar="N", help="Levels to open; deeper ones stay closed."
+)
+@click.option("--expand", metavar="PATH", multiple=True, help="Open this part whatever the depth.")
+@options.as_json
+def command(
+    target: Target,
+    hyper: dict[str, Value],
+    output: str | None,
+    format: str | None,
+    depth: int | None,
+    expand: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Draw a model: repetitions folded, blocks as boxes, types on the arrows.
+
+    Without -o, the picture goes to NAME.svg in this folder, or to FILE.svg where no NAME is given.
+    """
+    from fanin import pipeline
+
+    path, name = target
+    stem = name or os.path.splitext(os.path.basename(path))[0]
+    output = output or f"{stem}.{format or 'svg'}"
+    format = format or ("svg" if output == "-" else os.path.splitext(output)[1][1:].lower())
+    if format not in FORMATS:
+        raise exits.Failure(f"{output} does not end with {', '.join(f'.{known}' for known in FORMATS)}")
+    program = pipeline.elaborate(path, name, hyper)
+    if output == "-":
+        if format not in ("svg", "dot"):
+            raise exits.Failure(f"{format} is not text: give a file with -o")
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as folder:
+            place = os.path.join(folder, f"picture.{format}")
+            pipeline.draw(program, place, depth=depth, expand=expand, format=format)
+            with open(place, encoding="utf-8") as file:
+                out(file.read())
+        return
+    with files.replacing(output) as temporary:
+        pipeline.draw(program, temporary, depth=depth, expand=expand, format=format)
+    if as_json:
+        write_json({"file": path, "output": output, "format": format})
+    else:
+        err(f"drew {output}\n")
