@@ -358,7 +358,7 @@ class Clause(Tree):
 @dataclass(frozen=True, slots=True)
 class Train(Statement):
     nets: tuple[Path, ...]
-    loss: Ident
+    loss: Expr
     optimiser: Clause
     options: tuple[Clause, ...]
 
