@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from fanin.ir.poly import (
     Atom,
@@ -13,20 +13,20 @@ from fanin.ir.poly import (
     Poly,
     Symbol,
     from_terms,
-    replace_atoms,
 )
+from fanin.ir.substitution import replace_atoms
 
 Range = tuple[int | None, int | None]
 _OPEN: Range = (1, None)
-_FUEL = 20_000  # never reached by what people write; the limits on shape below end a search first
+_FUEL = 20_000  # a net: the limit on shape below ends a search first
 _MANY = 6
 
 
 class Bounds:
-    """Bounds under given symbol ranges; a symbol without one is at least 1, and a defined one what its definition is.
+    """Bounds under given ranges; a symbol without one is at least 1, a defined one what its definition is.
 
-    ``low`` and ``high`` give a number that no size in these ranges passes, or None where none was found. They are
-    sound, not tight. A search that takes too long ends as None.
+    ``low`` and ``high`` give a number that no size in these ranges passes, or None where none was found.
+    They are sound, not tight. A search that takes too long ends as None.
     """
 
     def __init__(self, ranges: Mapping[Symbol, Range] | None = None) -> None:
@@ -93,7 +93,7 @@ class Bounds:
         return best
 
     def _by_floor(self, q: Floor, factor: Dim, rest: Dim, sign: int) -> int | None:
-        """The least of ``factor * q + rest``, from ``num - den + 1 <= den * q <= num`` and from the range of ``q``."""
+        """The least of ``factor * q + rest``, by the range of ``q`` and by ``num - den < den * q <= num``."""
         if not sign:
             return None
         lo, hi = self._range(q)
@@ -120,10 +120,8 @@ class Bounds:
         lows = [self._low(factor * arg + rest) for arg in e.args]
         if sign * e.sign < 0:
             # max >= each argument, so each of these is a bound.
-            found = [x for x in lows if x is not None]
-            return max(found) if found else None
-        known = [x for x in lows if x is not None]
-        return min(known) if len(known) == len(lows) else None
+            return _known(max, lows)
+        return _least(lows)
 
     def _sign(self, d: Dim) -> int:
         """1 or -1 where ``d`` is never on the other side of 0, otherwise 0."""
@@ -147,9 +145,10 @@ class Bounds:
         if type(atom) is Symbol:
             return self._symbol(atom)
         if type(atom) is Extremum:
-            pick_low, pick_high = (_least, _least_known) if atom.sign > 0 else (_greatest_known, _greatest)
             lows, highs = [self._low(a) for a in atom.args], [self._high(a) for a in atom.args]
-            return pick_low(lows), pick_high(highs)
+            if atom.sign > 0:
+                return _least(lows), _known(min, highs)
+            return _known(max, lows), _greatest(highs)
         assert type(atom) is Floor
         lo, hi = self._low(atom.num), self._high(atom.num)
         if type(atom.den) is int:
@@ -171,7 +170,7 @@ class Bounds:
         """The least of a polynomial whose atoms move freely in their ranges."""
         lows = {a: r[0] for a, r in ranges.items()}
         if all(lo is not None for lo in lows.values()):
-            d = replace_atoms(d, {a: a.poly + lo for a, lo in lows.items() if lo})  # type: ignore[operator]
+            d = replace_atoms(d, {a: a.poly + lo for a, lo in lows.items() if lo})
             room = {a: None if r[1] is None else r[1] - (r[0] or 0) for a, r in ranges.items()}
             return self._from_zero(d, room)
         if type(d) is int:
@@ -215,7 +214,7 @@ class Bounds:
 
 
 def linear_in(d: Poly, atom: Atom) -> tuple[Dim | None, Dim]:
-    """``(f, r)`` with ``d == f * atom + r`` and no ``atom`` in either's own terms; ``f`` is None for a power."""
+    """``(f, r)`` with ``d == f * atom + r``, neither with ``atom`` in its terms; ``f`` is None for a power."""
     factor: dict[Monomial, int] = {}
     rest: dict[Monomial, int] = {}
     for m, c in d.terms.items():
@@ -271,24 +270,17 @@ def _smaller(a: int | None, b: int | None) -> int | None:
     return None if a is None or b is None else min(a, b)
 
 
+def _known(choose: Callable[[list[int]], int], xs: list[int | None]) -> int | None:
+    known = [x for x in xs if x is not None]
+    return choose(known) if known else None
+
+
 def _least(xs: list[int | None]) -> int | None:
-    known = [x for x in xs if x is not None]
-    return min(known) if len(known) == len(xs) else None
-
-
-def _least_known(xs: list[int | None]) -> int | None:
-    known = [x for x in xs if x is not None]
-    return min(known) if known else None
+    return None if None in xs else _known(min, xs)
 
 
 def _greatest(xs: list[int | None]) -> int | None:
-    known = [x for x in xs if x is not None]
-    return max(known) if len(known) == len(xs) else None
-
-
-def _greatest_known(xs: list[int | None]) -> int | None:
-    known = [x for x in xs if x is not None]
-    return max(known) if known else None
+    return None if None in xs else _known(max, xs)
 
 
 SIZES = Bounds()

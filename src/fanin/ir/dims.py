@@ -2,7 +2,8 @@
 
 from fanin.ir.dimtext import parse_dim, render
 from fanin.ir.division import ceildiv, floordiv, maximum, minimum, mod
-from fanin.ir.poly import Dim, Poly, Symbol, dim, evaluate, expand, ordered, substitute, symbols_of
+from fanin.ir.poly import Dim, Poly, Symbol, dim, ordered, symbols_of
+from fanin.ir.substitution import evaluate, expand, substitute
 
 __all__ = [
     "Dim",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from fanin.ir.bounds import linear_in
 from fanin.ir.division import ceildiv, exact_quotient, floordiv, maximum, minimum, mod
@@ -19,6 +19,7 @@ from fanin.ir.poly import (
     dim,
     from_terms,
     monomial_key,
+    terms_of,
 )
 
 Name = Callable[[Symbol], str]
@@ -32,7 +33,7 @@ def _own_name(symbol: Symbol) -> str:
 
 
 def render(d: Operand, name: Name = _own_name, python: bool = False) -> str:
-    """``d`` in the language (``ceildiv(H, 2)``), or as a Python expression (``-(-H // 2)``) with the same value."""
+    """``d`` in the language (``ceildiv(H, 2)``), or in Python (``-(-H // 2)``), with the same value."""
     d = dim(d)
     return str(d) if type(d) is int else _Writer(name, python).sum(d)[0]
 
@@ -81,12 +82,13 @@ class _Writer:
             if found is not None and found[2] != others:
                 factor, text, rest = found
                 sign, product = self._product(factor, text)
-                written.append(((-1, 1, atom.key), sign, product))
+                written.append((((-1, True, 0), atom.key), sign, product))
         left = {(): rest} if type(rest) is int else rest.terms  # type: ignore[union-attr]
         for monomial, c in left.items():
             if c:
                 composite = any(a.depth for a in monomial)
-                written.append(((-len(monomial), composite, monomial_key(monomial)), 1 if c > 0 else -1, self._monomial(abs(c), monomial)))
+                order = ((-len(monomial), composite, 1), monomial_key(monomial))
+                written.append((order, 1 if c > 0 else -1, self._monomial(abs(c), monomial)))
         written.sort(key=lambda w: w[0])
         return [(sign, text) for _, sign, text in written]
 
@@ -110,9 +112,9 @@ class _Writer:
             return self.name(atom), _CALL
         if type(atom) is Floor:
             found = self._quotient(atom, 1, 0)
-            return self._floor(atom.num, atom.den) if found is None or found[0] != 1 or found[2] != 0 else found[1]
+            return found[1]
         assert type(atom) is Extremum
-        return self._call("min" if atom.sign > 0 else "max", *_numbers_last(atom.args))
+        return self._extremum(atom)
 
     def _call(self, function: str, *args: Dim) -> _Text:
         return f"{function}({', '.join(self.sum(a)[0] for a in args)})", _CALL
@@ -137,7 +139,7 @@ class _Writer:
         num, den = self.sum(q.num), self.sum(q.den)
         return j, (f"{bracket(num, _PRODUCT)} % {bracket(den, _CALL)}", _PRODUCT), left
 
-    def _quotient(self, q: Floor, factor: Dim, rest: Dim) -> tuple[Dim, _Text, Dim] | None:
+    def _quotient(self, q: Floor, factor: Dim, rest: Dim) -> tuple[Dim, _Text, Dim]:
         """A floor with the whole numbers it had before the normal form took them out, or as ``ceildiv``."""
         num, den = q.num, q.den
         if type(num) is int:
@@ -147,7 +149,7 @@ class _Writer:
             if num.constant() == -1 and type(factor) is int and _fits(rest, factor):
                 return factor, self._ceil(num + 1, den), rest - factor
             return factor, self._floor(num, den), rest
-        # Terms of the numerator that would be smaller on the other side of 0, if the whole part is there to take.
+        # Terms that are smaller on the other side of 0, if the whole part for that is there to take.
         if isinstance(rest, Poly):
             for monomial, c in num.terms.items():
                 term = from_terms({monomial: 1}) * factor
@@ -156,7 +158,7 @@ class _Writer:
         constant, outside = _constant(num), _constant(rest)
         if type(factor) is int and outside and outside % factor == 0:
             whole = outside // factor
-            if (constant and whole < 0) or all(c < 0 for m, c in _terms_of(num).items() if m):
+            if (constant and whole < 0) or all(c < 0 for m, c in terms_of(num).items() if m):
                 num, rest, constant = num + whole * den, rest - outside, 0
         if constant == den - 1:
             return factor, self._ceil(num - constant, den), rest
@@ -165,8 +167,13 @@ class _Writer:
     def _shifted(self, e: Extremum, factor: Dim, rest: Dim) -> tuple[Dim, _Text, Dim]:
         """``min(a, b) + c`` as ``min(a + c, b + c)``, where nothing else is added."""
         if type(rest) is int and factor == 1:
-            return 1, self._call("min" if e.sign > 0 else "max", *_numbers_last([a + rest for a in e.args])), 0
-        return factor, self.atom(e), rest
+            return 1, self._extremum(e, rest), 0
+        return factor, self._extremum(e), rest
+
+    def _extremum(self, e: Extremum, shift: int = 0) -> _Text:
+        # Numbers come last, as in `min(H, 32)`.
+        args = sorted([a + shift for a in e.args], key=lambda a: type(a) is int)
+        return self._call("min" if e.sign > 0 else "max", *args)
 
 
 def bracket(text: _Text, level: int) -> str:
@@ -180,20 +187,12 @@ def _times(factors: list[_Text]) -> _Text:
     return " * ".join(bracket(f, _UNARY) for f in factors), _PRODUCT
 
 
-def _numbers_last(args: Sequence[Dim]) -> list[Dim]:
-    return sorted(args, key=lambda a: type(a) is int)
-
-
 def _size(d: Dim) -> int:
-    return (1 if d else 0) if type(d) is int else len(d.terms)  # type: ignore[union-attr]
+    return len(terms_of(d))
 
 
 def _constant(d: Dim) -> int:
     return d if type(d) is int else d.constant()  # type: ignore[union-attr]
-
-
-def _terms_of(d: Dim) -> Mapping[Monomial, int]:
-    return d.terms if isinstance(d, Poly) else {(): d}
 
 
 def _fits(rest: Dim, factor: int) -> bool:
@@ -231,7 +230,8 @@ class DimReader:
         match = self.pattern.match(self.text, self.at)
         if match is None:
             if self.text[self.at :].strip():
-                raise ValueError(f"`{self.text[self.at :].strip()}` is not expected in the dimension `{self.text}`")
+                rest = self.text[self.at :].strip()
+                raise ValueError(f"`{rest}` is not expected in the dimension `{self.text}`")
             self.token = ""
         else:
             self.at = match.end()

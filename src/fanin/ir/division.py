@@ -1,4 +1,4 @@
-"""The integer functions of dimensions, simplified into normal form: floor division and what reduces to it, min, max."""
+"""Floor division, what reduces to it, min and max of dimensions, each simplified into normal form."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from fanin.ir.poly import (
     join,
     key_of,
     monomial_key,
+    terms_of,
 )
 
 _CACHE = 1 << 15
@@ -65,13 +66,10 @@ def maximum(*dims: Operand) -> Dim:
 def rebuild(atom: Atom, change: Callable[[Dim], Dim]) -> Dim:
     """The atom over again, simplified, from its changed parts.
 
-    A divisor that turns into a number below 1 stays inside an atom: whoever divided by it broke the contract, and
-    ``evaluate`` says so.
+    Raises ``ZeroDivisionError`` where a divisor turns into a number that is not positive.
     """
     if type(atom) is Floor:
         num, den = change(atom.num), change(atom.den)
-        if type(den) is int and den <= 0:
-            raise ZeroDivisionError(f"a dimension is divided by {den}")
         return floordiv(num, den)
     assert type(atom) is Extremum
     return _extremum(atom.sign, tuple(change(a) for a in atom.args))
@@ -113,11 +111,9 @@ def _by_number(a: Dim, m: int) -> Dim:
 
 def _proper(n: Poly, m: int) -> Dim:
     """``n // m`` for coefficients in ``0 .. m-1`` without a factor in common with ``m``."""
-    nested = [mono[0] for mono, c in n.terms.items() if c == 1 and len(mono) == 1 and type(mono[0]) is Floor]
-    if len(nested) == 1:
-        # (a // k + rest) // m == (a + k * rest) // (k * m)
-        inner = nested[0]
-        return floordiv(inner.num + inner.den * (n - inner.poly), inner.den * m)
+    merged = _merged(n, m)
+    if merged is not None:
+        return merged
     extrema = [mono[0] for mono in n.terms if len(mono) == 1 and type(mono[0]) is Extremum]
     if extrema:
         # Rounding down is monotone, so it goes inside.
@@ -138,12 +134,17 @@ def _by_poly(a: Dim, b: Poly) -> Dim:
     rest, den = _without_common(rest, b)
     if den != b:
         return whole + floordiv(rest, den)
-    if isinstance(rest, Poly):
-        nested = [x[0] for x, c in rest.terms.items() if c == 1 and len(x) == 1 and type(x[0]) is Floor]
-        if len(nested) == 1:
-            inner = nested[0]
-            return whole + floordiv(inner.num + inner.den * (rest - inner.poly), inner.den * b)
-    return whole + floor_atom(rest, b).poly
+    merged = _merged(rest, b) if isinstance(rest, Poly) else None
+    return whole + (floor_atom(rest, b).poly if merged is None else merged)
+
+
+def _merged(n: Poly, den: Dim) -> Dim | None:
+    """``(a // k + rest) // den`` as ``(a + k * rest) // (k * den)``, where one floor stands alone."""
+    floors = [m[0] for m, c in n.terms.items() if c == 1 and len(m) == 1 and type(m[0]) is Floor]
+    if len(floors) != 1:
+        return None
+    inner = floors[0]
+    return floordiv(inner.num + inner.den * (n - inner.poly), inner.den * den)
 
 
 def _divided(a: Dim, b: Poly) -> tuple[Dim, Dim]:
@@ -151,7 +152,7 @@ def _divided(a: Dim, b: Poly) -> tuple[Dim, Dim]:
     lead = max(b.terms, key=monomial_key)
     lead_c = b.terms[lead]
     whole: dict[Monomial, int] = {}
-    terms = {(): a} if type(a) is int else dict(a.terms)  # type: ignore[union-attr]
+    terms = dict(terms_of(a))
     done: set[Monomial] = set()
     while True:
         todo = [m for m in terms if m not in done]
@@ -173,7 +174,7 @@ def _divided(a: Dim, b: Poly) -> tuple[Dim, Dim]:
                 terms[m] = total
             else:
                 terms.pop(m, None)
-    return from_terms({m: c for m, c in whole.items() if c}), from_terms({m: c for m, c in terms.items() if c})
+    return from_terms({m: c for m, c in whole.items() if c}), from_terms(terms)
 
 
 def _quotient(a: Monomial, b: Monomial) -> Monomial | None:
@@ -216,9 +217,7 @@ def _without_common(num: Dim, den: Poly) -> tuple[Dim, Dim]:
     d: Dim = den
     if common > 1:
         d = Poly({m: c // common for m, c in den.terms.items()})
-        num = num // common if type(num) is int else from_terms(
-            {m: q for m, c in num.terms.items() if (q := c // common)}  # type: ignore[union-attr]
-        )
+        num = from_terms({m: q for m, c in terms_of(num).items() if (q := c // common)})
     monomials = list(den.terms)
     for atom in monomials[0]:
         if not isinstance(d, Poly) or not all(atom in m for m in d.terms):
@@ -269,7 +268,10 @@ def _chosen(sign: int, dims: frozenset[Dim]) -> Dim:
     for symbol in _common_symbols(args):
         factor = factor * symbol
         args = [exact_quotient(a, symbol.poly) for a in args]  # type: ignore[misc]
-    return outside + factor * extremum_atom(sign, frozenset(args)).poly
+    if factor != 1:
+        # What was a multiple of the factor may be a number now, and go outside in its turn.
+        return outside + factor * _extremum(sign, tuple(args))
+    return outside + extremum_atom(sign, frozenset(args)).poly
 
 
 def _flat(sign: int, dims: frozenset[Dim]) -> set[Dim]:
@@ -281,8 +283,9 @@ def _flat(sign: int, dims: frozenset[Dim]) -> set[Dim]:
         inner = None
         if isinstance(d, Poly):
             for monomial, c in d.terms.items():
-                if len(monomial) == 1 and type(monomial[0]) is Extremum and monomial[0].sign * c * sign > 0:
-                    inner = (monomial[0], c)
+                first = monomial[0] if len(monomial) == 1 else None
+                if type(first) is Extremum and first.sign * c * sign > 0:
+                    inner = (first, c)
                     break
         if inner is None:
             flat.add(d)
@@ -330,7 +333,7 @@ def _common_symbols(args: list[Dim]) -> list[Symbol]:
     monomials = [m for p in polys for m in p.terms]
     found: list[Symbol] = []
     for atom in dict.fromkeys(monomials[0]):
-        # A defined symbol may be 0 where its divisor's contract is broken; min and max of zeros are still right.
+        # A defined symbol may be 0; the least and the greatest of zeros are still right.
         if type(atom) is Symbol:
             found.extend([atom] * min(m.count(atom) for m in monomials))
     return found

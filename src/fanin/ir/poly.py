@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, final
 from weakref import WeakValueDictionary
 
@@ -18,8 +17,9 @@ _serial = itertools.count()
 class Atom:
     """What a polynomial does not look into. Atoms are unique: equal ones are the same object.
 
-    ``key`` orders atoms by what they are (names before serial numbers), never by address or age, so that a normal
-    form does not depend on what was built before. ``depth`` is 0 for a symbol, and one more than its parts for others.
+    ``key`` orders atoms by what they are (names before serial numbers), never by address or age, so that
+    a normal form does not depend on what was built before. ``depth`` is 0 for a symbol, and one more than
+    its parts for others.
     """
 
     __slots__ = ("__weakref__", "_poly", "depth", "key", "symbols")
@@ -48,8 +48,9 @@ class Atom:
 class Symbol(Atom):
     """A dimension left open, an integer >= 1. Each construction is a new one, whatever its name.
 
-    ``definition`` is None for a root; otherwise what the symbol stands for, in symbols made earlier. A defined
-    symbol is as large as its definition says, which may be 0: who makes it proves or records that it is not.
+    ``definition`` is None for a root; otherwise what the symbol stands for, in symbols made earlier. A
+    defined symbol is as large as its definition says, which may be 0: who makes it proves or records that
+    it is not.
     """
 
     __slots__ = ("definition", "expansion", "name", "serial")
@@ -62,8 +63,12 @@ class Symbol(Atom):
         self.symbols = frozenset((self,))
         self._poly = None
         self.definition: Dim | None = None if definition is None else dim(definition)
-        # Eager, so that a long chain of definitions is never unrolled in one recursion.
-        self.expansion: Dim | None = None if self.definition is None else expand(self.definition)
+        self.expansion: Dim | None = None
+        if self.definition is not None:
+            # Eager, so that a long chain of definitions is never unrolled in one recursion.
+            from fanin.ir.substitution import expand
+
+            self.expansion = expand(self.definition)
 
     def __repr__(self) -> str:
         return self.name
@@ -107,7 +112,7 @@ class Symbol(Atom):
 
 @final
 class Floor(Atom):
-    """``num // den`` rounded down, for a positive ``den``. Made by ``division.floordiv``, which simplifies first."""
+    """``num // den`` rounded down, for a positive ``den``. ``division.floordiv`` makes it, simplified."""
 
     __slots__ = ("den", "num")
 
@@ -117,7 +122,7 @@ class Floor(Atom):
 
 @final
 class Extremum(Atom):
-    """The least (``sign`` 1) or greatest (``sign`` -1) of several dimensions. Made by ``division.minimum`` and co."""
+    """The least (``sign`` 1) or greatest (-1) of several. ``division.minimum`` makes it, simplified."""
 
     __slots__ = ("args", "sign")
 
@@ -372,7 +377,14 @@ def parts(atom: Atom) -> tuple[Dim, ...]:
 
 def dim(d: Operand) -> Dim:
     """A number, a polynomial or a symbol as a dimension."""
-    return d.poly if type(d) is Symbol else d  # type: ignore[return-value]
+    return d.poly if type(d) is Symbol else d
+
+
+def terms_of(d: Dim) -> dict[Monomial, int]:
+    """The terms of any dimension, not to be changed; 0 has none."""
+    if isinstance(d, int):
+        return {(): d} if d else {}
+    return d.terms
 
 
 def symbols_of(d: Dim) -> frozenset[Symbol]:
@@ -383,93 +395,3 @@ def symbols_of(d: Dim) -> frozenset[Symbol]:
 def ordered(symbols: frozenset[Symbol]) -> list[Symbol]:
     """Symbols by name, then by age: sets of them have no order of their own."""
     return sorted(symbols, key=_atom_key)
-
-
-def substitute(d: Operand, mapping: Mapping[Symbol, Operand]) -> Dim:
-    """``d`` with symbols replaced, all at once, in normal form again. Definitions are not looked into."""
-    d = dim(d)
-    if type(d) is int or not mapping:
-        return d
-    assert isinstance(d, Poly)
-    if d.symbols().isdisjoint(mapping):
-        return d
-    from fanin.ir.division import rebuild
-
-    values: dict[Atom, Dim] = {s: dim(v) for s, v in mapping.items()}
-    for atom in d.atoms():
-        if atom.depth and not atom.symbols.isdisjoint(mapping):
-            values[atom] = rebuild(atom, lambda part: _replaced(part, values))
-    return _replaced(d, values)
-
-
-def _replaced(d: Dim, values: Mapping[Atom, Dim]) -> Dim:
-    if type(d) is int:
-        return d
-    assert isinstance(d, Poly)
-    kept: dict[Monomial, int] = {}
-    result: Dim = 0
-    for monomial, c in d.terms.items():
-        if any(a in values for a in monomial):
-            product: Dim = c
-            for a in monomial:
-                product = product * (values[a] if a in values else a.poly)
-            result = result + product
-        else:
-            kept[monomial] = c
-    return result + from_terms(kept)
-
-
-def replace_atoms(d: Dim, values: Mapping[Atom, Dim]) -> Dim:
-    """``d`` with atoms replaced where they stand in its own terms, not inside other atoms."""
-    return _replaced(d, values)
-
-
-def expand(d: Operand) -> Dim:
-    """``d`` with every defined symbol replaced, down to roots."""
-    d = dim(d)
-    if type(d) is int:
-        return d
-    assert isinstance(d, Poly)
-    result = d._expanded
-    if result is None:
-        mapping = {s: s.expansion for s in d.symbols() if s.expansion is not None}
-        result = d._expanded = substitute(d, mapping)
-    return result
-
-
-def evaluate(d: Operand, sizes: Mapping[Symbol, int]) -> int:
-    """The number that ``d`` is at these sizes; a defined symbol without a size gets its definition's.
-
-    Raises ``KeyError`` for a root without a size and ``ZeroDivisionError`` where a divisor is 0.
-    """
-    d = dim(d)
-    if type(d) is int:
-        return d
-    assert isinstance(d, Poly)
-    values: dict[Atom, int] = {}
-    for atom in d.atoms():
-        if type(atom) is Symbol:
-            if atom in sizes:
-                values[atom] = sizes[atom]
-            elif atom.expansion is None:
-                raise KeyError(atom)
-            else:
-                values[atom] = evaluate(atom.expansion, sizes)
-        elif type(atom) is Floor:
-            values[atom] = _at(atom.num, values) // _at(atom.den, values)
-        else:
-            assert type(atom) is Extremum
-            choose: Callable[[list[int]], int] = min if atom.sign > 0 else max
-            values[atom] = choose([_at(a, values) for a in atom.args])
-    return _at(d, values)
-
-
-def _at(d: Dim, values: Mapping[Atom, int]) -> int:
-    if type(d) is int:
-        return d
-    total = 0
-    for monomial, c in d.terms.items():  # type: ignore[union-attr]
-        for a in monomial:
-            c *= values[a]
-        total += c
-    return total
