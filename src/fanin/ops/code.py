@@ -114,8 +114,38 @@ class Sequence:
     brackets: str = "()"
 
 
+@dataclass(frozen=True, slots=True)
+class IfNumber:
+    """``number`` where input ``index`` is a number or an open dimension, otherwise ``tensor``: the writer knows which."""
+
+    index: int
+    number: Code
+    tensor: Code
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A small function that the writer prints once, above the classes, where an op needs more than an expression.
+
+    ``source`` is the whole definition, a constant of an op file; it may use ``torch``, ``math`` and ``F``.
+    """
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """A call of such a function: ``segment_softmax(x, index, size)``."""
+
+    function: Function
+    args: tuple[Code, ...] = ()
+    keywords: tuple[tuple[str, Code], ...] = ()
+
+
 Code: TypeAlias = (
     "Input | Module | Like | Name | Call | Method | Invoke | Infix | Prefix | Attribute | Subscript | Sequence"
+    " | IfNumber | Helper"
     " | Poly | bool | int | float | str | None"
 )
 
@@ -123,6 +153,16 @@ Code: TypeAlias = (
 def call(target: str, *args: Code, **keywords: Code) -> Call:
     """A call, as it would be written: keywords with the value ``OMIT`` are left out."""
     return Call(target, args, tuple((k, v) for k, v in keywords.items() if v is not OMIT))
+
+
+def helper(function: Function, *args: Code, **keywords: Code) -> Helper:
+    """A call of a printed function; keywords with the value ``OMIT`` are left out."""
+    return Helper(function, args, tuple((k, v) for k, v in keywords.items() if v is not OMIT))
+
+
+def method(receiver: Code, name: str, *args: Code, **keywords: Code) -> Method:
+    """``receiver.name(…)``; keywords with the value ``OMIT`` are left out."""
+    return Method(receiver, name, args, tuple((k, v) for k, v in keywords.items() if v is not OMIT))
 
 
 # The training flag of the module around: the writer lifts it into a parameter where there is no `self`.

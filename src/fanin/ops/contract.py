@@ -180,6 +180,8 @@ class Op(ABC, Generic[A]):
     inputs: ClassVar[tuple[Port, ...]] = (Port("x"),)
     results: ClassVar[tuple[str, ...]] = ()
     """Names of the results where there are several (``values``, ``indices``)."""
+    listed: ClassVar[bool] = False
+    """Whether the results are a list, even of one (``chunk``, ``unbind``). A single one is emitted as itself."""
     order: ClassVar[tuple[str, ...]] = ()
     """The order in which arguments go by place, where it is not the inputs and then the attributes. A star before the
     last name gathers what is left: ``*shape`` (``zeros(B, H)``; a list is taken too), ``*xs`` (``concat(a, b)``)."""
@@ -203,9 +205,14 @@ class Op(ABC, Generic[A]):
         """Parameters and buffers, in the order of PyTorch's ``state_dict``."""
         return ()
 
+    def check_numbers(self, a: A, *numbers: int | float | None) -> None:
+        """Raises Complaint where a number does not do as an input (``i ** -1`` of an int tensor). Follows the inputs,
+        with None for tensors and for open dimensions; called besides ``infer`` where some input is a number."""
+        return None
+
     def fold(self, a: A, *numbers: Any) -> Any:
-        """The value where every input is a number known at compile time; None where it stays an op. Raises Complaint
-        where there is no such number (``log(-1)``)."""
+        """The value where every input is a number known at compile time, or an open dimension; None where it is no such
+        number, and the caller refuses it. Raises Complaint where there is none at all (``log(-1)``)."""
         return None
 
     # -- PyTorch
@@ -255,11 +262,8 @@ class Weighted(Op[A]):
     def construct(self, a: A, *types: TensorType) -> Call: ...
 
 
-class Elementwise(Op[A]):
-    """A function of each number alone: the type stays."""
-
-    def infer(self, a: A, *types: TensorType) -> Result:
-        return types[0]
+class Pointwise(Op[A]):
+    """A function of each number alone: the shape stays."""
 
     def couplings(self, a: A, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
         return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank))
@@ -269,6 +273,13 @@ class Elementwise(Op[A]):
 
     def saved(self, a: A, *types: TensorType) -> Dim | Unknown:
         return types[0].numel()
+
+
+class Elementwise(Pointwise[A]):
+    """A function of each number alone that keeps its kind: the type stays."""
+
+    def infer(self, a: A, *types: TensorType) -> Result:
+        return types[0]
 
 
 # ------------------------------------------------------------------------------------------------------ helpers
