@@ -1,0 +1,1 @@
+"""Text from graphs and facts: PyTorch source, drawings, documents."""
