@@ -18,7 +18,7 @@ from fanin.source import Source
 def replacing(path: str) -> Iterator[str]:
     """Yields the path of a new file in the same folder, which takes the place of ``path`` at the end.
 
-    A link stays a link, and what it points to changes; an existing file's permissions are kept. Raises Failure.
+    A link stays a link, and what it points to changes; the permissions of a file are kept. Raises Failure.
     """
     target = os.path.realpath(path)
     folder, name = os.path.split(target)

@@ -87,8 +87,9 @@ def _kept(length: int, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
             wanted += [(start - CONTEXT, start + CONTEXT), (end - CONTEXT, end + CONTEXT)]
     merged: list[tuple[int, int]] = []
     for start, end in sorted(wanted or [(0, ROOM)]):
-        start, end = max(start, 0), min(end, length)
-        if merged and start <= merged[-1][1] + 3:  # a gap of three is no shorter for its sign and its reader
+        start = start if start > 3 else 0  # to leave out three signs for one is no help
+        end = end if end < length - 3 else length
+        if merged and start <= merged[-1][1] + 3:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))

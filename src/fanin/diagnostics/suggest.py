@@ -32,8 +32,9 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
                 continue
             # An ending left off is likelier than as many typing mistakes.
             distance = min(distance, limit + 0.5) if distance > limit else distance
-        # `relu` and `ReLU` are both real: of two that are as near, the one of the same case is meant.
-        distance += 0.0 if candidate[:1].isupper() == name[:1].isupper() else 0.2
+        # `relu` and `ReLU` are both real. A capital is not typed by mistake; a small letter may be.
+        if candidate[:1].isupper() != name[:1].isupper():
+            distance += 2.5 if name[:1].isupper() else 0.2
         rank = (distance, -_common_start(wanted, plain), candidate)
         if best is None or rank < best:
             best = rank
