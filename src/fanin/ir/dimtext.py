@@ -28,11 +28,11 @@ _SUM, _PRODUCT, _UNARY, _CALL = range(4)
 _Text = tuple[str, int]
 
 
-def _own_name(symbol: Symbol) -> str:
+def own_name(symbol: Symbol) -> str:
     return symbol.name
 
 
-def render(d: Operand, name: Name = _own_name, python: bool = False) -> str:
+def render(d: Operand, name: Name = own_name, python: bool = False) -> str:
     """``d`` in the language (``ceildiv(H, 2)``), or in Python (``-(-H // 2)``), with the same value."""
     d = dim(d)
     return str(d) if type(d) is int else _Writer(name, python).sum(d)[0]
@@ -200,7 +200,7 @@ def _fits(rest: Dim, factor: int) -> bool:
     return constant * factor > 0 and abs(constant) >= abs(factor)
 
 
-_TOKEN = re.compile(r"\s*(?:(\d+)|([^\W\d][\w.'#]*)|(//|[-+*%(),]))")
+_TOKEN = re.compile(r"\s*(?:(\d+)|([^\W\d][\w.'#]*)|(//|[<>=!]=|[-+*%(),<>]))")
 _CALLS: dict[str, Callable[..., Dim]] = {"ceildiv": ceildiv, "min": minimum, "max": maximum}
 
 
@@ -208,18 +208,16 @@ def parse_dim(text: str, symbols: Mapping[str, Symbol]) -> Dim:
     """The dimension that ``render`` wrote so. Raises ``ValueError`` for anything else."""
     reader = DimReader(text, symbols)
     result = reader.sum()
-    if reader.token:
-        raise ValueError(f"`{reader.token}` is not expected in the dimension `{text}`")
+    reader.end()
     return result
 
 
 class DimReader:
     """Reads dimensions from a text, one token ahead; ``token`` is empty at the end."""
 
-    def __init__(self, text: str, symbols: Mapping[str, Symbol], token: re.Pattern[str] = _TOKEN) -> None:
+    def __init__(self, text: str, symbols: Mapping[str, Symbol]) -> None:
         self.text = text
         self.symbols = symbols
-        self.pattern = token
         self.at = 0
         self.token = ""
         self.next()
@@ -227,7 +225,7 @@ class DimReader:
     def next(self) -> str:
         """The token that was ahead; reads one more."""
         taken = self.token
-        match = self.pattern.match(self.text, self.at)
+        match = _TOKEN.match(self.text, self.at)
         if match is None:
             if self.text[self.at :].strip():
                 rest = self.text[self.at :].strip()
@@ -237,6 +235,17 @@ class DimReader:
             self.at = match.end()
             self.token = match.group().strip()
         return taken
+
+    def place(self) -> tuple[int, str]:
+        """Where the reader is, to come back to."""
+        return self.at, self.token
+
+    def back_to(self, place: tuple[int, str]) -> None:
+        self.at, self.token = place
+
+    def end(self) -> None:
+        if self.token:
+            raise ValueError(f"`{self.token}` is not expected in the dimension `{self.text}`")
 
     def expect(self, token: str) -> None:
         if self.token != token:
