@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -56,7 +57,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
     def models(source: Source) -> list[str]:
         words = source.text.split()
-        return [after for word, after in zip(words, words[1:], strict=False) if word == "model"]
+        return [after for word, after in pairwise(words) if word == "model"]
 
     def check(path: str, names: list[str] | None = None, hyper: dict[str, Any] | None = None) -> Report:
         fake.seen.append((path, names, hyper))

@@ -63,7 +63,7 @@ def test_a_byte_order_mark_is_no_text() -> None:
 
 
 def test_what_is_not_utf8_is_located() -> None:
-    with pytest.raises(Unreadable, match="a.arch is not UTF-8: see byte 4, in line 2"):
+    with pytest.raises(Unreadable, match=r"a\.arch is not UTF-8: see byte 4, in line 2"):
         decode(b"ab\n\xe9", "a.arch")
     with pytest.raises(Unreadable, match="UTF-16"):
         decode("x".encode("utf-16"), "a.arch")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,31 +48,16 @@ def test_a_bare_word_is_told_from_a_string() -> None:
     assert not isinstance(parse_value('"gelu"'), Word)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "1.",
-        ".5",
-        "1..2",
-        "--1",
-        "1_",
-        "[1",
-        "1]",
-        "[1 2]",
-        "[,]",
-        "()",
-        '"a',
-        "'a'",
-        "a b",
-        "1 2",
-        "64x",
-        "1e999",
-    ]
-    + ["__import__('os')", "a.b", "f(1)", "1+1", "[" * 99 + "]" * 99, "26Q", "é", '"\\n"', "6 GiB"],
-)
+REFUSED = [
+    '', '1.', '.5', '1..2', '--1', '1_', '[1', '1]', '[1 2]', '[,]', '()', '"a', "'a'", 'a b',
+    '1 2', '64x', '1e999', "__import__('os')", 'a.b', 'f(1)', '1+1', "[" * 99 + "]" * 99, '26Q',
+    'é', '"\\n"', '6 GiB',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", REFUSED)
 def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="value|large"):
+    with pytest.raises(ValueError, match=r"is no value|too large"):
         parse_value(text)
 
 
@@ -105,7 +92,5 @@ def test_what_is_written_is_read(value: Value) -> None:
 
 @given(st.text('[](),"\\ab1_.eM- ', max_size=20))
 def test_any_text_is_a_value_or_refused(text: str) -> None:
-    try:
+    with suppress(ValueError):
         parse_value(text)
-    except ValueError:
-        pass

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from fanin.diagnostics.suggest import did_you_mean, nearest
 
-OPS = (
-    "Conv1d Conv2d Conv3d ConvTranspose2d BatchNorm1d BatchNorm2d LayerNorm GroupNorm Linear ReLU relu GELU gelu "
-    "SiLU silu MaxPool2d max_pool2d AvgPool2d avg_pool2d AdaptiveAvgPool2d adaptive_avg_pool2d Flatten flatten "
-    "Embedding MultiheadAttention Dropout dropout Softmax softmax log_softmax concat stack batch_norm layer_norm"
-).split()
+OPS = [
+    "Conv1d", "Conv2d", "Conv3d", "ConvTranspose2d", "BatchNorm1d", "BatchNorm2d", "LayerNorm",
+    "GroupNorm", "Linear", "ReLU", "relu", "GELU", "gelu", "SiLU", "silu", "MaxPool2d", "max_pool2d",
+    "AvgPool2d", "avg_pool2d", "AdaptiveAvgPool2d", "adaptive_avg_pool2d", "Flatten", "flatten",
+    "Embedding", "MultiheadAttention", "Dropout", "dropout", "Softmax", "softmax", "log_softmax",
+    "concat", "stack", "batch_norm", "layer_norm",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
