@@ -23,24 +23,44 @@ _ident, _number, _string = quick(Ident), quick(Number), quick(String)
 _span = tuple.__new__
 _SIZES = {"K": 1, "M": 2, "G": 3, "T": 4}
 # Signs of other languages that begin like one of ours: they are never two tokens side by side.
+_SURE = "(),:[]{}"  # signs that begin no other
+# What a token without a node of its own looks like: a reserved word or a sign.
+_WRITTEN = re.compile(r"[A-Za-z_]\w*|->|=>|\|>|\.\.\.?|\+\+|\*\*|//|&&|\|\||[-+*/=!<>]=|[^\s]", re.ASCII)
 _TRAPS = (r"=>", r"\|>", r"\|\|", r"/\*")
 
 
-class Tokens(NamedTuple):
-    """The tokens of a file, column by column; the last one is ``$END``."""
+class Tokens:
+    """The types and values of a file's tokens; the last token is ``$END``."""
 
-    types: list[str]
-    starts: list[int]
-    ends: list[int]
-    values: list[Any]
+    __slots__ = ("source", "types", "values")
 
-    def insert(self, at: int, kind: str, start: int, end: int, value: Any) -> None:
-        for column, entry in zip(self, (kind, start, end, value), strict=True):
-            column.insert(at, entry)
+    def __init__(self, source: Source, types: list[str], values: list[Any]) -> None:
+        self.source, self.types, self.values = source, types, values
+
+    def start(self, at: int) -> int:
+        value = self.values[at]
+        return value if value.__class__ is int else int(value.span[1])
+
+    def end(self, at: int) -> int:
+        value = self.values[at]
+        if value.__class__ is not int:
+            return int(value.span[2])
+        found = _WRITTEN.match(self.source.text, value)
+        return found.end() if found else int(value)
+
+    def span(self, at: int) -> Span:
+        return Span(self.source, self.start(at), self.end(at))
+
+    def text(self, at: int) -> str:
+        return self.source.text[self.start(at) : self.end(at)]
+
+    def insert(self, at: int, kind: str, value: Any) -> None:
+        self.types.insert(at, kind)
+        self.values.insert(at, value)
 
     def delete(self, start: int, end: int) -> None:
-        for column in self:
-            del column[start:end]
+        del self.types[start:end]
+        del self.values[start:end]
 
 
 class Replacement(NamedTuple):
@@ -68,12 +88,13 @@ class Lexer:
         # Longest first: `->` before `-=`, and both before `-`.
         groups = [
             patterns["NAME"],
+            f"[{re.escape(_SURE)}]",
             "|".join(_TRAPS),
             "|".join([*double, *between, *single]),
             *(patterns[kind] for kind in literal),
-            ".",
+            f"(?!{patterns['SPACE']}).",
         ]
-        self._literal = dict(enumerate(literal, start=4))
+        self._literal = dict(enumerate(literal, start=5))
         space = patterns["SPACE"].removesuffix("+") + "*"
         self._tokens = re.compile(space + "(?:" + "|".join(f"({group})" for group in groups) + ")", re.DOTALL)
         self._other = [(kind, re.compile(patterns[kind])) for kind in patterns if kind in ("ATTR", "AUG", "CMP")]
@@ -82,34 +103,40 @@ class Lexer:
         """Every token of the file. Comments go into the list."""
         text = source.text
         types: list[str] = []
-        starts: list[int] = []
-        ends: list[int] = []
         values: list[Any] = []
+        add_type, add_value = types.append, values.append
         words, signs, literal = self._words, self._signs, self._literal
         at = 1 if text.startswith("\ufeff") else 0
-        going = True
-        while going:
-            going = False
-            for match in self._tokens.finditer(text, at):
-                group = match.lastindex or 0
-                start, end = match.span(group)
-                written = match[group]
-                value: Any = start
+        while at >= 0:
+            begin, at = at, -1
+            for match in self._tokens.finditer(text, begin):
+                group = match.lastindex
+                written = match[group]  # type: ignore[index]  # every alternative is a group
                 if group == 1:
-                    kind = words.get(written, "NAME")
-                    if written not in RESERVED:
-                        value = _ident(_span(Span, (source, start, end)), written)
-                    elif kind == "TRUE" or kind == "FALSE":
-                        value = Bool(Span(source, start, end), kind == "TRUE")
-                    elif kind == "NONE":
-                        value = NoneValue(Span(source, start, end))
-                elif group == 3:
-                    known = signs.get(written)
-                    kind = known or next(kind for kind, pattern in self._other if pattern.fullmatch(written))
-                    if kind == "ATTR":
-                        value = Ident(Span(source, start, end), written[1:])
-                elif group in literal:
-                    kind = literal[group]
+                    start, end = match.span(1)
+                    kind = words.get(written)
+                    if kind is None:
+                        add_type("NAME")
+                        add_value(_ident(_span(Span, (source, start, end)), written))
+                    else:
+                        add_type(kind)
+                        add_value(_word(source, start, end, written))
+                    continue
+                if group == 2:
+                    add_type(signs[written])
+                    add_value(match.start(2))
+                    continue
+                start, end = match.span(group)  # type: ignore[arg-type]
+                value: Any = start
+                if group == 4:
+                    kind = signs.get(written)
+                    if kind is None:
+                        kind = next(kind for kind, pattern in self._other if pattern.fullmatch(written))
+                        if kind == "ATTR":
+                            value = Ident(Span(source, start, end), written[1:])
+                else:
+                    kind = literal.get(group)  # type: ignore[arg-type]
+                if kind and group != 4:
                     span = _span(Span, (source, start, end))
                     if kind == "COMMENT":
                         line = text.rfind("\n", 0, start) + 1
@@ -117,27 +144,27 @@ class Lexer:
                         comments.append(Comment(span, written.rstrip(), own))
                         continue
                     value = _text(span, written) if kind == "STRING" else _numeral(span, written, kind)
-                    if value is None:
-                        group = 0
-                else:
-                    group = 0
-                if not group:
-                    end, kind, value = stranger(start)
-                    if not kind:
-                        at, going = end, True
-                        break
-                types.append(kind)
-                starts.append(start)
-                ends.append(end)
-                values.append(value)
-                if not group:
-                    at, going = end, True
+                if kind is None or value is None:
+                    at, kind, value = stranger(start)
+                    if kind:
+                        add_type(kind)
+                        add_value(value)
                     break
-        types.append(END)
-        starts.append(len(text))
-        ends.append(len(text))
-        values.append(len(text))
-        return Tokens(types, starts, ends, values)
+                add_type(kind)
+                add_value(value)
+        add_type(END)
+        add_value(len(text))
+        return Tokens(source, types, values)
+
+
+def _word(source: Source, start: int, end: int, written: str) -> Any:
+    """A reserved word is its place; any other may be a name."""
+    span = Span(source, start, end)
+    if written not in RESERVED:
+        return Ident(span, written)
+    if written in ("true", "false"):
+        return Bool(span, written == "true")
+    return NoneValue(span) if written == "none" else start
 
 
 def _text(span: Span, written: str) -> String:

@@ -43,7 +43,7 @@ def _parse(source: Source) -> tuple[File, list[Diagnostic]]:
     tokens = lexer.read(source, lambda at: Replacement(at + 1), builder.comments)
     parse = Parse(automaton, tokens, builder)
     if not parse.run():
-        raise NotImplementedError(f"{source.name}:{source.position(tokens.starts[parse.at])}")
+        raise NotImplementedError(f"{source.name}:{source.position(tokens.start(parse.at))}")
     return File(source, parse.values[0], tuple(builder.comments)), builder.diagnostics
 
 
