@@ -29,9 +29,10 @@ class Report:
         return Counter(d.severity for d in self.diagnostics)[severity]
 
     def __str__(self) -> str:
-        from fanin.diagnostics.render import render
+        from fanin.diagnostics.render import render, summary
 
-        return render(self.diagnostics)
+        counted = summary(self.diagnostics, len(self.sources) or 1)
+        return f"{render(self.diagnostics)}\n{counted}" if self.diagnostics else counted
 
 
 class Unreadable(Exception):

@@ -11,8 +11,8 @@ def say(report: Report, format: Format = "full", *, to_stdout: bool = True) -> N
     """The messages in ``format``, and for a reader a last line that counts them, on stderr."""
     found = report.diagnostics
     if format == "full":
-        rows(full(found), to_stdout=to_stdout)
-        if found:
+        if found:  # a clean file needs neither the renderer nor, on a terminal, rich
+            rows(full(found), to_stdout=to_stdout)
             err("\n")
     elif to_stdout:
         out(render(found, format))
