@@ -165,6 +165,13 @@ def method(receiver: Code, name: str, *args: Code, **keywords: Code) -> Method:
     return Method(receiver, name, args, tuple((k, v) for k, v in keywords.items() if v is not OMIT))
 
 
+def as_tensor(index: int) -> Code:
+    """Input ``index`` where PyTorch takes no number: a scalar float tensor in its place."""
+    like = Attribute(Like(), "dtype"), Attribute(Like(), "device")
+    number = call("torch.full", Sequence(()), Input(index), dtype=like[0], device=like[1])
+    return IfNumber(index, number, Input(index))
+
+
 # The training flag of the module around: the writer lifts it into a parameter where there is no `self`.
 TRAINING = Name("self.training")
 

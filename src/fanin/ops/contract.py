@@ -205,9 +205,9 @@ class Op(ABC, Generic[A]):
         """Parameters and buffers, in the order of PyTorch's ``state_dict``."""
         return ()
 
-    def check_numbers(self, a: A, *numbers: int | float | None) -> None:
-        """Raises Complaint where a number does not do as an input (``i ** -1`` of an int tensor). Follows the inputs,
-        with None for tensors and for open dimensions; called besides ``infer`` where some input is a number."""
+    def check_numbers(self, a: A, types: Sequence[TensorType], numbers: Sequence[int | float | None]) -> None:
+        """Raises Complaint where a number does not do as an input (``i ** -1`` of an int tensor). ``numbers`` follow
+        the inputs, None for tensors and open dimensions; called besides ``infer`` where some input is a number."""
         return None
 
     def fold(self, a: A, *numbers: Any) -> Any:

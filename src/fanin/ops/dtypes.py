@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fanin.ir.types import DType, TensorType
-from fanin.ops.code import Attribute, Code, Like, Method
+from fanin.ops.code import Attribute, Code, IfNumber, Like, Method
 
 
 def to_float(dtype: DType) -> DType:
@@ -11,14 +11,16 @@ def to_float(dtype: DType) -> DType:
     return DType.FLOAT if dtype in (DType.BOOL, DType.INT) else dtype
 
 
-def own_float(code: Code, *types: TensorType) -> Code:
-    """``code``, a float made of ``types``, in the module's float dtype.
+def own_float(code: Code, *types: TensorType, first: int = 0) -> Code:
+    """``code``, a float made of the inputs from ``first`` on, in the module's float dtype.
 
     PyTorch gives its default dtype (float32) where no operand is a float tensor, whatever the module's own is; a
-    float number besides int tensors changes nothing in that.
+    float number changes nothing in that.
     """
-    if any(t.dtype is DType.COMPLEX or (t.dtype is DType.FLOAT and t.rank) for t in types):
+    if any(t.rank and t.dtype in (DType.FLOAT, DType.COMPLEX) for t in types):
         return code
-    if all(t.dtype is DType.FLOAT for t in types):
-        return code
-    return Method(code, "to", (Attribute(Like(), "dtype"),))
+    settled: Code = Method(code, "to", (Attribute(Like(), "dtype"),))
+    for index, t in enumerate(types, first):
+        if t.dtype in (DType.FLOAT, DType.COMPLEX):
+            settled = IfNumber(index, settled, code)
+    return settled

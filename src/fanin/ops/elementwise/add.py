@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any, final
 
-from fanin.ir.types import TensorType
-from fanin.ops.code import Code, Infix, Input
-from fanin.ops.contract import NoAttrs
+from fanin.ir.types import DType, promote
 from fanin.ops.elementwise.binary import Arithmetic
 
 
 @final
-class Add(Arithmetic[NoAttrs]):
+class Add(Arithmetic):
     """``x + y``, broadcast.
 
     Shape: ``[*S], [*S] -> [*S]``
@@ -19,11 +17,15 @@ class Add(Arithmetic[NoAttrs]):
     """
 
     name = "add"
+    title = "+"
     example = "z = x + y"
     example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
 
-    def fold(self, a: NoAttrs, *numbers: Any) -> Any:
-        return numbers[0] + numbers[1]
+    def kind(self, x: DType, y: DType) -> DType:
+        return promote(x, y)
 
-    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
-        return Infix("+", Input(0), Input(1))
+    def number(self, x: Any, y: Any) -> Any:
+        return x + y
+
+    def dimension(self, x: Any, y: Any) -> Any:
+        return self.number(x, y)

@@ -1,28 +1,60 @@
-"""What the arithmetic of two tensors has in common."""
+"""What functions of two tensors have in common: they broadcast, and their kinds of number promote."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from fanin.ir.dims import Poly
 from fanin.ir.types import DType, TensorType, promote
-from fanin.ops.broadcasting import broadcast
-from fanin.ops.contract import ANY, A, Coupling, Inferred, Op, Port, Reach, Result, couple
 from fanin.ir.unknown import Unknown
+from fanin.ops.broadcasting import broadcast
+from fanin.ops.code import Code, Infix, Input
+from fanin.ops.contract import ANY, Complaint, Coupling, Inferred, NoAttrs, Op, Port, Reach, Result, couple
+from fanin.ops.dtypes import own_float
+from fanin.ops.elementwise._function import folded
 
 
-class Arithmetic(Op[A]):
-    """An infix operation on two tensors, or a tensor and a number: shapes broadcast, dtypes promote."""
+class Binary(Op[NoAttrs]):
+    """A function of two numbers: two tensors that broadcast, or a tensor and a number."""
 
     inputs = (Port("x", ANY, number=True), Port("y", ANY, number=True))
-    result: DType | None = None  # where it does not depend on the operands
+    title: ClassVar[str]
+    """How messages call it: ``+``."""
 
-    def infer(self, a: A, *types: TensorType) -> Result:
+    @abstractmethod
+    def kind(self, x: DType, y: DType) -> DType:
+        """The kind of number it gives. Raises Complaint for kinds that PyTorch refuses."""
+
+    @abstractmethod
+    def number(self, x: Any, y: Any) -> Any:
+        """The function at two numbers; may raise ValueError, ZeroDivisionError or OverflowError."""
+
+    def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x, y = types
-        dtype = self.result or promote(x.dtype, y.dtype)
+        dtype = self.kind(x.dtype, y.dtype)
         if x.shape == y.shape:
             return TensorType(dtype, x.shape)
-        shape, needs = broadcast(("x", x), ("y", y), what=f"the two sides of this {self.name}")
+        first, second = (port.name for port in self.inputs)
+        shape, needs = broadcast((first, x), (second, y), what=f"the two sides of `{self.title}`")
         return Inferred((TensorType(dtype, shape),), needs)
 
-    def couplings(self, a: A, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
+    def fold(self, a: NoAttrs, *numbers: Any) -> Any:
+        if any(isinstance(n, Poly) for n in numbers):
+            return self.dimension(*numbers) if all(isinstance(n, (int, Poly)) for n in numbers) else None
+        return folded(self.title if self.title.isidentifier() else self.name, self.number, *numbers)
+
+    def dimension(self, x: Any, y: Any) -> Any:
+        """Hook: the value at two whole numbers of which one is an open dimension; None where that is no dimension."""
+        return None
+
+    def settled(self, code: Code, *types: TensorType) -> Code:
+        """``code``, in the module's float dtype where it gives floats."""
+        x, y = types
+        return own_float(code, x, y) if self.kind(x.dtype, y.dtype) is DType.FLOAT else code
+
+    def couplings(self, a: NoAttrs, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
         x, y = types
         rank = max(x.rank, y.rank)
         tied = []
@@ -31,5 +63,42 @@ class Arithmetic(Op[A]):
             tied.append(couple(*members, f"z[{i}]"))
         return tuple(tied)
 
-    def reach(self, a: A, *types: TensorType) -> Reach:
+    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
         return Reach()
+
+
+class Arithmetic(Binary):
+    """An infix operator of Python's that gives numbers."""
+
+    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
+        return self.settled(Infix(self.title, Input(0), Input(1)), *types)
+
+
+class Comparison(Binary):
+    """An infix operator that gives true or false; ``sign`` is how Python writes it."""
+
+    sign: ClassVar[str]
+
+    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
+        return Infix(self.sign, Input(0), Input(1))
+
+
+def ordered_kind(x: DType, y: DType, title: str) -> DType:
+    """The kind that holds both, where numbers have an order. Raises Complaint for complex ones."""
+    for port, dtype in (("x", x), ("y", y)):
+        if dtype is DType.COMPLEX:
+            raise Complaint(f"`{title}` is not defined for complex numbers", port, kind="type")
+    return promote(x, y)
+
+
+def divisible_kind(x: DType, y: DType, title: str) -> DType:
+    """The kind of a quotient or remainder in whole numbers. Raises Complaint for complex and for two bool tensors."""
+    if x is y is DType.BOOL:
+        raise Complaint(f"`{title}` is not defined for two bool tensors", "x", kind="type", help="int(mask)")
+    return ordered_kind(x, y, title)
+
+
+def refuse_zero(types: Sequence[TensorType], numbers: Sequence[int | float | None], title: str) -> None:
+    """Raises Complaint for a zero to the right of a division in whole numbers."""
+    if types[0].dtype is not DType.FLOAT and numbers[1] is not None and isinstance(numbers[1], int) and not numbers[1]:
+        raise Complaint(f"the number to the right of `{title}` is zero", "y", kind="type")

@@ -1,0 +1,1 @@
+"""Ops that answer with true or false."""

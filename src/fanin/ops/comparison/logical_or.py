@@ -1,0 +1,30 @@
+"""Either."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from fanin.ir.types import DType
+from fanin.ops.contract import BOOLS, Port
+from fanin.ops.elementwise.binary import Comparison
+
+
+@final
+class LogicalOr(Comparison):
+    """``x or y`` of bool tensors, broadcast.
+
+    Shape: ``bool[*S], bool[*S] -> bool[*S]``
+    """
+
+    name = "logical_or"
+    title = "or"
+    sign = "|"
+    inputs = (Port("x", BOOLS, number=True), Port("y", BOOLS, number=True))
+    example = "z = x or y"
+    example_inputs = {"x": "bool[N, 8]", "y": "bool[N, 8]"}
+
+    def kind(self, x: DType, y: DType) -> DType:
+        return DType.BOOL
+
+    def number(self, x: Any, y: Any) -> Any:
+        return x or y

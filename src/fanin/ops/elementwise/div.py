@@ -1,0 +1,34 @@
+"""Division."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from fanin.ir.types import DType, promote
+from fanin.ops.contract import Complaint
+from fanin.ops.dtypes import to_float
+from fanin.ops.elementwise.binary import Arithmetic
+
+
+@final
+class Div(Arithmetic):
+    """``x / y``, broadcast.
+
+    Shape: ``[*S], [*S] -> [*S]``
+    Two int tensors give floats; ``//`` gives ints. Two compile-time integers have to divide.
+    """
+
+    name = "div"
+    title = "/"
+    example = "z = x / y"
+    example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
+
+    def kind(self, x: DType, y: DType) -> DType:
+        return to_float(promote(x, y))
+
+    def number(self, x: Any, y: Any) -> Any:
+        if not (isinstance(x, int) and isinstance(y, int)):
+            return x / y
+        if x % y:
+            raise Complaint(f"{y} does not divide {x}", "y", kind="indivisible", help=f"{x} // {y}")
+        return x // y

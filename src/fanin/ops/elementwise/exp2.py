@@ -1,0 +1,21 @@
+"""The power of two."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ops.elementwise._function import FloatFunction
+
+
+@final
+class Exp2(FloatFunction):
+    """``2ˣ`` of every number.
+
+    Shape: ``[*S] -> [*S]``; ints and bools give floats
+    """
+
+    name = "exp2"
+    example = "y = exp2(x)"
+
+    def number(self, x: float) -> float:
+        return 2.0**x

@@ -1,0 +1,36 @@
+"""A point on the line between two."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import TensorType, promote
+from fanin.ops.broadcasting import broadcast
+from fanin.ops.code import Code, Input, as_tensor, call
+from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Reach, Result
+
+
+@final
+class Lerp(Op[NoAttrs]):
+    """``x + weight · (end - x)``; all three broadcast.
+
+    Shape: ``x [*S], end [*S], weight [*S] -> [*S]``
+    """
+
+    name = "lerp"
+    inputs = (Port("x", FLOATS, number=True), Port("end", FLOATS, number=True), Port("weight", FLOATS, number=True))
+    example = "z = lerp(x, y, 0.5)"
+    example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
+
+    def infer(self, a: NoAttrs, *types: TensorType) -> Result:
+        x, end, weight = types
+        if x.dtype is not end.dtype or promote(x.dtype, weight.dtype) is not x.dtype:
+            raise Complaint("the ends and the weight of `lerp` are of one kind", "end", kind="type")
+        shape, needs = broadcast(("x", x), ("end", end), ("weight", weight), what="the tensors of `lerp`")
+        return Inferred((TensorType(x.dtype, shape),), needs)
+
+    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
+        return Reach()
+
+    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
+        return call("torch.lerp", as_tensor(0), as_tensor(1), Input(2))

@@ -1,0 +1,38 @@
+"""A number wherever a mask holds."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import TensorType, promote
+from fanin.ops.broadcasting import broadcast
+from fanin.ops.code import Code, Input, method
+from fanin.ops.contract import ANY, BOOLS, Complaint, Inferred, NoAttrs, Op, Port, Reach, Result
+
+
+@final
+class MaskedFill(Op[NoAttrs]):
+    """x, and ``value`` wherever the mask holds; x and mask broadcast, the value is one number.
+
+    Shape: ``x [*S], mask bool[*S], value [] -> [*S]``
+    """
+
+    name = "masked_fill"
+    inputs = (Port("x", ANY), Port("mask", BOOLS), Port("value", ANY, number=True))
+    example = "y = masked_fill(x, x > 0, -inf)"
+
+    def infer(self, a: NoAttrs, *types: TensorType) -> Result:
+        x, mask, value = types
+        if value.rank:
+            raise Complaint(f"`masked_fill` takes one number, not {value}", "value", help="where(mask, value, x)")
+        if promote(x.dtype, value.dtype) is not x.dtype:
+            message = f"{value.dtype.value} numbers do not fit into this {x.dtype.value} tensor"
+            raise Complaint(message, "value", kind="type", help="where(mask, value, x)")
+        shape, needs = broadcast(("x", x), ("mask", mask), what="the tensor and the mask")
+        return Inferred((TensorType(x.dtype, shape),), needs)
+
+    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
+        return Reach()
+
+    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
+        return method(Input(0), "masked_fill", Input(1), Input(2))

@@ -1,0 +1,31 @@
+"""Multiplication."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from fanin.ir.types import DType, promote
+from fanin.ops.elementwise.binary import Arithmetic
+
+
+@final
+class Mul(Arithmetic):
+    """``x * y``, broadcast.
+
+    Shape: ``[*S], [*S] -> [*S]``
+    Signal: second moments multiply where the two are independent.
+    """
+
+    name = "mul"
+    title = "*"
+    example = "z = x * y"
+    example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
+
+    def kind(self, x: DType, y: DType) -> DType:
+        return promote(x, y)
+
+    def number(self, x: Any, y: Any) -> Any:
+        return x * y
+
+    def dimension(self, x: Any, y: Any) -> Any:
+        return self.number(x, y)

@@ -1,0 +1,46 @@
+"""Powers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, final
+
+from fanin.ir.dims import Poly
+from fanin.ir.types import DType, TensorType, promote
+from fanin.ops.contract import Complaint, NoAttrs
+from fanin.ops.elementwise.binary import Arithmetic
+
+_MOST_BITS = 4096  # of a whole number, so that elaboration ends
+
+
+@final
+class Pow(Arithmetic):
+    """``x ** y``, broadcast.
+
+    Shape: ``[*S], [*S] -> [*S]``
+    Signal: ``E[(x²)²] = 3σ⁴ + 6σ²μ² + μ⁴`` for a square of a normal x.
+    """
+
+    name = "pow"
+    title = "**"
+    example = "z = x ** 2"
+
+    def kind(self, x: DType, y: DType) -> DType:
+        if x is y is DType.BOOL:
+            raise Complaint("`**` is not defined for two bool tensors", "x", kind="type", help="int(mask)")
+        return promote(x, y)
+
+    def check_numbers(
+        self, a: NoAttrs, types: Sequence[TensorType], numbers: Sequence[int | float | None]
+    ) -> None:
+        exponent = numbers[1]
+        if types[0].dtype is not DType.FLOAT and isinstance(exponent, int) and exponent < 0:
+            raise Complaint(f"an int tensor has no power of {exponent}", "y", kind="type", help=f"x ** {exponent}.0")
+
+    def number(self, x: Any, y: Any) -> Any:
+        if isinstance(x, int) and isinstance(y, int) and y > 0 and abs(x).bit_length() * y > _MOST_BITS:
+            raise OverflowError
+        return x**y
+
+    def dimension(self, x: Any, y: Any) -> Any:
+        return x**y if isinstance(x, Poly) and isinstance(y, int) and 0 <= y <= 8 else None

@@ -1,0 +1,36 @@
+"""Subtraction."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from fanin.ir.types import DType, promote
+from fanin.ops.contract import Complaint
+from fanin.ops.elementwise.binary import Arithmetic
+
+
+@final
+class Sub(Arithmetic):
+    """``x - y``, broadcast.
+
+    Shape: ``[*S], [*S] -> [*S]``
+    Bool tensors have no difference: ``not mask`` inverts one.
+    Signal: second moments add where the two are uncorrelated and one has mean zero.
+    """
+
+    name = "sub"
+    title = "-"
+    example = "z = x - y"
+    example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
+
+    def kind(self, x: DType, y: DType) -> DType:
+        if DType.BOOL in (x, y):
+            port = "x" if x is DType.BOOL else "y"
+            raise Complaint("a bool tensor cannot be subtracted", port, kind="type", help="float(mask)")
+        return promote(x, y)
+
+    def number(self, x: Any, y: Any) -> Any:
+        return x - y
+
+    def dimension(self, x: Any, y: Any) -> Any:
+        return self.number(x, y)

@@ -1,0 +1,38 @@
+"""One of two, as a mask says."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import DType, TensorType, promote
+from fanin.ops.broadcasting import broadcast
+from fanin.ops.code import Code, Input, call
+from fanin.ops.contract import ANY, BOOLS, Inferred, NoAttrs, Op, Port, Reach, Result
+from fanin.ops.dtypes import own_float
+
+
+@final
+class Where(Op[NoAttrs]):
+    """x where the condition holds, y elsewhere; all three broadcast.
+
+    Shape: ``condition bool[*S], x [*S], y [*S] -> [*S]``
+    Both sides are computed, and a side that is infinite or no number has no gradient to give: mend it before.
+    """
+
+    name = "where"
+    inputs = (Port("condition", BOOLS), Port("x", ANY, number=True), Port("y", ANY, number=True))
+    example = "y = where(x > 0, x, 0)"
+
+    def infer(self, a: NoAttrs, *types: TensorType) -> Result:
+        condition, x, y = types
+        operands = (("condition", condition), ("x", x), ("y", y))
+        shape, needs = broadcast(*operands, what="the condition and the two sides of `where`")
+        return Inferred((TensorType(promote(x.dtype, y.dtype), shape),), needs)
+
+    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
+        return Reach()
+
+    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
+        code = call("torch.where", Input(0), Input(1), Input(2))
+        x, y = types[1:]
+        return own_float(code, x, y, first=1) if promote(x.dtype, y.dtype) is DType.FLOAT else code
