@@ -214,7 +214,7 @@ class Bounds:
 
 
 def linear_in(d: Poly, atom: Atom) -> tuple[Dim | None, Dim]:
-    """``(f, r)`` with ``d == f * atom + r``, neither with ``atom`` in its terms; ``f`` is None for a power."""
+    """``(f, r)`` with ``d == f * atom + r``, no ``atom`` in their terms; ``f`` is None for a power."""
     factor: dict[Monomial, int] = {}
     rest: dict[Monomial, int] = {}
     for m, c in d.terms.items():

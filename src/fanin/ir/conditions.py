@@ -16,7 +16,14 @@ from fanin.ir.substitution import evaluate
 
 Relation: TypeAlias = Literal["==", "!=", "<", "<=", ">", ">="]
 
-_NEGATED: Final[dict[Relation, Relation]] = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+_NEGATED: Final[dict[Relation, Relation]] = {
+    "==": "!=",
+    "!=": "==",
+    "<": ">=",
+    ">=": "<",
+    ">": "<=",
+    "<=": ">",
+}
 _HOLDS: Final[dict[Relation, Callable[[int, int], bool]]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -116,7 +123,7 @@ def nonnegative_form(c: Compare) -> Dim:
 
 
 def peeled(d: Dim) -> list[Dim]:
-    """Simpler dimensions that are all ``>= 0`` just where ``d`` is: floors and extrema standing alone come off."""
+    """Simpler dimensions, all ``>= 0`` just where ``d`` is: floors and extrema standing alone come off."""
     done: list[Dim] = []
     todo = [d]
     while todo:
@@ -204,7 +211,9 @@ def _write(c: Condition, name: Name, python: bool) -> str:
             c = _remainder(c) or c
         return f"{render(c.left, name, python)} {c.op} {render(c.right, name, python)}"
     if isinstance(c, AnyOf):
-        return " or ".join(_write_inside(x, name, python) for x in c.options) or ("False" if python else "false")
+        return " or ".join(_write_inside(x, name, python) for x in c.options) or (
+            "False" if python else "false"
+        )
     return " and ".join(_write_inside(x, name, python) for x in c.parts) or ("True" if python else "true")
 
 

@@ -15,6 +15,7 @@ from fanin.ir.poly import (
     Symbol,
     dim,
     from_terms,
+    parts,
     terms_of,
 )
 
@@ -27,11 +28,22 @@ def substitute(d: Operand, mapping: Mapping[Symbol, Operand]) -> Dim:
     assert isinstance(d, Poly)
     if d.symbols().isdisjoint(mapping):
         return d
+    return rewritten(d, {s: dim(v) for s, v in mapping.items()})
+
+
+def rewritten(d: Dim, values: Mapping[Atom, Dim]) -> Dim:
+    """``d`` with whole atoms replaced wherever they stand, in normal form again."""
+    if not isinstance(d, Poly):
+        return d
     from fanin.ir.division import rebuild
 
-    values: dict[Atom, Dim] = {s: dim(v) for s, v in mapping.items()}
+    values = dict(values)
     for atom in d.atoms():
-        if atom.depth and not atom.symbols.isdisjoint(mapping):
+        if (
+            atom.depth
+            and atom not in values
+            and any(a in values for p in parts(atom) for m in terms_of(p) for a in m)
+        ):
             values[atom] = rebuild(atom, lambda part: replace_atoms(part, values))
     return replace_atoms(d, values)
 
