@@ -1,0 +1,42 @@
+"""What softmax and its kin have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fanin.ir.dims import Dim
+from fanin.ir.types import TensorType
+from fanin.ops.code import Call, Code, Input, call
+from fanin.ops.contract import Coupling, Op, OpAttrs, Reach, Result, couple, normal_axis
+from fanin.ops.ports import X
+
+
+@dataclass(frozen=True, slots=True)
+class SoftmaxAttrs(OpAttrs):
+    axis: int
+
+
+class AlongAxis(Op[SoftmaxAttrs]):
+    """Normalises along one axis, which has to be named."""
+
+    attrs = SoftmaxAttrs
+    inputs = X
+
+    def infer(self, a: SoftmaxAttrs, *types: TensorType) -> Result:
+        normal_axis(a.axis, max(types[0].rank, 1))  # PyTorch takes a scalar for one number
+        return types[0]
+
+    def construct(self, a: SoftmaxAttrs, *types: TensorType) -> Call:
+        return call(f"nn.{self.module}", dim=a.axis)
+
+    def torch(self, a: SoftmaxAttrs, *types: TensorType) -> Code:
+        return call(f"F.{self.name}", Input(0), dim=a.axis)
+
+    def saved(self, a: SoftmaxAttrs, *types: TensorType) -> Dim:
+        return types[0].numel()
+
+    def couplings(self, a: SoftmaxAttrs, *types: TensorType) -> tuple[Coupling, ...]:
+        return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank))
+
+    def reach(self, a: SoftmaxAttrs, *types: TensorType) -> Reach:
+        return Reach(mixes=(a.axis % max(types[0].rank, 1),) if types[0].rank else ())

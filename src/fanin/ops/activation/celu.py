@@ -1,0 +1,32 @@
+"""The continuously differentiable exponential linear unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ops.activation._activation import Activation
+from fanin.ops.contract import Complaint, OpAttrs
+
+
+@dataclass(frozen=True, slots=True)
+class CeluAttrs(OpAttrs):
+    alpha: float = 1.0
+
+
+@final
+class Celu(Activation[CeluAttrs]):
+    """``max(x, 0) + min(0, alpha · (exp(x / alpha) - 1))``, smooth for every alpha.
+
+    Shape: ``[*S] -> [*S]``
+    Source: Barron 2017.
+    """
+
+    name = "celu"
+    module = "CELU"
+    attrs = CeluAttrs
+    example = "y = x -> celu"
+
+    def check(self, a: CeluAttrs) -> None:
+        if a.alpha == 0:
+            raise Complaint("`celu` divides by `alpha`, which is 0", "alpha", kind="type")

@@ -1,0 +1,28 @@
+"""The exponential linear unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ops.activation._activation import Activation
+from fanin.ops.contract import OpAttrs
+
+
+@dataclass(frozen=True, slots=True)
+class EluAttrs(OpAttrs):
+    alpha: float = 1.0
+
+
+@final
+class Elu(Activation[EluAttrs]):
+    """``x`` where x is positive, otherwise ``alpha · (exp(x) - 1)``.
+
+    Shape: ``[*S] -> [*S]``
+    Source: Clevert et al. 2015.
+    """
+
+    name = "elu"
+    module = "ELU"
+    attrs = EluAttrs
+    example = "y = x -> elu"

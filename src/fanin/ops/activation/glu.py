@@ -1,0 +1,55 @@
+"""The gated linear unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.dims import floordiv, mod
+from fanin.ir.facts import Compare
+from fanin.ir.types import TensorType
+from fanin.ops.code import Call, Code, Input
+from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Result, normal_axis
+from fanin.ops.ports import X
+from fanin.ops.spelling import spell_fields
+
+
+@dataclass(frozen=True, slots=True)
+class GluAttrs(OpAttrs):
+    axis: int = -1
+
+
+@final
+class Glu(Op[GluAttrs]):
+    """``a · sigmoid(b)`` for the two halves of x along an axis.
+
+    Shape: ``[*, 2 n] -> [*, n]``
+    Source: Dauphin et al. 2016, "Language Modeling with Gated Convolutional Networks", eq. 1.
+    """
+
+    name = "glu"
+    module = "GLU"
+    attrs = GluAttrs
+    inputs = X
+    example = "y = x -> glu"
+
+    def infer(self, a: GluAttrs, *types: TensorType) -> Result:
+        (x,) = types
+        if x.rank == 0:
+            raise Complaint("`glu` halves an axis, and a scalar has none", "x")
+        axis = normal_axis(a.axis, x.rank)
+        size = x.shape[axis]
+        out = x.with_axis(axis, floordiv(size, 2))
+        odd = mod(size, 2)
+        if odd == 0:
+            return out
+        message = f"`glu` halves axis {a.axis}, and its size of {size} is odd"
+        return Inferred((out,), (Need(Compare("==", odd, 0), message, (("x", axis),), "indivisible"),))
+
+    def construct(self, a: GluAttrs, *types: TensorType) -> Call:
+        args, keywords = spell_fields(a)
+        return Call("nn.GLU", args, keywords)
+
+    def torch(self, a: GluAttrs, *types: TensorType) -> Code:
+        args, keywords = spell_fields(a)
+        return Call("F.glu", (Input(0), *args), keywords)

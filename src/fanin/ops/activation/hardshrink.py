@@ -1,0 +1,28 @@
+"""Hard shrinkage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ops.activation._activation import Activation
+from fanin.ops.contract import OpAttrs
+
+
+@dataclass(frozen=True, slots=True)
+class HardshrinkAttrs(OpAttrs):
+    lambd: float = 0.5
+
+
+@final
+class Hardshrink(Activation[HardshrinkAttrs]):
+    """``x`` where it is beyond ``-lambd .. lambd``, otherwise 0.
+
+    Shape: ``[*S] -> [*S]``
+    Source: Donoho and Johnstone 1994.
+    """
+
+    name = "hardshrink"
+    module = "Hardshrink"
+    attrs = HardshrinkAttrs
+    example = "y = x -> hardshrink(0.1)"

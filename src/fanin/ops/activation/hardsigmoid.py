@@ -1,0 +1,21 @@
+"""A piecewise sigmoid."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ops.activation._activation import Activation
+from fanin.ops.contract import NoAttrs
+
+
+@final
+class Hardsigmoid(Activation[NoAttrs]):
+    """``relu6(x + 3) / 6`` of every number.
+
+    Shape: ``[*S] -> [*S]``
+    Source: Courbariaux et al. 2015; Howard et al. 2019, section 5.2.
+    """
+
+    name = "hardsigmoid"
+    module = "Hardsigmoid"
+    example = "y = x -> hardsigmoid"

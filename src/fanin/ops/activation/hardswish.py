@@ -1,0 +1,21 @@
+"""A piecewise swish."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ops.activation._activation import Activation
+from fanin.ops.contract import NoAttrs
+
+
+@final
+class Hardswish(Activation[NoAttrs]):
+    """``x · relu6(x + 3) / 6`` of every number.
+
+    Shape: ``[*S] -> [*S]``
+    Source: Howard et al. 2019, "Searching for MobileNetV3", section 5.2.
+    """
+
+    name = "hardswish"
+    module = "Hardswish"
+    example = "y = x -> hardswish"

@@ -1,0 +1,20 @@
+"""The logarithm of the sigmoid."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ops.activation._activation import Activation
+from fanin.ops.contract import NoAttrs
+
+
+@final
+class LogSigmoid(Activation[NoAttrs]):
+    """``log(1 / (1 + exp(-x)))``, computed without underflow.
+
+    Shape: ``[*S] -> [*S]``
+    """
+
+    name = "logsigmoid"
+    module = "LogSigmoid"
+    example = "y = x -> logsigmoid"

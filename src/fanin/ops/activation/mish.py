@@ -1,0 +1,21 @@
+"""Mish."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ops.activation._activation import Activation
+from fanin.ops.contract import NoAttrs
+
+
+@final
+class Mish(Activation[NoAttrs]):
+    """``x · tanh(softplus(x))`` of every number.
+
+    Shape: ``[*S] -> [*S]``
+    Source: Misra 2019.
+    """
+
+    name = "mish"
+    module = "Mish"
+    example = "y = x -> mish"

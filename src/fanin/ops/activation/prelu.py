@@ -1,0 +1,103 @@
+"""The rectifier with a learned slope on the left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.laws import Constant
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import PositiveInt
+from fanin.ops.code import Call, Code, Input, call
+from fanin.ops.contract import (
+    Axis,
+    Complaint,
+    Inferred,
+    NoAttrs,
+    Op,
+    OpAttrs,
+    ParamSpec,
+    Port,
+    Reach,
+    Result,
+    Weighted,
+    need_equal,
+)
+from fanin.ops.ports import FLOAT, X
+from fanin.ops.spelling import spell_fields
+
+
+@dataclass(frozen=True, slots=True)
+class PreluAttrs(OpAttrs):
+    num_parameters: PositiveInt = 1
+
+
+@final
+class Prelu(Weighted[PreluAttrs]):
+    """``max(x, 0) + weight · min(x, 0)``, with one learned slope, or one for each channel (axis 1).
+
+    The slope starts at 0.25; ``init=constant(0.1)`` starts it elsewhere, where PyTorch has ``init=0.1``.
+
+    Shape: ``[*S] -> [*S]``
+    Params: ``weight [num_parameters]``
+    Signal: ``E[y²] = (1 + a²) / 2 · E[x²]`` for a symmetric x and the slope a.
+    Source: He et al. 2015, "Delving Deep into Rectifiers", section 2.1.
+    """
+
+    name = "PReLU"
+    module = "PReLU"
+    attrs = PreluAttrs
+    inputs = X
+    example = "y = x -> PReLU()"
+
+    def infer(self, a: PreluAttrs, *types: TensorType) -> Result:
+        (x,) = types
+        if a.num_parameters == 1:
+            return x
+        if x.rank < 2:
+            raise Complaint(
+                f"`PReLU` of {a.num_parameters} slopes needs channels in axis 1, and {x} has none",
+                "num_parameters",
+            )
+        message = "`PReLU` has {left} slopes for {right} channels"
+        return Inferred((x,), need_equal(a.num_parameters, x.shape[1], message, ("x", 1)))
+
+    def params(self, a: PreluAttrs, *types: TensorType) -> tuple[ParamSpec, ...]:
+        return (ParamSpec("weight", (Axis("feature", a.num_parameters),), Constant(0.25)),)
+
+    def construct(self, a: PreluAttrs, *types: TensorType) -> Call:
+        args, keywords = spell_fields(a, 1)
+        return Call("nn.PReLU", args, keywords)
+
+    def reach(self, a: PreluAttrs, *types: TensorType) -> Reach:
+        return Reach()
+
+
+@final
+class PreluFunction(Op[NoAttrs]):
+    """``max(x, 0) + weight · min(x, 0)`` with slopes that are a tensor.
+
+    Shape: ``x [N, C, *S], weight [C] -> [N, C, *S]``, or a weight of one number
+    """
+
+    name = "prelu"
+    inputs = (Port("x", FLOAT), Port("weight", FLOAT))
+    example = "y = prelu(x, slope)"
+    example_inputs = {"x": "[N, 8]", "slope": "[8]"}
+
+    def infer(self, a: NoAttrs, *types: TensorType) -> Result:
+        x, weight = types
+        if weight.rank > 1:
+            raise Complaint(f"the slopes of `prelu` are one number or a vector, not {weight}", "weight")
+        if weight.rank == 0 or weight.shape[0] == 1:
+            return x
+        if x.rank < 2:
+            raise Complaint(f"`prelu` needs channels in axis 1 for its slopes, and {x} has none", "x")
+        message = "`prelu` has {left} slopes for {right} channels"
+        return Inferred((x,), need_equal(weight.shape[0], x.shape[1], message, ("weight", 0), ("x", 1)))
+
+    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
+        return call("F.prelu", Input(0), Input(1))
+
+    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
+        return Reach()

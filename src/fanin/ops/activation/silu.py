@@ -1,0 +1,22 @@
+"""The sigmoid-weighted unit, or swish."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ops.activation._activation import Activation
+from fanin.ops.contract import NoAttrs, Port
+
+
+@final
+class Silu(Activation[NoAttrs]):
+    """``x · sigmoid(x)`` of every number.
+
+    Shape: ``[*S] -> [*S]``
+    Source: Hendrycks and Gimpel 2016; Elfwing et al. 2017; Ramachandran et al. 2017 (as swish).
+    """
+
+    name = "silu"
+    module = "SiLU"
+    inputs = (Port("x"),)
+    example = "y = x -> silu"

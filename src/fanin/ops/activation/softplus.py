@@ -1,0 +1,30 @@
+"""The smooth rectifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ops.activation._activation import Activation
+from fanin.ops.contract import OpAttrs
+
+
+@dataclass(frozen=True, slots=True)
+class SoftplusAttrs(OpAttrs):
+    beta: float = 1.0
+    threshold: float = 20.0
+
+
+@final
+class Softplus(Activation[SoftplusAttrs]):
+    """``log(1 + exp(beta · x)) / beta``, and x itself where ``beta · x`` is above ``threshold``.
+
+    Shape: ``[*S] -> [*S]``
+    Source: Dugas et al. 2000.
+    """
+
+    name = "softplus"
+    module = "Softplus"
+    attrs = SoftplusAttrs
+    example = "y = x -> softplus"
+    places = 2

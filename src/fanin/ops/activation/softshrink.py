@@ -1,0 +1,29 @@
+"""Soft shrinkage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ops.activation._activation import Activation
+from fanin.ops.attributes import NonNegativeFloat
+from fanin.ops.contract import OpAttrs
+
+
+@dataclass(frozen=True, slots=True)
+class SoftshrinkAttrs(OpAttrs):
+    lambd: NonNegativeFloat = 0.5
+
+
+@final
+class Softshrink(Activation[SoftshrinkAttrs]):
+    """``sign(x) · max(|x| - lambd, 0)`` of every number.
+
+    Shape: ``[*S] -> [*S]``
+    Source: Donoho 1995.
+    """
+
+    name = "softshrink"
+    module = "Softshrink"
+    attrs = SoftshrinkAttrs
+    example = "y = x -> softshrink(0.1)"

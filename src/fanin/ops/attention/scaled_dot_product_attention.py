@@ -1,0 +1,148 @@
+"""Attention by scaled dot products."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+from typing import cast, final
+
+from fanin.ir.dims import Dim, mod
+from fanin.ir.facts import Compare
+from fanin.ir.types import DType, TensorType
+from fanin.ops.attributes import Probability
+from fanin.ops.broadcasting import broadcast
+from fanin.ops.code import OMIT, TRAINING, Code, Infix, Input, call, unless
+from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Port, Reach, Result, need_equal
+from fanin.ops.ports import FLOAT
+from fanin.ops.spelling import optional, optional_input, spell, spell_unless
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionAttrs(OpAttrs):
+    dropout_p: Probability = 0.0
+    is_causal: bool = False
+    scale: float | None = None
+    enable_gqa: bool = False
+
+
+@final
+class ScaledDotProductAttention(Op[AttentionAttrs]):
+    """``softmax(scale · Q Kᵀ + mask) V``, with ``scale = 1 / sqrt(E)`` where none is given.
+
+    A bool mask is true where a key may be seen. ``dropout_p`` counts in training only. With ``enable_gqa``, axis -3 are
+    heads, and each head of ``key`` and ``value`` serves as many of ``query`` as it takes.
+
+    Shape: ``query [*B, L, E], key [*B, S, E], value [*B, S, V], attn_mask [*B, L, S]? -> [*B, L, V]``, broadcast over B
+    Source: Vaswani et al. 2017, "Attention Is All You Need", eq. 1; Ainslie et al. 2023 (grouped queries).
+    """
+
+    name = "scaled_dot_product_attention"
+    attrs = AttentionAttrs
+    inputs = (
+        Port("query", FLOAT),
+        Port("key", FLOAT),
+        Port("value", FLOAT),
+        Port("attn_mask", (DType.FLOAT, DType.BOOL), optional=True),
+    )
+    example = "y = scaled_dot_product_attention(q, k, v, is_causal=true)"
+    example_inputs = {"q": "[N, 4, T, 8]", "k": "[N, 4, T, 8]", "v": "[N, 4, T, 8]"}
+
+    def infer(self, a: AttentionAttrs, *types: TensorType) -> Result:
+        q, k, v = types[:3]
+        mask = optional(types, 3)
+        least = 3 if a.enable_gqa else 2
+        for port, t in (("query", q), ("key", k), ("value", v)):
+            if t.rank < least:
+                why = (
+                    "`enable_gqa` takes [*, heads, length, size]"
+                    if a.enable_gqa
+                    else "attention takes [*, length, size]"
+                )
+                raise Complaint(f"{why}, and `{port}` is {t}", port)
+        if mask is not None and a.is_causal:
+            raise Complaint(
+                "`is_causal` makes the mask itself, and there is an `attn_mask` as well",
+                "is_causal",
+                kind="type",
+            )
+        needs = need_equal(
+            q.shape[-1],
+            k.shape[-1],
+            "queries have {left} numbers and keys have {right}",
+            ("query", -1),
+            ("key", -1),
+        )
+        needs += need_equal(
+            k.shape[-2], v.shape[-2], "there are {left} keys for {right} values", ("key", -2), ("value", -2)
+        )
+        heads: tuple[Dim, ...] = ()
+        if a.enable_gqa:
+            heads = (q.shape[-3],)
+            needs += need_heads("key", q, k) + need_heads("value", q, v)
+        scores, more = common(least, ("query", q), ("key", k))
+        needs += more
+        outer, more = common(least, ("query", q), ("key", k), ("value", v))
+        needs += tuple(need for need in more if need not in needs)
+        if mask is not None:
+            needs += need_mask(mask, (*scores, *heads, q.shape[-2], k.shape[-2]))
+        return Inferred((q.with_shape(*outer, *heads, q.shape[-2], v.shape[-1]),), needs)
+
+    def torch(self, a: AttentionAttrs, *types: TensorType) -> Code:
+        return call(
+            "F.scaled_dot_product_attention",
+            Input(0),
+            Input(1),
+            Input(2),
+            attn_mask=optional_input(types, 3),
+            # PyTorch drops whenever it is asked to; `training` is 1 or 0.
+            dropout_p=Infix("*", spell(a.dropout_p), TRAINING) if a.dropout_p else OMIT,
+            is_causal=unless(a.is_causal, False),
+            scale=spell_unless(a.scale, None),
+            enable_gqa=unless(a.enable_gqa, False),
+        )
+
+    def flops(self, a: AttentionAttrs, *types: TensorType) -> Dim:
+        q, k, v = types[:3]
+        least = 3 if a.enable_gqa else 2
+        heads: Dim = q.shape[-3] if a.enable_gqa else 1
+        scores = cast(Dim, prod(common(least, ("query", q), ("key", k))[0])) * heads
+        outer = cast(Dim, prod(common(least, ("query", q), ("key", k), ("value", v))[0])) * heads
+        pairs = q.shape[-2] * k.shape[-2]
+        return 2 * scores * pairs * q.shape[-1] + 2 * outer * pairs * v.shape[-1]
+
+    def reach(self, a: AttentionAttrs, *types: TensorType) -> Reach:
+        return Reach(mixes=(types[0].rank - 2,))
+
+
+def common(inner: int, *operands: tuple[str, TensorType]) -> tuple[tuple[Dim, ...], tuple[Need, ...]]:
+    """The axes before the ``inner`` last ones, broadcast."""
+    outer = [(port, t.with_shape(*t.shape[:-inner])) for port, t in operands]
+    shape, needs = broadcast(*outer, what=f"the batches of {' and '.join(port for port, _ in operands)}")
+    return shape, tuple(
+        replace(n, places=tuple((port, axis - inner) for port, axis in n.places)) for n in needs
+    )
+
+
+def need_heads(port: str, q: TensorType, other: TensorType) -> tuple[Need, ...]:
+    """The heads of a key or value divide those of the query."""
+    theirs, ours = other.shape[-3], q.shape[-3]
+    if theirs == ours or theirs == 1:
+        return ()
+    left = mod(ours, theirs)
+    if left == 0:
+        return ()
+    message = f"{ours} heads of `query` do not divide among {theirs} of `{port}`"
+    return (Need(Compare("==", left, 0), message, (("query", -3), (port, -3)), "indivisible"),)
+
+
+def need_mask(mask: TensorType, scores: tuple[Dim, ...]) -> tuple[Need, ...]:
+    """A mask fits the scores, where it is 1 by stretching. Raises Complaint for too few axes or too many."""
+    if not 2 <= mask.rank <= len(scores):
+        raise Complaint(f"`attn_mask` has 2 to {len(scores)} axes here, not {mask.rank}: {mask}", "attn_mask")
+    needs: tuple[Need, ...] = ()
+    for axis in range(-mask.rank, 0):
+        size = mask.shape[axis]
+        if size != 1:
+            message = "the mask has {left} where the scores have {right}"
+            needs += need_equal(size, scores[axis], message, ("attn_mask", axis))
+    return needs

@@ -1,0 +1,287 @@
+"""What the convolutions of one, two and three spatial axes have in common."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from math import prod, sqrt
+from typing import ClassVar, Literal, TypeAlias, cast
+
+from fanin.ir.dims import Dim, mod
+from fanin.ir.facts import Compare
+from fanin.ir.laws import Uniform
+from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
+from fanin.ops.attributes import Kernel, Padding, PositiveInt, spread
+from fanin.ops.code import Call, Code, Input, call, unless
+from fanin.ops.contract import (
+    Axis,
+    Complaint,
+    Coupling,
+    Inferred,
+    Need,
+    Op,
+    OpAttrs,
+    ParamSpec,
+    Port,
+    Reach,
+    Result,
+    Weighted,
+    couple,
+    need_at_least,
+    need_equal,
+)
+from fanin.ops.ports import FLOAT, X
+from fanin.ops.spelling import optional, optional_input, spell, spell_unless
+from fanin.ops.windows import batch, channels, check_spatial, need_room, slide
+
+PaddingMode: TypeAlias = Literal["zeros", "reflect", "replicate", "circular"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConvAttrs(OpAttrs):
+    out_channels: PositiveInt
+    kernel_size: Kernel
+    _: KW_ONLY
+    stride: Kernel = 1
+    padding: Padding | Literal["same", "valid"] = 0
+    dilation: Kernel = 1
+    groups: PositiveInt = 1
+    bias: bool = True
+    padding_mode: PaddingMode = "zeros"
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Kernel, stride, dilation and padding along each spatial axis. ``same`` keeps the size, whatever the kernel."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    padding: tuple[int, ...]
+    same: bool = False
+
+    def sizes(self, x: TensorType) -> tuple[Dim, ...]:
+        n = len(self.kernel)
+        if self.same:
+            return x.shape[-n:]
+        windows = zip(x.shape[-n:], self.kernel, self.stride, self.padding, self.dilation, strict=True)
+        return tuple(slide(size, k, s, p, d) for size, k, s, p, d in windows)
+
+    def needs(self, x: TensorType) -> tuple[Need, ...]:
+        n = len(self.kernel)
+        if self.same:
+            return ()
+        found: tuple[Need, ...] = ()
+        for i, (k, p, d) in enumerate(zip(self.kernel, self.padding, self.dilation, strict=True)):
+            found += need_room(x.shape[i - n], i - n, k, p, d)
+        return found
+
+
+def geometry(n: int, kernel: Kernel, stride: Kernel, padding: Padding | str, dilation: Kernel) -> Geometry:
+    """Raises Complaint for tuples of another length than ``n``, and for "same" with a stride."""
+    strides = spread(stride, n, "stride")
+    sizes = spread(kernel, n, "kernel_size")
+    dilations = spread(dilation, n, "dilation")
+    if isinstance(padding, str):
+        if padding == "same" and any(s != 1 for s in strides):
+            raise Complaint(
+                'padding="same" keeps the size, and a stride does not',
+                "padding",
+                help=f"padding={max(sizes) // 2}",
+            )
+        return Geometry(sizes, strides, dilations, (0,) * n, padding == "same")
+    return Geometry(sizes, strides, dilations, spread(padding, n, "padding"))
+
+
+def need_groups(count: Dim, groups: int, axis: int) -> tuple[Need, ...]:
+    """The channels that come in divide into groups."""
+    left = mod(count, groups)
+    if left == 0 and isinstance(count, int):
+        return need_at_least(count, 1, "there are no channels to convolve", ("x", axis))
+    if left == 0:
+        return ()
+    message = f"the {count} channels that come in do not divide into {groups} groups"
+    return (
+        Need(
+            Compare("==", left, 0),
+            message,
+            (("x", axis),),
+            "indivisible",
+            "give `groups` a divisor of the channels",
+        ),
+    )
+
+
+def check_out(out: int, groups: int) -> None:
+    """Raises Complaint where the channels that go out do not divide into groups."""
+    if out % groups:
+        raise Complaint(f"the {out} channels that go out do not divide into {groups} groups", "groups")
+
+
+class Convolution(Weighted[ConvAttrs]):
+    """A convolution (a cross-correlation, strictly) with a learned kernel."""
+
+    attrs = ConvAttrs
+    inputs = X
+    spatial: ClassVar[int]
+
+    def geometry(self, a: ConvAttrs) -> Geometry:
+        return geometry(self.spatial, a.kernel_size, a.stride, a.padding, a.dilation)
+
+    def infer(self, a: ConvAttrs, *types: TensorType) -> Result:
+        (x,) = types
+        n, g = self.spatial, self.geometry(a)
+        check_spatial(self.name, x, n)
+        check_out(a.out_channels, a.groups)
+        y = x.with_shape(*x.shape[: -n - 1], a.out_channels, *g.sizes(x))
+        needs = need_groups(channels(x, n), a.groups, -n - 1)
+        return Inferred((y,), needs + g.needs(x) + self.need_filling(a, g, x))
+
+    def need_filling(self, a: ConvAttrs, g: Geometry, x: TensorType) -> tuple[Need, ...]:
+        """What the padding is taken from has to be there: reflection leaves the edge out, wrapping goes round once."""
+        found: tuple[Need, ...] = ()
+        if a.padding_mode in ("zeros", "replicate"):
+            return found
+        for i in range(-self.spatial, 0):
+            wide = -(-g.dilation[i] * (g.kernel[i] - 1) // 2) if g.same else g.padding[i]
+            least = wide + (a.padding_mode == "reflect")
+            if wide:
+                message = f'padding_mode="{a.padding_mode}" by {wide} needs an axis of {least} or more, and this is {{left}}'
+                found += need_at_least(x.shape[i], least, message, ("x", i))
+        return found
+
+    def params(self, a: ConvAttrs, *types: TensorType) -> tuple[ParamSpec, ...]:
+        n = self.spatial
+        kernel = spread(a.kernel_size, n, "kernel_size")
+        within = cast(int, channels(types[0], n)) // a.groups
+        bound = 1 / sqrt(within * prod(kernel))
+        law = Uniform(-bound, bound)
+        out = Axis("out", a.out_channels)
+        axes = (out, Axis("in", within), *(Axis("kernel", k) for k in kernel))
+        weight = ParamSpec("weight", axes, law, "conv", groups=a.groups)
+        return (weight, ParamSpec("bias", (out,), law, "bias")) if a.bias else (weight,)
+
+    def construct(self, a: ConvAttrs, *types: TensorType) -> Call:
+        return call(
+            f"nn.{self.module}",
+            channels(types[0], self.spatial),
+            a.out_channels,
+            spell(a.kernel_size),
+            stride=spell_unless(a.stride, 1),
+            padding=spell_unless(a.padding, 0),
+            dilation=spell_unless(a.dilation, 1),
+            groups=unless(a.groups, 1),
+            bias=unless(a.bias, True),
+            padding_mode=unless(a.padding_mode, "zeros"),
+        )
+
+    def flops(self, a: ConvAttrs, *types: TensorType) -> Dim:
+        (x,) = types
+        n, g = self.spatial, self.geometry(a)
+        within = cast(int, channels(x, n)) // a.groups
+        return 2 * batch(x, n) * cast(Dim, prod(g.sizes(x))) * a.out_channels * within * prod(g.kernel)
+
+    def saved(self, a: ConvAttrs, *types: TensorType) -> Dim:
+        return types[0].numel()
+
+    def couplings(self, a: ConvAttrs, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
+        c = f"[{-self.spatial - 1}]"
+        outs = ("weight.out", "bias.out", f"y{c}") if a.bias else ("weight.out", f"y{c}")
+        if a.groups == 1:
+            return couple(f"x{c}", "weight.in"), couple(*outs)
+        if a.groups == a.out_channels == channels(types[0], self.spatial):
+            return (couple(f"x{c}", *outs),)  # depthwise: a channel is its filter
+        return Unknown("the channels of a grouped convolution can be cut only evenly over its groups")
+
+    def reach(self, a: ConvAttrs, *types: TensorType) -> Reach:
+        return spatial_reach(self.spatial, types[0].rank, self.geometry(a))
+
+
+def spatial_reach(n: int, rank: int, g: Geometry) -> Reach:
+    """What a position sees: a window along each spatial axis, and every channel."""
+    axes = []
+    for i, (k, s, d, p) in enumerate(zip(g.kernel, g.stride, g.dilation, g.padding, strict=True)):
+        span = d * (k - 1) + 1
+        axes.append((rank - n + i, (span, s, (span - 1) // 2 if g.same else p)))
+    return Reach(tuple(axes), (rank - n - 1,))
+
+
+# ------------------------------------------------------------------------------------------------- as a function
+
+
+@dataclass(frozen=True, slots=True)
+class ConvFunctionAttrs(OpAttrs):
+    stride: Kernel = 1
+    padding: Padding | Literal["same", "valid"] = 0
+    dilation: Kernel = 1
+    groups: PositiveInt = 1
+
+
+class ConvolutionFunction(Op[ConvFunctionAttrs]):
+    """A convolution with a kernel that is a tensor."""
+
+    attrs = ConvFunctionAttrs
+    inputs = (Port("x", FLOAT), Port("weight", FLOAT), Port("bias", FLOAT, optional=True))
+    spatial: ClassVar[int]
+
+    def geometry(self, a: ConvFunctionAttrs, weight: TensorType) -> Geometry:
+        kernel = number_kernel(self.name, weight, self.spatial)
+        return geometry(self.spatial, kernel, a.stride, a.padding, a.dilation)
+
+    def infer(self, a: ConvFunctionAttrs, *types: TensorType) -> Result:
+        x, weight = types[0], types[1]
+        n = self.spatial
+        check_spatial(self.name, x, n)
+        g = self.geometry(a, weight)
+        out = weight.shape[0]
+        needs = need_groups(channels(x, n), a.groups, -n - 1)
+        message = "the weight is for {right} channels, and {left} come in"
+        needs += need_equal(channels(x, n), a.groups * weight.shape[1], message, ("x", -n - 1), ("weight", 1))
+        if mod(out, a.groups) != 0:
+            message = f"the {out} channels that go out do not divide into {a.groups} groups"
+            needs += (Need(Compare("==", mod(out, a.groups), 0), message, (("weight", 0),), "indivisible"),)
+        needs += need_bias(optional(types, 2), out)
+        return Inferred((x.with_shape(*x.shape[: -n - 1], out, *g.sizes(x)),), needs + g.needs(x))
+
+    def torch(self, a: ConvFunctionAttrs, *types: TensorType) -> Code:
+        return call(
+            f"F.{self.name}",
+            Input(0),
+            Input(1),
+            bias=optional_input(types, 2),
+            stride=spell_unless(a.stride, 1),
+            padding=spell_unless(a.padding, 0),
+            dilation=spell_unless(a.dilation, 1),
+            groups=unless(a.groups, 1),
+        )
+
+    def flops(self, a: ConvFunctionAttrs, *types: TensorType) -> Dim:
+        x, weight = types[0], types[1]
+        g = self.geometry(a, weight)
+        return 2 * batch(x, self.spatial) * cast(Dim, prod(g.sizes(x))) * weight.numel()
+
+    def reach(self, a: ConvFunctionAttrs, *types: TensorType) -> Reach:
+        return spatial_reach(self.spatial, types[0].rank, self.geometry(a, types[1]))
+
+
+def number_kernel(name: str, weight: TensorType, n: int) -> tuple[int, ...]:
+    """The spatial sizes of a weight. Raises Complaint where they are open or it has another rank."""
+    if weight.rank != n + 2:
+        raise Complaint(f"the weight of `{name}` has {n + 2} axes, not {weight.rank}: {weight}", "weight")
+    kernel = weight.shape[2:]
+    if not all(isinstance(k, int) for k in kernel):
+        raise Complaint(
+            f"the kernel of `{name}` has to be given in numbers, and the weight is {weight}", "weight"
+        )
+    return cast("tuple[int, ...]", kernel)
+
+
+def need_bias(bias: TensorType | None, out: Dim) -> tuple[Need, ...]:
+    """A bias, where there is one, has a number for each channel that goes out. Raises Complaint for another rank."""
+    if bias is None:
+        return ()
+    if bias.rank != 1:
+        raise Complaint(f"the bias has one axis, not {bias.rank}", "bias")
+    return need_equal(
+        bias.shape[0], out, "the bias has {left} numbers for {right} channels", ("bias", 0), ("weight", 0)
+    )

@@ -1,0 +1,104 @@
+"""The embedding."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import final
+
+from fanin.ir.laws import Normal
+from fanin.ir.types import DType, TensorType
+from fanin.ops.attributes import PositiveInt
+from fanin.ops.code import Call, Code, Input, call, unless
+from fanin.ops.contract import (
+    INTS,
+    Axis,
+    Complaint,
+    Coupling,
+    Inferred,
+    Op,
+    OpAttrs,
+    ParamSpec,
+    Port,
+    Reach,
+    Result,
+    Weighted,
+    couple,
+    need_at_least,
+)
+from fanin.ops.ports import FLOAT
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingAttrs(OpAttrs):
+    num_embeddings: PositiveInt
+    embedding_dim: PositiveInt
+    _: KW_ONLY
+    padding_idx: int | None = None
+
+
+@final
+class Embedding(Weighted[EmbeddingAttrs]):
+    """A learned vector for every index.
+
+    ``padding_idx`` names an index whose vector starts at zero and gets no gradient. PyTorch's ``max_norm`` is left out,
+    since it changes the weights in the forward pass, and ``sparse`` and ``scale_grad_by_freq``, which are the
+    optimiser's concern.
+
+    Shape: ``int[*] -> [*, embedding_dim]``
+    Params: ``weight [num_embeddings, embedding_dim]``
+    Signal: ``E[y²]`` is that of the weights.
+    Source: Bengio et al. 2003, "A Neural Probabilistic Language Model", section 2.
+    """
+
+    name = "Embedding"
+    module = "Embedding"
+    attrs = EmbeddingAttrs
+    inputs = (Port("x", INTS),)
+    example = "y = x -> Embedding(100, 8)"
+    example_inputs = {"x": "int[B, T]"}
+
+    def infer(self, a: EmbeddingAttrs, *types: TensorType) -> Result:
+        (x,) = types
+        if a.padding_idx is not None and not -a.num_embeddings <= a.padding_idx < a.num_embeddings:
+            message = f"there is no index {a.padding_idx} in an embedding of {a.num_embeddings}"
+            raise Complaint(message, "padding_idx", kind="type")
+        return TensorType(DType.FLOAT, (*x.shape, a.embedding_dim))
+
+    def params(self, a: EmbeddingAttrs, *types: TensorType) -> tuple[ParamSpec, ...]:
+        axes = (Axis("vocabulary", a.num_embeddings), Axis("feature", a.embedding_dim))
+        return (ParamSpec("weight", axes, Normal(0.0, 1.0), "embedding"),)
+
+    def construct(self, a: EmbeddingAttrs, *types: TensorType) -> Call:
+        return call(
+            "nn.Embedding", a.num_embeddings, a.embedding_dim, padding_idx=unless(a.padding_idx, None)
+        )
+
+    def couplings(self, a: EmbeddingAttrs, *types: TensorType) -> tuple[Coupling, ...]:
+        return (couple("weight.feature", "y[-1]"),)
+
+    def reach(self, a: EmbeddingAttrs, *types: TensorType) -> Reach:
+        return Reach()
+
+
+@final
+class EmbeddingFunction(Op[OpAttrs]):
+    """The rows of a tensor, by index.
+
+    Shape: ``x int[*], weight [V, D] -> [*, D]``
+    """
+
+    name = "embedding"
+    inputs = (Port("x", INTS), Port("weight", FLOAT))
+    example = "y = embedding(x, table)"
+    example_inputs = {"x": "int[B, T]", "table": "[100, 8]"}
+
+    def infer(self, a: OpAttrs, *types: TensorType) -> Result:
+        x, weight = types
+        if weight.rank != 2:
+            raise Complaint(f"the weight of `embedding` is a matrix, not {weight}", "weight")
+        message = "there are no vectors in the table"
+        needs = need_at_least(weight.shape[0], 1, message, ("weight", 0))
+        return Inferred((TensorType(weight.dtype, (*x.shape, weight.shape[1])),), needs)
+
+    def torch(self, a: OpAttrs, *types: TensorType) -> Code:
+        return call("F.embedding", Input(0), Input(1))

@@ -1,0 +1,41 @@
+"""Ones at indices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import Size
+from fanin.ops.code import Code, Input, call
+from fanin.ops.contract import INTS, Op, OpAttrs, Port, Reach, Result
+
+
+@dataclass(frozen=True, slots=True)
+class OneHotAttrs(OpAttrs):
+    num_classes: Size
+
+
+@final
+class OneHot(Op[OneHotAttrs]):
+    """1 at the place of each index along a new last axis, 0 elsewhere; ints, as in PyTorch.
+
+    How many classes there are has to be said: PyTorch's default looks at the numbers in the tensor.
+
+    Shape: ``int[*] -> int[*, num_classes]``
+    """
+
+    name = "one_hot"
+    attrs = OneHotAttrs
+    inputs = (Port("x", INTS),)
+    example = "y = x -> one_hot(10)"
+    example_inputs = {"x": "int[N]"}
+
+    def infer(self, a: OneHotAttrs, *types: TensorType) -> Result:
+        return types[0].with_shape(*types[0].shape, a.num_classes)
+
+    def torch(self, a: OneHotAttrs, *types: TensorType) -> Code:
+        return call("F.one_hot", Input(0), a.num_classes)
+
+    def reach(self, a: OneHotAttrs, *types: TensorType) -> Reach:
+        return Reach()

@@ -1,0 +1,163 @@
+"""What batch and instance normalisation have in common: statistics of each channel, kept in training."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from math import prod
+from typing import ClassVar, cast
+
+from fanin.ir.dims import Dim
+from fanin.ir.facts import Compare
+from fanin.ir.laws import ONES, ZEROS
+from fanin.ir.types import DType, TensorType
+from fanin.ops.attributes import NonNegativeFloat
+from fanin.ops.code import Call, Code, call
+from fanin.ops.contract import (
+    Axis,
+    Complaint,
+    Coupling,
+    Inferred,
+    Need,
+    OpAttrs,
+    ParamSpec,
+    Reach,
+    Result,
+    Weighted,
+    couple,
+    need_at_least,
+)
+from fanin.ops.ports import X
+from fanin.ops.spelling import spell_unless
+from fanin.ops.windows import check_spatial
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNormAttrs(OpAttrs):
+    _: KW_ONLY
+    eps: NonNegativeFloat = 1e-5
+    momentum: float | None = 0.1
+    affine: bool = True
+    track_running_stats: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceNormAttrs(OpAttrs):
+    _: KW_ONLY
+    eps: NonNegativeFloat = 1e-5
+    momentum: float | None = 0.1
+    affine: bool = False
+    track_running_stats: bool = False
+
+
+def running_params(count: Dim, affine: bool, tracked: bool) -> tuple[ParamSpec, ...]:
+    """Scale and shift, then the running statistics, as in PyTorch's ``state_dict``."""
+    axes = (Axis("feature", cast(int, count)),)
+    found: tuple[ParamSpec, ...] = ()
+    if affine:
+        found += ParamSpec("weight", axes, ONES, "norm"), ParamSpec("bias", axes, ZEROS, "norm")
+    if tracked:
+        found += (
+            ParamSpec("running_mean", axes, ZEROS, kind="buffer"),
+            ParamSpec("running_var", axes, ONES, kind="buffer"),
+            ParamSpec("num_batches_tracked", (), ZEROS, kind="buffer", dtype=DType.INT),
+        )
+    return found
+
+
+def running_couplings(x: TensorType, axis: int, affine: bool, tracked: bool) -> tuple[Coupling, ...]:
+    """A channel is cut with its scale, its shift and its statistics; the other axes pass."""
+    names = ("weight", "bias") * affine + ("running_mean", "running_var") * tracked
+    channel = couple(f"x[{axis}]", *(f"{name}.feature" for name in names), f"y[{axis}]")
+    return tuple(channel if i == axis else couple(f"x[{i}]", f"y[{i}]") for i in range(x.rank))
+
+
+class BatchNorm(Weighted[BatchNormAttrs]):
+    """Brings each channel to mean 0 and variance 1 over the batch, then scales and shifts it."""
+
+    attrs = BatchNormAttrs
+    inputs = X
+    ranks: ClassVar[tuple[int, ...]]
+    layout: ClassVar[str]
+
+    def infer(self, a: BatchNormAttrs, *types: TensorType) -> Result:
+        (x,) = types
+        if x.rank not in self.ranks:
+            raise Complaint(f"`{self.name}` takes {self.layout}, not {x}", "x")
+        count = cast(Dim, prod((x.shape[0], *x.shape[2:])))
+        message = f"`{self.name}` needs more than one value for each channel to find a variance, and {x} has {{left}}"
+        if not a.track_running_stats:
+            return Inferred((x,), need_at_least(count, 2, message, ("x", 0)))
+        if isinstance(count, int) and count > 1:
+            return x
+        need = Need(
+            Compare(">=", count, 2), f"{message} in training", (("x", 0),), "too-small", training=True
+        )
+        return Inferred((x,), (need,))
+
+    def params(self, a: BatchNormAttrs, *types: TensorType) -> tuple[ParamSpec, ...]:
+        return running_params(types[0].shape[1], a.affine, a.track_running_stats)
+
+    def construct(self, a: BatchNormAttrs, *types: TensorType) -> Call:
+        return construct_running(f"nn.{self.module}", types[0].shape[1], a, affine=True, tracked=True)
+
+    def saved(self, a: BatchNormAttrs, *types: TensorType) -> Dim:
+        return types[0].numel()
+
+    def couplings(self, a: BatchNormAttrs, *types: TensorType) -> tuple[Coupling, ...]:
+        return running_couplings(types[0], 1, a.affine, a.track_running_stats)
+
+    def reach(self, a: BatchNormAttrs, *types: TensorType) -> Reach:
+        # In training, through the statistics of the batch; what they are otherwise depends on no input.
+        return Reach(mixes=tuple(i for i in range(types[0].rank) if i != 1))
+
+
+class InstanceNorm(Weighted[InstanceNormAttrs]):
+    """Brings each channel of each sample to mean 0 and variance 1 over its places."""
+
+    attrs = InstanceNormAttrs
+    inputs = X
+    spatial: ClassVar[int]
+
+    def infer(self, a: InstanceNormAttrs, *types: TensorType) -> Result:
+        (x,) = types
+        check_spatial(self.name, x, self.spatial)
+        count = cast(Dim, prod(x.shape[-self.spatial :]))
+        message = f"`{self.name}` needs more than one place in each channel to find a variance, and {x} has {{left}}"
+        if not a.track_running_stats:
+            return Inferred((x,), need_at_least(count, 2, message, ("x", -1)))
+        if isinstance(count, int) and count > 1:
+            return x
+        need = Need(
+            Compare(">=", count, 2), f"{message} in training", (("x", -1),), "too-small", training=True
+        )
+        return Inferred((x,), (need,))
+
+    def params(self, a: InstanceNormAttrs, *types: TensorType) -> tuple[ParamSpec, ...]:
+        return running_params(types[0].shape[-self.spatial - 1], a.affine, a.track_running_stats)
+
+    def construct(self, a: InstanceNormAttrs, *types: TensorType) -> Call:
+        size = types[0].shape[-self.spatial - 1]
+        return construct_running(f"nn.{self.module}", size, a, affine=False, tracked=False)
+
+    def saved(self, a: InstanceNormAttrs, *types: TensorType) -> Dim:
+        return types[0].numel()
+
+    def couplings(self, a: InstanceNormAttrs, *types: TensorType) -> tuple[Coupling, ...]:
+        axis = types[0].rank - self.spatial - 1
+        return running_couplings(types[0], axis, a.affine, a.track_running_stats)
+
+    def reach(self, a: InstanceNormAttrs, *types: TensorType) -> Reach:
+        return Reach(mixes=tuple(range(types[0].rank - self.spatial, types[0].rank)))
+
+
+def construct_running(
+    target: str, size: Dim, a: BatchNormAttrs | InstanceNormAttrs, *, affine: bool, tracked: bool
+) -> Call:
+    """The module, with what differs from its defaults."""
+    more: dict[str, Code] = {
+        "eps": spell_unless(a.eps, 1e-5),
+        "momentum": spell_unless(a.momentum, 0.1),
+        "affine": spell_unless(a.affine, affine),
+        "track_running_stats": spell_unless(a.track_running_stats, tracked),
+    }
+    return call(target, size, **more)

@@ -1,0 +1,141 @@
+"""Group normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from math import prod
+from typing import cast, final
+
+from fanin.ir.dims import Dim, floordiv, mod
+from fanin.ir.facts import Compare
+from fanin.ir.laws import ONES, ZEROS
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import NonNegativeFloat, PositiveInt
+from fanin.ops.code import Call, Code, Input, call, unless
+from fanin.ops.contract import (
+    Axis,
+    Complaint,
+    Inferred,
+    Need,
+    Op,
+    OpAttrs,
+    ParamSpec,
+    Port,
+    Reach,
+    Result,
+    Weighted,
+    need_at_least,
+    need_equal,
+)
+from fanin.ops.ports import FLOAT, X
+from fanin.ops.spelling import optional, optional_input
+
+
+@dataclass(frozen=True, slots=True)
+class GroupNormAttrs(OpAttrs):
+    num_groups: PositiveInt
+    _: KW_ONLY
+    eps: NonNegativeFloat = 1e-5
+    affine: bool = True
+
+
+def infer_groups(name: str, groups: int, x: TensorType) -> tuple[Need, ...]:
+    """Channels divide into groups, and a group has more than one value. Raises Complaint without a channel axis."""
+    if x.rank < 2:
+        raise Complaint(f"`{name}` takes [N, C, *], not {x}", "x")
+    needs: tuple[Need, ...] = ()
+    left = mod(x.shape[1], groups)
+    if left != 0:
+        message = f"{x.shape[1]} channels do not divide into {groups} groups"
+        needs += (Need(Compare("==", left, 0), message, (("x", 1),), "indivisible"),)
+    # PyTorch counts the values over the batch as well, and complains of one alone.
+    count = floordiv(cast(Dim, prod(x.shape)), groups)
+    message = f"`{name}` needs more than one value for each group to find a variance, and {x} has {{left}}"
+    return needs + need_at_least(count, 2, message, ("x", 0))
+
+
+@final
+class GroupNorm(Weighted[GroupNormAttrs]):
+    """Brings each group of channels of each sample to mean 0 and variance 1, then scales and shifts each channel.
+
+    Shape: ``[N, C, *] -> [N, C, *]``
+    Params: ``weight [C]``, ``bias [C]``; none without ``affine``
+    Signal: ``E[y] = bias``, ``E[y²] = weight² Var[x] / (Var[x] + eps) + bias²``.
+    Source: Wu and He 2018, "Group Normalization", eq. 7.
+    """
+
+    name = "GroupNorm"
+    module = "GroupNorm"
+    attrs = GroupNormAttrs
+    inputs = X
+    example = "y = x -> GroupNorm(4)"
+    example_inputs = {"x": "[N, 8, 16, 16]"}
+
+    def infer(self, a: GroupNormAttrs, *types: TensorType) -> Result:
+        return Inferred((types[0],), infer_groups(self.name, a.num_groups, types[0]))
+
+    def params(self, a: GroupNormAttrs, *types: TensorType) -> tuple[ParamSpec, ...]:
+        axes = (Axis("feature", cast(int, types[0].shape[1])),)
+        both = ParamSpec("weight", axes, ONES, "norm"), ParamSpec("bias", axes, ZEROS, "norm")
+        return both if a.affine else ()
+
+    def construct(self, a: GroupNormAttrs, *types: TensorType) -> Call:
+        eps, affine = unless(a.eps, 1e-5), unless(a.affine, True)
+        return call("nn.GroupNorm", a.num_groups, types[0].shape[1], eps=eps, affine=affine)
+
+    def saved(self, a: GroupNormAttrs, *types: TensorType) -> Dim:
+        return types[0].numel()
+
+    def reach(self, a: GroupNormAttrs, *types: TensorType) -> Reach:
+        return Reach(mixes=tuple(range(1, types[0].rank)))
+
+
+@dataclass(frozen=True, slots=True)
+class GroupNormFunctionAttrs(OpAttrs):
+    num_groups: PositiveInt
+    eps: NonNegativeFloat = 1e-5
+
+
+@final
+class GroupNormFunction(Op[GroupNormFunctionAttrs]):
+    """Brings each group of channels of each sample to mean 0 and variance 1; scale and shift are tensors, where given.
+
+    Shape: ``x [N, C, *], weight [C]?, bias [C]? -> [N, C, *]``
+    Source: Wu and He 2018, "Group Normalization", eq. 7.
+    """
+
+    name = "group_norm"
+    attrs = GroupNormFunctionAttrs
+    inputs = (Port("x", FLOAT), Port("weight", FLOAT, optional=True), Port("bias", FLOAT, optional=True))
+    order = ("x", "num_groups", "weight", "bias", "eps")
+    example = "y = x -> group_norm(4)"
+
+    def infer(self, a: GroupNormFunctionAttrs, *types: TensorType) -> Result:
+        x = types[0]
+        needs = infer_groups(self.name, a.num_groups, x)
+        for i, port in enumerate(("weight", "bias"), 1):
+            given = optional(types, i)
+            if given is not None:
+                needs += need_channels(port, given, x)
+        return Inferred((x,), needs)
+
+    def torch(self, a: GroupNormFunctionAttrs, *types: TensorType) -> Code:
+        return call(
+            "F.group_norm",
+            Input(0),
+            a.num_groups,
+            weight=optional_input(types, 1),
+            bias=optional_input(types, 2),
+            eps=unless(a.eps, 1e-5),
+        )
+
+    def reach(self, a: GroupNormFunctionAttrs, *types: TensorType) -> Reach:
+        return Reach(mixes=tuple(range(1, types[0].rank)))
+
+
+def need_channels(port: str, given: TensorType, x: TensorType) -> tuple[Need, ...]:
+    """A number for each channel. Raises Complaint for another rank than 1."""
+    if given.rank != 1:
+        raise Complaint(f"`{port}` has one axis, not {given.rank}", port)
+    message = f"`{port}` has {{left}} numbers for {{right}} channels"
+    return need_equal(given.shape[0], x.shape[1], message, (port, 0), ("x", 1))

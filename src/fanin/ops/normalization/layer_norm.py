@@ -1,0 +1,112 @@
+"""Layer normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import final
+
+from fanin.ir.dims import Dim
+from fanin.ir.laws import ONES, ZEROS
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import NonNegativeFloat, PositiveInt
+from fanin.ops.code import Call, Code, Input, call, unless
+from fanin.ops.contract import Inferred, Op, OpAttrs, ParamSpec, Port, Reach, Result, Weighted
+from fanin.ops.normalization._last import check_axes, feature_axes, need_last, own_shape, spell_shape
+from fanin.ops.ports import FLOAT, X
+from fanin.ops.spelling import optional, optional_input
+
+
+@dataclass(frozen=True, slots=True)
+class LayerNormAttrs(OpAttrs):
+    _: KW_ONLY
+    eps: NonNegativeFloat = 1e-5
+    elementwise_affine: bool = True
+    bias: bool = True
+    axes: PositiveInt = 1
+
+
+@final
+class LayerNorm(Weighted[LayerNormAttrs]):
+    """Brings the last axis to mean 0 and variance 1, then scales and shifts it; ``axes`` last ones together.
+
+    Shape: ``[*, D] -> [*, D]``
+    Params: ``weight [D]``, ``bias [D]``; none without ``elementwise_affine``
+    Signal: ``E[y] = bias``, ``E[y²] = weight² Var[x] / (Var[x] + eps) + bias²``.
+    Source: Ba et al. 2016, "Layer Normalization", eq. 3 and 4.
+    """
+
+    name = "LayerNorm"
+    module = "LayerNorm"
+    attrs = LayerNormAttrs
+    inputs = X
+    example = "y = x -> LayerNorm()"
+
+    def infer(self, a: LayerNormAttrs, *types: TensorType) -> Result:
+        check_axes(self.name, a.axes, types[0])
+        return types[0]
+
+    def params(self, a: LayerNormAttrs, *types: TensorType) -> tuple[ParamSpec, ...]:
+        if not a.elementwise_affine:
+            return ()
+        axes = feature_axes(a.axes, types[0])
+        weight = ParamSpec("weight", axes, ONES, "norm")
+        return (weight, ParamSpec("bias", axes, ZEROS, "norm")) if a.bias else (weight,)
+
+    def construct(self, a: LayerNormAttrs, *types: TensorType) -> Call:
+        return call(
+            "nn.LayerNorm",
+            spell_shape(a.axes, types[0]),
+            eps=unless(a.eps, 1e-5),
+            elementwise_affine=unless(a.elementwise_affine, True),
+            bias=unless(a.bias, True),
+        )
+
+    def saved(self, a: LayerNormAttrs, *types: TensorType) -> Dim:
+        return types[0].numel()
+
+    def reach(self, a: LayerNormAttrs, *types: TensorType) -> Reach:
+        rank = types[0].rank
+        return Reach(mixes=tuple(range(rank - a.axes, rank)))
+
+
+@dataclass(frozen=True, slots=True)
+class LayerNormFunctionAttrs(OpAttrs):
+    eps: NonNegativeFloat = 1e-5
+    _: KW_ONLY
+    axes: PositiveInt = 1
+
+
+@final
+class LayerNormFunction(Op[LayerNormFunctionAttrs]):
+    """Brings the last axis to mean 0 and variance 1; scale and shift are tensors, where given.
+
+    Shape: ``x [*, D], weight [D]?, bias [D]? -> [*, D]``
+    Source: Ba et al. 2016, "Layer Normalization", eq. 3 and 4.
+    """
+
+    name = "layer_norm"
+    attrs = LayerNormFunctionAttrs
+    inputs = (Port("x", FLOAT), Port("weight", FLOAT, optional=True), Port("bias", FLOAT, optional=True))
+    example = "y = layer_norm(x)"
+
+    def infer(self, a: LayerNormFunctionAttrs, *types: TensorType) -> Result:
+        x = types[0]
+        check_axes(self.name, a.axes, x)
+        needs = need_last("weight", optional(types, 1), a.axes, x) + need_last(
+            "bias", optional(types, 2), a.axes, x
+        )
+        return Inferred((x,), needs)
+
+    def torch(self, a: LayerNormFunctionAttrs, *types: TensorType) -> Code:
+        return call(
+            "F.layer_norm",
+            Input(0),
+            own_shape(a.axes, types[0]),
+            weight=optional_input(types, 1),
+            bias=optional_input(types, 2),
+            eps=unless(a.eps, 1e-5),
+        )
+
+    def reach(self, a: LayerNormFunctionAttrs, *types: TensorType) -> Reach:
+        rank = types[0].rank
+        return Reach(mixes=tuple(range(rank - a.axes, rank)))

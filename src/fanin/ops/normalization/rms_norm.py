@@ -1,0 +1,100 @@
+"""Normalisation by the root mean square."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import final
+
+from fanin.ir.dims import Dim
+from fanin.ir.laws import ONES
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import NonNegativeFloat, PositiveInt
+from fanin.ops.code import Call, Code, Input, call, unless
+from fanin.ops.contract import Inferred, Op, OpAttrs, ParamSpec, Port, Reach, Result, Weighted
+from fanin.ops.normalization._last import check_axes, feature_axes, need_last, own_shape, spell_shape
+from fanin.ops.ports import FLOAT, X
+from fanin.ops.spelling import optional, optional_input
+
+
+@dataclass(frozen=True, slots=True)
+class RMSNormAttrs(OpAttrs):
+    _: KW_ONLY
+    eps: NonNegativeFloat | None = None
+    elementwise_affine: bool = True
+    axes: PositiveInt = 1
+
+
+@final
+class RMSNorm(Weighted[RMSNormAttrs]):
+    """``x / sqrt(mean(x²) + eps)`` along the last axis, then scaled; ``axes`` last ones together.
+
+    An ``eps`` of ``none`` is the least difference from 1 that the dtype can hold.
+
+    Shape: ``[*, D] -> [*, D]``
+    Params: ``weight [D]``; none without ``elementwise_affine``
+    Signal: ``E[y²] = weight² E[x²] / (E[x²] + eps)``.
+    Source: Zhang and Sennrich 2019, "Root Mean Square Layer Normalization", eq. 4.
+    """
+
+    name = "RMSNorm"
+    module = "RMSNorm"
+    attrs = RMSNormAttrs
+    inputs = X
+    example = "y = x -> RMSNorm()"
+
+    def infer(self, a: RMSNormAttrs, *types: TensorType) -> Result:
+        check_axes(self.name, a.axes, types[0])
+        return types[0]
+
+    def params(self, a: RMSNormAttrs, *types: TensorType) -> tuple[ParamSpec, ...]:
+        if not a.elementwise_affine:
+            return ()
+        return (ParamSpec("weight", feature_axes(a.axes, types[0]), ONES, "norm"),)
+
+    def construct(self, a: RMSNormAttrs, *types: TensorType) -> Call:
+        return call(
+            "nn.RMSNorm",
+            spell_shape(a.axes, types[0]),
+            eps=unless(a.eps, None),
+            elementwise_affine=unless(a.elementwise_affine, True),
+        )
+
+    def saved(self, a: RMSNormAttrs, *types: TensorType) -> Dim:
+        return types[0].numel()
+
+    def reach(self, a: RMSNormAttrs, *types: TensorType) -> Reach:
+        rank = types[0].rank
+        return Reach(mixes=tuple(range(rank - a.axes, rank)))
+
+
+@dataclass(frozen=True, slots=True)
+class RMSNormFunctionAttrs(OpAttrs):
+    eps: NonNegativeFloat | None = None
+    _: KW_ONLY
+    axes: PositiveInt = 1
+
+
+@final
+class RMSNormFunction(Op[RMSNormFunctionAttrs]):
+    """``x / sqrt(mean(x²) + eps)`` along the last axis, scaled by a tensor where one is given.
+
+    Shape: ``x [*, D], weight [D]? -> [*, D]``
+    Source: Zhang and Sennrich 2019, "Root Mean Square Layer Normalization", eq. 4.
+    """
+
+    name = "rms_norm"
+    attrs = RMSNormFunctionAttrs
+    inputs = (Port("x", FLOAT), Port("weight", FLOAT, optional=True))
+    example = "y = rms_norm(x)"
+
+    def infer(self, a: RMSNormFunctionAttrs, *types: TensorType) -> Result:
+        check_axes(self.name, a.axes, types[0])
+        return Inferred((types[0],), need_last("weight", optional(types, 1), a.axes, types[0]))
+
+    def torch(self, a: RMSNormFunctionAttrs, *types: TensorType) -> Code:
+        shape = own_shape(a.axes, types[0])
+        return call("F.rms_norm", Input(0), shape, weight=optional_input(types, 1), eps=unless(a.eps, None))
+
+    def reach(self, a: RMSNormFunctionAttrs, *types: TensorType) -> Reach:
+        rank = types[0].rank
+        return Reach(mixes=tuple(range(rank - a.axes, rank)))

@@ -1,0 +1,1 @@
+"""Pooling over windows, and over as many windows as wanted."""

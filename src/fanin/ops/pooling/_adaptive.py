@@ -1,0 +1,63 @@
+"""What the poolings to a given size have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fanin.ir.dims import Dim
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import PositiveInt
+from fanin.ops.code import Call, Code, Input, call
+from fanin.ops.contract import Complaint, Coupling, Inferred, Need, Op, OpAttrs, Result, couple, need_at_least
+from fanin.ops.ports import X
+from fanin.ops.spelling import spell
+from fanin.ops.windows import check_spatial
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptiveAttrs(OpAttrs):
+    output_size: PositiveInt | tuple[PositiveInt | None, ...] | None
+
+
+class AdaptivePool(Op[AdaptiveAttrs]):
+    """Cuts each spatial axis into so many windows, as equal as can be; window i is from ⌊i L / n⌋ to ⌈(i + 1) L / n⌉."""
+
+    attrs = AdaptiveAttrs
+    inputs = X
+    spatial: ClassVar[int]
+
+    def infer(self, a: AdaptiveAttrs, *types: TensorType) -> Result:
+        (x,) = types
+        n = self.spatial
+        check_spatial(self.name, x, n)
+        wanted = self.wanted(a)
+        if len(wanted) != n:
+            raise Complaint(
+                f"`output_size` takes one number, or {n}, not {len(wanted)}", "output_size", kind="type"
+            )
+        if n == 1 and None in wanted:
+            raise Complaint(f"`{self.name}` needs a number for its output size", "output_size", kind="type")
+        sizes: list[Dim] = []
+        needs: tuple[Need, ...] = ()
+        for i, size in enumerate(wanted):
+            here = x.shape[i - n]
+            sizes.append(here if size is None else size)
+            needs += need_at_least(
+                here, 1, f"`{self.name}` has nothing to pool: the axis is empty", ("x", i - n)
+            )
+        return Inferred((x.with_shape(*x.shape[:-n], *sizes),), needs)
+
+    def wanted(self, a: AdaptiveAttrs) -> tuple[int | None, ...]:
+        return a.output_size if isinstance(a.output_size, tuple) else (a.output_size,) * self.spatial
+
+    def construct(self, a: AdaptiveAttrs, *types: TensorType) -> Call:
+        return call(f"nn.{self.module}", spell(self.wanted(a) if a.output_size is None else a.output_size))
+
+    def torch(self, a: AdaptiveAttrs, *types: TensorType) -> Code:
+        return call(
+            f"F.{self.name}", Input(0), spell(self.wanted(a) if a.output_size is None else a.output_size)
+        )
+
+    def couplings(self, a: AdaptiveAttrs, *types: TensorType) -> tuple[Coupling, ...]:
+        return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank - self.spatial))

@@ -1,0 +1,27 @@
+"""What the maxima over windows have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fanin.ops.attributes import Kernel, Padding
+from fanin.ops.contract import OpAttrs
+from fanin.ops.pooling._window import Window, WindowPool
+
+
+@dataclass(frozen=True, slots=True)
+class MaxPoolAttrs(OpAttrs):
+    kernel_size: Kernel
+    stride: Kernel | None = None
+    padding: Padding = 0
+    dilation: Kernel = 1
+    ceil_mode: bool = False
+
+
+class MaxPool(WindowPool[MaxPoolAttrs]):
+    """The largest number of every window."""
+
+    attrs = MaxPoolAttrs
+
+    def window(self, a: MaxPoolAttrs) -> Window:
+        return Window(self.spatial, a.kernel_size, a.stride, a.padding, a.dilation, a.ceil_mode)

@@ -1,0 +1,87 @@
+"""What poolings over moving windows have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from fanin.ir.dims import Dim
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import spread
+from fanin.ops.code import Call, Code, Input
+from fanin.ops.contract import A, Complaint, Coupling, Inferred, Need, Op, Reach, Result, couple
+from fanin.ops.spelling import spell_fields
+from fanin.ops.windows import check_spatial, need_room, slide
+
+
+class WindowPool(Op[A]):
+    """Reduces every window to one number, each channel for itself."""
+
+    spatial: ClassVar[int]
+    places: ClassVar[int] = 1
+    """How many arguments a careful writer gives by place: ``F.max_pool2d(x, 3, stride=2)``."""
+
+    @abstractmethod
+    def window(self, a: A) -> Window:
+        """Its windows. Raises Complaint where they are none."""
+
+    def infer(self, a: A, *types: TensorType) -> Result:
+        (x,) = types
+        check_spatial(self.name, x, self.spatial)
+        w = self.window(a)
+        return Inferred((x.with_shape(*x.shape[: -self.spatial], *w.sizes(x)),), w.needs(x))
+
+    def construct(self, a: A, *types: TensorType) -> Call:
+        args, keywords = spell_fields(a, self.places)
+        return Call(f"nn.{self.module}", args, keywords)
+
+    def torch(self, a: A, *types: TensorType) -> Code:
+        args, keywords = spell_fields(a, self.places)
+        return Call(f"F.{self.name}", (Input(0), *args), keywords)
+
+    def couplings(self, a: A, *types: TensorType) -> tuple[Coupling, ...]:
+        return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank - self.spatial))
+
+    def reach(self, a: A, *types: TensorType) -> Reach:
+        w, first = self.window(a), types[0].rank - self.spatial
+        spans = zip(w.kernel, w.stride, w.padding, w.dilation, strict=True)
+        return Reach(tuple((first + i, (d * (k - 1) + 1, s, p)) for i, (k, s, p, d) in enumerate(spans)))
+
+
+class Window:
+    """Kernel, stride, padding and dilation along each spatial axis; a stride left out is the kernel."""
+
+    def __init__(
+        self,
+        n: int,
+        kernel: int | tuple[int, ...],
+        stride: int | tuple[int, ...] | None,
+        padding: int | tuple[int, ...] = 0,
+        dilation: int | tuple[int, ...] = 1,
+        ceil_mode: bool = False,
+    ) -> None:
+        self.kernel = spread(kernel, n, "kernel_size")
+        self.stride = self.kernel if stride is None else spread(stride, n, "stride")
+        self.padding = spread(padding, n, "padding")
+        self.dilation = spread(dilation, n, "dilation")
+        self.ceil_mode = ceil_mode
+        for p, k, d in zip(self.padding, self.kernel, self.dilation, strict=True):
+            most = (d * (k - 1) + 1) // 2
+            if p > most:
+                message = f"a padding of {p} is more than half of the window, {d * (k - 1) + 1}"
+                raise Complaint(message, "padding", help=f"padding={most}")
+
+    def sizes(self, x: TensorType) -> tuple[Dim, ...]:
+        spans = zip(
+            x.shape[-len(self.kernel) :], self.kernel, self.stride, self.padding, self.dilation, strict=True
+        )
+        return tuple(slide(size, k, s, p, d, self.ceil_mode) for size, k, s, p, d in spans)
+
+    def needs(self, x: TensorType) -> tuple[Need, ...]:
+        n = len(self.kernel)
+        found: tuple[Need, ...] = ()
+        for i, (k, s, p, d) in enumerate(
+            zip(self.kernel, self.stride, self.padding, self.dilation, strict=True)
+        ):
+            found += need_room(x.shape[i - n], i - n, k, p, d, s - 1 if self.ceil_mode else 0)
+        return found

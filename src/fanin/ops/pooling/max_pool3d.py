@@ -1,0 +1,24 @@
+"""Maximum over windows of three spatial axes."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ops.contract import REALS, Port
+from fanin.ops.pooling._max import MaxPool
+
+
+@final
+class MaxPool3d(MaxPool):
+    """The largest number of every window; what lies in the padding never counts.
+
+    Shape: ``[N, C, D, H, W] -> [N, C, D', H', W']``, each ``L' = (L + 2 padding - dilation (kernel - 1) - 1) // stride + 1``, rounded
+    up with ``ceil_mode``; the batch axis may be missing. A stride left out is the kernel.
+    """
+
+    name = "max_pool3d"
+    module = "MaxPool3d"
+    inputs = (Port("x", REALS),)
+    spatial = 3
+    example = "y = x -> max_pool3d(2)"
+    example_inputs = {"x": "[N, 3, 8, 8, 8]"}

@@ -1,0 +1,53 @@
+"""What the kinds of dropout have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import Probability
+from fanin.ops.code import TRAINING, Call, Code, Input
+from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Reach, Result
+from fanin.ops.ports import X
+from fanin.ops.spelling import spell_fields
+
+
+@dataclass(frozen=True, slots=True)
+class DropoutAttrs(OpAttrs):
+    p: Probability = 0.5
+
+
+class AnyDropout(Op[DropoutAttrs]):
+    """Throws numbers away at random in training, and does nothing otherwise."""
+
+    attrs = DropoutAttrs
+    inputs = X
+    keeps = False
+    ranks: ClassVar[tuple[int, ...]] = ()
+    """The only ranks that PyTorch takes, where it is strict."""
+    least: ClassVar[int] = 0
+    """The least rank that it takes."""
+    meant: ClassVar[tuple[int, ...]] = ()
+    """Those it is made for, where it warns of others."""
+
+    def infer(self, a: DropoutAttrs, *types: TensorType) -> Result:
+        (x,) = types
+        if x.rank < self.least or (self.ranks and x.rank not in self.ranks):
+            some = " or ".join(map(str, self.ranks)) if self.ranks else f"at least {self.least}"
+            raise Complaint(f"`{self.name}` takes {some} axes, and {x} has {x.rank}", "x")
+        if self.meant and x.rank not in self.meant:
+            made = " or ".join(map(str, self.meant))
+            return Inferred((x,), notes=(f"`{self.name}` is made for {made} axes, and {x} has {x.rank}",))
+        return x
+
+    def construct(self, a: DropoutAttrs, *types: TensorType) -> Call:
+        args, keywords = spell_fields(a, 1)
+        return Call(f"nn.{self.module}", args, keywords)
+
+    def torch(self, a: DropoutAttrs, *types: TensorType) -> Code:
+        args, keywords = spell_fields(a, 1)
+        return Call(f"F.{self.name}", (Input(0), *args), (*keywords, ("training", TRAINING)))
+
+    def reach(self, a: DropoutAttrs, *types: TensorType) -> Reach:
+        return Reach()

@@ -1,0 +1,22 @@
+"""Dropout that keeps mean and variance."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ops.regularisation._dropout import AnyDropout
+
+
+@final
+class AlphaDropout(AnyDropout):
+    """Puts each number to SELU's lowest value with probability p and rescales, so that mean 0 and variance 1 stay, in
+    training; nothing otherwise.
+
+    Shape: ``[*S] -> [*S]``
+    Signal: mean 0 and variance 1 stay.
+    Source: Klambauer et al. 2017, "Self-Normalizing Neural Networks", section 2.
+    """
+
+    name = "alpha_dropout"
+    module = "AlphaDropout"
+    example = "y = x -> alpha_dropout(0.1)"
