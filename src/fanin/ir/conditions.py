@@ -210,6 +210,9 @@ def _write(c: Condition, name: Name, python: bool) -> str:
         if c.op in ("==", "!="):
             c = _remainder(c) or c
         return f"{render(c.left, name, python)} {c.op} {render(c.right, name, python)}"
+    inner = c.options if isinstance(c, AnyOf) else c.parts
+    if len(inner) == 1:
+        return _write(inner[0], name, python)
     if isinstance(c, AnyOf):
         return " or ".join(_write_inside(x, name, python) for x in c.options) or (
             "False" if python else "false"

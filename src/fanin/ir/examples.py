@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
+from fanin.ir.bounds import Range
 from fanin.ir.conditions import Compare, Condition, change, compares, holds, symbols_in
 from fanin.ir.knowledge import Knowledge
 from fanin.ir.poly import Dim, Floor, Poly, Symbol, ordered, symbols_of, terms_of
@@ -43,13 +44,14 @@ _USUAL = (
 _LARGE = (1000, 1024, 4096, 10_007, 65_536)
 _SMALL = (2, 3, 4, 1, 5, 6, 8, 7, 9, 10, 12, 16, 20, 32, 64, 100)
 _TRIES = 4000
+_DISTINCT = 200
 
 
 def example(known: Knowledge, c: Condition, wanted: bool, tries: int = _TRIES) -> dict[Symbol, int] | None:
     """Sizes of roots at which ``c`` holds, or with ``wanted`` false does not, with all that is known met.
 
-    The roots are those of the condition and all that what is known ties to them. None where the search, which is
-    not exhaustive, finds nothing.
+    The roots are those of the condition and those that what is known ties to them. None where the search,
+    which is not exhaustive, finds nothing.
     """
     c = c if wanted else c.negated()
     roots = symbols_in(change(c, expand))
@@ -98,15 +100,29 @@ def _sizes(
 ) -> Iterator[dict[Symbol, int]]:
     numbers = sorted({n for x in (c, *rules) for n in _numbers(x)})
     lists = [_candidates(known, s, i, numbers) for i, s in enumerate(symbols)]
-    yield from itertools.islice(_solved(c, symbols, lists), 200)
-    for choice in _diagonal([len(x) for x in lists]):
+    for sizes in itertools.islice(_solved(c, symbols, lists), 200):
+        if all(_within(n, known.ranges.get(s, (1, None))) for s, n in sizes.items()):
+            yield sizes
+    lengths = [len(x) for x in lists]
+    if len(symbols) > 1:
+        # Different sizes first: what holds only because two are equal is a poor example.
+        for choice in itertools.islice(_diagonal(lengths), _DISTINCT):
+            sizes = {s: x[i] for s, x, i in zip(symbols, lists, choice, strict=True)}
+            if len(set(sizes.values())) == len(sizes):
+                yield sizes
+    for choice in _diagonal(lengths):
         yield {s: x[i] for s, x, i in zip(symbols, lists, choice, strict=True)}
+
+
+def _within(n: int, limits: Range) -> bool:
+    lo, hi = limits
+    return (lo is None or n >= lo) and (hi is None or n <= hi)
 
 
 def _solved(
     c: Condition, symbols: Sequence[Symbol], lists: Sequence[Sequence[int]]
 ) -> Iterator[dict[Symbol, int]]:
-    """For an equality with a symbol that stands alone in it: the size of that one by the sizes of the others."""
+    """For an equality in which a symbol stands alone: its size by the sizes of the others."""
     if not (isinstance(c, Compare) and c.op == "=="):
         return
     d = c.left - c.right
@@ -140,7 +156,7 @@ def _candidates(known: Knowledge, symbol: Symbol, place: int, numbers: Sequence[
     around = [lo, lo + 1, lo + 2, lo + 7, 2 * lo, *([] if hi is None else [hi, hi - 1, (lo + hi) // 2])]
     multiples = [-(-lo // n) * n + n * k for n in numbers for k in (0, 1) if n > 1]
     found = dict.fromkeys([*first, *special, *around, *multiples, *_LARGE])
-    return [n for n in found if n >= lo and (hi is None or n <= hi)]
+    return [n for n in found if _within(n, (lo, hi))]
 
 
 def _made(known: Knowledge, symbol: Symbol) -> list[int]:

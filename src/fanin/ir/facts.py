@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import Enum
 from itertools import product
 from math import gcd, prod
@@ -191,7 +192,7 @@ class Facts:
         return any({_plain(x) for x in choice.options} <= options for choice in self._known.choices)
 
     def _is_out_of_reach(self, c: Compare) -> bool:
-        """Whether sizes with an upper limit leave no room for an equality that holds in some residue class."""
+        """Whether upper limits leave no room for an equality that holds in some residue class."""
         symbols = symbols_of(self._known.normal(c.left) - self._known.normal(c.right))
         if all(self._known.ranges.get(s, (1, None))[1] is None for s in symbols):
             return False
@@ -278,9 +279,14 @@ class Facts:
         """Each argument of a min or a max may be the one; those that can't are left out."""
         fates = []
         for arg in atom.args:
-            if any(self._nonnegative(atom.sign * (arg - b) - 1) for b in atom.args):
+            others = [atom.sign * (b - arg) for b in atom.args if b != arg]
+            if any(self._nonnegative(-b - 1) for b in others):
                 continue
-            fates.append(self._zero(rewritten(d, {atom: arg})))
+            facts = self.copy()
+            for b in others:
+                facts.assume(Compare(">=", b, 0))
+            with suppress(ZeroDivisionError):  # an argument that is divided by is not 0
+                fates.append(facts._zero(facts.normal(rewritten(d, {atom: arg}))))
         if not fates or all(f is _Zero.ALWAYS for f in fates):
             return _Zero.ALWAYS if fates else _Zero.ACCIDENT
         if all(f is _Zero.NEVER for f in fates):
@@ -288,7 +294,7 @@ class Facts:
         return _Zero.OPEN if _Zero.ALWAYS in fates or _Zero.OPEN in fates else _Zero.ACCIDENT
 
     def _by_divisors(self, d: Poly) -> _Zero:
-        """With an open divisor: a residue class, if it is one for most of a few sizes of the divisor's symbols."""
+        """With an open divisor: a residue class if it is one for most of a few sizes of that divisor."""
         dens = [a.den for a in d.atoms() if type(a) is Floor]
         symbols = ordered(frozenset().union(*(symbols_of(x) for x in dens)))
         fates = []

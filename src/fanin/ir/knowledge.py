@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from math import gcd
 
 from fanin.ir.bounds import Bounds, Range, linear_in
@@ -36,12 +37,14 @@ class Knowledge:
 
     def copy(self) -> Knowledge:
         other = Knowledge()
-        other.solved, other.ranges = dict(self.solved), dict(self.ranges)
-        other.made = set(self.made)
-        other.zero, other.nonzero = list(self.zero), list(self.nonzero)
-        other.nonnegative, other.choices = list(self.nonnegative), list(self.choices)
-        other._refresh()
+        other._become(self)
         return other
+
+    def _become(self, other: Knowledge) -> None:
+        self.solved, self.ranges, self.made = dict(other.solved), dict(other.ranges), set(other.made)
+        self.zero, self.nonzero = list(other.zero), list(other.nonzero)
+        self.nonnegative, self.choices = list(other.nonnegative), list(other.choices)
+        self._refresh()
 
     def _refresh(self) -> None:
         self._normal: dict[Poly, Dim] = {}
@@ -54,16 +57,25 @@ class Knowledge:
         assert isinstance(d, Poly)
         found = self._normal.get(d)
         if found is None:
-            found = self._normal[d] = substitute(expand(d), self.solved)
+            found = expand(d)
+            # Facts that contradict each other can make a divisor 0; what they say of it is left out then.
+            with suppress(ZeroDivisionError):
+                found = substitute(found, self.solved)
+            self._normal[d] = found
         return found
 
     def learn(self, c: Condition) -> None:
         """Takes a condition as true."""
+        before = self.copy()
         todo: list[Condition] = [c]
-        for _ in range(_ROUNDS):
-            if not todo:
-                break
-            todo.extend(self._learn(todo.pop()))
+        try:
+            for _ in range(_ROUNDS):
+                if not todo:
+                    break
+                todo.extend(self._learn(todo.pop()))
+        except ZeroDivisionError:
+            # It contradicts what divides by it. Nothing is learnt.
+            self._become(before)
         self._refresh()
 
     def _learn(self, c: Condition) -> Iterable[Condition]:
@@ -156,6 +168,9 @@ class Knowledge:
         """``T == S + 3``: the one in terms of the other, rather so that the first is known to be positive."""
         found = []
         for symbol, value in _alone(d):
+            high = self.bounds.high(value)
+            if high is not None and high < 1:
+                continue  # a contradiction; what divides by the symbol is not to divide by 0
             low, least = self.bounds.low(value), self.ranges.get(symbol, (1, None))[0]
             known = low is not None and least is not None and low >= least
             found.append((known, symbol.serial, symbol, value))

@@ -1,7 +1,7 @@
 """Where an expression of floors is zero, decided one residue class of its symbols after the other.
 
-Within one class of each symbol modulo the divisors above it, every floor is a polynomial. A polynomial of degree
-``k`` that is 0 at ``k + 1`` sizes of each symbol is 0 everywhere, so that finitely many sizes decide exactly.
+Within one class of each symbol modulo the divisors above it, every floor is a polynomial. A polynomial of
+degree ``k`` that is 0 at ``k + 1`` sizes of each symbol is 0 everywhere, so few sizes decide exactly.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Zeros:
     """In which residue classes an expression is 0.
 
     ``always`` and ``never`` are proofs, over all sizes; ``classes`` are those in which it is 0 throughout,
-    modulo ``moduli``, with residues counted from 1. ``settled`` says that outside of those classes it is never 0.
+    modulo ``moduli``, with residues counted from 1. ``settled`` says that outside of those it is never 0.
     """
 
     always: bool
