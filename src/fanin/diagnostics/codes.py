@@ -11,6 +11,37 @@ from fanin.diagnostics.model import Code, Severity
 W, A = Severity.WARNING, Severity.ADVICE
 
 # SYN: syntax
+SYN101 = Code("SYN101", "unexpected-token")
+SYN102 = Code("SYN102", "unclosed-brace")
+SYN103 = Code("SYN103", "unclosed-bracket")
+SYN104 = Code("SYN104", "wrong-closer")
+SYN105 = Code("SYN105", "unterminated-string")
+SYN106 = Code("SYN106", "single-quotes")
+SYN107 = Code("SYN107", "unknown-escape")
+SYN108 = Code("SYN108", "strange-character")
+SYN109 = Code("SYN109", "foreign-operator")
+SYN110 = Code("SYN110", "foreign-comment")
+SYN111 = Code("SYN111", "malformed-number")
+SYN112 = Code("SYN112", "reserved-word")
+SYN113 = Code("SYN113", "hidden-name")
+SYN114 = Code("SYN114", "foreign-word")
+SYN115 = Code("SYN115", "indented-body")
+SYN116 = Code("SYN116", "bare-conditional")
+SYN117 = Code("SYN117", "bare-operator")
+SYN118 = Code("SYN118", "label-not-a-name")
+SYN119 = Code("SYN119", "misplaced-return")
+SYN120 = Code("SYN120", "system-statement")
+SYN121 = Code("SYN121", "only-promises")
+SYN122 = Code("SYN122", "stray-percent")
+SYN123 = Code("SYN123", "spaced-attribute")
+SYN124 = Code("SYN124", "comprehension")
+SYN125 = Code("SYN125", "nested-too-deep")
+SYN126 = Code("SYN126", "semicolon")
+SYN127 = Code("SYN127", "argument-colon")
+SYN128 = Code("SYN128", "bare-expression")
+SYN129 = Code("SYN129", "loose-statement")
+SYN130 = Code("SYN130", "missing-comma")
+SYN131 = Code("SYN131", "unknown-keyword")
 
 # NAM: names and imports
 
