@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from typing import get_args
 
+from dim_strategies import SYMBOLS, H, pairs
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fanin.ir.conditions import AllOf, AnyOf, Compare, Condition, Relation, holds, simplified, symbols_in
 from fanin.ir.dims import Dim, Symbol, mod, symbols_of
 from fanin.ir.facts import Facts, Verdict, parse_condition, render_condition
-from tests.properties.test_dims import SYMBOLS, H, pairs
 
 D = Symbol("D", H * 2)  # a defined letter goes along
 EVERY = [

@@ -10,7 +10,6 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import lcm, prod
-from random import Random
 
 from fanin.ir.poly import Atom, Dim, Extremum, Floor, Poly, Symbol, ordered, terms_of
 from fanin.ir.substitution import evaluate
@@ -106,9 +105,14 @@ def _some_classes(moduli: Residues) -> Iterator[Residues]:
     """Multiples of the modulus and their neighbours, then others by chance, the same ones each time."""
     corners = [sorted({m, 1, max(m - 1, 1), max(m // 2, 1)}, reverse=True) for m in moduli]
     yield from itertools.islice(itertools.product(*corners), _SAMPLED)
-    random = Random(0)
+    # A multiplicative generator is chance enough here, and `random` takes milliseconds to import.
+    state = 1
     for _ in range(_SAMPLED):
-        yield tuple(random.randint(1, m) for m in moduli)
+        residues = []
+        for m in moduli:
+            state = state * 48_271 % 2_147_483_647
+            residues.append(1 + state % m)
+        yield tuple(residues)
 
 
 def _modulus(symbol: Symbol, dims: Sequence[Poly]) -> int:
