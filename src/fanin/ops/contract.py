@@ -211,8 +211,8 @@ class Op(ABC, Generic[A]):
         return None
 
     def fold(self, a: A, *numbers: Any) -> Any:
-        """The value where every input is a number known at compile time, or an open dimension; None where it is no such
-        number, and the caller refuses it. Raises Complaint where there is none at all (``log(-1)``)."""
+        """The value where every input is a number known at compile time, or an open dimension; None where it stays an op
+        (``float(N)``). Raises Complaint where there is no such number (``log(-1)``)."""
         return None
 
     # -- PyTorch

@@ -56,7 +56,7 @@ def run(code: Any, inputs: Sequence[Any], sizes: dict[Symbol, int] | None = None
             case c.Cut(start, stop, step):
                 return slice(value(start), value(stop), value(step))
             case c.Subscript(owner, items):
-                return value(owner)[tuple(map(value, items))]
+                return value(owner)[value(items[0]) if len(items) == 1 else tuple(map(value, items))]
             case c.Sequence(items, brackets):
                 return (list if brackets == "[]" else tuple)(map(value, items))
             case c.IfNumber(index, number, tensor):
@@ -123,12 +123,49 @@ def results(value: Any) -> tuple[torch.Tensor, ...]:
     return (value,) if isinstance(value, torch.Tensor) else tuple(value)
 
 
-def agrees(name: str, attrs: dict[str, Any], *inputs: Any) -> tuple[torch.Tensor, ...]:
-    """Asserts that what the op infers is what its code gives."""
+def agrees(name: str, attrs: dict[str, Any], *inputs: Any, closed: bool = False) -> tuple[torch.Tensor, ...]:
+    """Asserts that what the op infers is what its code gives, with sizes known and (unless ``closed``) with open ones."""
     found = check(name, attrs, *inputs)
     got = results(compute(name, attrs, *inputs))
     assert [type_of(t) for t in got] == list(found.types), (name, attrs, inputs)
+    if not closed:
+        _agrees_open(name, attrs, inputs, got)
     return got
+
+
+def _agrees_open(name: str, attrs: dict[str, Any], inputs: tuple[Any, ...], got: tuple[torch.Tensor, ...]) -> None:
+    kind = op(name)
+    a = bind(kind.attrs, attrs)
+    sizes: dict[Symbol, int] = {}
+    types: list[TensorType | None] = []
+    for x in inputs:
+        shape: list[Any] = []
+        for size in x.shape if isinstance(x, torch.Tensor) else ():
+            if size < 2:
+                shape.append(size)  # a size of 1 stretches, and a symbol is at least 1
+                continue
+            symbol = Symbol(f"D{len(sizes)}")
+            sizes[symbol] = size
+            shape.append(symbol.poly)
+        types.append(None if x is None else TensorType(type_of(x).dtype, tuple(shape)))
+    found = inferred(kind.infer(a, *types))
+    for need in found.needs:
+        assert holds(need.condition, sizes), (name, attrs, need)
+    actual = [TensorType(t.dtype, tuple(evaluate(d, sizes) for d in t.shape)) for t in found.types]
+    assert actual == [type_of(t) for t in got], (name, attrs, found.types)
+    again = results(run(kind.torch(a, *types), inputs, sizes))
+    if kind.keeps:
+        for t, u in zip(got, again, strict=True):
+            assert torch.equal(t.nan_to_num(), u.nan_to_num())
+
+
+def refuses(name: str, attrs: dict[str, Any], *inputs: Any) -> bool:
+    """Whether the op refuses these inputs, of known sizes, or these attributes."""
+    try:
+        check(name, attrs, *inputs)
+    except Complaint:
+        return True
+    return False
 
 
 def sample(kind: DType, shape: tuple[int, ...] = (2, 3)) -> torch.Tensor:

@@ -41,8 +41,11 @@ class Binary(Op[NoAttrs]):
         return Inferred((TensorType(dtype, shape),), needs)
 
     def fold(self, a: NoAttrs, *numbers: Any) -> Any:
-        if any(isinstance(n, Poly) for n in numbers):
-            return self.dimension(*numbers) if all(isinstance(n, (int, Poly)) for n in numbers) else None
+        opened = next((n for n in numbers if isinstance(n, Poly)), None)
+        if opened is not None and all(isinstance(n, (int, Poly)) for n in numbers):
+            value = self.dimension(*numbers)
+            if value is not None:
+                return value
         return folded(self.title if self.title.isidentifier() else self.name, self.number, *numbers)
 
     def dimension(self, x: Any, y: Any) -> Any:

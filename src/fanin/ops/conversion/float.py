@@ -1,0 +1,34 @@
+"""To floats."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from fanin.ir.dims import Poly
+from fanin.ir.types import DType, TensorType
+from fanin.ops.code import Attribute, Code, IfNumber, Input, Like, Sequence, call, method
+from fanin.ops.contract import NoAttrs, Pointwise, Port, Result
+
+
+@final
+class Float(Pointwise[NoAttrs]):
+    """x as floats, of the module's float dtype; of a number at compile time, that number.
+
+    Shape: ``[*S] -> [*S]``
+    Of an open dimension, a scalar tensor.
+    """
+
+    name = "float"
+    inputs = (Port("x", (DType.BOOL, DType.INT, DType.FLOAT), number=True),)
+    example = "y = float(x)"
+
+    def infer(self, a: NoAttrs, *types: TensorType) -> Result:
+        return types[0].with_dtype(DType.FLOAT)
+
+    def fold(self, a: NoAttrs, *numbers: Any) -> Any:
+        return None if isinstance(numbers[0], Poly) else float(numbers[0])
+
+    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
+        dtype, device = Attribute(Like(), "dtype"), Attribute(Like(), "device")
+        number = call("torch.full", Sequence(()), Input(0), dtype=dtype, device=device)
+        return IfNumber(0, number, method(Input(0), "to", dtype))

@@ -1,0 +1,36 @@
+"""To ints."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from fanin.ir.dims import Poly
+from fanin.ir.types import DType, TensorType
+from fanin.ops.code import Code, Input, method
+from fanin.ops.contract import Complaint, NoAttrs, Pointwise, Port, Result
+
+
+@final
+class Int(Pointwise[NoAttrs]):
+    """x as ints, rounded towards zero; of a number at compile time, that number.
+
+    Shape: ``[*S] -> int[*S]``
+    """
+
+    name = "int"
+    inputs = (Port("x", (DType.BOOL, DType.INT, DType.FLOAT)),)
+    example = "y = int(x)"
+
+    def infer(self, a: NoAttrs, *types: TensorType) -> Result:
+        return types[0].with_dtype(DType.INT)
+
+    def fold(self, a: NoAttrs, *numbers: Any) -> Any:
+        number = numbers[0]
+        if isinstance(number, Poly):
+            return number
+        if number != number or number in (float("inf"), float("-inf")):
+            raise Complaint(f"`int({number})` is not a number", "x", kind="type")
+        return int(number)
+
+    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
+        return method(Input(0), "long")

@@ -1,0 +1,24 @@
+"""A value that no gradient flows through."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.code import Code, Input, method
+from fanin.ops.contract import ANY, Elementwise, NoAttrs, Port
+
+
+@final
+class StopGradient(Elementwise[NoAttrs]):
+    """x as it is, and a constant for the backward pass.
+
+    Shape: ``[*S] -> [*S]``
+    """
+
+    name = "stop_gradient"
+    inputs = (Port("x", ANY),)
+    example = "y = stop_gradient(x)"
+
+    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
+        return method(Input(0), "detach")

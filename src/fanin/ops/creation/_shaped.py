@@ -1,0 +1,47 @@
+"""What tensors made of nothing but a shape have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fanin.ir.types import DType, TensorType, floats
+from fanin.ops.attributes import Sizes
+from fanin.ops.code import Attribute, Code, Input, Like, Sequence, call
+from fanin.ops.contract import Inferred, NoAttrs, Op, OpAttrs, Port, Result
+from fanin.ops.sizes import need_sizes
+
+DEVICE = Attribute(Like(), "device")
+DTYPE = Attribute(Like(), "dtype")
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeAttrs(OpAttrs):
+    shape: Sizes
+
+
+class Shaped(Op[ShapeAttrs]):
+    """A float tensor of a shape, in the module's float dtype, by torch's function of the same name."""
+
+    attrs = ShapeAttrs
+    inputs = ()
+    order = ("*shape",)
+    example_inputs = {}
+
+    def infer(self, a: ShapeAttrs, *types: TensorType) -> Result:
+        return Inferred((floats(*a.shape),), need_sizes(*a.shape))
+
+    def torch(self, a: ShapeAttrs, *types: TensorType) -> Code:
+        sizes = a.shape or (Sequence(()),)
+        return call(f"torch.{self.name}", *sizes, dtype=DTYPE, device=DEVICE)
+
+
+class Alike(Op[NoAttrs]):
+    """A tensor of the shape and kind of another, by torch's function of the same name."""
+
+    inputs = (Port("x", tuple(DType)),)
+
+    def infer(self, a: NoAttrs, *types: TensorType) -> Result:
+        return types[0]
+
+    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
+        return call(f"torch.{self.name}", Input(0))

@@ -1,0 +1,41 @@
+"""The identity matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType, floats
+from fanin.ops.attributes import Size
+from fanin.ops.code import Code, call
+from fanin.ops.contract import Inferred, Op, OpAttrs, Result
+from fanin.ops.creation._shaped import DEVICE, DTYPE
+from fanin.ops.sizes import need_sizes
+
+
+@dataclass(frozen=True, slots=True)
+class EyeAttrs(OpAttrs):
+    n: Size
+    m: Size | None = None
+
+
+@final
+class Eye(Op[EyeAttrs]):
+    """Ones on the diagonal and zeros elsewhere, square unless ``m`` columns are asked for.
+
+    Shape: ``-> [n, m]``
+    """
+
+    name = "eye"
+    attrs = EyeAttrs
+    inputs = ()
+    example = "y = eye(3)"
+    example_inputs = {}
+
+    def infer(self, a: EyeAttrs, *types: TensorType) -> Result:
+        shape = (a.n, a.n if a.m is None else a.m)
+        return Inferred((floats(*shape),), need_sizes(*shape))
+
+    def torch(self, a: EyeAttrs, *types: TensorType) -> Code:
+        sizes = (a.n,) if a.m is None else (a.n, a.m)
+        return call("torch.eye", *sizes, dtype=DTYPE, device=DEVICE)

@@ -1,0 +1,43 @@
+"""One number everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.dims import Poly
+from fanin.ir.types import TensorType, floats
+from fanin.ops.attributes import Size, Sizes
+from fanin.ops.code import Code, Sequence, call
+from fanin.ops.contract import Inferred, Op, OpAttrs, Result
+from fanin.ops.creation._shaped import DEVICE, DTYPE
+from fanin.ops.sizes import need_sizes
+from fanin.ops.spelling import spell
+
+
+@dataclass(frozen=True, slots=True)
+class FullAttrs(OpAttrs):
+    shape: Size | Sizes
+    fill_value: int | float | Poly
+
+
+@final
+class Full(Op[FullAttrs]):
+    """A shape, given as a list or tuple, filled with one number, in the module's own float dtype.
+
+    Shape: ``-> [*shape]``
+    """
+
+    name = "full"
+    attrs = FullAttrs
+    inputs = ()
+    example = "y = full((2, 3), 0.5)"
+    example_inputs = {}
+
+    def infer(self, a: FullAttrs, *types: TensorType) -> Result:
+        shape = a.shape if isinstance(a.shape, tuple) else (a.shape,)
+        return Inferred((floats(*shape),), need_sizes(*shape))
+
+    def torch(self, a: FullAttrs, *types: TensorType) -> Code:
+        shape = a.shape if isinstance(a.shape, tuple) else (a.shape,)
+        return call("torch.full", Sequence(shape), spell(a.fill_value), dtype=DTYPE, device=DEVICE)

@@ -1,0 +1,1 @@
+"""Ops in einops' notation, printed as plain PyTorch."""

@@ -1,0 +1,1 @@
+"""Numbers picked out of tensors, and put back."""

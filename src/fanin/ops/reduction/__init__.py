@@ -1,0 +1,1 @@
+"""Ops that take axes together: sums, means, extremes."""

@@ -1,0 +1,1 @@
+"""Sums and the like over rows that share a number: graphs, bags, ragged batches."""

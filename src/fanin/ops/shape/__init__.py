@@ -1,0 +1,1 @@
+"""Ops that move numbers and change none: reshape, permute, join, cut."""

@@ -1,0 +1,37 @@
+"""A tensor stretched to a shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import Sizes
+from fanin.ops.code import Code, Input
+from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result
+from fanin.ops.shape._stretch import expanded, stretched
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastToAttrs(OpAttrs):
+    shape: Sizes
+
+
+@final
+class BroadcastTo(Op[BroadcastToAttrs]):
+    """x repeated along its axes of size 1, and along new ones in front, without a copy.
+
+    Shape: ``[*S] -> [*shape]``
+    """
+
+    name = "broadcast_to"
+    attrs = BroadcastToAttrs
+    inputs = (Port("x", ANY),)
+    order = ("x", "*shape")
+    example = "y = broadcast_to(x, 3, N, 8)"
+
+    def infer(self, a: BroadcastToAttrs, *types: TensorType) -> Result:
+        return stretched(types[0], a.shape, self.name)
+
+    def torch(self, a: BroadcastToAttrs, *types: TensorType) -> Code:
+        return expanded(Input(0), types[0], a.shape)

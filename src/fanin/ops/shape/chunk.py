@@ -1,0 +1,44 @@
+"""Equal pieces of a tensor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import Axis, PositiveInt
+from fanin.ops.code import Code, Input, Subscript, method, unless
+from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.sizes import need_quotient
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkAttrs(OpAttrs):
+    chunks: PositiveInt
+    axis: Axis = 0
+
+
+@final
+class Chunk(Op[ChunkAttrs]):
+    """A list of ``chunks`` equal pieces along an axis.
+
+    Shape: ``[N, 3 * D] -> [N, D], [N, D], [N, D]`` for ``chunk(3, axis=1)``
+    PyTorch gives fewer or smaller pieces where the number does not divide the size; here that is an error.
+    """
+
+    name = "chunk"
+    attrs = ChunkAttrs
+    inputs = (Port("x", ANY),)
+    listed = True
+    example = "a, b = x -> chunk(2, axis=1)"
+
+    def infer(self, a: ChunkAttrs, *types: TensorType) -> Result:
+        x = types[0]
+        axis = normal_axis(a.axis, x.rank)
+        message = f"a size of {x.shape[axis]} does not split into {a.chunks} equal chunks"
+        size, needs = need_quotient(x.shape[axis], a.chunks, message, ("x", axis), about="chunks")
+        return Inferred((x.with_axis(axis, size),) * a.chunks, needs)
+
+    def torch(self, a: ChunkAttrs, *types: TensorType) -> Code:
+        pieces = method(Input(0), "chunk", a.chunks, dim=unless(a.axis, 0))
+        return pieces if a.chunks > 1 else Subscript(pieces, (0,))

@@ -1,0 +1,57 @@
+"""Tensors one behind the other."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import final
+
+from fanin.ir.dims import Dim
+from fanin.ir.types import TensorType, promote
+from fanin.ops.attributes import Axis
+from fanin.ops.code import Code, Input, Sequence, call
+from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal, normal_axis
+
+
+@dataclass(frozen=True, slots=True)
+class ConcatAttrs(OpAttrs):
+    _: KW_ONLY
+    axis: Axis = 0
+
+
+@final
+class Concat(Op[ConcatAttrs]):
+    """Several tensors one behind the other along an axis; their other sizes are equal.
+
+    Shape: ``[N, A], [N, B] -> [N, A + B]`` for ``concat(x, y, axis=1)``
+    Signal: second moments are averaged by size.
+    """
+
+    name = "concat"
+    attrs = ConcatAttrs
+    inputs = (Port("xs", ANY, variadic=True),)
+    order = ("*xs",)
+    example = "z = concat(x, y, axis=1)"
+    example_inputs = {"x": "[N, 8]", "y": "[N, 4]"}
+
+    def infer(self, a: ConcatAttrs, *types: TensorType) -> Result:
+        if not types:
+            raise Complaint("`concat` needs at least one tensor", "xs")
+        first = types[0]
+        if not first.rank:
+            raise Complaint("a scalar has no axis to join along", "xs", help="stack(x, y)")
+        axis = normal_axis(a.axis, first.rank)
+        length: Dim = 0
+        needs: tuple[Need, ...] = ()
+        for number, t in enumerate(types):
+            if t.rank != first.rank:
+                raise Complaint(f"`concat` takes tensors of one rank, not {first} and {t}", "xs")
+            length = length + t.shape[axis]
+            for i in range(first.rank):
+                if i != axis:
+                    message = f"`concat` along axis {axis} needs the same size along axis {i}: {{left}} and {{right}}"
+                    needs += need_equal(first.shape[i], t.shape[i], message, ("xs[0]", i), (f"xs[{number}]", i))
+        joined = first.with_dtype(promote(*(t.dtype for t in types))).with_axis(axis, length)
+        return Inferred((joined,), needs)
+
+    def torch(self, a: ConcatAttrs, *types: TensorType) -> Code:
+        return call("torch.cat", Sequence(tuple(Input(i) for i in range(len(types)))), dim=a.axis)

@@ -1,0 +1,85 @@
+"""Several axes as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import cast, final
+
+from fanin.ir.dims import Dim
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import Axis
+from fanin.ops.code import OMIT, Call, Code, Input, Invoke, Module, call, method
+from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result, normal_axis
+
+
+@dataclass(frozen=True, slots=True)
+class FlattenAttrs(OpAttrs):
+    start_axis: Axis = 0
+    end_axis: Axis = -1
+
+
+@dataclass(frozen=True, slots=True)
+class FlattenModuleAttrs(OpAttrs):
+    start_axis: Axis = 1
+    end_axis: Axis = -1
+
+
+def flattened(x: TensorType, start_axis: int, end_axis: int) -> TensorType:
+    """The type with the axes from one to another as one. Raises Complaint where they are in the wrong order."""
+    if not x.rank:
+        normal_axis(start_axis, 1, "start_axis")
+        return x.with_shape(1)
+    start = normal_axis(start_axis, x.rank, "start_axis")
+    end = normal_axis(end_axis, x.rank, "end_axis")
+    if start > end:
+        raise Complaint(f"the first axis, {start}, stands behind the last, {end}", "start_axis")
+    together = cast(Dim, prod(x.shape[start : end + 1]))
+    return x.with_shape(*x.shape[:start], together, *x.shape[end + 1 :])
+
+
+@final
+class Flatten(Op[FlattenAttrs]):
+    """The axes from ``start_axis`` to ``end_axis`` as one, in their order.
+
+    Shape: ``[N, C, H, W] -> [N, C * H * W]`` for ``flatten(1)``
+    """
+
+    name = "flatten"
+    attrs = FlattenAttrs
+    inputs = (Port("x", ANY),)
+    example = "y = x -> flatten(1)"
+    example_inputs = {"x": "[N, 3, 8, 8]"}
+
+    def infer(self, a: FlattenAttrs, *types: TensorType) -> Result:
+        return flattened(types[0], a.start_axis, a.end_axis)
+
+    def torch(self, a: FlattenAttrs, *types: TensorType) -> Code:
+        if a.end_axis != -1:
+            return method(Input(0), "flatten", a.start_axis, a.end_axis)
+        return method(Input(0), "flatten", *((a.start_axis,) if a.start_axis else ()))
+
+
+@final
+class FlattenModule(Op[FlattenModuleAttrs]):
+    """The axes from ``start_axis`` to ``end_axis`` as one; all but the first where nothing is said.
+
+    Shape: ``[N, C, H, W] -> [N, C * H * W]``
+    """
+
+    name = "Flatten"
+    module = "Flatten"
+    attrs = FlattenModuleAttrs
+    inputs = (Port("x", ANY),)
+    example = "y = x -> Flatten()"
+    example_inputs = {"x": "[N, 3, 8, 8]"}
+
+    def infer(self, a: FlattenModuleAttrs, *types: TensorType) -> Result:
+        return flattened(types[0], a.start_axis, a.end_axis)
+
+    def construct(self, a: FlattenModuleAttrs, *types: TensorType) -> Call:
+        end = OMIT if a.end_axis == -1 else a.end_axis
+        return call("nn.Flatten", *(() if a.start_axis == 1 else (a.start_axis,)), end_dim=end)
+
+    def torch(self, a: FlattenModuleAttrs, *types: TensorType) -> Code:
+        return Invoke(Module(), (Input(0),))

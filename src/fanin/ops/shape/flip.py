@@ -1,0 +1,39 @@
+"""Axes read backwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.axes import normal_axes, spelled
+from fanin.ops.code import Code, Input, method
+from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result
+
+
+@dataclass(frozen=True, slots=True)
+class FlipAttrs(OpAttrs):
+    axis: int | tuple[int, ...]
+
+
+@final
+class Flip(Op[FlipAttrs]):
+    """x with the order along one or several axes turned round.
+
+    Shape: ``[*S] -> [*S]``
+    """
+
+    name = "flip"
+    attrs = FlipAttrs
+    inputs = (Port("x", ANY),)
+    example = "y = x -> flip(axis=1)"
+
+    def infer(self, a: FlipAttrs, *types: TensorType) -> Result:
+        normal_axes(a.axis, types[0].rank)
+        return types[0]
+
+    def torch(self, a: FlipAttrs, *types: TensorType) -> Code:
+        return method(Input(0), "flip", spelled(a.axis))
+
+    def inverse(self, a: FlipAttrs) -> tuple[str, FlipAttrs]:
+        return self.name, a

@@ -1,0 +1,46 @@
+"""Axes moved to other places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.axes import normal_axes, spelled
+from fanin.ops.code import Code, Input, method
+from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
+
+
+@dataclass(frozen=True, slots=True)
+class MovedimAttrs(OpAttrs):
+    source: int | tuple[int, ...]
+    destination: int | tuple[int, ...]
+
+
+@final
+class Movedim(Op[MovedimAttrs]):
+    """The axes ``source`` at the places ``destination``; the others keep their order.
+
+    Shape: ``[N, C, T] -> [N, T, C]`` for ``movedim(1, -1)``
+    """
+
+    name = "movedim"
+    attrs = MovedimAttrs
+    inputs = (Port("x", ANY),)
+    example = "y = movedim(x, 0, -1)"
+
+    def infer(self, a: MovedimAttrs, *types: TensorType) -> Result:
+        x = types[0]
+        source = normal_axes(a.source, x.rank, "source")
+        destination = normal_axes(a.destination, x.rank, "destination")
+        if len(source) != len(destination):
+            raise Complaint(f"{len(source)} axes cannot go to {len(destination)} places", "destination")
+        rest = iter([i for i in range(x.rank) if i not in source])
+        moved = dict(zip(destination, source, strict=True))
+        return x.with_shape(*(x.shape[moved[i] if i in moved else next(rest)] for i in range(x.rank)))
+
+    def torch(self, a: MovedimAttrs, *types: TensorType) -> Code:
+        return method(Input(0), "movedim", spelled(a.source), spelled(a.destination))
+
+    def inverse(self, a: MovedimAttrs) -> tuple[str, MovedimAttrs]:
+        return self.name, MovedimAttrs(a.destination, a.source)

@@ -1,0 +1,46 @@
+"""A stretch of an axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.facts import Compare
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import Axis, Size
+from fanin.ops.code import Code, Input, method
+from fanin.ops.contract import ANY, Inferred, Need, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.sizes import at_least, need_sizes
+
+
+@dataclass(frozen=True, slots=True)
+class NarrowAttrs(OpAttrs):
+    axis: Axis
+    start: Size
+    length: Size
+
+
+@final
+class Narrow(Op[NarrowAttrs]):
+    """``length`` places of an axis, from ``start`` on; they are there, unlike with a slice.
+
+    Shape: ``[N, D] -> [N, length]`` for ``narrow(1, 0, length)``
+    """
+
+    name = "narrow"
+    attrs = NarrowAttrs
+    inputs = (Port("x", ANY),)
+    example = "y = narrow(x, 1, 2, 4)"
+
+    def infer(self, a: NarrowAttrs, *types: TensorType) -> Result:
+        x = types[0]
+        axis = normal_axis(a.axis, x.rank)
+        needs = need_sizes(a.start, a.length)
+        if not at_least(x.shape[axis] - a.start - a.length, 0):
+            message = f"places {a.start} to {{left}} are past the end of an axis of {{right}}"
+            end = Compare("<=", a.start + a.length, x.shape[axis])
+            needs += (Need(end, message, (("x", axis),), "too-small"),)
+        return Inferred((x.with_axis(axis, a.length),), needs)
+
+    def torch(self, a: NarrowAttrs, *types: TensorType) -> Code:
+        return method(Input(0), "narrow", a.axis, a.start, a.length)

@@ -1,0 +1,45 @@
+"""Axes in another order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import Axis
+from fanin.ops.axes import normal_axes
+from fanin.ops.code import Code, Input, method
+from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
+
+
+@dataclass(frozen=True, slots=True)
+class PermuteAttrs(OpAttrs):
+    axes: tuple[Axis, ...]
+
+
+@final
+class Permute(Op[PermuteAttrs]):
+    """x with its axes in the order given.
+
+    Shape: ``[N, C, H, W] -> [N, H, W, C]`` for ``permute(0, 2, 3, 1)``
+    """
+
+    name = "permute"
+    attrs = PermuteAttrs
+    inputs = (Port("x", ANY),)
+    order = ("x", "*axes")
+    example = "y = permute(x, 1, 0)"
+
+    def infer(self, a: PermuteAttrs, *types: TensorType) -> Result:
+        x = types[0]
+        axes = normal_axes(a.axes, x.rank, "axes")
+        if len(axes) != x.rank:
+            raise Complaint(f"`permute` names {len(axes)} of {x.rank} axes", "axes")
+        return x.with_shape(*(x.shape[i] for i in axes))
+
+    def torch(self, a: PermuteAttrs, *types: TensorType) -> Code:
+        return method(Input(0), "permute", *a.axes) if a.axes else Input(0)
+
+    def inverse(self, a: PermuteAttrs) -> tuple[str, PermuteAttrs]:
+        axes = [i % len(a.axes) for i in a.axes]
+        return self.name, PermuteAttrs(tuple(axes.index(i) for i in range(len(axes))))

@@ -1,0 +1,42 @@
+"""Every slice several times in a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import Axis, Size
+from fanin.ops.code import OMIT, Code, Input, method
+from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.sizes import need_sizes
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatInterleaveAttrs(OpAttrs):
+    repeats: Size
+    axis: Axis | None = None
+
+
+@final
+class RepeatInterleave(Op[RepeatInterleaveAttrs]):
+    """Every slice along an axis ``repeats`` times in a row; without an axis every number, in one row.
+
+    Shape: ``[N, D] -> [N, 2 * D]`` for ``repeat_interleave(2, axis=1)``
+    """
+
+    name = "repeat_interleave"
+    attrs = RepeatInterleaveAttrs
+    inputs = (Port("x", ANY),)
+    example = "y = repeat_interleave(x, 2, axis=1)"
+
+    def infer(self, a: RepeatInterleaveAttrs, *types: TensorType) -> Result:
+        x = types[0]
+        needs = need_sizes(a.repeats)
+        if a.axis is None:
+            return Inferred((x.with_shape(x.numel() * a.repeats),), needs)
+        axis = normal_axis(a.axis, x.rank)
+        return Inferred((x.with_axis(axis, x.shape[axis] * a.repeats),), needs)
+
+    def torch(self, a: RepeatInterleaveAttrs, *types: TensorType) -> Code:
+        return method(Input(0), "repeat_interleave", a.repeats, dim=OMIT if a.axis is None else a.axis)

@@ -1,0 +1,45 @@
+"""Numbers moved along an axis, and back in at the other end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.axes import normal_axes, spelled
+from fanin.ops.code import OMIT, Code, Input, method
+from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
+
+
+@dataclass(frozen=True, slots=True)
+class RollAttrs(OpAttrs):
+    shifts: int | tuple[int, ...]
+    axis: int | tuple[int, ...] | None = None
+
+
+@final
+class Roll(Op[RollAttrs]):
+    """x with its numbers ``shifts`` places further along an axis; what falls off comes in again at the other end.
+
+    Shape: ``[*S] -> [*S]``
+    Without an axis the numbers are rolled as one row.
+    """
+
+    name = "roll"
+    attrs = RollAttrs
+    inputs = (Port("x", ANY),)
+    example = "y = roll(x, 1, axis=1)"
+
+    def infer(self, a: RollAttrs, *types: TensorType) -> Result:
+        steps = 1 if isinstance(a.shifts, int) else len(a.shifts)
+        axes = 1 if a.axis is None else len(normal_axes(a.axis, types[0].rank))
+        if steps != axes:
+            raise Complaint(f"{steps} shifts do not go with {axes} axes", "shifts")
+        return types[0]
+
+    def torch(self, a: RollAttrs, *types: TensorType) -> Code:
+        return method(Input(0), "roll", spelled(a.shifts), dims=OMIT if a.axis is None else spelled(a.axis))
+
+    def inverse(self, a: RollAttrs) -> tuple[str, RollAttrs]:
+        back = -a.shifts if isinstance(a.shifts, int) else tuple(-s for s in a.shifts)
+        return self.name, RollAttrs(back, a.axis)

@@ -1,0 +1,43 @@
+"""Axes of size 1 left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.axes import normal_axes, spelled
+from fanin.ops.code import Code, Input, method
+from fanin.ops.contract import ANY, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
+
+
+@dataclass(frozen=True, slots=True)
+class SqueezeAttrs(OpAttrs):
+    axis: int | tuple[int, ...]
+
+
+@final
+class Squeeze(Op[SqueezeAttrs]):
+    """x without the axes named, whose size is 1.
+
+    Shape: ``[N, 1] -> [N]`` for ``squeeze(1)``
+    PyTorch keeps an axis of another size in silence; here that is an error.
+    """
+
+    name = "squeeze"
+    attrs = SqueezeAttrs
+    inputs = (Port("x", ANY),)
+    example = "y = x -> squeeze(1)"
+    example_inputs = {"x": "[N, 1]"}
+
+    def infer(self, a: SqueezeAttrs, *types: TensorType) -> Result:
+        x = types[0]
+        axes = normal_axes(a.axis, x.rank)
+        needs: tuple[Need, ...] = ()
+        for i in axes:
+            message = f"`squeeze` leaves out axis {i}, of size {{left}} and not 1"
+            needs += need_equal(x.shape[i], 1, message, ("x", i))
+        return Inferred((x.with_shape(*(size for i, size in enumerate(x.shape) if i not in axes)),), needs)
+
+    def torch(self, a: SqueezeAttrs, *types: TensorType) -> Code:
+        return method(Input(0), "squeeze", spelled(a.axis))

@@ -1,0 +1,51 @@
+"""Tensors side by side along a new axis."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import final
+
+from fanin.ir.types import TensorType, promote
+from fanin.ops.attributes import Axis
+from fanin.ops.code import Code, Input, Sequence, call, unless
+from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal, normal_axis
+
+
+@dataclass(frozen=True, slots=True)
+class StackAttrs(OpAttrs):
+    _: KW_ONLY
+    axis: Axis = 0
+
+
+@final
+class Stack(Op[StackAttrs]):
+    """Several tensors of one shape along a new axis.
+
+    Shape: ``[N, D], [N, D] -> [2, N, D]``
+    """
+
+    name = "stack"
+    attrs = StackAttrs
+    inputs = (Port("xs", ANY, variadic=True),)
+    order = ("*xs",)
+    example = "z = stack(x, y, axis=1)"
+    example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
+
+    def infer(self, a: StackAttrs, *types: TensorType) -> Result:
+        if not types:
+            raise Complaint("`stack` needs at least one tensor", "xs")
+        first = types[0]
+        axis = normal_axis(a.axis, first.rank + 1)
+        needs: tuple[Need, ...] = ()
+        for number, t in enumerate(types):
+            if t.rank != first.rank:
+                raise Complaint(f"`stack` takes tensors of one shape, not {first} and {t}", "xs")
+            for i in range(first.rank):
+                message = f"`stack` needs the same size along axis {i}: {{left}} and {{right}}"
+                needs += need_equal(first.shape[i], t.shape[i], message, ("xs[0]", i), (f"xs[{number}]", i))
+        dtype = promote(*(t.dtype for t in types))
+        stacked = TensorType(dtype, (*first.shape[:axis], len(types), *first.shape[axis:]))
+        return Inferred((stacked,), needs)
+
+    def torch(self, a: StackAttrs, *types: TensorType) -> Code:
+        return call("torch.stack", Sequence(tuple(Input(i) for i in range(len(types)))), dim=unless(a.axis, 0))

@@ -1,0 +1,41 @@
+"""Copies of a tensor beside each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import Sizes
+from fanin.ops.code import Code, Input, method
+from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result
+from fanin.ops.sizes import need_sizes
+
+
+@dataclass(frozen=True, slots=True)
+class TileAttrs(OpAttrs):
+    repeats: Sizes
+
+
+@final
+class Tile(Op[TileAttrs]):
+    """x repeated as a whole along its last axes, or along new ones in front: a copy for each.
+
+    Shape: ``[N, D] -> [N, 2 * D]`` for ``tile(2)``
+    """
+
+    name = "tile"
+    attrs = TileAttrs
+    inputs = (Port("x", ANY),)
+    order = ("x", "*repeats")
+    example = "y = tile(x, 1, 2)"
+
+    def infer(self, a: TileAttrs, *types: TensorType) -> Result:
+        x = types[0]
+        rank = max(x.rank, len(a.repeats))
+        repeats = (1,) * (rank - len(a.repeats)) + a.repeats
+        shape = (1,) * (rank - x.rank) + x.shape
+        return Inferred((x.with_shape(*(s * n for s, n in zip(shape, repeats, strict=True))),), need_sizes(*a.repeats))
+
+    def torch(self, a: TileAttrs, *types: TensorType) -> Code:
+        return method(Input(0), "tile", *a.repeats) if a.repeats else Input(0)

@@ -1,0 +1,41 @@
+"""Two axes change places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import Axis
+from fanin.ops.code import Code, Input, method
+from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result, normal_axis
+
+
+@dataclass(frozen=True, slots=True)
+class TransposeAttrs(OpAttrs):
+    axis0: Axis
+    axis1: Axis
+
+
+@final
+class Transpose(Op[TransposeAttrs]):
+    """x with two axes exchanged.
+
+    Shape: ``[N, T, D] -> [N, D, T]`` for ``transpose(1, 2)``
+    """
+
+    name = "transpose"
+    attrs = TransposeAttrs
+    inputs = (Port("x", ANY),)
+    example = "y = transpose(x, 0, 1)"
+
+    def infer(self, a: TransposeAttrs, *types: TensorType) -> Result:
+        x = types[0]
+        first, second = normal_axis(a.axis0, x.rank, "axis0"), normal_axis(a.axis1, x.rank, "axis1")
+        return x.with_axis(first, x.shape[second]).with_axis(second, x.shape[first])
+
+    def torch(self, a: TransposeAttrs, *types: TensorType) -> Code:
+        return method(Input(0), "transpose", a.axis0, a.axis1)
+
+    def inverse(self, a: TransposeAttrs) -> tuple[str, TransposeAttrs]:
+        return self.name, a

@@ -1,0 +1,45 @@
+"""The slices of a tensor along an axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import Axis
+from fanin.ops.code import Code, Input, Subscript, method
+from fanin.ops.contract import ANY, Complaint, Inferred, Op, OpAttrs, Port, Result, normal_axis
+
+
+@dataclass(frozen=True, slots=True)
+class UnbindAttrs(OpAttrs):
+    axis: Axis = 0
+
+
+@final
+class Unbind(Op[UnbindAttrs]):
+    """A list of the slices along an axis, which has a known size.
+
+    Shape: ``[3, N, D] -> [N, D], [N, D], [N, D]``
+    """
+
+    name = "unbind"
+    attrs = UnbindAttrs
+    inputs = (Port("x", ANY),)
+    listed = True
+    example = "a, b = unbind(x)"
+    example_inputs = {"x": "[2, N]"}
+
+    def infer(self, a: UnbindAttrs, *types: TensorType) -> Result:
+        x = types[0]
+        axis = normal_axis(a.axis, x.rank)
+        size = x.shape[axis]
+        if not isinstance(size, int):
+            raise Complaint(f"how many slices there are along an axis of size {size} is not known", "x")
+        if not size:
+            raise Complaint("an axis of size 0 has no slices", "x")
+        return Inferred((x.with_shape(*x.shape[:axis], *x.shape[axis + 1 :]),) * size)
+
+    def torch(self, a: UnbindAttrs, *types: TensorType) -> Code:
+        slices = method(Input(0), "unbind", *((a.axis,) if a.axis else ()))
+        return slices if types[0].shape[a.axis] != 1 else Subscript(slices, (0,))

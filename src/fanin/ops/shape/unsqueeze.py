@@ -1,0 +1,37 @@
+"""A new axis of size 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import Axis
+from fanin.ops.code import Code, Input, method
+from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result, normal_axis
+
+
+@dataclass(frozen=True, slots=True)
+class UnsqueezeAttrs(OpAttrs):
+    axis: Axis
+
+
+@final
+class Unsqueeze(Op[UnsqueezeAttrs]):
+    """x with a new axis of size 1 at a place of the result.
+
+    Shape: ``[N] -> [N, 1]`` for ``unsqueeze(1)``
+    """
+
+    name = "unsqueeze"
+    attrs = UnsqueezeAttrs
+    inputs = (Port("x", ANY),)
+    example = "y = x -> unsqueeze(1)"
+
+    def infer(self, a: UnsqueezeAttrs, *types: TensorType) -> Result:
+        x = types[0]
+        axis = normal_axis(a.axis, x.rank + 1)
+        return x.with_shape(*x.shape[:axis], 1, *x.shape[axis:])
+
+    def torch(self, a: UnsqueezeAttrs, *types: TensorType) -> Code:
+        return method(Input(0), "unsqueeze", a.axis)

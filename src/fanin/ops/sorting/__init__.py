@@ -1,0 +1,1 @@
+"""Order: sorting and its like."""
