@@ -45,11 +45,67 @@ SYN131 = Code("SYN131", "unknown-keyword")
 
 # NAM: names and imports
 
+NAM201 = Code("NAM201", "unbound-name")
+NAM202 = Code("NAM202", "unused-binding", W)
+NAM203 = Code("NAM203", "unknown-import")
+NAM204 = Code("NAM204", "import-cycle")
+NAM205 = Code("NAM205", "not-in-that-file")
+NAM206 = Code("NAM206", "declared-twice")
+NAM207 = Code("NAM207", "ambiguous-label")
+NAM208 = Code("NAM208", "unknown-result")
+NAM209 = Code("NAM209", "unknown-member")
+NAM210 = Code("NAM210", "unused-hyper-parameter", W)
+NAM211 = Code("NAM211", "unused-module", W)
+NAM212 = Code("NAM212", "unused-import", W)
+NAM220 = Code("NAM220", "path-taken")
+NAM221 = Code("NAM221", "reserved-path")
+NAM222 = Code("NAM222", "endless-recursion")
+NAM230 = Code("NAM230", "unused-allow", W)
+NAM231 = Code("NAM231", "allow-without-reason")
+NAM232 = Code("NAM232", "unknown-attribute")
+
 # SHP: shapes and dimensions
+
+SHP301 = Code("SHP301", "axis-mismatch")
+SHP302 = Code("SHP302", "indivisible")
+SHP303 = Code("SHP303", "too-small")
+SHP304 = Code("SHP304", "bad-shape")
+SHP305 = Code("SHP305", "open-dimension")
+SHP306 = Code("SHP306", "rank-mismatch")
+SHP307 = Code("SHP307", "unbound-dimension")
+SHP308 = Code("SHP308", "two-widths")
 
 # TYP: arguments and types
 
+TYP401 = Code("TYP401", "wrong-type")
+TYP402 = Code("TYP402", "tensor-decides")
+TYP403 = Code("TYP403", "not-callable")
+TYP404 = Code("TYP404", "given-twice")
+TYP405 = Code("TYP405", "unknown-argument")
+TYP406 = Code("TYP406", "surplus-argument")
+TYP407 = Code("TYP407", "wrong-inputs")
+TYP408 = Code("TYP408", "wrong-dtype")
+TYP409 = Code("TYP409", "no-result")
+TYP410 = Code("TYP410", "bad-number")
+TYP411 = Code("TYP411", "several-results")
+TYP412 = Code("TYP412", "not-an-initialiser")
+TYP413 = Code("TYP413", "not-built-yet")
+TYP414 = Code("TYP414", "nothing-to-apply")
+TYP415 = Code("TYP415", "not-a-stage")
+TYP416 = Code("TYP416", "bad-operand")
+TYP417 = Code("TYP417", "unpacking")
+TYP418 = Code("TYP418", "makes-a-module")
+TYP419 = Code("TYP419", "bad-index")
+
 # EXP: a broken `expect` or `assert`
+
+EXP501 = Code("EXP501", "broken-expect")
+EXP502 = Code("EXP502", "broken-assert")
+EXP503 = Code("EXP503", "undecided-expect", A)
+
+# SYS: systems
+
+SYS701 = Code("SYS701", "not-yet-runnable", A)
 
 # ----------------------------------------------------------------------------------------------- the registry
 

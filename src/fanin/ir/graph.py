@@ -75,9 +75,12 @@ class StateRef:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One use of something. ``loop`` says in which turns of which ``for`` it was made: ((loop, turn), …), outermost first."""
+    """One use of something. ``loop`` says in which turns of which ``for`` it was made: ((loop, turn), …), outermost first.
 
-    inputs: tuple[Operand, ...]
+    An optional input of an op that was left out before one that was given is None.
+    """
+
+    inputs: tuple[Operand | None, ...]
     outputs: tuple[Value, ...]
     span: Span = field(compare=False, repr=False)
     loop: tuple[tuple[int, int], ...]
@@ -97,12 +100,13 @@ class Call(Node):
     """A use of a graph: of a block's or composition's instance, or (``module`` None) of a ``fn``.
 
     ``inputs`` go to the graph's ports that are given, in their order; ``lent`` are the modules for the names that the
-    graph borrows, in the order of ``graph.borrows``.
+    graph borrows, in the order of ``graph.borrows``; ``sizes`` are open dimensions that it is told beside its tensors.
     """
 
     graph: Graph
     module: ModuleRef | None
     lent: tuple[ModuleRef, ...] = ()
+    sizes: tuple[Dim, ...] = ()  # for ``graph.sizes``, in the letters of the graph around
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +288,9 @@ class Graph:
     names: dict[int, str]  # value index -> the name the author gave it
     places: tuple[str | int, ...] | None
     doc: str
-    span: Span
+    span: Span = field(repr=False)
+    promises: tuple[Promise, ...] = ()
+    sizes: tuple[Symbol, ...] = ()  # open dimensions that no input has as an axis: the caller says them
 
     def values(self) -> Iterator[Value]:
         """Every value, inputs first, then in the order of the nodes."""
@@ -293,6 +299,23 @@ class Graph:
                 yield port.value
         for node in self.nodes:
             yield from node.outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Something an analysis answers, in an ``expect``: ``params``, ``flops(image=[1, 3, 224, 224])``."""
+
+    name: str
+    args: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """An ``expect``: comparisons that all have to hold, as (left, operator, right) of numbers, ranges and queries."""
+
+    comparisons: tuple[tuple[Any, str, Any], ...]
+    text: str
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,412 @@
+"""Calls: which argument is for what, and what is done with them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from functools import cache
+from typing import Any
+
+from fanin.diagnostics import Fix, Label, Refusal
+from fanin.diagnostics.codes import (
+    SHP304,
+    SHP305,
+    TYP401,
+    TYP403,
+    TYP404,
+    TYP405,
+    TYP406,
+    TYP407,
+    TYP408,
+    TYP410,
+)
+from fanin.diagnostics.model import Edit
+from fanin.diagnostics.suggest import nearest
+from fanin.elaborate.body import Body, evaluates
+from fanin.elaborate.context import refuse
+from fanin.elaborate.expressions import give_size, operand
+from fanin.elaborate.problems import settle
+from fanin.elaborate.values import (
+    FLOW,
+    Argument,
+    BlockConstructor,
+    Builtin,
+    FnFunction,
+    Instance,
+    LawFunction,
+    OpConstructor,
+    OpFunction,
+    Parameter,
+    Partial,
+    Record,
+    describe,
+    is_tensor,
+)
+from fanin.ir.dims import Poly
+from fanin.ir.graph import Apply, ModuleRef, Operand, Scalar, Value
+from fanin.ir.laws import Law
+from fanin.ops.attributes import bind
+from fanin.ops.contract import Complaint, Op, OpAttrs, Port, argument_order, inferred
+from fanin.source import Span
+from fanin.syntax import tree
+
+
+@evaluates(tree.Call)
+def _call(body: Body, expr: tree.Call) -> Any:
+    callee = body.evaluate(expr.callee)
+    return call(body, callee, arguments(body, expr), expr.span, expr.callee.span)
+
+
+def arguments(body: Body, expr: tree.Call) -> tuple[Argument, ...]:
+    """The arguments of a call, evaluated from left to right."""
+    return tuple(Argument(a.name.name if a.name else None, body.evaluate(a.value), a.value.span) for a in expr.args)
+
+
+def call(body: Body, callee: Any, args: tuple[Argument, ...], span: Span, at: Span) -> Any:
+    """What a call gives, outside of a pipe: nothing flows in."""
+    from fanin.elaborate.application import apply_instance, call_fn
+    from fanin.elaborate.builtins import call_builtin
+    from fanin.elaborate.construction import construct
+    from fanin.elaborate.initial import law_of_call
+
+    if isinstance(callee, Partial):
+        return call(body, callee.callee, fill(callee, args), span, at)
+    if any(a.value is FLOW for a in args):
+        return Partial(callee, args, span, waits=not isinstance(callee, (OpConstructor, BlockConstructor)))
+    if isinstance(callee, OpFunction):
+        return apply_function(body, callee.op, args, [], span)
+    if isinstance(callee, (OpConstructor, BlockConstructor)):
+        return construct(body, callee, args, span, at)
+    if isinstance(callee, Instance):
+        return apply_instance(body, callee, args, [], span)
+    if isinstance(callee, FnFunction):
+        return call_fn(body, callee, args, [], span)
+    if isinstance(callee, Builtin):
+        return call_builtin(body, callee.name, args, span)
+    if isinstance(callee, LawFunction):
+        return law_of_call(callee, args, span)
+    if isinstance(callee, Law):
+        raise refuse(TYP403, f"the initialiser `{callee}` takes no further arguments", span, "called twice")
+    helps = ["multiply with `*`"] if isinstance(callee, (int, float)) else []
+    raise refuse(TYP403, f"{describe(callee)} cannot be called", at, "not a function or a module", helps=helps)
+
+
+def fill(partial: Partial, args: tuple[Argument, ...]) -> tuple[Argument, ...]:
+    """The arguments of a call whose dots are now known."""
+    placed = tuple(a for a in args if a.name is None)
+    named = {a.name: a for a in args if a.name is not None}
+    merged: list[Argument] = []
+    for a in partial.args:
+        if a.value is FLOW and a.name is None:
+            merged.extend(placed)
+        elif a.value is FLOW and placed:
+            merged.append(Argument(a.name, placed[0].value, placed[0].span))
+        elif a.name in named:
+            merged.append(named.pop(a.name))
+        else:
+            merged.append(a)
+    return (*merged, *named.values())
+
+
+# ------------------------------------------------------------------------------------------------------- ops
+
+
+@cache
+def _signature(op: Op[Any]) -> tuple[dict[str, Port], frozenset[str], tuple[str, ...], frozenset[str]]:
+    """Ports by name, attribute names, the order by place, and the names in that order that gather what is left."""
+    order = argument_order(type(op))
+    stars = frozenset(name[1:] for name in order if name.startswith("*"))
+    ports = {port.name: port for port in op.inputs}
+    stars |= {port.name for port in op.inputs if port.variadic}
+    return ports, frozenset(f.name for f in fields(op.attrs)), tuple(name.lstrip("*") for name in order), stars
+
+
+def sort_arguments(
+    op: Op[Any], args: tuple[Argument, ...], flow: list[Any], span: Span, shown: str
+) -> tuple[dict[str, list[Argument]], dict[str, Argument], list[Argument]]:
+    """Which argument goes to which port (several to a variadic one) and attribute, and further keywords."""
+    ports, attrs, order, stars = _signature(op)
+    to_ports: dict[str, list[Argument]] = {}
+    to_attrs: dict[str, Argument] = {}
+    extra: list[Argument] = []
+    placed: list[Argument] = []
+    for a in args:
+        if a.name is None:
+            placed.append(a)
+        elif a.name in ports:
+            to_ports.setdefault(a.name, []).append(a)
+        elif a.name in attrs and a.name != op.keywords:
+            if a.name in to_attrs:
+                raise refuse(TYP404, f"`{a.name}` is given twice", a.span, "again here", [Label(to_attrs[a.name].span, "first here")])
+            to_attrs[a.name] = a
+        elif op.keywords:
+            extra.append(a)
+        else:
+            raise surplus_keyword(op, a, shown, [*order, *attrs, *ports])
+    waiting = [Argument(None, value, span) for value in flow]
+    for port in op.inputs:
+        if not waiting:
+            break
+        if port.name not in to_ports:
+            count = len(waiting) if port.variadic else 1
+            to_ports[port.name] = waiting[:count]
+            del waiting[:count]
+    if waiting:
+        count = len(op.inputs)
+        raise refuse(
+            TYP407,
+            f"`{shown}` takes {count} tensor{'s' if count != 1 else ''}, and {len(flow)} flow in",
+            span,
+            f"{len(flow)} tensors flow in",
+        )
+    open_names = [n for n in order if (n in stars and n in ports) or (n not in to_ports and n not in to_attrs)]
+    at = 0
+    for index, a in enumerate(placed):
+        if at >= len(open_names):
+            raise surplus(op, placed[index:], shown, span)
+        name = open_names[at]
+        if name in stars and name in ports:
+            if is_tensor(a.value) or isinstance(a.value, (list, tuple, Record)) or at == len(open_names) - 1:
+                to_ports.setdefault(name, []).append(a)
+                continue
+            at += 1
+            if at >= len(open_names):
+                raise surplus(op, placed[index:], shown, span)
+            name = open_names[at]
+        if name in stars:
+            rest = placed[index:]
+            if len(rest) == 1 and isinstance(rest[0].value, (list, tuple)):
+                to_attrs[name] = rest[0]
+            else:
+                to_attrs[name] = Argument(None, tuple(r.value for r in rest), rest[0].span.to(rest[-1].span))
+            break
+        if name in ports:
+            to_ports[name] = [a]
+        else:
+            to_attrs[name] = a
+        at += 1
+    return to_ports, to_attrs, extra
+
+
+def surplus_keyword(op: Op[Any], a: Argument, shown: str, known: list[str]) -> Refusal:
+    name = a.name or ""
+    near = nearest(name, known)
+    renamed = {"dim": "axis", "dims": "axes", "start_dim": "start_axis", "end_dim": "end_axis", "dim0": "axis0", "dim1": "axis1"}.get(name)
+    label_span = Span(a.span.source, a.span.start - len(name) - 1, a.span.start - 1)
+    if label_span.text != name:
+        label_span = a.span
+    dropped = {
+        "in_features": "the sizes of the input are read from what flows in", "in_channels": "the sizes of the input are read from what flows in",
+        "num_features": "the sizes of the input are read from what flows in", "normalized_shape": "the sizes of the input are read from what flows in",
+        "inplace": "values do not change in a spec, so there is no `inplace`", "dtype": "the dtype is the run's", "device": "the device is the run's",
+    }.get(name)  # fmt: skip
+    helps: list[str] = []
+    fix = None
+    if renamed and renamed in known:
+        helps.append(f"it is called `{renamed}` here, since a dim is a size")
+        fix = Fix(f"write `{renamed}`", (Edit(label_span, renamed),), safe=True)
+    elif dropped:
+        helps.append(f"leave it out: {dropped}")
+    elif near:
+        helps.append(f"did you mean `{near}`?")
+        fix = Fix(f"write `{near}`", (Edit(label_span, near),))
+    return refuse(TYP405, f"`{shown}` has no argument `{name}`", label_span, "not an argument of it", helps=helps, fix=fix)
+
+
+def surplus(op: Op[Any], left: list[Argument], shown: str, span: Span) -> Refusal:
+    order = _signature(op)[2]
+    helps = []
+    if isinstance(op.module, str) and shown == op.module and op.name == op.module:
+        helps.append(f"the sizes of the input are left out, and options go by name: `{shown}({', '.join(order)}, …)`")
+    else:
+        helps.append(f"`{shown}` takes: {', '.join(order) or 'nothing'}")
+    return refuse(TYP406, f"`{shown}` takes {len(order)} argument{'s' if len(order) != 1 else ''} by place, and there are more", left[0].span, "one too many", helps=helps)
+
+
+def bind_attributes(body: Body, op: Op[Any], given: dict[str, Argument], extra: list[Argument], span: Span, shown: str) -> OpAttrs:
+    values = {name: plain(a.value) for name, a in given.items()}
+    if op.keywords and extra:
+        values[op.keywords] = tuple((a.name, plain(a.value)) for a in extra)
+    try:
+        return bind(op.attrs, values)
+    except Complaint as complaint:
+        raise complained(body, op, complaint, given, {}, span, shown) from None
+
+
+def plain(value: Any) -> Any:
+    """A value as attributes want it: lists as they are, a range as a list."""
+    return list(value) if isinstance(value, range) else value
+
+
+def complained(
+    body: Body,
+    op: Op[Any],
+    complaint: Complaint,
+    attrs: dict[str, Argument],
+    ports: dict[str, list[Argument]],
+    span: Span,
+    shown: str,
+) -> Refusal:
+    """A complaint of an op, with the place in the source that it is about."""
+    about = complaint.about
+    at = attrs[about].span if about in attrs else ports[about][0].span if ports.get(about) else span
+    helps = [complaint.help] if complaint.help else []
+    if complaint.kind == "missing":
+        order = _signature(op)[2]
+        return refuse(TYP407, f"`{shown}` needs `{about}`", span, f"`{about}` is missing", helps=[f"write `{shown}({', '.join(order)})`"])
+    if complaint.kind == "type":
+        value = attrs[about].value if about in attrs else None
+        if is_tensor(value):
+            helps = helps or [f"`{shown}` takes its tensors first: {', '.join(p.name for p in op.inputs) or 'none'}"]
+        if isinstance(value, Poly):
+            return refuse(
+                SHP305,
+                f"`{about}` of `{shown}` sizes a weight or decides what is built, and {value} is open",
+                at,
+                f"open: {value}",
+                helps=[give_size(body, value)],
+            )
+        return refuse(TYP401, f"in `{shown}`, {complaint.args[0]}", at, describe(value) if value is not None else "", helps=helps)
+    label = ""
+    if about in ports and ports[about] and is_tensor(ports[about][0].value):
+        label = f"this is {ports[about][0].value.type}"
+    return refuse(SHP304, complaint.message, at, label, helps=helps)
+
+
+def port_operands(
+    body: Body, op: Op[Any], given: dict[str, list[Argument]], span: Span, shown: str
+) -> tuple[list[Operand | None], list[tuple[Port, Span]]]:
+    """The inputs in the order of the ports; None for an optional one that was left out before a given one."""
+    operands: list[Operand | None] = []
+    owners: list[tuple[Port, Span]] = []
+    for port in op.inputs:
+        args = given.get(port.name)
+        if args is None or (len(args) == 1 and args[0].value is None and port.optional):
+            if not port.optional:
+                raise missing_input(op, port, span, shown)
+            operands.append(None)
+            owners.append((port, span))
+            continue
+        items: list[tuple[Any, Span]] = []
+        for a in args:
+            if port.variadic and isinstance(a.value, (list, tuple)):
+                items += [(v, a.span) for v in a.value]
+            elif port.variadic and isinstance(a.value, Record):
+                items += [(v, a.span) for v in a.value.values]
+            else:
+                items.append((a.value, a.span))
+        if port.variadic and not items:
+            raise refuse(TYP407, f"`{shown}` needs at least one tensor, and the list is empty", args[0].span, "empty")
+        for value, at in items:
+            found = operand(body, value, at, f"`{port.name}` of `{shown}`: a tensor")
+            if isinstance(found, Scalar) and not port.number and not port.variadic:
+                raise refuse(TYP401, f"`{shown}` takes a tensor as `{port.name}`, not {describe(value)}", at, describe(value))
+            if not port.accepts(found.type.dtype) and not (isinstance(found, Scalar) and found.type.dtype.value == "int"):
+                raise wrong_dtype(op, port, found, at, shown)
+            operands.append(found)
+            owners.append((port, at))
+    while operands and operands[-1] is None:
+        operands.pop()
+        owners.pop()
+    return operands, owners
+
+
+def missing_input(op: Op[Any], port: Port, span: Span, shown: str) -> Refusal:
+    names = [p.name for p in op.inputs if not p.optional]
+    wanted = f"{len(names)} tensors: {', '.join(names)}" if len(names) > 1 else "a tensor"
+    return refuse(
+        TYP407,
+        f"`{shown}` takes {wanted}, and `{port.name}` is missing",
+        span,
+        f"nothing for `{port.name}`",
+        helps=[f"send it in with `x -> {shown}(…)`, or keep its place open with `{shown}(...)`"] if len(names) == 1 else [],
+    )
+
+
+def wrong_dtype(op: Op[Any], port: Port, found: Operand, at: Span, shown: str) -> Refusal:
+    wanted = " or ".join(d.value for d in port.dtypes)
+    helps = ["turn it into numbers first: `float(…)`"] if "float" in wanted and found.type.dtype.value in ("int", "bool") else []
+    if wanted == "int" and found.type.dtype.value == "float":
+        helps = ["indices are whole numbers: declare the input as `int[…]`, or write `int(…)`"]
+    return refuse(TYP408, f"`{shown}` takes {wanted} numbers as `{port.name}`, not {found.type.dtype.value}", at, f"this is {found.type}", helps=helps)
+
+
+def apply_function(body: Body, op: Op[Any], args: tuple[Argument, ...], flow: list[Any], span: Span) -> Any:
+    """A function of the language on tensors and numbers."""
+    to_ports, to_attrs, extra = sort_arguments(op, args, flow, span, op.name)
+    attrs = bind_attributes(body, op, to_attrs, extra, span, op.name)
+    operands, owners = port_operands(body, op, to_ports, span, op.name)
+    if op.inputs and operands and all(isinstance(o, Scalar) for o in operands):
+        return fold(body, op, attrs, operands, to_attrs, to_ports, span)
+    return apply_op(body, op, attrs, operands, owners, None, span, to_attrs, to_ports, op.name)
+
+
+def fold(body: Body, op: Op[Any], attrs: OpAttrs, operands: list[Any], to_attrs: dict[str, Argument], to_ports: dict[str, list[Argument]], span: Span) -> Any:
+    """A function of numbers, carried out when the spec is compiled."""
+    try:
+        value = op.fold(attrs, *(o.value for o in operands))
+    except Complaint as complaint:
+        raise complained(body, op, complaint, to_attrs, to_ports, span, op.name) from None
+    except (OverflowError, ValueError, ZeroDivisionError) as error:
+        raise refuse(TYP410, f"`{span.text}` is no number: {error}", span, "cannot be computed") from None
+    if value is None:
+        opens = [o.value for o in operands if isinstance(o.value, Poly)]
+        if opens:
+            raise refuse(
+                SHP305, f"`{op.name}` of an open dimension is not known when the spec is compiled", span, f"open: {opens[0]}", helps=[give_size(body, opens[0])]
+            )
+        raise refuse(TYP401, f"`{op.name}` takes a tensor, not a number", span, "only numbers here")
+    return value
+
+
+def apply_op(
+    body: Body,
+    op: Op[Any],
+    attrs: OpAttrs,
+    operands: list[Operand | None],
+    owners: list[tuple[Port, Span]],
+    module: ModuleRef | None,
+    span: Span,
+    to_attrs: dict[str, Argument],
+    to_ports: dict[str, list[Argument]],
+    shown: str,
+) -> Any:
+    """Add a node: infer its types, settle what it needs, and give its results."""
+    types = [None if o is None else o.type for o in operands]
+    try:
+        if any(isinstance(o, Scalar) for o in operands):
+            op.check_numbers(attrs, *(o.value if isinstance(o, Scalar) and not isinstance(o.value, Poly) else None for o in operands))
+        result = inferred(op.infer(attrs, *types))  # type: ignore[arg-type]
+    except Complaint as complaint:
+        raise complained(body, op, complaint, to_attrs, to_ports, span, shown) from None
+    builder = body.builder
+    if result.needs:
+        by_port: dict[str, list[tuple[Operand | None, Span]]] = {}
+        for found, (port, at) in zip(operands, owners, strict=True):
+            by_port.setdefault(port.name, []).append((found, at))
+        for need in result.needs:
+            places = []
+            for name, axis in need.places:
+                base, _, number = name.partition("#")
+                group = by_port.get(base, [])
+                found, at = group[int(number or 0)] if len(group) > int(number or 0) else (None, span)
+                if isinstance(found, Value) and -found.type.rank <= axis < found.type.rank:
+                    places.append((found, axis, f"`{at.text}`" if len(at.text) < 24 and "\n" not in at.text else "this arm", at))
+            message = need.message
+            if "{left}" in message and not isinstance(need.condition, type(None)):
+                message = fill_sizes(message, need.condition)
+            settle(
+                body.ctx, builder, need.condition, message, span, kind=need.kind, places=tuple(places), help=need.help, training=need.training
+            )
+    outputs = tuple(builder.value(t) for t in result.types)
+    builder.add(Apply(tuple(operands), outputs, span, builder.loop, op, attrs, module))
+    if op.listed:
+        return list(outputs)
+    if len(outputs) == 1:
+        return outputs[0]
+    return Record(op.results or ("",) * len(outputs), outputs)
+
+
+def fill_sizes(message: str, condition: Any) -> str:
+    left, right = getattr(condition, "left", ""), getattr(condition, "right", "")
+    return message.replace("{left}", str(left)).replace("{right}", str(right))
+

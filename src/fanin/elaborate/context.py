@@ -1,0 +1,80 @@
+"""What one elaboration shares: what is known of the open dimensions, the graphs made so far, and the messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from fanin.diagnostics import Code, Diagnostic, Fix, Frame, Label, Refusal
+from fanin.ir.facts import Condition, Facts
+from fanin.ir.graph import Graph, Requirement
+from fanin.source import Span
+
+MAX_DEPTH = 200  # blocks in blocks; a U-Net of that depth would need images of 2**200 pixels
+MAX_TURNS = 100_000
+MAX_LIST = 1_000_000
+MAX_NUMBER = 2**63 - 1
+
+
+@dataclass(slots=True)
+class Specialisation:
+    """A graph and what its uses have to supply. ``captured`` are places in the user's list of held tensors."""
+
+    graph: Graph
+    borrowed: list[Any]
+    captured: list[int]
+    sizes: list[Any] = field(default_factory=list)  # for each of `graph.sizes`: the hyper-parameter it is, or the symbol
+
+
+@dataclass(slots=True)
+class Context:
+    """Shared by everything that is elaborated for one entry point."""
+
+    facts: Facts
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    requirements: list[Requirement] = field(default_factory=list)
+    memo: dict[Any, Specialisation | None] = field(default_factory=dict)
+    parts: dict[Graph, dict[str, Any]] = field(default_factory=dict)  # the instances that each graph was made with, by key
+    frames: list[Frame] = field(default_factory=list)
+    seen: set[tuple[str, Any, int]] = field(default_factory=set)
+    used: set[int] = field(default_factory=set)  # ids of declarations that something has used
+
+    def report(self, diagnostic: Diagnostic) -> None:
+        """Keep a message, once for each place: a block that is wrong is wrong in every use."""
+        key = (diagnostic.code.id, diagnostic.span, 0)
+        if key not in self.seen:
+            self.seen.add(key)
+            self.diagnostics.append(diagnostic.within(tuple(reversed(self.frames))))
+
+    @contextmanager
+    def inside(self, what: str, span: Span) -> Iterator[None]:
+        self.frames.append(Frame(what, span))
+        try:
+            yield
+        finally:
+            self.frames.pop()
+
+    def require(self, condition: Condition, message: str, span: Span, *, written: bool = False, training: bool = False) -> None:
+        """Make an open condition one of the model's, and a fact from here on."""
+        requirement = Requirement(condition, message, span, written, training)
+        if requirement not in self.requirements:
+            self.requirements.append(requirement)
+        if not training:
+            self.facts.assume(condition)
+
+
+def refuse(
+    code: Code,
+    headline: str,
+    span: Span,
+    label: str = "",
+    labels: Sequence[Label] = (),
+    *,
+    notes: Sequence[str] = (),
+    helps: Sequence[str] = (),
+    fix: Fix | None = None,
+) -> Refusal:
+    """A refusal to raise."""
+    return Refusal(Diagnostic(code, headline, span, label, tuple(labels), tuple(notes), tuple(helps), fix))

@@ -1,0 +1,150 @@
+"""What a name means: a binding, a label, a letter, a declaration, an op, a function of the language."""
+
+from __future__ import annotations
+
+from math import inf, pi
+from typing import Any
+
+from fanin.diagnostics import Fix, Label
+from fanin.diagnostics.codes import NAM201, NAM207, TYP413
+from fanin.diagnostics.model import Edit
+from fanin.diagnostics.suggest import nearest
+from fanin.elaborate.body import Body, evaluates
+from fanin.elaborate.context import refuse
+from fanin.elaborate.values import (
+    BlockConstructor,
+    Builtin,
+    FnFunction,
+    LawFunction,
+    OpConstructor,
+    OpFunction,
+    Poisoned,
+)
+from fanin.ops.registry import find_op
+from fanin.ops.registry import names as op_names
+from fanin.syntax import tree
+
+BUILTINS = frozenset("len reversed zip enumerate map min max ceildiv inverse grad scan iterate ensemble checkpoint weight_norm spectral_norm ema copy ramp".split())
+LAWS = frozenset(
+    "he_normal he_uniform xavier_normal xavier_uniform lecun_normal lecun_uniform orthogonal normal uniform trunc_normal"
+    " constant fixup default auto".split()
+)
+QUERIES = frozenset("params trainable flops memory signal causal equivariant receptive_field".split())
+NUMBERS: dict[str, Any] = {"inf": inf, "pi": pi}
+
+# Names of other languages and libraries, and what stands for them here.
+HABITS = {
+    "None": "none", "True": "true", "False": "false", "null": "none", "nil": "none",
+    "cat": "concat", "Sequential": "a pipe in brackets, `(f -> g)`", "size": "x.shape", "view": "reshape",
+    "sequential": "a pipe in brackets, `(f -> g)`", "range": "`0..n`", "self": "nothing: the names of the block are in scope",
+    "ModuleList": "a list or a `for`", "torch": "nothing: ops are called by their own names", "nn": "nothing: ops are called by their own names",
+    "F": "nothing: ops are called by their own names", "dim": "axis", "batch_norm": "BatchNorm2d", "expand": "broadcast_to",
+    "Parameter": "`param name: [sizes] = initialiser`", "math": "nothing: `sqrt`, `log`, `pi` are called by their own names",
+    "detach": "stop_gradient", "no_grad": "stop_gradient", "softmax2d": "softmax", "swish": "silu", "abs_": "abs",
+    "Dense": "Linear", "Conv2D": "Conv2d", "Convolution2D": "Conv2d", "MaxPooling2D": "MaxPool2d", "Activation": "a function in the pipe, such as `relu`",
+    "print": "`fanin show`, which prints what is elaborated", "lambda": "`fn`, declared beside the blocks",
+}  # fmt: skip
+
+
+@evaluates(tree.Ident)
+def evaluate_name(body: Body, expr: tree.Ident) -> Any:
+    name = expr.name
+    scope = body.scope
+    if name in scope:
+        return scope[name]
+    letters = body.builder.letters
+    if name in letters:
+        return letters[name]
+    labels = body.labels
+    if name in labels:
+        ambiguous = body.unit.lookup(name)
+        if ambiguous is not None or find_op(name) is not None or name in BUILTINS:
+            instance = labels[name]
+            raise refuse(
+                NAM207,
+                f"`{name}` is a label here, and a {'declaration' if ambiguous else 'function'} has that name too",
+                expr.span,
+                "which of the two?",
+                [Label(getattr(instance, "span", expr.span), "the label")],
+                helps=["give the label another name"],
+            )
+        return labels[name]
+    value = lookup_global(body, name)
+    if value is not None:
+        return value
+    raise unbound(body, expr)
+
+
+def lookup_global(body: Body, name: str) -> Any:
+    """A declaration of the file, an import, an op, or a function of the language; None where there is none such."""
+    found = body.unit.lookup(name)
+    if found is not None:
+        unit, declaration = found
+        body.ctx.used.add(id(declaration))
+        if isinstance(declaration, tree.Const):
+            return constant(body, unit, declaration)
+        if isinstance(declaration, tree.Fn):
+            return FnFunction(declaration, unit)
+        if isinstance(declaration, (tree.Block, tree.BlockAlias, tree.Extern)):
+            return BlockConstructor(declaration, unit)
+        return None
+    op = find_op(name)
+    if op is not None:
+        return OpConstructor(op) if name[0].isupper() else OpFunction(op)
+    if name in BUILTINS:
+        return Builtin(name)
+    if name in NUMBERS:
+        return NUMBERS[name]
+    if name in LAWS:
+        return LawFunction(name)
+    return None
+
+
+def constant(body: Body, unit: Any, declaration: tree.Const) -> Any:
+    """The value of a ``const``, evaluated once for its file."""
+    name = declaration.name.name
+    if name in unit.constants:
+        value = unit.constants[name]
+        if value is _OPEN:
+            raise refuse(NAM201, f"`{name}` is defined by itself", declaration.name.span, "this constant needs its own value")
+        if value is None and isinstance(declaration.value, tree.NoneValue):
+            return None
+        if value is _FAILED:
+            raise Poisoned
+        return value
+    unit.constants[name] = _OPEN
+    inner = Body(body.ctx, unit, body.builder, pure=True)
+    try:
+        unit.constants[name] = inner.evaluate(declaration.value)
+    except BaseException:
+        unit.constants[name] = _FAILED
+        raise
+    return unit.constants[name]
+
+
+_OPEN: Any = object()
+_FAILED: Any = object()
+
+
+def candidates(body: Body) -> list[str]:
+    """Every name that could have been meant."""
+    return [*body.scope, *body.builder.letters, *body.labels, *body.unit.names(), *op_names(), *BUILTINS, *LAWS, *NUMBERS]
+
+
+def unbound(body: Body, expr: tree.Ident) -> Exception:
+    name = expr.name
+    if name == "training":
+        return refuse(TYP413, "`training` is not built yet in this version", expr.span, "decided when the network runs")
+    habit = HABITS.get(name)
+    near = nearest(name, candidates(body))
+    helps: list[str] = []
+    fix = None
+    if habit and " " not in habit:
+        helps.append(f"write `{habit}`")
+        fix = Fix(f"write `{habit}`", (Edit(expr.span, habit),))
+    elif habit:
+        helps.append(f"here that is {habit}")
+    elif near:
+        helps.append(f"did you mean `{near}`?")
+        fix = Fix(f"write `{near}`", (Edit(expr.span, near),))
+    return refuse(NAM201, f"nothing here is called `{name}`", expr.span, "not bound", helps=helps, fix=fix)

@@ -1,0 +1,156 @@
+"""Messages about sizes: what disagrees, and where each number came from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fanin.diagnostics import Label, Refusal
+from fanin.diagnostics.codes import SHP301, SHP302, SHP303, SHP304, SHP305
+from fanin.elaborate.builder import Builder
+from fanin.elaborate.context import Context, refuse
+from fanin.ir.dims import Dim
+from fanin.ir.facts import AllOf, AnyOf, Compare, Condition, Verdict
+from fanin.ir.graph import Value
+from fanin.source import Span
+
+_CODES = {"mismatch": SHP301, "too-small": SHP303, "indivisible": SHP302, "other": SHP304}
+
+
+def noun(axis: int, rank: int) -> str:
+    """What the numbers along an axis are usually called."""
+    axis %= rank
+    if rank >= 4 and axis == 1:
+        return "channels"
+    if rank == 4 and axis >= 2:
+        return "rows" if axis == 2 else "columns"
+    if axis == rank - 1 and rank in (2, 3):
+        return "features"
+    return ""
+
+
+def origin_of(builder: Builder, value: Value, axis: int) -> tuple[Span, bool] | None:
+    """Where the size of an axis first appeared: the use or the declaration that gave it (and whether it is an input's)."""
+    axis %= value.type.rank
+    size = value.type.shape[axis]
+    where: Builder | None = builder
+    while where is not None:
+        node = where.producers.get(value.index)
+        if node is None:
+            outer, operand, place = where.port_origins.get(value.index, (None, None, -1))
+            if place < 0:
+                capture = next((c for c in where.captures if c.inner is value), None)
+                if capture is None or where.parent is None:
+                    return None
+                value, where = capture.outer, where.parent
+                continue
+            if outer is None or not isinstance(operand, Value):
+                return where.ports[place].span, True
+            value, where = operand, outer
+            size = value.type.shape[axis]
+            continue
+        for source in node.inputs:
+            if isinstance(source, Value):
+                match = _same_axis(source, axis, value.type.rank, size)
+                if match is not None:
+                    value, axis = source, match
+                    break
+        else:
+            return node.span, False
+    return None
+
+
+def _same_axis(source: Value, axis: int, rank: int, size: Dim) -> int | None:
+    """The axis of an input that the size came from: the same one from the left or the right, else any of that size."""
+    shape = source.type.shape
+    tries = [axis, axis - rank + len(shape), *range(len(shape))]
+    return next((a for a in tries if 0 <= a < len(shape) and shape[a] == size), None)
+
+
+def size_label(builder: Builder, value: Value, axis: int, arm: str) -> Label | None:
+    found = origin_of(builder, value, axis)
+    if found is None:
+        return None
+    span, is_input = found
+    words = f"{value.type.shape[axis]} {noun(axis, value.type.rank)}".strip()
+    return Label(span, f"{arm} has {words} {'from this input' if is_input else 'because of this'}")
+
+
+def show_condition(ctx: Context, condition: Condition) -> str:
+    """The condition in the model's own letters."""
+    if isinstance(condition, Compare):
+        return str(Compare(condition.op, ctx.facts.normal(condition.left), ctx.facts.normal(condition.right)))
+    joined = " or " if isinstance(condition, AnyOf) else " and "
+    assert isinstance(condition, (AnyOf, AllOf))
+    return joined.join(show_condition(ctx, c) for c in condition.options)
+
+
+def settle(
+    ctx: Context,
+    builder: Builder,
+    condition: Condition,
+    message: str,
+    span: Span,
+    *,
+    kind: str = "other",
+    places: tuple[tuple[Value, int, str, Span], ...] = (),
+    notes: tuple[str, ...] = (),
+    help: str = "",
+    training: bool = False,
+) -> None:
+    """Prove a condition, make it one of the model's, or refuse. ``places`` are (value, axis, what to call it, its span)."""
+    verdict = ctx.facts.verdict(condition)
+    if verdict is Verdict.PROVED:
+        return
+    if verdict is Verdict.OPEN:
+        ctx.require(condition, message, span, training=training)
+        return
+    raise mismatch(ctx, builder, condition, message, span, kind=kind, places=places, notes=notes, help=help)
+
+
+def mismatch(
+    ctx: Context,
+    builder: Builder,
+    condition: Condition,
+    message: str,
+    span: Span,
+    *,
+    kind: str = "other",
+    places: tuple[tuple[Value, int, str, Span], ...] = (),
+    notes: tuple[str, ...] = (),
+    help: str = "",
+) -> Refusal:
+    labels: list[Label] = []
+    for value, axis, arm, _ in places:
+        label = size_label(builder, value, axis, arm)
+        if label is not None and all(label.span != other.span for other in labels) and label.span != span:
+            labels.append(label)
+    seen: dict[str, str] = {}
+    for value, _, arm, where in places:
+        seen[where.text if len(where.text) <= 40 and "\n" not in where.text else arm] = str(value.type)
+    label_text = ", ".join(f"`{k}` is {v}" if not k.startswith(("this", "the")) else f"{k} is {v}" for k, v in seen.items())
+    extra: list[str] = list(notes)
+    symbols = _open_sizes(ctx, condition)
+    if symbols:
+        breaking = ctx.facts.example(condition, False)
+        if breaking:
+            sizes = ", ".join(f"{s.name} = {n}" for s, n in breaking.items())
+            extra.append(f"with {sizes}, {_with_sizes(condition, breaking)}")
+    return refuse(_CODES.get(kind, SHP304), message, span, label_text, labels, notes=extra, helps=[help] if help else [])
+
+
+def _open_sizes(ctx: Context, condition: Condition) -> bool:
+    if isinstance(condition, Compare):
+        return not (isinstance(condition.left, int) and isinstance(condition.right, int))
+    return True
+
+
+def _with_sizes(condition: Condition, sizes: dict[Any, int]) -> str:
+    from fanin.ir.dims import evaluate, expand
+
+    if not isinstance(condition, Compare):
+        return "it does not hold"
+    left, right = (evaluate(expand(d), sizes) for d in (condition.left, condition.right))
+    if condition.op == "==" and isinstance(condition.right, int) and right == 0:
+        return f"`{condition.left}` is {left}, not 0"
+    return f"`{condition.left}` is {left} and `{condition.right}` is {right}"
+

@@ -1,0 +1,318 @@
+"""Input and result types: letters are bound to what comes in, and what is met again must agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from fanin.diagnostics import Label
+from fanin.diagnostics.codes import NAM201, SHP304, SHP306, SHP307, TYP401, TYP408
+from fanin.diagnostics.suggest import nearest
+from fanin.elaborate.body import Body
+from fanin.elaborate.context import refuse
+from fanin.elaborate.problems import noun, settle
+from fanin.elaborate.values import Poisoned, describe
+from fanin.ir.dims import Dim, Poly, Symbol, dim
+from fanin.ir.facts import Compare
+from fanin.ir.graph import Value
+from fanin.ir.types import DType, TensorType
+from fanin.source import Span
+from fanin.syntax import tree
+
+DTYPES = {"float": DType.FLOAT, "int": DType.INT, "bool": DType.BOOL, "complex": DType.COMPLEX}
+
+
+@dataclass(slots=True)
+class Letters:
+    """The letters of a signature as they are bound, in order; and the sizes that a named star stands for."""
+
+    sizes: dict[str, Dim] = field(default_factory=dict)
+    stars: dict[str, tuple[Dim, ...]] = field(default_factory=dict)
+    places: dict[str, Span] = field(default_factory=dict)  # where each was bound
+
+
+def is_letter(body: Body, name: str, letters: Letters) -> bool:
+    """Whether a name in a shape is a dimension: capitalised, and no hyper-parameter or constant of that name."""
+    return name[0].isupper() and name not in body.scope and not _is_constant(body, name)
+
+
+def _is_constant(body: Body, name: str) -> bool:
+    found = body.unit.lookup(name)
+    return found is not None and isinstance(found[1], tree.Const)
+
+
+def dtype_of(shape: tree.ShapeType) -> DType:
+    if shape.dtype is None:
+        return DType.FLOAT
+    found = DTYPES.get(shape.dtype.name)
+    if found is None:
+        near = nearest(shape.dtype.name, list(DTYPES))
+        raise refuse(
+            TYP408, f"there is no dtype `{shape.dtype.name}`: float, int, bool or complex", shape.dtype.span, "not a dtype", helps=[f"did you mean `{near}`?"] if near else []
+        )
+    return found
+
+
+def match(body: Body, shape: tree.ShapeType, actual: TensorType, letters: Letters, what: str, span: Span, value: Value | None = None) -> None:
+    """Bind the letters of a declared shape to an actual type, or refuse where they disagree.
+
+    ``span`` is where the tensor comes from, ``what`` what it is called.
+    """
+    wanted = dtype_of(shape)
+    if actual.dtype is not wanted:
+        helps = ["write `float(…)` for the numbers"] if wanted is DType.FLOAT and actual.dtype is not DType.COMPLEX else []
+        raise refuse(
+            TYP408,
+            f"{what} holds {wanted.value} numbers, and {actual.dtype.value} ones come in",
+            span,
+            f"this is {actual}",
+            [Label(shape.span, f"declared as {shape.span.text}")],
+            helps=helps,
+        )
+    pairs = pair_axes(shape, actual, what, span, letters)
+    for item, axis, size in pairs:
+        match_size(body, item, size, letters, what, shape, span, value, axis)
+
+
+def pair_axes(shape: tree.ShapeType, actual: TensorType, what: str, span: Span, letters: Letters) -> list[tuple[tree.Expr, int, Dim]]:
+    """Which declared dimension meets which actual size; a star takes what is left."""
+    dims = shape.dims
+    star = next((i for i, d in enumerate(dims) if isinstance(d, tree.StarDim)), None)
+    count = len(dims)
+    if star is None:
+        if count != actual.rank:
+            raise rank_mismatch(shape, actual, what, span)
+        return [(d, i, s) for i, (d, s) in enumerate(zip(dims, actual.shape, strict=True)) if isinstance(d, tree.Expr)]
+    taken = actual.rank - (count - 1)
+    if taken < 0:
+        raise rank_mismatch(shape, actual, what, span)
+    starred = dims[star]
+    assert isinstance(starred, tree.StarDim)
+    sizes = actual.shape[star : star + taken]
+    if starred.name is not None:
+        name = starred.name.name
+        if name in letters.stars and letters.stars[name] != sizes:
+            before = letters.stars[name]
+            raise refuse(
+                SHP306,
+                f"`*{name}` is {_shape(before)} elsewhere, and {_shape(sizes)} here",
+                span,
+                f"this is {actual}",
+                [Label(letters.places.get("*" + name, shape.span), f"`*{name}` is bound here")],
+            )
+        letters.stars.setdefault(name, sizes)
+        letters.places.setdefault("*" + name, starred.span)
+    pairs: list[tuple[tree.Expr, int, Dim]] = []
+    for i, d in enumerate(dims):
+        if isinstance(d, tree.Expr):
+            axis = i if i < star else i + taken - 1
+            pairs.append((d, axis, actual.shape[axis]))
+    return pairs
+
+
+def _shape(sizes: tuple[Dim, ...]) -> str:
+    return f"[{', '.join(map(str, sizes))}]"
+
+
+def rank_mismatch(shape: tree.ShapeType, actual: TensorType, what: str, span: Span) -> Exception:
+    count = len([d for d in shape.dims if isinstance(d, tree.Expr)])
+    least = "at least " if count != len(shape.dims) else ""
+    return refuse(
+        SHP306,
+        f"{what} has {least}{count} {'axis' if count == 1 else 'axes'}, and a tensor with {actual.rank} comes in",
+        span,
+        f"this is {actual}",
+        [Label(shape.span, f"declared as {shape.span.text}")],
+    )
+
+
+def match_size(
+    body: Body, item: tree.Expr, size: Dim, letters: Letters, what: str, shape: tree.ShapeType, span: Span, value: Value | None, axis: int
+) -> None:
+    if isinstance(item, tree.Ident):
+        name = item.name
+        if name == "_":
+            return
+        if is_letter(body, name, letters):
+            if name not in letters.sizes:
+                letters.sizes[name] = size
+                letters.places[name] = item.span
+                return
+    wanted = size_of(body, item, letters)
+    if wanted == size or body.ctx.facts.equal(wanted, size):
+        return
+    text = item.span.text
+    word = noun(axis, len(shape.dims)) if not any(isinstance(d, tree.StarDim) for d in shape.dims) else ""
+    places = ((value, axis, what, span),) if value is not None else ()
+    settle(
+        body.ctx,
+        body.builder,
+        Compare("==", wanted, size),
+        f"{what} has {wanted if str(wanted) == text else f'{text} = {wanted}'} {word}".rstrip() + f", and {size} come{'s' if size == 1 else ''} in",
+        span,
+        kind="mismatch",
+        places=places,
+        notes=(f"`{text}` was bound at {letters.places[text]}",) if text in letters.places else (f"declared as {shape.span.text} at {shape.span}",),
+    )
+
+
+def size_of(body: Body, item: tree.Expr, letters: Letters) -> Dim:
+    """The value of a dimension expression."""
+    unbound = unbound_letter(body, item, letters)
+    if unbound is not None:
+        near = nearest(unbound.name, [*letters.sizes, *(n for n in body.scope if isinstance(body.scope[n], (int, Poly)))])
+        raise refuse(
+            SHP307,
+            f"the dimension `{unbound.name}` is used before anything binds it",
+            unbound.span,
+            "not bound yet",
+            helps=[f"did you mean `{near}`?"] if near else ["a dimension has to stand alone in some input before it stands in arithmetic"],
+        )
+    before = body.builder.letters
+    body.builder.letters = {**before, **letters.sizes}
+    try:
+        value = body.evaluate(item)
+    finally:
+        body.builder.letters = before
+    if isinstance(value, bool) or not isinstance(value, (int, Poly)):
+        raise refuse(TYP401, f"a size is a whole number, not {describe(value)}", item.span, describe(value))
+    if isinstance(value, int) and value < 0:
+        raise refuse(SHP304, f"a size cannot be {value}", item.span, "negative")
+    return value
+
+
+def unbound_letter(body: Body, item: tree.Expr, letters: Letters) -> tree.Ident | None:
+    """A letter in an expression that nothing has bound yet."""
+    work: list[Any] = [item]
+    while work:
+        node = work.pop()
+        if isinstance(node, tree.Ident):
+            name = node.name
+            if is_letter(body, name, letters) and name not in letters.sizes and name not in body.builder.letters:
+                return node
+        elif isinstance(node, tree.Call):
+            work += [a.value for a in node.args]
+        elif isinstance(node, tuple):
+            work.extend(node)
+        elif isinstance(node, tree.Tree):
+            work.extend(getattr(node, s) for k in type(node).__mro__ for s in getattr(k, "__slots__", ()) if s != "span")
+    return None
+
+
+# --------------------------------------------------------------------------------------------- inputs of models
+
+
+def open_inputs(body: Body, params: tuple[tree.Param, ...], given: dict[str, int]) -> tuple[Letters, list[TensorType | None]]:
+    """The input types of an entry point: every letter is an open dimension, but those that ``given`` sizes."""
+    letters = Letters()
+    types: list[TensorType | None] = []
+    for p in params:
+        shape = p.type
+        if not isinstance(shape, tree.ShapeType):
+            raise refuse(TYP401, f"the input `{p.name.name}` needs a tensor's type, such as `[N, 3, H, W]`", p.span, "no shape")
+        sizes: list[Dim] = []
+        for i, item in enumerate(shape.dims):
+            if isinstance(item, tree.StarDim):
+                name = item.name.name if item.name else f"{p.name.name}_{i}"
+                bound = letters.stars.setdefault(item.name.name if item.name else f"*{p.name.name}", (dim(Symbol(name)),))
+                sizes += bound
+            elif isinstance(item, tree.Ident) and item.name == "_":
+                sizes.append(dim(Symbol(f"{p.name.name}_{i}")))
+            elif isinstance(item, tree.Ident) and is_letter(body, item.name, letters):
+                if item.name not in letters.sizes:
+                    letters.sizes[item.name] = given[item.name] if item.name in given else dim(Symbol(item.name))
+                    letters.places[item.name] = item.span
+                sizes.append(letters.sizes[item.name])
+            else:
+                sizes.append(size_of(body, item, letters))
+        types.append(TensorType(dtype_of(shape), tuple(sizes)))
+    return letters, types
+
+
+# ---------------------------------------------------------------------------------------- inputs of specialisations
+
+
+def local_types(types: list[TensorType | None], names: list[tuple[str | None, ...]], taken: set[str]) -> tuple[list[TensorType | None], list[Symbol], dict[Dim, Dim]]:
+    """The same types in letters of their own: each open size becomes a symbol defined as what it is outside.
+
+    ``names`` are the letters that the signature gives to the axes, None where it gives none.
+    """
+    mapping: dict[Dim, Dim] = {}
+    symbols: list[Symbol] = []
+    for t, letters in zip(types, names, strict=True):
+        if t is None:
+            continue
+        for size, letter in zip(t.shape, letters, strict=True):
+            if isinstance(size, int) or size in mapping:
+                continue
+            name = letter or _plain_name(size) or f"n{len(symbols) + 1}"
+            while name in taken:
+                name = f"{name}_"
+            taken.add(name)
+            symbol = Symbol(name, size)
+            symbols.append(symbol)
+            mapping[size] = dim(symbol)
+    changed = [None if t is None else TensorType(t.dtype, tuple(mapping.get(s, s) for s in t.shape)) for t in types]
+    return changed, symbols, mapping
+
+
+def _plain_name(size: Dim) -> str | None:
+    if isinstance(size, Poly):
+        symbols = size.symbols()
+        if len(symbols) == 1:
+            (symbol,) = symbols
+            if dim(symbol) == size:
+                return symbol.name
+    return None
+
+
+def axis_letters(body: Body, shape: tree.TypeExpr | None, rank: int, letters: Letters) -> tuple[str | None, ...]:
+    """The letter of each axis, where the signature has one standing alone."""
+    if not isinstance(shape, tree.ShapeType):
+        return (None,) * rank
+    names: list[str | None] = []
+    for item in shape.dims:
+        if isinstance(item, tree.StarDim):
+            count = rank - (len(shape.dims) - 1)
+            base = item.name.name if item.name else None
+            names += [None if base is None else base if count == 1 else f"{base}{i + 1}" for i in range(count)]
+        elif isinstance(item, tree.Ident) and item.name != "_" and is_letter(body, item.name, letters):
+            names.append(item.name)
+        else:
+            names.append(None)
+    return tuple(names) if len(names) == rank else (None,) * rank
+
+
+def check_result(body: Body, declared: tree.TypeExpr | None, values: list[Any], letters: Letters, span: Span, shown: str) -> tuple[str, ...]:
+    """Hold a body's results to the declared type. Gives their names."""
+    from fanin.elaborate.expressions import operand
+
+    if declared is None:
+        return ("",) * len(values)
+    fields: list[tuple[str, tree.TypeExpr, Span]]
+    if isinstance(declared, tree.TupleType):
+        fields = [(f.name.name if f.name else "", f.type, f.span) for f in declared.fields]
+    else:
+        assert isinstance(declared, (tree.Type, tree.UnionType))
+        fields = [("", declared, declared.span)]
+    if len(fields) != len(values):
+        raise refuse(
+            SHP306,
+            f"`{shown}` promises {len(fields)} result{'s' if len(fields) != 1 else ''} and gives {len(values)}",
+            span,
+            f"{len(values)} here",
+            [Label(declared.span, f"{len(fields)} declared here")],
+        )
+    for (_, type_, _), value in zip(fields, values, strict=True):
+        if not isinstance(type_, tree.ShapeType):
+            raise refuse(TYP401, f"the result of `{shown}` is a tensor: its type is a shape, such as `[N, 8]`", type_.span, "no shape")
+        found = operand(body, value, span, f"the result of `{shown}`: a tensor")
+        actual = found.type
+        if actual.rank == 0 and actual.dtype is not DType.FLOAT and dtype_of(type_) is DType.FLOAT and not isinstance(found, Value):
+            actual = TensorType(DType.FLOAT, ())
+        try:
+            match(body, type_, actual, letters, f"the result of `{shown}`" if len(fields) == 1 else f"a result of `{shown}`", span, found if isinstance(found, Value) else None)
+        except Poisoned:
+            raise
+    return tuple(name for name, _, _ in fields)
+

@@ -1,0 +1,300 @@
+"""Statements: bindings, state, loops, choices, results, assertions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fanin.diagnostics.codes import EXP502, SHP305, TYP401, TYP408, TYP410, TYP411, TYP413, TYP417, TYP418
+from fanin.elaborate.body import Body, Returned, executes
+from fanin.elaborate.context import MAX_TURNS, refuse
+from fanin.elaborate.expressions import decide, elements_of, give_size, operand
+from fanin.elaborate.initial import maybe_law, not_a_law
+from fanin.elaborate.operators import binary
+from fanin.elaborate.problems import show_condition
+from fanin.elaborate.promises import promise_of
+from fanin.elaborate.signatures import Letters, dtype_of, match, size_of
+from fanin.elaborate.values import (
+    Element,
+    Instance,
+    Parameter,
+    Record,
+    describe,
+    flows,
+    is_tensor,
+)
+from fanin.ir.dims import Dim, Poly
+from fanin.ir.facts import AllOf, AnyOf, Compare, Condition, Verdict
+from fanin.ir.graph import Result, State, Value
+from fanin.ir.types import DType, TensorType
+from fanin.syntax import tree
+
+# ----------------------------------------------------------------------------------------------------- bindings
+
+
+def bind(body: Body, name: tree.Ident, value: Any) -> None:
+    """Bind a name: a fresh module takes it as its own, a tensor keeps it for whoever reads the emitted source."""
+    text = name.name
+    if text == "_":
+        return
+    if isinstance(value, (Instance, list)):
+        body.builder.name_value(value, text)
+        if isinstance(value, list) and any(isinstance(v, Element) for v in value):
+            value = [v.value if isinstance(v, Element) else v for v in value]
+    elif isinstance(value, Value):
+        body.builder.names.setdefault(value.index, text)
+    elif isinstance(value, Record) and len(value.values) == 1:
+        value = value.values[0]
+    body.scope[text] = value
+
+
+@executes(tree.Bind)
+def _bind(body: Body, statement: tree.Bind) -> None:
+    value = body.evaluate(statement.value)
+    names = statement.names
+    if len(names) == 1:
+        bind(body, names[0], value)
+        return
+    if isinstance(value, Record):
+        items = list(value.values)
+    elif isinstance(value, (list, tuple)):
+        items = list(value)
+    elif isinstance(value, Instance):
+        items = elements_of(body, value, statement.value.span)
+    else:
+        hint = ["take it apart first: `unbind(x)` or `chunk(x, 2, axis=1)`"] if is_tensor(value) else []
+        raise refuse(TYP417, f"{len(names)} names for one value, {describe(value)}", statement.value.span, describe(value), helps=hint)
+    if len(items) != len(names):
+        hint = []
+        if len(items) > len(names):
+            hint = ["throw the others away with `_`"]
+        raise refuse(
+            TYP417,
+            f"{len(names)} names for {len(items)} values",
+            names[0].span.to(names[-1].span),
+            f"{len(names)} names",
+            [],
+            helps=hint,
+        )
+    for name, item in zip(names, items, strict=True):
+        bind(body, name, item)
+
+
+@executes(tree.Augment)
+def _augment(body: Body, statement: tree.Augment) -> None:
+    from fanin.elaborate.names import evaluate_name
+
+    before = evaluate_name(body, statement.name)
+    if before is None:
+        raise refuse(TYP401, f"`{statement.name.name}` is `none`", statement.name.span, "none")
+    value = body.evaluate(statement.value)
+    result = binary(body, statement.op, before, value, statement.name.span, statement.value.span, statement.value.span)
+    bind(body, statement.name, result)
+
+
+@executes(tree.TypedBind)
+def _typed_bind(body: Body, statement: tree.TypedBind) -> None:
+    value = body.evaluate(statement.value)
+    shape = statement.type
+    if not isinstance(shape, tree.ShapeType):
+        from fanin.elaborate.hypers import fit, words
+
+        fitted = fit(value, shape)
+        if fitted is not value and not isinstance(fitted, (int, float, list, tuple)):
+            raise refuse(TYP401, f"`{statement.name.name}` is {words(shape)}, not {describe(value)}", statement.value.span, describe(value))
+        bind(body, statement.name, fitted)
+        return
+    found = operand(body, value, statement.value.span, f"`{statement.name.name}`: a tensor")
+    letters = Letters(dict(body.builder.letters), {})
+    actual = found.type
+    if not isinstance(found, Value) and dtype_of(shape) is DType.FLOAT:
+        actual = TensorType(DType.FLOAT, ())
+    match(body, shape, actual, letters, f"`{statement.name.name}`", statement.value.span, found if isinstance(found, Value) else None)
+    body.builder.letters.update(letters.sizes)
+    for star, sizes in letters.stars.items():
+        body.scope.setdefault(star, sizes)
+    bind(body, statement.name, found if isinstance(found, Value) else value)
+
+
+# -------------------------------------------------------------------------------------------------------- state
+
+
+@executes(tree.State)
+def _state(body: Body, statement: tree.State) -> None:
+    """``param`` and ``buffer``: a tensor of this block's own, from a law, a number or a tensor."""
+    if body.pure:
+        raise refuse(TYP418, f"a function has no `{statement.kind}`", statement.name.span, "owns a tensor", helps=["write a `block`"])
+    shape = statement.type
+    if not isinstance(shape, tree.ShapeType):
+        raise refuse(TYP401, f"a `{statement.kind}` needs a tensor's type, such as `[D]`", statement.name.span, "no shape")
+    builder = body.builder
+    letters = Letters(dict(builder.letters))
+    builder.in_setup = True
+    try:
+        value = body.evaluate(statement.value)
+    finally:
+        builder.in_setup = False
+    law = maybe_law(value, statement.value.span)
+    dtype = dtype_of(shape)
+    start: Any
+    if law is not None:
+        sizes: list[Dim] = []
+        for item in shape.dims:
+            if isinstance(item, tree.StarDim):
+                raise refuse(TYP401, f"the sizes of a `{statement.kind}` are all given", item.span, "open")
+            sizes.append(size_of(body, item, letters))
+        type_ = TensorType(dtype, tuple(sizes))
+        start = law
+    else:
+        if not is_tensor(value):
+            raise not_a_law(value, statement.value.span)
+        found = operand(body, value, statement.value.span)
+        assert isinstance(found, Value)
+        match(body, shape, found.type, letters, f"`{statement.name.name}`", statement.value.span, found)
+        builder.letters.update(letters.sizes)
+        type_, start = found.type, found
+    for item, size in zip([d for d in shape.dims if isinstance(d, tree.Expr)], type_.shape, strict=False):
+        if isinstance(size, Poly) and not isinstance(body.ctx.facts.normal(size), int):
+            raise refuse(
+                SHP305,
+                f"the {statement.kind} `{statement.name.name}` hangs on {size}, which is open",
+                item.span,
+                f"open: {size}",
+                helps=[give_size(body, size)],
+            )
+    name = statement.name.name
+    if builder.loop:
+        name = ".".join([name, *(str(turn) for _, turn in builder.loop)])
+        raise refuse(TYP413, f"a `{statement.kind}` in a `for` is not built yet in this version", statement.name.span, "not yet", helps=["put it into a block of its own"])
+    if statement.kind == "param" and dtype is not DType.FLOAT and dtype is not DType.COMPLEX:
+        raise refuse(TYP408, f"a `param` is learned, and {dtype.value} numbers have no gradient", shape.span, "not float", helps=["make it a `buffer`"])
+    builder.states[name] = State(name, type_, statement.kind, start, builder.policy.frozen if statement.kind == "param" else False, statement.name.span)
+    body.scope[name] = Parameter(None, name, type_)
+
+
+@executes(tree.Update)
+def _update(body: Body, statement: tree.Update) -> None:
+    raise refuse(TYP413, "`update` is not built yet in this version", statement.span, "not yet")
+
+
+# --------------------------------------------------------------------------------------------- loops and choices
+
+
+@executes(tree.For)
+def _for(body: Body, statement: tree.For) -> None:
+    items = elements_of(body, body.evaluate(statement.iterable), statement.iterable.span)
+    if len(items) > MAX_TURNS:
+        raise refuse(TYP410, f"a `for` of {len(items):_} turns is too long: at most {MAX_TURNS:_}", statement.iterable.span, "too long")
+    builder = body.builder
+    outer_names = set(body.scope)
+    around = builder.loop
+    serial = builder.loops
+    builder.loops += 1
+    counters = dict(builder.counters)
+    before = dict(body.labels)
+    try:
+        for turn, item in enumerate(items):
+            builder.loop = (*around, (serial, turn))
+            builder.counters = dict(counters)
+            _bind_turn(body, statement, item)
+            body.run(statement.body.statements)
+    finally:
+        builder.loop = around
+        if items:
+            for name in [n for n in body.scope if n not in outer_names]:
+                del body.scope[name]
+    for label, modules in body.labels.items():
+        if label not in before and isinstance(modules, list):
+            body.labels[label] = list(modules)
+
+
+def _bind_turn(body: Body, statement: tree.For, item: Any) -> None:
+    names = statement.names
+    if len(names) == 1:
+        if names[0].name != "_":
+            body.scope[names[0].name] = item
+        return
+    parts = list(item) if isinstance(item, (list, tuple)) else None
+    if isinstance(parts, list) and len(parts) == 2 and isinstance(parts[1], tuple) and len(names) == 1 + len(parts[1]):
+        parts = [parts[0], *parts[1]]
+    if parts is None or len(parts) != len(names):
+        count = len(parts) if parts is not None else 1
+        raise refuse(TYP417, f"{len(names)} names for {count} value{'s' if count != 1 else ''} in each turn", names[0].span.to(names[-1].span), f"{len(names)} names")
+    for name, part in zip(names, parts, strict=True):
+        if name.name != "_":
+            body.scope[name.name] = part
+
+
+@executes(tree.If)
+def _if(body: Body, statement: tree.If) -> None:
+    for test, branch in statement.branches:
+        if decide(body, test):
+            body.run(branch.statements)
+            return
+    if statement.otherwise is not None:
+        body.run(statement.otherwise.statements)
+
+
+# ------------------------------------------------------------------------------------------ results and promises
+
+
+@executes(tree.Return)
+def _return(body: Body, statement: tree.Return) -> None:
+    values: list[Any] = []
+    for expr in statement.values:
+        value = body.evaluate(expr)
+        if isinstance(value, Record):
+            values.extend(value.values)
+        elif isinstance(value, tuple) and flows(value):
+            values.extend(value)
+        elif isinstance(value, Instance):
+            raise refuse(TYP401, f"a result is a tensor, not {describe(value)}", expr.span, describe(value), helps=["apply it first: `x -> …`"])
+        elif isinstance(value, list) and not body.pure and len(statement.values) == 1 and flows(value):
+            raise refuse(TYP411, f"a result is a tensor, not {describe(value)}", expr.span, describe(value), helps=["join them with `concat` or `stack`, or return them one by one"])
+        else:
+            values.append(value)
+    results: list[Result] = []
+    for value, expr in zip(values, [*statement.values, *([statement.values[-1]] * len(values))], strict=False):
+        if is_tensor(value):
+            found = operand(body, value, expr.span)
+            results.append(Result("", found))
+        elif body.pure or isinstance(value, (int, float, Poly)):
+            results.append(Result("", operand(body, value, expr.span) if isinstance(value, (float, Poly)) and not body.pure else value))
+        else:
+            raise refuse(TYP401, f"a result is a tensor, not {describe(value)}", expr.span, describe(value))
+    body.results = tuple(results)
+    body.result_span = statement.values[0].span.to(statement.values[-1].span)
+    raise Returned
+
+
+@executes(tree.Assert)
+def _assert(body: Body, statement: tree.Assert) -> None:
+    value = body.evaluate(statement.test)
+    message = statement.message.value if statement.message is not None else ""
+    if isinstance(value, bool):
+        if not value:
+            raise refuse(EXP502, f"this does not hold: {message or statement.test.span.text}", statement.test.span, "false here")
+        return
+    if isinstance(value, (Compare, AnyOf, AllOf)):
+        _assert_condition(body, statement, value, message)
+        return
+    raise refuse(TYP401, f"an `assert` is about sizes and hyper-parameters, not {describe(value)}", statement.test.span, describe(value))
+
+
+def _assert_condition(body: Body, statement: tree.Assert, condition: Condition, message: str) -> None:
+    facts = body.ctx.facts
+    if isinstance(condition, AllOf):
+        for part in condition.options:
+            _assert_condition(body, statement, part, message)
+        return
+    if facts.verdict(condition) is Verdict.PROVED:
+        return
+    if facts.verdict(condition.negated()) is Verdict.PROVED:
+        raise refuse(
+            EXP502, f"this can never hold: {message or statement.test.span.text}", statement.test.span, f"`{show_condition(body.ctx, condition)}` is false for every size"
+        )
+    body.ctx.require(condition, message, statement.test.span, written=True)
+
+
+@executes(tree.Expect)
+def _expect(body: Body, statement: tree.Expect) -> None:
+    body.promises.append(promise_of(body, statement))
