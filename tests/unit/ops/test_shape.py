@@ -43,6 +43,7 @@ CASES: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
     ("expand", {"shape": (5, -1, 3)}, (2, 1)),
     ("movedim", {"source": 0, "destination": -1}, (2, 3, 4)),
     ("movedim", {"source": (0, 1), "destination": (2, 0)}, (2, 3, 4)),
+    ("movedim", {"source": (0,), "destination": 2}, (2, 3, 4)),
     ("flip", {"axis": 1}, (2, 3)),
     ("flip", {"axis": (0, -1)}, (2, 3)),
     ("roll", {"shifts": 1, "axis": 1}, (2, 3)),

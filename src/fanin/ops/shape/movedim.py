@@ -40,7 +40,11 @@ class Movedim(Op[MovedimAttrs]):
         return x.with_shape(*(x.shape[moved[i] if i in moved else next(rest)] for i in range(x.rank)))
 
     def torch(self, a: MovedimAttrs, *types: TensorType) -> Code:
-        return method(Input(0), "movedim", spelled(a.source), spelled(a.destination))
+        source, destination = a.source, a.destination
+        if isinstance(source, tuple) or isinstance(destination, tuple):  # PyTorch takes two of a sort
+            source = source if isinstance(source, tuple) else (source,)
+            destination = destination if isinstance(destination, tuple) else (destination,)
+        return method(Input(0), "movedim", spelled(source), spelled(destination))
 
     def inverse(self, a: MovedimAttrs) -> tuple[str, MovedimAttrs]:
         return self.name, MovedimAttrs(a.destination, a.source)

@@ -1,0 +1,137 @@
+"""What ops that take axes together have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import KW_ONLY, dataclass
+from math import prod
+from typing import ClassVar, TypeVar, cast
+
+from fanin.ir.dims import Dim
+from fanin.ir.facts import Compare
+from fanin.ir.types import DType, TensorType
+from fanin.ops.attributes import Axes, Axis
+from fanin.ops.axes import normal_axes, spelled
+from fanin.ops.code import OMIT, Code, Input, method, unless
+from fanin.ops.contract import ANY, FLOATS, Complaint, Inferred, Need, Op, OpAttrs, Port, Reach, Result
+from fanin.ops.sizes import at_least
+
+
+@dataclass(frozen=True, slots=True)
+class ReductionAttrs(OpAttrs):
+    axis: Axes = None
+    keepdim: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SingleAttrs(OpAttrs):
+    axis: Axis | None = None
+    keepdim: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VarianceAttrs(OpAttrs):
+    axis: Axes = None
+    _: KW_ONLY
+    correction: int = 1
+    keepdim: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AlongAttrs(OpAttrs):
+    axis: Axis
+
+
+def reduced(x: TensorType, axis: int | tuple[int, ...] | None, keepdim: bool) -> TensorType:
+    """The type without the axes, or with size 1 there. Raises Complaint for a tuple without any."""
+    if axis == ():
+        raise Complaint("an empty list of axes takes nothing together", "axis", help="leave `axis` out for all of them")
+    axes = normal_axes(axis, x.rank)
+    if keepdim:
+        return x.with_shape(*(1 if i in axes else size for i, size in enumerate(x.shape)))
+    return x.with_shape(*(size for i, size in enumerate(x.shape) if i not in axes))
+
+
+def need_some(x: TensorType, axis: int | tuple[int, ...] | None, name: str) -> tuple[Need, ...]:
+    """That what is taken together holds a number at all."""
+    axes = normal_axes(axis, x.rank)
+    count = cast(Dim, prod(x.shape[i] for i in axes))
+    if at_least(count, 1):
+        return ()
+    places = tuple(("x", i) for i in axes)
+    return (Need(Compare(">=", count, 1), f"`{name}` of {{left}} numbers has no value", places, "too-small"),)
+
+
+A = TypeVar("A", ReductionAttrs, SingleAttrs, VarianceAttrs)
+
+
+class Reduction(Op[A]):
+    """A number for all numbers along some axes; without an axis, for all there are."""
+
+    inputs = (Port("x", ANY),)
+    nonempty: ClassVar[bool] = False
+    """Whether there is no value for no numbers."""
+
+    @abstractmethod
+    def kind(self, dtype: DType) -> DType:
+        """The kind of number it gives."""
+
+    def infer(self, a: A, *types: TensorType) -> Result:
+        x = types[0]
+        result = reduced(x, a.axis, a.keepdim).with_dtype(self.kind(x.dtype))
+        return Inferred((result,), need_some(x, a.axis, self.name)) if self.nonempty else result
+
+    def reach(self, a: A, *types: TensorType) -> Reach:
+        return Reach(mixes=normal_axes(a.axis, types[0].rank))
+
+
+class Folding(Reduction[A]):
+    """A reduction by torch's method of the same name."""
+
+    def torch(self, a: A, *types: TensorType) -> Code:
+        return method(Input(0), self.name, dim=along(a.axis), keepdim=unless(a.keepdim, False))
+
+
+class Spread(Reduction[VarianceAttrs]):
+    """How far the numbers lie apart."""
+
+    attrs = VarianceAttrs
+    inputs = (Port("x", FLOATS),)
+
+    def kind(self, dtype: DType) -> DType:
+        return real(dtype)
+
+    def torch(self, a: VarianceAttrs, *types: TensorType) -> Code:
+        correction = unless(a.correction, 1)
+        keepdim = unless(a.keepdim, False)
+        return method(Input(0), self.name, dim=along(a.axis), correction=correction, keepdim=keepdim)
+
+
+class Running(Op[AlongAttrs]):
+    """A number for each place of an axis, of what stands up to there."""
+
+    attrs = AlongAttrs
+    inputs = (Port("x", ANY),)
+
+    def infer(self, a: AlongAttrs, *types: TensorType) -> Result:
+        x = types[0]
+        normal_axes(a.axis, x.rank)
+        return x.with_dtype(whole(x.dtype))
+
+    def torch(self, a: AlongAttrs, *types: TensorType) -> Code:
+        return method(Input(0), self.name, dim=a.axis)
+
+
+def along(axis: int | tuple[int, ...] | None) -> Code:
+    """The value of ``dim=``, left out for all axes."""
+    return OMIT if axis is None else spelled(axis)
+
+
+def whole(dtype: DType) -> DType:
+    """Bools are counted in ints."""
+    return DType.INT if dtype is DType.BOOL else dtype
+
+
+def real(dtype: DType) -> DType:
+    """The size of complex numbers is a float."""
+    return DType.FLOAT if dtype is DType.COMPLEX else dtype

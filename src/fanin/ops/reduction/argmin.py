@@ -1,0 +1,27 @@
+"""The place of the smallest."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import DType
+from fanin.ops.contract import REALS, Port
+from fanin.ops.reduction._reduction import SingleAttrs, Folding
+
+
+@final
+class Argmin(Folding[SingleAttrs]):
+    """The place of the smallest number along an axis; without one, its place in the flattened tensor.
+
+    Shape: ``[N, D] -> int[N]``
+    Of equal ones, any: PyTorch does not say which.
+    """
+
+    name = "argmin"
+    attrs = SingleAttrs
+    inputs = (Port("x", REALS),)
+    example = "y = argmin(x, axis=1)"
+    nonempty = True
+
+    def kind(self, dtype: DType) -> DType:
+        return DType.INT

@@ -1,0 +1,39 @@
+"""The logarithm of a sum of exponentials along axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.axes import spelled
+from fanin.ops.code import Code, Input, method, unless
+from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result
+from fanin.ops.dtypes import own_float, to_float
+from fanin.ops.reduction._reduction import reduced
+
+
+@dataclass(frozen=True, slots=True)
+class LogsumexpAttrs(OpAttrs):
+    axis: int | tuple[int, ...]
+    keepdim: bool = False
+
+
+@final
+class Logsumexp(Op[LogsumexpAttrs]):
+    """``ln Σ eˣ`` along some axes, without overflow.
+
+    Shape: ``[N, D] -> [N]``; ints and bools give floats
+    """
+
+    name = "logsumexp"
+    attrs = LogsumexpAttrs
+    inputs = (Port("x", ANY),)
+    example = "y = logsumexp(x, axis=1)"
+
+    def infer(self, a: LogsumexpAttrs, *types: TensorType) -> Result:
+        return reduced(types[0], a.axis, a.keepdim).with_dtype(to_float(types[0].dtype))
+
+    def torch(self, a: LogsumexpAttrs, *types: TensorType) -> Code:
+        code = method(Input(0), "logsumexp", dim=spelled(a.axis), keepdim=unless(a.keepdim, False))
+        return own_float(code, *types)

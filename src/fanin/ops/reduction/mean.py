@@ -1,0 +1,38 @@
+"""Means."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import TensorType, promote
+from fanin.ops.code import Code, Infix, Input, method, unless
+from fanin.ops.contract import FLOATS, Complaint, Inferred, Op, Port, Result
+from fanin.ops.reduction._reduction import ReductionAttrs, along, reduced
+from fanin.ops.reduction._several import added, together
+
+
+@final
+class Mean(Op[ReductionAttrs]):
+    """The mean along some axes, or of all numbers; of several tensors, or a list of them, their mean one by one.
+
+    Shape: ``[N, D] -> [N]`` for ``mean(x, axis=1)``; ``[*S], [*S] -> [*S]`` of two
+    Signal: the variance of n uncorrelated numbers is divided by n.
+    """
+
+    name = "mean"
+    attrs = ReductionAttrs
+    inputs = (Port("xs", FLOATS, variadic=True),)
+    example = "y = mean(x, axis=1)"
+
+    def infer(self, a: ReductionAttrs, *types: TensorType) -> Result:
+        if not types:
+            raise Complaint("`mean` needs at least one tensor", "xs")
+        if len(types) == 1:
+            return reduced(types[0], a.axis, a.keepdim)
+        result, needs = together(a, self.name, *types)
+        return Inferred((result.with_dtype(promote(*(t.dtype for t in types))),), needs)
+
+    def torch(self, a: ReductionAttrs, *types: TensorType) -> Code:
+        if len(types) == 1:
+            return method(Input(0), "mean", dim=along(a.axis), keepdim=unless(a.keepdim, False))
+        return Infix("/", added(Input(0), len(types)), len(types))

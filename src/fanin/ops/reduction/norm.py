@@ -1,0 +1,46 @@
+"""The length of vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isinf
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import Axes
+from fanin.ops.code import OMIT, Code, Input, call, unless
+from fanin.ops.contract import FLOATS, Inferred, Op, OpAttrs, Port, Result
+from fanin.ops.reduction._reduction import along, need_some, real, reduced
+from fanin.ops.spelling import spell
+
+
+@dataclass(frozen=True, slots=True)
+class NormAttrs(OpAttrs):
+    ord: float = 2.0
+    axis: Axes = None
+    keepdim: bool = False
+
+
+@final
+class Norm(Op[NormAttrs]):
+    """``(Σ |x|^ord)^(1 / ord)`` along some axes, or of all numbers; ``ord`` may be ``inf``, for the largest.
+
+    Shape: ``[N, D] -> [N]`` for ``norm(x, axis=1)``
+    For ``ord`` 0, how many numbers are not 0. Matrices have no other norm here: the axes are taken as one vector.
+    """
+
+    name = "norm"
+    attrs = NormAttrs
+    inputs = (Port("x", FLOATS),)
+    example = "y = norm(x, axis=1)"
+
+    def infer(self, a: NormAttrs, *types: TensorType) -> Result:
+        x = types[0]
+        result = reduced(x, a.axis, a.keepdim).with_dtype(real(x.dtype))
+        needs = need_some(x, a.axis, self.name) if a.ord < 0 or isinf(a.ord) else ()
+        return Inferred((result,), needs)
+
+    def torch(self, a: NormAttrs, *types: TensorType) -> Code:
+        order = OMIT if a.ord == 2 else spell(a.ord)
+        keepdim = unless(a.keepdim, False)
+        return call("torch.linalg.vector_norm", Input(0), ord=order, dim=along(a.axis), keepdim=keepdim)

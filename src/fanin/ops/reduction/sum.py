@@ -1,0 +1,46 @@
+"""Sums."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from fanin.ir.types import DType, TensorType, promote
+from fanin.ops.code import Code, Input, method, unless
+from fanin.ops.contract import ANY, Complaint, Inferred, Op, Port, Result
+from fanin.ops.dtypes import own_float
+from fanin.ops.reduction._reduction import ReductionAttrs, along, reduced, whole
+from fanin.ops.reduction._several import added, together
+
+
+@final
+class Sum(Op[ReductionAttrs]):
+    """The sum along some axes, or of all numbers; of several tensors, or a list of them, their sum one by one.
+
+    Shape: ``[N, D] -> [N]`` for ``sum(x, axis=1)``; ``[*S], [*S] -> [*S]`` of two; bools give ints
+    Signal: variances add where the numbers are uncorrelated.
+    """
+
+    name = "sum"
+    attrs = ReductionAttrs
+    inputs = (Port("xs", ANY, variadic=True, number=True),)
+    example = "y = sum(x, axis=1)"
+
+    def infer(self, a: ReductionAttrs, *types: TensorType) -> Result:
+        if not types:
+            raise Complaint("`sum` needs at least one tensor", "xs")
+        dtype = whole(promote(*(t.dtype for t in types)))
+        if len(types) == 1:
+            return reduced(types[0], a.axis, a.keepdim).with_dtype(dtype)
+        result, needs = together(a, self.name, *types)
+        return Inferred((result.with_dtype(dtype),), needs)
+
+    def fold(self, a: ReductionAttrs, *numbers: Any) -> Any:
+        return sum(numbers)
+
+    def torch(self, a: ReductionAttrs, *types: TensorType) -> Code:
+        if len(types) == 1:
+            return method(Input(0), "sum", dim=along(a.axis), keepdim=unless(a.keepdim, False))
+        kind = promote(*(t.dtype for t in types))
+        # Two bool tensors would give a bool.
+        code = added(method(Input(0), "long") if kind is DType.BOOL else Input(0), len(types))
+        return own_float(code, *types) if kind is DType.FLOAT else code

@@ -1,0 +1,31 @@
+"""How sorting is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+
+from fanin.ir.types import DType
+from fanin.ops.attributes import Axis
+from fanin.ops.code import Code, Input, method, unless
+from fanin.ops.contract import OpAttrs
+
+ORDERED = (DType.BOOL, DType.INT, DType.FLOAT)
+
+
+@dataclass(frozen=True, slots=True)
+class SortAttrs(OpAttrs):
+    axis: Axis = -1
+    descending: bool = False
+    _: KW_ONLY
+    stable: bool = False
+
+
+def sorting(name: str, a: SortAttrs) -> Code:
+    """``x.sort(dim=1)``"""
+    return method(
+        Input(0),
+        name,
+        dim=unless(a.axis, -1),
+        descending=unless(a.descending, False),
+        stable=unless(a.stable, False),
+    )

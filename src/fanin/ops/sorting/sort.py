@@ -1,0 +1,32 @@
+"""Numbers in order."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import DType, TensorType
+from fanin.ops.code import Code
+from fanin.ops.contract import Inferred, Op, Port, Result, normal_axis
+from fanin.ops.sorting._order import ORDERED, SortAttrs, sorting
+
+
+@final
+class Sort(Op[SortAttrs]):
+    """The numbers along an axis in order, the smallest first, and where each has come from.
+
+    Shape: ``[*S] -> values [*S], indices int[*S]``
+    """
+
+    name = "sort"
+    attrs = SortAttrs
+    inputs = (Port("x", ORDERED),)
+    results = ("values", "indices")
+    example = "values, indices = sort(x)"
+
+    def infer(self, a: SortAttrs, *types: TensorType) -> Result:
+        x = types[0]
+        normal_axis(a.axis, x.rank)
+        return Inferred((x, x.with_dtype(DType.INT)))
+
+    def torch(self, a: SortAttrs, *types: TensorType) -> Code:
+        return sorting(self.name, a)

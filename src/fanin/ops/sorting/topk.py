@@ -1,0 +1,58 @@
+"""The k largest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.facts import Compare
+from fanin.ir.types import DType, TensorType
+from fanin.ops.attributes import Axis, Size
+from fanin.ops.code import Code, Input, method, unless
+from fanin.ops.contract import REALS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.sizes import at_least, need_sizes
+
+
+@dataclass(frozen=True, slots=True)
+class TopkAttrs(OpAttrs):
+    k: Size
+    axis: Axis = -1
+    largest: bool = True
+    sorted: bool = True
+
+
+@final
+class Topk(Op[TopkAttrs]):
+    """The ``k`` largest numbers along an axis, the largest first, and their places; or the smallest.
+
+    Shape: ``[N, D] -> values [N, k], indices int[N, k]``
+    The gradient goes to the numbers that were chosen.
+    """
+
+    name = "topk"
+    attrs = TopkAttrs
+    inputs = (Port("x", REALS),)
+    results = ("values", "indices")
+    example = "values, indices = topk(x, 2)"
+
+    def infer(self, a: TopkAttrs, *types: TensorType) -> Result:
+        x = types[0]
+        if not x.rank:
+            raise Complaint("a scalar has no axis to choose along", "x")
+        axis = normal_axis(a.axis, x.rank)
+        needs = need_sizes(a.k)
+        if not at_least(x.shape[axis] - a.k, 0):
+            message = "the {left} largest cannot be chosen from {right}"
+            needs += (Need(Compare("<=", a.k, x.shape[axis]), message, (("x", axis),), "too-small"),)
+        values = x.with_axis(axis, a.k)
+        return Inferred((values, values.with_dtype(DType.INT)), needs)
+
+    def torch(self, a: TopkAttrs, *types: TensorType) -> Code:
+        return method(
+            Input(0),
+            "topk",
+            a.k,
+            dim=unless(a.axis, -1),
+            largest=unless(a.largest, True),
+            sorted=unless(a.sorted, True),
+        )
