@@ -84,6 +84,10 @@ class Body:
             raise Returned
         for name in bound_names(statement):
             self.scope[name] = POISON
+        if isinstance(statement, tree.TypedBind) and isinstance(statement.type, tree.ShapeType):
+            for item in statement.type.dims:
+                if isinstance(item, tree.Ident) and item.name[0].isupper() and item.name not in self.scope:
+                    self.builder.letters.setdefault(item.name, POISON)
 
     def label(self, key: str, instance: Instance) -> None:
         """Let a label be read as a name."""

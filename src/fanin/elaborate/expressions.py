@@ -114,7 +114,7 @@ def give_size(body: Body, value: Any) -> str:
         elif isinstance(v, Compare):
             work += [v.left, v.right]
         elif isinstance(v, (AnyOf, AllOf)):
-            work += list(v.options)
+            work += list(v.options if isinstance(v, AnyOf) else v.parts)
     flags = " ".join(f"-p {name}=…" for name in sorted(symbols))
     return f"give the size when the model is built: `{flags}`" if flags else "give the sizes when the model is built, with -p"
 

@@ -81,7 +81,7 @@ def show_condition(ctx: Context, condition: Condition) -> str:
         return str(Compare(condition.op, ctx.facts.normal(condition.left), ctx.facts.normal(condition.right)))
     joined = " or " if isinstance(condition, AnyOf) else " and "
     assert isinstance(condition, (AnyOf, AllOf))
-    return joined.join(show_condition(ctx, c) for c in condition.options)
+    return joined.join(show_condition(ctx, c) for c in (condition.options if isinstance(condition, AnyOf) else condition.parts))
 
 
 def settle(

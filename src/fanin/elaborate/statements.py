@@ -283,7 +283,7 @@ def _assert(body: Body, statement: tree.Assert) -> None:
 def _assert_condition(body: Body, statement: tree.Assert, condition: Condition, message: str) -> None:
     facts = body.ctx.facts
     if isinstance(condition, AllOf):
-        for part in condition.options:
+        for part in condition.parts:
             _assert_condition(body, statement, part, message)
         return
     if facts.verdict(condition) is Verdict.PROVED:

@@ -1,1 +1,1 @@
-"""Text from graphs and facts: PyTorch source, drawings, documents."""
+"""Text from graphs and facts: PyTorch source, pictures, tables, JSON."""

@@ -1,0 +1,47 @@
+"""fanin: a small language for neural-network architectures, and the compiler behind it.
+
+Importing the package imports nothing but names; each function imports what it needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fanin.api import check, draw, elaborate, load, loads, source
+    from fanin.report import CheckFailed, NoSuchName, Report, Unreadable
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CheckFailed",
+    "NoSuchName",
+    "Report",
+    "Unreadable",
+    "__version__",
+    "check",
+    "draw",
+    "elaborate",
+    "load",
+    "loads",
+    "source",
+]
+
+_API = frozenset({"check", "draw", "elaborate", "load", "loads", "source"})
+_REPORT = frozenset({"CheckFailed", "NoSuchName", "Report", "Unreadable"})
+
+
+def __getattr__(name: str) -> Any:
+    if name in _API:
+        from fanin import api
+
+        return getattr(api, name)
+    if name in _REPORT:
+        from fanin import report
+
+        return getattr(report, name)
+    raise AttributeError(f"module 'fanin' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,53 @@
+"""The Python interface: ``fanin.check``, ``elaborate``, ``source``, ``draw``, ``load``, ``loads``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fanin import pipeline
+from fanin.ir.graph import Program
+from fanin.report import Report
+
+if TYPE_CHECKING:
+    import torch
+
+    from fanin.emit.picture.drawing import Picture
+
+
+def check(path: str, name: str | None = None, **hyper: Any) -> Report:
+    """The findings on a spec: ``.diagnostics`` (code, name, severity, span, …) and ``.ok``."""
+    return pipeline.check(path, [name] if name else None, hyper)
+
+
+def elaborate(path: str, name: str | None = None, **hyper: Any) -> Program:
+    """The typed graph of a model or block; sizes that it leaves open may be given by their letters."""
+    return pipeline.elaborate(path, name, hyper)
+
+
+def source(path: str, name: str | None = None, *, optimize: int = 1, **hyper: Any) -> str:
+    """The standalone PyTorch module that ``load`` would run."""
+    return pipeline.source(pipeline.elaborate(path, name, hyper), optimize=optimize)
+
+
+def draw(program: Program, *, depth: int | None = None, expand: tuple[str, ...] = ()) -> Picture:
+    """The picture of a program; shows itself in a notebook, and ``.save(path)`` writes it."""
+    from fanin.emit.picture.drawing import Picture
+
+    return Picture(program, depth=depth, expand=expand)
+
+
+def load(path: str, name: str | None = None, *, seed: int = 0, optimize: int = 1, **hyper: Any) -> torch.nn.Module:
+    """The model as a ``torch.nn.Module``, its weights drawn from the laws of the spec by (seed, path)."""
+    from fanin.runtime.load import build
+
+    program = pipeline.elaborate(path, name, hyper)
+    return build(program, pipeline.source(program, optimize=optimize), seed=seed)
+
+
+def loads(text: str, name: str | None = None, *, seed: int = 0, optimize: int = 1, **hyper: Any) -> torch.nn.Module:
+    """The same for a spec in a string: the model of that name, or the only one."""
+    from fanin.runtime.load import build
+    from fanin.source import Source
+
+    program = pipeline.elaborate_source(Source("<string>", text), "<string>", name, hyper)
+    return build(program, pipeline.source(program, optimize=optimize), seed=seed)

@@ -1,0 +1,190 @@
+"""The story: source text → syntax tree → typed graph IR → facts → artefact.
+
+Every command and every function of the package goes through here. Nothing up to drawing needs torch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from fanin.diagnostics.model import Diagnostic
+from fanin.elaborate.files import Loader, Unit
+from fanin.ir.graph import Program
+from fanin.report import CheckFailed, NoSuchName, Report, Unreadable, read_source
+from fanin.source import Source
+from fanin.syntax import tree
+from fanin.syntax.parser import parse as parse_source
+
+Hyper = dict[str, Any]
+
+
+# ------------------------------------------------------------------------------------------- text → syntax tree
+
+
+def load(source: Source, path: str) -> Loader:
+    """A file and all that it imports, parsed."""
+    loader = Loader(_read, parse_source, standard_library())
+    loader.load(source, os.path.normpath(path))
+    return loader
+
+
+def _read(path: str) -> Source | str:
+    try:
+        return read_source(path)
+    except Unreadable as error:
+        return str(error)
+
+
+def standard_library() -> str:
+    """The folder of ``std``: the library that is written in the language itself."""
+    return os.path.join(os.path.dirname(__file__), "std")
+
+
+def format_text(source: Source) -> tuple[str | None, list[Diagnostic]]:
+    """The one layout of a file, or None and what keeps it from being read."""
+    from fanin.syntax.format import format_file
+
+    file, problems = parse_source(source)
+    return (None if problems else format_file(file)), problems
+
+
+# ------------------------------------------------------------------------------------- syntax tree → typed graph IR
+
+
+def check(path: str, names: Sequence[str] | None = None, hyper: Hyper | None = None) -> Report:
+    """Everything that can be built in a file (or what is named), elaborated and held to its promises.
+
+    Raises Unreadable for a file that cannot be read, NoSuchName for a name that it does not have.
+    """
+    return check_source(read_source(path), path, names, hyper)
+
+
+def check_text(text: str, name: str = "<string>", hyper: Hyper | None = None) -> Report:
+    """The same for a spec in a string; imports of files are relative to the current folder."""
+    return check_source(Source(name, text), name, None, hyper)
+
+
+def check_source(source: Source, path: str, names: Sequence[str] | None, hyper: Hyper | None) -> Report:
+    from fanin.analyses.promises import broken_promises
+    from fanin.elaborate import survey
+    from fanin.elaborate.program import elaborate as build
+    from fanin.elaborate.suppression import apply_allows
+
+    loader = load(source, path)
+    unit = loader.units[0]
+    found = list(loader.diagnostics)
+    readable = not found
+    found += survey.check_names(loader.units)
+    if names is not None:
+        for name in names:
+            require_name(unit, name, path)
+    programs: list[Program] = []
+    used: set[int] = set()
+    for name in names if names is not None else entries(unit):
+        lone = names is None and not is_model(unit, name)
+        if lone and id(declaration(unit, name)) in used:
+            continue
+        program, problems, reached = build(unit, name, hyper)
+        used |= reached
+        if lone and not survey.stands_alone(problems):
+            continue
+        found += problems
+        if program is not None:
+            programs.append(program)
+            found += broken_promises(program)
+    if readable:
+        found += survey.notices(unit)
+    kept = apply_allows(loader.units, in_order(found))
+    return Report(tuple(kept), tuple(u.source for u in loader.units), tuple(programs))
+
+
+def in_order(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Each message once, in the order of the text."""
+    kept: dict[tuple[Any, ...], Diagnostic] = {}
+    for d in found:
+        kept.setdefault((d.code.id, d.span.source.name, d.span.start, d.span.end, d.headline), d)
+    return sorted(kept.values(), key=lambda d: (d.span.source.name, d.span.start))
+
+
+def declaration(unit: Unit, name: str) -> tree.Declaration | None:
+    found = unit.lookup(name)
+    return found[1] if found else None
+
+
+def is_model(unit: Unit, name: str) -> bool:
+    found = declaration(unit, name)
+    return isinstance(found, (tree.Block, tree.BlockAlias)) and found.is_model
+
+
+def entries(unit: Unit) -> list[str]:
+    """What can be built in a file: its models, then its blocks."""
+    named = [n for n, d in unit.declarations.items() if isinstance(d, tree.Block) or (isinstance(d, tree.BlockAlias) and d.is_model)]
+    return sorted(named, key=lambda n: not is_model(unit, n))
+
+
+def models(unit: Unit) -> list[str]:
+    return [n for n in unit.declarations if is_model(unit, n)]
+
+
+def require_name(unit: Unit, name: str, path: str) -> None:
+    if name not in entries(unit) and not isinstance(declaration(unit, name), (tree.Block, tree.BlockAlias)):
+        raise NoSuchName(name, entries(unit), path)
+
+
+def elaborate(path: str, name: str | None = None, hyper: Hyper | None = None, *, skip_optional: bool = False) -> Program:
+    """The typed graph of a model or block. Without a name, of the only model.
+
+    Raises Unreadable, NoSuchName, and CheckFailed where the spec has errors.
+    """
+    return elaborate_source(read_source(path), path, name, hyper, skip_optional=skip_optional)
+
+
+def elaborate_source(source: Source, path: str, name: str | None, hyper: Hyper | None, *, skip_optional: bool = False) -> Program:
+    from fanin.elaborate.program import elaborate as build
+
+    loader = load(source, path)
+    unit = loader.units[0]
+    if loader.diagnostics:
+        raise CheckFailed(Report(tuple(in_order(loader.diagnostics)), tuple(u.source for u in loader.units)))
+    if name is None:
+        known = models(unit)
+        if len(known) != 1:
+            raise NoSuchName(None, known, path)
+        (name,) = known
+    require_name(unit, name, path)
+    program, problems, _ = build(unit, name, hyper, skip_optional)
+    if program is None:
+        raise CheckFailed(Report(tuple(in_order(problems)), tuple(u.source for u in loader.units)))
+    return program
+
+
+# ------------------------------------------------------------------------------------------ typed graph IR → artefact
+
+
+def show(program: Program, after: str | None = None, depth: int | None = None) -> str:
+    """The table of paths, types, parameters and cost; with ``after``, the IR as a stage left it."""
+    from fanin.emit.table import dump, table
+
+    return table(program, depth) if after is None else dump(program, after)
+
+
+def show_document(program: Program) -> dict[str, Any]:
+    from fanin.emit.document import document
+
+    return document(program)
+
+
+def source(program: Program, *, optimize: int = 1) -> str:
+    """The model as a standalone PyTorch module."""
+    from fanin.emit.torch.writer import emit_source
+
+    return emit_source(program, optimize=optimize)
+
+
+def draw(program: Program, path: str, *, depth: int | None = None, expand: Sequence[str] = (), format: str | None = None) -> None:
+    """The picture of a model, written to a file: svg, pdf, png or dot."""
+    from fanin.emit.picture.drawing import draw as draw_picture
+
+    draw_picture(program, path, depth=depth, expand=expand, format=format)
