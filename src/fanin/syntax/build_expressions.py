@@ -140,8 +140,12 @@ def args(b: Builder, opening: int, *rest: Any) -> tuple[tuple[Arg, ...], int]:
     entries = (first, *rest[1][1::2]) if rest[1].__class__ is list else (first,)
     made = []
     for entry in entries:
-        if entry.__class__ is not Arg:
-            entry = _node(b, alone(entry))
+        kind = entry.__class__
+        if kind is Stage:
+            named = checks.argument_meant(b, entry)
+            entry = _arg(entry.span, named, entry.value if named else alone(entry))
+        elif kind is not Arg:
+            entry = _node(b, entry)
             entry = _arg(entry.span, None, entry)
         made.append(entry)
     return tuple(made), end

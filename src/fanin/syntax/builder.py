@@ -27,6 +27,14 @@ class Builder:
         self.chains: dict[int, int] = {}  # how many postfixes or prefixes pile up, by where they begin or end
         self.broken = False  # the head of the declaration could not be read
 
+    def restart(self, diagnostics: list[Diagnostic]) -> None:
+        """Forgets what the first reading built, when the tokens are read again."""
+        self.diagnostics[:] = diagnostics
+        self.returns.clear()
+        self.system_only.clear()
+        self.chains.clear()
+        self.broken = False
+
     def span(self, start: int, end: int) -> Span:
         return Span(self.source, start, end)
 

@@ -18,7 +18,7 @@ Row = dict[str, Any]  # "Edge | Reduction", by symbol
 
 class Reduction(NamedTuple):
     """``build(builder, *values)`` makes one value of the last ``size``; ``listing`` is 1 where a list begins, 2
-    where one grows."""
+    where one grows, 3 for a unit rule, which only a parse that was mended meets."""
 
     size: int
     build: Callable[..., Any]
@@ -59,8 +59,8 @@ class Automaton:
         self._rows: dict[int, Row] = {}
         self._reductions: list[Reduction] = []
         for rule in grammar.rules:
-            listing = 0 if not rule.is_list else 2 if rule.extends else 1
-            function = build[rule.name] if not rule.unit and not listing else _unused
+            listing = 3 if rule.unit else 0 if not rule.is_list else 2 if rule.extends else 1
+            function = _unused if listing else build[rule.name]
             self._reductions.append(Reduction(len(rule.symbols), function, rule.origin, listing))
         self.start = self.row(grammar.start)
 
@@ -75,7 +75,7 @@ class Automaton:
 
 
 def _unused(*values: Any) -> Any:
-    raise AssertionError("a unit rule builds nothing")
+    raise AssertionError("a rule without a node builds nothing")
 
 
 class Parse:
@@ -88,6 +88,18 @@ class Parse:
         self.rows: list[Row] = [automaton.start]
         self.values: list[Any] = []
         self.at = 0
+
+    def settle(self, kind: str) -> None:
+        """Does what is to be done before this token, and does not go over it."""
+        while (step := self.rows[-1].get(kind)).__class__ is Reduction:
+            size, build, origin, listing = step
+            taken = self.values[len(self.values) - size :]
+            del self.values[len(self.values) - size :]
+            del self.rows[len(self.rows) - size :]
+            if listing == 2:
+                taken = [[*taken[0], *taken[1:]]]
+            self.values += [taken] if listing == 1 else taken if listing else [build(self.builder, *taken)]
+            self.rows.append(self.automaton.row(self.rows[-1][origin].target))
 
     def run(self) -> bool:
         """Goes on from the stacks as they are. True at the end of the file, False at a token nobody expects."""
@@ -116,6 +128,8 @@ class Parse:
                         values.append(build(builder, *taken))
                     elif listing == 1:
                         values.append(taken)
+                    elif listing == 3:
+                        values += taken
                     else:
                         grown = taken[0]
                         del taken[0]

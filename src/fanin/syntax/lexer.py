@@ -19,6 +19,9 @@ RESERVED = frozenset(
     "and as assert buffer const elif else expect false for from if import in none not or param return true with".split()
 )
 
+# Python's words for ours: read as meant, and reported.
+FOREIGN = {"None": "NONE", "True": "TRUE", "False": "FALSE"}
+
 _ident, _number, _string = quick(Ident), quick(Number), quick(String)
 _span = tuple.__new__
 _SIZES = {"K": 1, "M": 2, "G": 3, "T": 4}
@@ -39,12 +42,14 @@ class Tokens:
 
     def start(self, at: int) -> int:
         value = self.values[at]
-        return value if value.__class__ is int else int(value.span[1])
+        return int(value) if isinstance(value, int) else int(value.span[1])
 
     def end(self, at: int) -> int:
         value = self.values[at]
-        if value.__class__ is not int:
+        if not isinstance(value, int):
             return int(value.span[2])
+        if value.__class__ is not int:
+            return int(value)  # nobody wrote it
         found = _WRITTEN.match(self.source.text, value)
         return found.end() if found else int(value)
 
@@ -79,6 +84,7 @@ class Lexer:
 
     def __init__(self, literals: dict[str, str], patterns: dict[str, str]) -> None:
         self._words = {text: kind for text, kind in literals.items() if text[0].isalpha()}
+        self._words.update(FOREIGN)
         self._signs = {text: kind for text, kind in literals.items() if not text[0].isalpha()}
         literal = ["PERCENT", "SIZE", "FLOAT", "INT", "STRING", "COMMENT"]
         between = [patterns[kind] for kind in patterns if kind not in (*literal, "NAME", "SPACE")]
@@ -119,6 +125,9 @@ class Lexer:
                         add_type("NAME")
                         add_value(_ident(_span(Span, (source, start, end)), written))
                     else:
+                        if written in FOREIGN:
+                            stranger(start)
+                            written = written.lower()
                         add_type(kind)
                         add_value(_word(source, start, end, written))
                     continue

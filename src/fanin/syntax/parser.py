@@ -6,13 +6,17 @@ import gc
 import re
 from functools import cache
 
+from fanin.diagnostics import codes
 from fanin.diagnostics.model import Diagnostic
 from fanin.source import Source
 from fanin.syntax.builder import BUILD, Builder
-from fanin.syntax.driver import Automaton, Parse
+from fanin.syntax.driver import Automaton
 from fanin.syntax.grammar import load_grammar
-from fanin.syntax.lexer import Lexer, Replacement
-from fanin.syntax.tree import File
+from fanin.syntax.lexer import Lexer, Tokens
+from fanin.syntax.limits import check_height, deepest
+from fanin.syntax.recovery import read
+from fanin.syntax.strangers import Strangers
+from fanin.syntax.tree import File, Ident
 
 _DOC = re.compile(r"^[ \t]*(##(?!#)[^\n]*\n(?:[ \t]*##(?!#)[^\n]*\n)*)[ \t]*(?=[^\s#])", re.MULTILINE)
 
@@ -40,11 +44,36 @@ def _parse(source: Source) -> tuple[File, list[Diagnostic]]:
     builder = Builder(source)
     if "##" in source.text:
         builder.docs = {match.end(): _doc(match[1]) for match in _DOC.finditer(source.text)}
-    tokens = lexer.read(source, lambda at: Replacement(at + 1), builder.comments)
-    parse = Parse(automaton, tokens, builder)
-    if not parse.run():
-        raise NotImplementedError(f"{source.name}:{source.position(tokens.start(parse.at))}")
-    return File(source, parse.values[0], tuple(builder.comments)), builder.diagnostics
+    tokens = lexer.read(source, Strangers(source, builder.diagnostics), builder.comments)
+    if "__" in source.text:
+        check_hidden(tokens, builder.diagnostics)
+    brackets = deepest(tokens, builder.diagnostics)
+    declarations = read(automaton, tokens, builder)
+    piled = max(builder.chains.values(), default=0)
+    declarations = check_height(declarations, brackets, piled, builder.diagnostics)
+    return File(source, declarations, tuple(builder.comments)), sorted(builder.diagnostics, key=_place)
+
+
+def check_hidden(tokens: Tokens, diagnostics: list[Diagnostic]) -> None:
+    """Names with a leading ``__``, each once."""
+    seen: set[str] = set()
+    for value in tokens.values:
+        if isinstance(value, Ident) and value.name.startswith("__") and value.name not in seen:
+            seen.add(value.name)
+            diagnostics.append(
+                Diagnostic(
+                    codes.SYN113,
+                    f"`{value.name}`: a name doesn't begin with `__`",
+                    value.span,
+                    "choose another name",
+                    notes=("Python changes such names in a class, and keeps some for itself",),
+                    helps=(f"write `_{value.name.strip('_')}`",),
+                )
+            )
+
+
+def _place(diagnostic: Diagnostic) -> tuple[int, int]:
+    return diagnostic.span.start, diagnostic.span.end
 
 
 def _doc(comment: str) -> str:
