@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import final
 
 from fanin.ops.activation._activation import Activation
-from fanin.ops.contract import NoAttrs, Port
+from fanin.ops.contract import NoAttrs
 
 
 @final
@@ -18,5 +18,4 @@ class Silu(Activation[NoAttrs]):
 
     name = "silu"
     module = "SiLU"
-    inputs = (Port("x"),)
     example = "y = x -> silu"

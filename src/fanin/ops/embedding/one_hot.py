@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Annotated, final
 
+from fanin.ir.poly import Poly
 from fanin.ir.types import TensorType
-from fanin.ops.attributes import Size
+from fanin.ops.attributes import Range
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import INTS, Op, OpAttrs, Port, Reach, Result
 
 
 @dataclass(frozen=True, slots=True)
 class OneHotAttrs(OpAttrs):
-    num_classes: Size
+    num_classes: Annotated[int | Poly, Range(1)]
 
 
 @final

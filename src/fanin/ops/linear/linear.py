@@ -15,6 +15,7 @@ from fanin.ops.contract import (
     Axis,
     Complaint,
     Coupling,
+    Inferred,
     Op,
     OpAttrs,
     ParamSpec,
@@ -24,8 +25,8 @@ from fanin.ops.contract import (
     Weighted,
     couple,
     need_equal,
-    Inferred,
 )
+from fanin.ops.ports import X
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Linear(Weighted[LinearAttrs]):
     name = "Linear"
     module = "Linear"
     attrs = LinearAttrs
+    inputs = X
     example = "y = x -> Linear(10)"
 
     def infer(self, a: LinearAttrs, *types: TensorType) -> Result:
@@ -97,15 +99,30 @@ class LinearFunction(Op[OpAttrs]):
         if x.rank == 0:
             raise Complaint("`linear` needs at least one axis, and a scalar has none", "x")
         if weight.rank != 2:
-            raise Complaint(f"the weight of `linear` is a matrix, not {weight}", "weight")
+            raise Complaint(f"the weight of `linear` is a matrix, not {weight}", "weight", kind="type")
+        for port, t in zip(("weight", "bias"), types[1:], strict=False):
+            if t.dtype is not x.dtype:
+                raise Complaint(
+                    f"`x` is {x.dtype} and `{port}` is {t.dtype}: they have to be of one kind", port
+                )
         out = weight.shape[0]
         needs = need_equal(
-            x.shape[-1], weight.shape[1], "`linear` multiplies {left} features by {right}", ("x", -1), ("weight", 1)
+            x.shape[-1],
+            weight.shape[1],
+            "`linear` multiplies {left} features by {right}",
+            ("x", -1),
+            ("weight", 1),
         )
         for bias in rest:
             if bias.rank != 1:
-                raise Complaint(f"the bias of `linear` has one axis, not {bias.rank}", "bias")
-            needs += need_equal(bias.shape[0], out, "the bias has {left} numbers for {right} features", ("bias", 0), ("weight", 0))
+                raise Complaint(f"the bias of `linear` has one axis, not {bias.rank}", "bias", kind="type")
+            needs += need_equal(
+                bias.shape[0],
+                out,
+                "the bias has {left} numbers for {right} features",
+                ("bias", 0),
+                ("weight", 0),
+            )
         return Inferred((x.with_last(out),), needs)
 
     def torch(self, a: OpAttrs, *types: TensorType) -> Code:

@@ -15,7 +15,8 @@ def check_axes(name: str, axes: int, x: TensorType) -> None:
     """Raises Complaint where x has fewer axes."""
     if x.rank < axes:
         last = "the last axis" if axes == 1 else f"the last {axes} axes"
-        raise Complaint(f"`{name}` normalises {last}, and {x} has {x.rank}", "axes" if axes > 1 else "x")
+        message = f"`{name}` normalises {last}, and {x} has {x.rank}"
+        raise Complaint(message, "axes" if axes > 1 else "x", kind="type" if axes > 1 else "shape")
 
 
 def last_sizes(axes: int, x: TensorType) -> tuple[int, ...]:

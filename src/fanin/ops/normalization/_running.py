@@ -10,7 +10,7 @@ from fanin.ir.dims import Dim
 from fanin.ir.facts import Compare
 from fanin.ir.laws import ONES, ZEROS
 from fanin.ir.types import DType, TensorType
-from fanin.ops.attributes import NonNegativeFloat
+from fanin.ops.attributes import NonNegativeFloat, PositiveFloat
 from fanin.ops.code import Call, Code, call
 from fanin.ops.contract import (
     Axis,
@@ -34,7 +34,7 @@ from fanin.ops.windows import check_spatial
 @dataclass(frozen=True, slots=True)
 class BatchNormAttrs(OpAttrs):
     _: KW_ONLY
-    eps: NonNegativeFloat = 1e-5
+    eps: PositiveFloat = 1e-5
     momentum: float | None = 0.1
     affine: bool = True
     track_running_stats: bool = True

@@ -113,6 +113,8 @@ class GroupNormFunction(Op[GroupNormFunctionAttrs]):
     def infer(self, a: GroupNormFunctionAttrs, *types: TensorType) -> Result:
         x = types[0]
         needs = infer_groups(self.name, a.num_groups, x)
+        if optional(types, 2) is not None and optional(types, 1) is None:
+            raise Complaint("`group_norm` has no gradient for a bias without a weight", "bias", kind="type")
         for i, port in enumerate(("weight", "bias"), 1):
             given = optional(types, i)
             if given is not None:

@@ -30,7 +30,7 @@ class AdaptivePool(Op[AdaptiveAttrs]):
     def infer(self, a: AdaptiveAttrs, *types: TensorType) -> Result:
         (x,) = types
         n = self.spatial
-        check_spatial(self.name, x, n)
+        check_spatial(self.name, x, n, kind="type")  # PyTorch lets more axes pass where all sizes are 1
         wanted = self.wanted(a)
         if len(wanted) != n:
             raise Complaint(

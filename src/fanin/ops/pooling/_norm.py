@@ -26,4 +26,4 @@ class LpPool(WindowPool[LpPoolAttrs]):
     places = 2
 
     def window(self, a: LpPoolAttrs) -> Window:
-        return Window(self.spatial, a.kernel_size, a.stride, 0, 1, a.ceil_mode)
+        return Window(self.spatial, a.kernel_size, a.stride, 0, 1, a.ceil_mode, whole=self.spatial == 3)

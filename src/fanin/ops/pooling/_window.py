@@ -8,7 +8,7 @@ from typing import ClassVar
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import spread
-from fanin.ops.code import Call, Code, Input
+from fanin.ops.code import Call, Code, Input, Sequence
 from fanin.ops.contract import A, Complaint, Coupling, Inferred, Need, Op, Reach, Result, couple
 from fanin.ops.spelling import spell_fields
 from fanin.ops.windows import check_spatial, need_room, slide
@@ -32,12 +32,19 @@ class WindowPool(Op[A]):
         return Inferred((x.with_shape(*x.shape[: -self.spatial], *w.sizes(x)),), w.needs(x))
 
     def construct(self, a: A, *types: TensorType) -> Call:
-        args, keywords = spell_fields(a, self.places)
+        args, keywords = self.arguments(a)
         return Call(f"nn.{self.module}", args, keywords)
 
     def torch(self, a: A, *types: TensorType) -> Code:
-        args, keywords = spell_fields(a, self.places)
+        args, keywords = self.arguments(a)
         return Call(f"F.{self.name}", (Input(0), *args), keywords)
+
+    def arguments(self, a: A) -> tuple[tuple[Code, ...], tuple[tuple[str, Code], ...]]:
+        """Those of PyTorch's function and module; with one axis a number stands for a tuple of one."""
+        args, keywords = spell_fields(a, self.places)
+        if self.spatial > 1:
+            return args, keywords
+        return tuple(map(alone, args)), tuple((name, alone(value)) for name, value in keywords)
 
     def couplings(self, a: A, *types: TensorType) -> tuple[Coupling, ...]:
         return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank - self.spatial))
@@ -46,6 +53,11 @@ class WindowPool(Op[A]):
         w, first = self.window(a), types[0].rank - self.spatial
         spans = zip(w.kernel, w.stride, w.padding, w.dilation, strict=True)
         return Reach(tuple((first + i, (d * (k - 1) + 1, s, p)) for i, (k, s, p, d) in enumerate(spans)))
+
+
+def alone(value: Code) -> Code:
+    """The item of a tuple of one."""
+    return value.items[0] if isinstance(value, Sequence) and len(value.items) == 1 else value
 
 
 class Window:
@@ -59,16 +71,18 @@ class Window:
         padding: int | tuple[int, ...] = 0,
         dilation: int | tuple[int, ...] = 1,
         ceil_mode: bool = False,
+        whole: bool = False,
     ) -> None:
         self.kernel = spread(kernel, n, "kernel_size")
         self.stride = self.kernel if stride is None else spread(stride, n, "stride")
         self.padding = spread(padding, n, "padding")
         self.dilation = spread(dilation, n, "dilation")
         self.ceil_mode = ceil_mode
-        for p, k, d in zip(self.padding, self.kernel, self.dilation, strict=True):
-            most = (d * (k - 1) + 1) // 2
+        self.whole = whole  # the kernel has to fit into the input alone, without its padding
+        for p, k in zip(self.padding, self.kernel, strict=True):
+            most = k // 2  # whatever the dilation
             if p > most:
-                message = f"a padding of {p} is more than half of the window, {d * (k - 1) + 1}"
+                message = f"a padding of {p} is more than half of the kernel of {k}"
                 raise Complaint(message, "padding", help=f"padding={most}")
 
     def sizes(self, x: TensorType) -> tuple[Dim, ...]:
@@ -83,5 +97,6 @@ class Window:
         for i, (k, s, p, d) in enumerate(
             zip(self.kernel, self.stride, self.padding, self.dilation, strict=True)
         ):
-            found += need_room(x.shape[i - n], i - n, k, p, d, s - 1 if self.ceil_mode else 0)
+            slack = s - 1 if self.ceil_mode else 0
+            found += need_room(x.shape[i - n], i - n, k, *((0, d) if self.whole else (p, d, slack)))
         return found

@@ -1,0 +1,182 @@
+"""Multi-head attention."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from math import prod, sqrt
+from typing import cast, final
+
+from fanin.ir.dims import Dim, mod
+from fanin.ir.facts import Compare
+from fanin.ir.laws import ZEROS, Uniform
+from fanin.ir.types import DType, TensorType
+from fanin.ops.attributes import PositiveInt, Probability
+from fanin.ops.code import Call, Code, Input, Invoke, Module, Subscript, call, unless
+from fanin.ops.contract import (
+    Axis,
+    Complaint,
+    Inferred,
+    Need,
+    OpAttrs,
+    ParamSpec,
+    Port,
+    Reach,
+    Result,
+    Weighted,
+    need_equal,
+)
+from fanin.ops.ports import FLOAT
+from fanin.ops.spelling import optional, spell_unless
+
+
+@dataclass(frozen=True, slots=True)
+class MultiheadAttrs(OpAttrs):
+    num_heads: PositiveInt
+    _: KW_ONLY
+    dropout: Probability = 0.0
+    bias: bool = True
+    batch_first: bool = False
+
+
+@final
+class MultiheadAttention(Weighted[MultiheadAttrs]):
+    """``W_o`` of the heads side by side, each an attention of projected queries, keys and values; its output alone.
+
+    The length comes first unless ``batch_first``, as in PyTorch. A bool mask is true where a key may *not* be seen, the
+    other way round than in ``scaled_dot_product_attention``; a float mask is added to the scores.
+
+    Shape: ``query [L, N, E], key [S, N, K], value [S, N, V], key_padding_mask [N, S]?, attn_mask [L, S] or
+    [N num_heads, L, S]? -> [L, N, E]``; with ``batch_first`` ``[N, L, E]`` and so on; the batch axis may be missing
+    Params: ``in_proj_weight [3 E, E]``, or ``q_proj_weight [E, E]``, ``k_proj_weight [E, K]``, ``v_proj_weight [E, V]``
+    where sizes differ; ``in_proj_bias [3 E]``, ``out_proj.weight [E, E]``, ``out_proj.bias [E]``
+    Source: Vaswani et al. 2017, "Attention Is All You Need", section 3.2.2.
+    """
+
+    name = "MultiheadAttention"
+    module = "MultiheadAttention"
+    attrs = MultiheadAttrs
+    inputs = (
+        Port("query", FLOAT),
+        Port("key", FLOAT),
+        Port("value", FLOAT),
+        Port("key_padding_mask", (DType.FLOAT, DType.BOOL), optional=True),
+        Port("attn_mask", (DType.FLOAT, DType.BOOL), optional=True),
+    )
+    example = "y = MultiheadAttention(4, batch_first=true)(x, memory, memory)"
+    example_inputs = {"x": "[N, L, 16]", "memory": "[N, S, 16]"}
+
+    def infer(self, a: MultiheadAttrs, *types: TensorType) -> Result:
+        q, k, v = types[:3]
+        if q.rank not in (2, 3):
+            raise Complaint(
+                f"`MultiheadAttention` takes three axes, or two without a batch: `query` is {q}", "query"
+            )
+        for port, t in (("key", k), ("value", v)):
+            if t.rank != q.rank:
+                raise Complaint(f"`{port}` has as many axes as `query`: it is {t}, and `query` is {q}", port)
+        needs: tuple[Need, ...] = ()
+        left = mod(q.shape[-1], a.num_heads)
+        if left != 0:
+            message = f"{q.shape[-1]} numbers do not divide among {a.num_heads} heads"
+            needs += (Need(Compare("==", left, 0), message, (("query", -1),), "indivisible"),)
+        length, batch = axes_of(q.rank, a.batch_first)
+        message = "there are {left} keys for {right} values"
+        needs += need_equal(k.shape[length], v.shape[length], message, ("key", length), ("value", length))
+        count: Dim = 1
+        if batch is not None:
+            count = q.shape[batch]
+            for port, t in (("key", k), ("value", v)):
+                message = f"the batches of `query` and `{port}` disagree: {{left}} and {{right}}"
+                needs += need_equal(count, t.shape[batch], message, ("query", batch), (port, batch))
+        padding, mask = optional(types, 3), optional(types, 4)
+        if padding is not None:
+            needs += need_shape(
+                "key_padding_mask", padding, (k.shape[length],) if batch is None else (count, k.shape[length])
+            )
+        if mask is not None:
+            scores = (q.shape[length], k.shape[length])
+            needs += need_shape(
+                "attn_mask", mask, scores if mask.rank == 2 else (count * a.num_heads, *scores)
+            )
+        return Inferred((q,), needs)
+
+    def packed(self, q: TensorType, k: TensorType, v: TensorType) -> bool:
+        """Whether queries, keys and values have one size, and their projections one weight."""
+        return q.shape[-1] == k.shape[-1] == v.shape[-1]
+
+    def params(self, a: MultiheadAttrs, *types: TensorType) -> tuple[ParamSpec, ...]:
+        q, k, v = types[:3]
+        size = cast(int, q.shape[-1])
+        found: tuple[ParamSpec, ...] = ()
+        if self.packed(q, k, v):
+            axes = Axis("out", 3 * size), Axis("in", size)
+            found += (ParamSpec("in_proj_weight", axes, xavier(3 * size, size), "linear"),)
+        else:
+            for letter, t in (("q", q), ("k", k), ("v", v)):
+                within = cast(int, t.shape[-1])
+                axes = Axis("out", size), Axis("in", within)
+                found += (ParamSpec(f"{letter}_proj_weight", axes, xavier(size, within), "linear"),)
+        if a.bias:
+            found += (ParamSpec("in_proj_bias", (Axis("out", 3 * size),), ZEROS, "bias"),)
+        law = Uniform(-1 / sqrt(size), 1 / sqrt(size))
+        found += (ParamSpec("out_proj.weight", (Axis("out", size), Axis("in", size)), law, "linear"),)
+        return (*found, ParamSpec("out_proj.bias", (Axis("out", size),), ZEROS, "bias")) if a.bias else found
+
+    def construct(self, a: MultiheadAttrs, *types: TensorType) -> Call:
+        q, k, v = types[:3]
+        size = q.shape[-1]
+        return call(
+            "nn.MultiheadAttention",
+            size,
+            a.num_heads,
+            dropout=spell_unless(a.dropout, 0.0),
+            bias=unless(a.bias, True),
+            kdim=unless(k.shape[-1], size),
+            vdim=unless(v.shape[-1], size),
+            batch_first=unless(a.batch_first, False),
+        )
+
+    def torch(self, a: MultiheadAttrs, *types: TensorType) -> Code:
+        more: list[tuple[str, Code]] = [
+            (name, Input(i))
+            for i, name in ((3, "key_padding_mask"), (4, "attn_mask"))
+            if optional(types, i) is not None
+        ]
+        attended = Invoke(Module(), (Input(0), Input(1), Input(2)), (*more, ("need_weights", False)))
+        return Subscript(attended, (0,))
+
+    def flops(self, a: MultiheadAttrs, *types: TensorType) -> Dim:
+        q, k, v = types[:3]
+        length, batch = axes_of(q.rank, a.batch_first)
+        count: Dim = 1 if batch is None else q.shape[batch]
+        size, rows, columns = q.shape[-1], q.shape[length], k.shape[length]
+        projected = cast(Dim, prod(q.shape)) * 2 + cast(Dim, prod(k.shape)) + cast(Dim, prod(v.shape))
+        return 2 * size * projected + 4 * count * rows * columns * size
+
+    def reach(self, a: MultiheadAttrs, *types: TensorType) -> Reach:
+        rank = types[0].rank
+        return Reach(mixes=(rank - 1, axes_of(rank, a.batch_first)[0] % rank))
+
+
+def axes_of(rank: int, batch_first: bool) -> tuple[int, int | None]:
+    """The axis of the length, and that of the batch, where there is one."""
+    if rank == 2:
+        return 0, None
+    return (1, 0) if batch_first else (0, 1)
+
+
+def xavier(fan_out: int, fan_in: int) -> Uniform:
+    """PyTorch draws the projections of attention from Glorot's uniform law."""
+    bound = sqrt(6 / (fan_in + fan_out))
+    return Uniform(-bound, bound)
+
+
+def need_shape(port: str, given: TensorType, wanted: tuple[Dim, ...]) -> tuple[Need, ...]:
+    """A mask of exactly that shape. Raises Complaint for another rank."""
+    if given.rank != len(wanted):
+        raise Complaint(f"`{port}` is {given}, and it should be [{', '.join(map(str, wanted))}]", port)
+    needs: tuple[Need, ...] = ()
+    for axis, size in enumerate(wanted):
+        message = f"axis {axis} of `{port}` is {{left}} where it should be {{right}}"
+        needs += need_equal(given.shape[axis], size, message, (port, axis))
+    return needs

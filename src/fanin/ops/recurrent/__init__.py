@@ -1,0 +1,1 @@
+"""Cells of recurrent networks: one step each, for `scan`."""

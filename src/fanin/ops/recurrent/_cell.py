@@ -1,0 +1,95 @@
+"""What the recurrent cells have in common: a step from an input and a state to the next state."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from math import sqrt
+from typing import ClassVar, cast
+
+from fanin.ir.dims import Dim
+from fanin.ir.laws import Uniform
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import PositiveInt
+from fanin.ops.code import Function
+from fanin.ops.contract import (
+    A,
+    Axis,
+    Complaint,
+    Inferred,
+    Need,
+    OpAttrs,
+    ParamSpec,
+    Port,
+    Weighted,
+    need_equal,
+)
+from fanin.ops.ports import FLOAT
+
+X, H, C = Port("x", FLOAT), Port("h", FLOAT), Port("c", FLOAT)
+
+
+@dataclass(frozen=True, slots=True)
+class CellAttrs(OpAttrs):
+    hidden_size: PositiveInt
+    _: KW_ONLY
+    bias: bool = True
+
+
+STEP = Function(
+    "step",
+    '''def step(cell, x, h):
+    """One step of a cell: the new state is what it gives as well."""
+    h = cell(x, h)
+    return h, h
+''',
+)
+
+LSTM_STEP = Function(
+    "lstm_step",
+    '''def lstm_step(cell, x, h, c):
+    """One step of an LSTM cell: the new state is what it gives as well."""
+    h, c = cell(x, (h, c))
+    return h, h, c
+''',
+)
+
+
+class Cell(Weighted[A]):
+    """``gates`` blocks of ``hidden_size`` rows, one above the other in each weight, as PyTorch packs them."""
+
+    gates: ClassVar[int]
+
+    def states(self, hidden: int, *types: TensorType) -> Inferred:
+        """The result and the next states. Raises Complaint for ranks that do not go together."""
+        x, *states = types
+        if x.rank not in (1, 2):
+            raise Complaint(f"`{self.name}` takes [B, in] or [in], not {x}: `scan` goes over a sequence", "x")
+        needs: tuple[Need, ...] = ()
+        for name, state in zip(("h", "c"), states, strict=False):
+            if state.rank != x.rank:
+                raise Complaint(
+                    f"the state `{name}` has as many axes as `x`: it is {state}, and `x` is {x}", name
+                )
+            message = f"the state `{name}` has {{left}} numbers, and the cell {{right}}"
+            needs += need_equal(state.shape[-1], hidden, message, (name, -1))
+            if x.rank == 2:
+                message = f"the batches of `x` and `{name}` disagree: {{left}} and {{right}}"
+                needs += need_equal(x.shape[0], state.shape[0], message, ("x", 0), (name, 0))
+        after = x.with_last(hidden)
+        return Inferred((after,) * (1 + len(states)), needs)
+
+    def weights(self, hidden: int, bias: bool, x: TensorType) -> tuple[ParamSpec, ...]:
+        law = Uniform(-1 / sqrt(hidden), 1 / sqrt(hidden))
+        rows = Axis("gate" if self.gates > 1 else "out", self.gates * hidden)
+        found: tuple[ParamSpec, ...] = (
+            ParamSpec("weight_ih", (rows, Axis("in", cast(int, x.shape[-1]))), law, "recurrent"),
+            ParamSpec("weight_hh", (rows, Axis("in", hidden)), law, "recurrent"),
+        )
+        if bias:
+            found += ParamSpec("bias_ih", (rows,), law, "bias"), ParamSpec("bias_hh", (rows,), law, "bias")
+        return found
+
+    def products(self, hidden: int, x: TensorType) -> Dim:
+        """Flops of the two matrix products."""
+        count: Dim = x.shape[0] if x.rank == 2 else 1
+        return 2 * count * self.gates * hidden * (x.shape[-1] + hidden)

@@ -1,0 +1,305 @@
+"""The contract of every op: what it says of itself is what PyTorch does.
+
+Nothing here knows an op by name. The registry finds them, the example and the attributes' types make the cases.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from cases import TORCH, Case, accepted, cases, tensors
+from evaluate import Evaluator
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from fanin.ir.conditions import Compare, holds
+from fanin.ir.dims import Symbol, evaluate
+from fanin.ir.laws import Constant, Normal, Uniform
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import bind
+from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, inferred
+from fanin.ops.registry import all_ops
+
+TRIES = 150
+OPS = pytest.mark.parametrize("op", all_ops(), ids=lambda op: f"{type(op).__module__.split('.')[-2]}-{op.name}")
+
+
+class Refused(Exception):
+    """By the op. ``soft``: about kinds and arguments, not shapes, where the language may be stricter than PyTorch."""
+
+    def __init__(
+        self, why: str, *, soft: bool = False, result: Inferred | None = None, training: bool = False
+    ) -> None:
+        super().__init__(why)
+        self.soft, self.result, self.training = soft, result, training
+
+
+def attributes(op: Op[Any], case: Case) -> OpAttrs:
+    """Raises Refused, softly."""
+    try:
+        return bind(op.attrs, case.given)
+    except Complaint as complaint:
+        raise Refused(complaint.message, soft=True) from complaint
+
+
+def infer(op: Op[Any], a: OpAttrs, case: Case, training: bool) -> Inferred:
+    """Raises Refused where the op, or its caller on its behalf, refuses."""
+    if not accepted(op, case):
+        raise Refused("a port does not take this kind", soft=True)
+    try:
+        numbers = tuple(None if isinstance(o, TensorType) else o for o in case.flat)
+        if any(number is not None for number in numbers):
+            op.check_numbers(a, case.types, numbers)
+        result = inferred(op.infer(a, *case.types))
+    except Complaint as complaint:
+        check_headline(complaint.message)
+        raise Refused(complaint.message, soft=complaint.kind in ("type", "missing")) from complaint
+    for need in result.needs:
+        check_headline(fill(need))
+        if (training or not need.training) and not holds(need.condition, {}):
+            raise Refused(fill(need), result=result, training=need.training)
+    return result
+
+
+def fill(need: Need) -> str:
+    sides = (need.condition.left, need.condition.right) if isinstance(need.condition, Compare) else ("", "")
+    return need.message.format(left=sides[0], right=sides[1])
+
+
+def check_headline(text: str) -> None:
+    assert text and not text.endswith("."), f"a headline has no full stop: {text}"
+    assert text[0] == "`" or not text[0].isupper() or not text[1:2].islower(), f"a headline is in lower case: {text}"
+
+
+def run(
+    op: Op[Any], a: OpAttrs, case: Case, training: bool, *, backward: bool = False, device: str = "cpu"
+) -> list[Any]:
+    """The results of the op's own code, in torch."""
+    made = op.construct(a, *case.types)
+    module: nn.Module | None = None
+    if made is not None:
+        module = Evaluator()(made)
+        assert isinstance(module, nn.Module)
+        module = module.to(device).double().train(training)
+    inputs = [i.to(device) if isinstance(i, torch.Tensor) else i for i in tensors(case, grad=backward)]
+    result = Evaluator(inputs, module, training)(op.torch(a, *case.types))
+    results = list(result) if isinstance(result, (tuple, list)) else [result]
+    if backward:
+        total = [r.real.sum() for r in results if r.requires_grad]
+        if total:
+            torch.stack(total).sum().backward()
+    return results
+
+
+def agree(result: Inferred, results: list[Any]) -> str:
+    """What differs; nothing where the types are as inferred."""
+    if len(result.types) != len(results):
+        return f"{len(result.types)} results inferred, {len(results)} found"
+    for wanted, found in zip(result.types, results, strict=True):
+        if not isinstance(found, torch.Tensor):
+            return f"{found!r} is no tensor"
+        if tuple(found.shape) != wanted.shape:
+            return f"{wanted} inferred, {list(found.shape)} found"
+        if found.dtype is not TORCH[wanted.dtype]:
+            return f"{wanted.dtype} inferred, {found.dtype} found"
+    return ""
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    with warnings.catch_warnings(), torch.random.fork_rng():
+        warnings.simplefilter("ignore")
+        torch.manual_seed(0)
+        yield
+
+
+def shown(op: Op[Any], case: Case, training: bool) -> str:
+    return f"`{op.name}` of {', '.join(map(str, case.flat))} with {case.given}, training={training}"
+
+
+# ------------------------------------------------------------------------------------------------------------- laws
+
+
+@OPS
+def test_an_op_has_a_reference_and_an_example(op: Op[Any]) -> None:
+    doc = type(op).__doc__ or ""
+    assert doc.strip() and op.example
+    first = doc.strip().split("\n\n")[0]
+    assert first.rstrip().endswith(".") and "Shape:" not in first, "the docstring begins with a sentence"
+    assert "Shape:" in doc
+    next(cases(op, 1))
+
+
+@OPS
+def test_what_an_op_infers_is_what_torch_gives_and_what_it_refuses_torch_refuses(op: Op[Any]) -> None:
+    ran = 0
+    for case in cases(op, TRIES):
+        for training in (False, True):
+            with quiet():
+                ran += check(op, case, training)
+    assert ran >= 10, f"only {ran} cases of `{op.name}` were accepted: it is hardly tested"
+
+
+def check(op: Op[Any], case: Case, training: bool) -> bool:
+    try:
+        a = attributes(op, case)
+        result = infer(op, a, case, training)
+    except Refused as refused:
+        if not refused.soft:
+            check_refusal(op, attributes(op, case), case, training, refused)
+        return False
+    try:
+        results = run(op, a, case, training, backward=training)
+    except Exception as error:
+        pytest.fail(f"{shown(op, case, training)} is accepted, and torch raises: {error!r:.300}")
+    difference = agree(result, results)
+    assert not difference, f"{shown(op, case, training)}: {difference}"
+    return True
+
+
+def check_refusal(op: Op[Any], a: OpAttrs, case: Case, training: bool, refused: Refused) -> None:
+    try:
+        op.torch(a, *case.types), op.construct(a, *case.types)
+    except Exception:
+        return  # there is no code for it
+    # What binds in training fails there; a complaint is about both modes, and failing in one is enough.
+    for mode in (True,) if refused.training else (training, not training):
+        try:
+            results = run(op, a, case, mode, backward=mode)
+            run(op, a, case, mode, device="meta")  # where kernels of one device do not look, shapes are checked
+        except Exception:
+            return
+        if refused.result is not None and agree(refused.result, results):
+            return
+    pytest.fail(f"{shown(op, case, training)} is refused ({refused}), and torch gives {[list(r.shape) for r in results]}")
+
+
+@OPS
+def test_sizes_left_open_give_what_numbers_give(op: Op[Any]) -> None:
+    for case in cases(op, TRIES):
+        try:
+            a = attributes(op, case)
+            wanted = infer(op, a, case, True)
+        except Refused:
+            continue
+        sizes: dict[Symbol, int] = {}
+        opened = tuple(None if t is None else open_up(t, sizes) for t in case.types)
+        try:
+            found = inferred(op.infer(a, *opened))  # type: ignore[arg-type]
+        except Complaint:
+            continue  # sizes that have to be numbers
+        closed = tuple(t.with_shape(*(evaluate(d, sizes) for d in t.shape)) for t in found.types)
+        assert closed == wanted.types, f"{shown(op, case, True)}: {found.types} at {sizes}"
+        for need in found.needs:
+            assert holds(need.condition, sizes), f"{shown(op, case, True)}: {fill(need)} ({need.condition})"
+        flops, counted = op.flops(a, *case.types), None
+        with contextlib.suppress(Complaint):
+            counted = evaluate(op.flops(a, *opened), sizes)  # type: ignore[arg-type]
+        assert counted in (flops, None), f"{shown(op, case, True)}: {counted} flops, {flops} in numbers"
+
+
+def open_up(t: TensorType, sizes: dict[Symbol, int]) -> TensorType:
+    """A type with a letter for every size above 1: a 1 is written, or it could not stretch."""
+    shape: list[Any] = []
+    for size in t.shape:
+        assert isinstance(size, int)
+        if size > 1:
+            letter = Symbol(f"D{len(sizes)}")
+            sizes[letter] = size
+            shape.append(letter.poly)
+        else:
+            shape.append(size)
+    return t.with_shape(*shape)
+
+
+@OPS
+def test_parameters_are_those_of_the_real_module(op: Op[Any]) -> None:
+    seen = 0
+    for case in cases(op, 40):
+        try:
+            a = attributes(op, case)
+            infer(op, a, case, True)
+        except Refused:
+            continue
+        specs, made = op.params(a, *case.types), op.construct(a, *case.types)
+        if made is None:
+            assert not specs, f"`{op.name}` has parameters and no module"
+            continue
+        with quiet():
+            module = Evaluator()(made)
+        parameters, state = dict(module.named_parameters()), module.state_dict()
+        assert [s.name for s in specs] == list(state), shown(op, case, True)
+        for spec in specs:
+            assert spec.shape == tuple(state[spec.name].shape), f"{shown(op, case, True)}: {spec}"
+            assert (spec.kind == "param") == (spec.name in parameters), f"{spec.name} is no {spec.kind}"
+            assert state[spec.name].dtype.is_floating_point == (TORCH[spec.dtype].is_floating_point), spec.name
+        seen += 1
+    assert seen or type(op).construct is Op.construct
+
+
+@OPS
+def test_parameters_start_as_in_the_real_module(op: Op[Any]) -> None:
+    checked = 0
+    for case in cases(op, 30):
+        try:
+            a = attributes(op, case)
+            infer(op, a, case, True)
+        except Refused:
+            continue
+        specs, made = op.params(a, *case.types), op.construct(a, *case.types)
+        if made is None or not specs or checked >= 3:
+            continue
+        checked += 1
+        with quiet():
+            count = max(1, 2000 // max(1, min(math.prod(s.shape) for s in specs)))
+            drawn = [Evaluator()(made).state_dict() for _ in range(min(count, 400))]
+        for spec in specs:
+            numbers = torch.stack([d[spec.name].double() for d in drawn]).flatten()
+            check_law(spec.fallback, numbers, f"{shown(op, case, True)}: {spec.name} by {spec.fallback}")
+
+
+def check_law(law: Any, numbers: torch.Tensor, what: str) -> None:
+    count = numbers.numel()
+    mean, std = float(numbers.mean()), float(numbers.std(correction=0))
+    slack = 6 / math.sqrt(count)  # six standard errors, more or less
+    match law:
+        case Constant():
+            # A row that stays empty (`padding_idx`) is no constant's: those agree everywhere.
+            assert bool((numbers == law.value).all()), what
+        case Uniform():
+            wanted = (law.high - law.low) / math.sqrt(12)
+            assert float(numbers.min()) >= law.low - 1e-6 and float(numbers.max()) <= law.high + 1e-6, what
+            assert abs(std - wanted) <= slack * wanted + 1e-7, f"{what}: std {std}, not {wanted}"
+        case Normal():
+            empty = float((numbers == 0).double().mean())  # a row that `padding_idx` leaves at zero
+            assert abs(mean - law.mean * (1 - empty)) <= slack * law.std, what
+            assert abs(std - law.std * math.sqrt(1 - empty)) <= slack * law.std, f"{what}: std {std}"
+        case _:
+            raise AssertionError(f"{what}: no law to check")
+
+
+@OPS
+def test_flops_are_what_torch_counts(op: Op[Any]) -> None:
+    for case in cases(op, 40):
+        try:
+            a = attributes(op, case)
+            infer(op, a, case, True)
+        except Refused:
+            continue
+        made = op.construct(a, *case.types)
+        with quiet(), FlopCounterMode(display=False) as counter:
+            module = None if made is None else Evaluator()(made).to("meta").double().eval()
+            inputs = [i.to("meta") if isinstance(i, torch.Tensor) else i for i in tensors(case)]
+            try:
+                Evaluator(inputs, module)(op.torch(a, *case.types))
+            except (NotImplementedError, RuntimeError) as error:
+                assert "meta" in str(error).lower(), f"{shown(op, case, False)}: {error!r:.200}"
+                continue  # PyTorch cannot tell: its result depends on numbers
+        found = op.flops(a, *case.types)
+        assert found == counter.get_total_flops(), f"{shown(op, case, False)}: {found}, not {counter.get_total_flops()}"
