@@ -11,7 +11,23 @@ from typing import Any, TypeAlias
 
 from fanin.ir.dims import Dim, Poly, render
 from fanin.ops import code as ops
-from fanin.ops.code import Attribute, Call, Cut, Infix, Input, Invoke, Like, Method, Module, Name, Prefix, Subscript
+from fanin.ops.code import (
+    Attribute,
+    Call,
+    Cut,
+    Function,
+    Helper,
+    IfNumber,
+    Infix,
+    Input,
+    Invoke,
+    Like,
+    Method,
+    Module,
+    Name,
+    Prefix,
+    Subscript,
+)
 
 WIDTH = 100
 
@@ -48,6 +64,13 @@ class Lambda:
     body: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """``a, b``: values side by side, where a tuple needs no brackets."""
+
+    items: tuple[Any, ...]
+
+
 # A tree of `ops.code` values and the above; numbers and strings are leaves.
 Tree: TypeAlias = Any
 
@@ -82,6 +105,8 @@ def rebuild(tree: Tree, change: Callable[[Tree], Tree]) -> Tree:
             return Mapping(_pairs(tree.items, change))
         case Lambda():
             return Lambda(tree.argument, change(tree.body))
+        case Bare():
+            return Bare(_all(tree.items, change))
         case _:
             return tree
 
@@ -116,7 +141,8 @@ def parts(tree: Tree) -> Iterator[Tree]:
 class Frame:
     """What an op's code stands for in one place: its inputs, module and so on, as trees.
 
-    ``size`` gives an open dimension, ``name`` may replace a name (``self.training`` where there is no ``self``).
+    ``size`` gives an open dimension, ``name`` may replace a name (``self.training`` where there is no ``self``),
+    ``helper`` is told of every function that is to be printed too, and gives the name it has there.
     """
 
     inputs: Sequence[Tree]
@@ -124,6 +150,8 @@ class Frame:
     like: Callable[[], Tree] = lambda: Name("like")
     size: Callable[[Poly], Tree] = lambda poly: dimension(poly)
     name: Callable[[Name], Tree] = lambda name: name
+    helper: Callable[[Function], str] = lambda function: function.name
+    numbers: Sequence[bool] = ()  # which inputs are numbers or open dimensions
 
     def fill(self, code: Tree) -> Tree:
         """The code with its places filled in."""
@@ -138,6 +166,11 @@ class Frame:
                 return self.size(code)
             case Name():
                 return self.name(code)
+            case IfNumber():
+                is_number = code.index < len(self.numbers) and self.numbers[code.index]
+                return self.fill(code.number if is_number else code.tensor)
+            case Helper():
+                return rebuild(Call(self.helper(code.function), code.args, code.keywords), self.fill)
             case _:
                 return rebuild(code, self.fill)
 
@@ -229,6 +262,8 @@ def flat(tree: Tree) -> str:
             return f"*{bracketed(tree.value, 5)}"
         case Lambda():
             return f"lambda {tree.argument}: {flat(tree.body)}"
+        case Bare():
+            return ", ".join(flat(item) for item in tree.items)
         case Comprehension():
             return f"[{flat(tree.element)} for _ in range({flat(tree.count)})]"
         case _:

@@ -1,0 +1,125 @@
+"""What a model checks on entry: its declared types in one condition for each input, and its conditions on sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from fanin.emit.torch.expressions import WIDTH, flat
+from fanin.emit.torch.names import identifier
+from fanin.emit.torch.statements import Lines
+from fanin.ir.conditions import Compare, Condition, render_condition
+from fanin.ir.conditions import symbols_in as condition_symbols
+from fanin.ir.dims import Dim, Poly, Symbol, ordered
+from fanin.ir.graph import Port, Requirement
+from fanin.ir.types import DType
+
+_WRONG_KIND = {
+    DType.FLOAT: "not {x}.is_floating_point()",
+    DType.COMPLEX: "not {x}.is_complex()",
+    DType.BOOL: "{x}.dtype != torch.bool",
+    DType.INT: "{x}.dtype not in (torch.long, torch.int)",
+}
+
+
+def check_inputs(ports: Sequence[Port]) -> list[Lines]:
+    """A check of kind, rank and fixed sizes for each input, and that a letter is one size throughout."""
+    seen: dict[Poly, str] = {}
+    checks: list[Lines] = []
+    for port in ports:
+        if port.value is None:
+            continue
+        name, kind = identifier(port.name), port.value.type
+        tests = [_WRONG_KIND[kind.dtype].format(x=name), f"{name}.dim() != {kind.rank}"]
+        fixed = [(axis, size) for axis, size in enumerate(kind.shape) if isinstance(size, int)]
+        if fixed and len(fixed) == kind.rank:
+            shape = ", ".join(str(size) for size in kind.shape)
+            tests[1] = f"{name}.shape != ({shape}{',' if kind.rank == 1 else ''})"
+        else:
+            tests += _fixed_sizes(name, kind.shape)
+        for axis, size in enumerate(kind.shape):
+            if isinstance(size, Poly) and len(size.symbols()) == 1 and size == next(iter(size.symbols())).poly:
+                here = f"{name}.shape[{axis}]"
+                other = seen.setdefault(size, here)
+                if other != here:
+                    tests.append(f"{here} != {other}")
+        wanted = f"{kind.dtype.value}[{', '.join(str(size) for size in kind.shape)}]"
+        text = _escaped(f"{port.name} must be {wanted}, not ") + f"{{{name}.dtype}} {{list({name}.shape)}}"
+        checks.append(Lines((*_if(tests, "or"), f'    raise ValueError(f"{text}")')))
+    return checks
+
+
+def _fixed_sizes(name: str, shape: Sequence[Dim]) -> list[str]:
+    """Tests of the sizes that are numbers, neighbours in one: ``x.shape[1:] != (3, 224, 224)``."""
+    tests: list[str] = []
+    axis = 0
+    while axis < len(shape):
+        end = axis
+        while end < len(shape) and isinstance(shape[end], int):
+            end += 1
+        if end - axis == 1:
+            tests.append(f"{name}.shape[{axis}] != {shape[axis]}")
+        elif end > axis:
+            stop = "" if end == len(shape) else str(end)
+            start = str(axis) if axis else ""
+            tests.append(f"{name}.shape[{start}:{stop}] != ({', '.join(str(size) for size in shape[axis:end])})")
+        axis = max(end, axis + 1)
+    return tests
+
+
+def _if(tests: list[str], word: str) -> list[str]:
+    line = f"if {f' {word} '.join(tests)}:"
+    if len(line) + 8 <= WIDTH:
+        return [line]
+    return ["if (", f"    {tests[0]}", *(f"    {word} {test}" for test in tests[1:]), "):"]
+
+
+def check_requirements(requirements: Sequence[Requirement], letter: Callable[[Symbol], str]) -> list[Lines]:
+    """The conditions of a model on its open dimensions, each with its reason and the sizes found."""
+    checks: list[Lines] = []
+    for requirement in requirements:
+        condition = requirement.condition
+        test = render_condition(condition.negated(), letter, True)
+        if requirement.training:
+            test = f"self.training and ({test})" if not isinstance(condition, Compare) else f"self.training and {test}"
+        message = _sentence(condition, letter)
+        reason = requirement.message.strip().rstrip(".")
+        full = message + (f": {_escaped(reason)}" if reason else "")
+        line = f'    raise ValueError(f"{full}")'
+        if len(line) + 8 > WIDTH and reason:
+            lines = [
+                "    raise ValueError(",
+                f'        f"{message}: "',
+                f'        "{_escaped(reason, braces=False)}"',
+                "    )",
+            ]
+        else:
+            lines = [line]
+        checks.append(Lines((f"if {test}:", *lines)))
+    return checks
+
+
+def _sentence(condition: Condition, letter: Callable[[Symbol], str]) -> str:
+    """``H must be a multiple of 32, not {H}``, as the text of an f-string."""
+    symbols = ordered(condition_symbols(condition))
+    sizes = " and ".join(f"{_escaped(s.name)} = {{{letter(s)}}}" for s in symbols)
+    if len(symbols) == 1:
+        name, size = _escaped(symbols[0].name), f"{{{letter(symbols[0])}}}"
+        text = render_condition(condition)
+        multiple = text.removeprefix(f"{symbols[0].name} % ").removesuffix(" == 0")
+        if multiple.isdigit():
+            return f"{name} must be a multiple of {multiple}, not {size}"
+        least = text.removeprefix(f"{symbols[0].name} >= ")
+        if least.isdigit():
+            return f"{name} must be at least {least}, not {size}"
+    return f"{_escaped(render_condition(condition))} does not hold for {sizes}"
+
+
+def _escaped(text: str, *, braces: bool = True) -> str:
+    """Text inside a string literal in double quotes, of an f-string where ``braces`` are doubled."""
+    inner = ascii(text)[1:-1]
+    # `ascii` leaves the quote it did not choose unescaped.
+    inner = inner.replace("\\'", "'").replace('"', '\\"') if '\\"' not in inner else inner
+    return inner.replace("{", "{{").replace("}", "}}") if braces else inner
+
+
+__all__ = ["check_inputs", "check_requirements", "flat"]

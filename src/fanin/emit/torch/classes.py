@@ -1,0 +1,366 @@
+"""Classes and functions: drafts of single graphs, and what is printed once they are shared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from fanin.emit.torch import sharing
+from fanin.emit.torch.expressions import WIDTH, Tree, dimension, flat, quoted
+from fanin.emit.torch.names import TAKEN, Names, camel, identifier, snake
+from fanin.emit.torch.sharing import Shared, Vector
+from fanin.emit.torch.statements import (
+    Assign,
+    Do,
+    For,
+    If,
+    Lines,
+    Return,
+    Statement,
+    change_trees,
+    notes,
+    print_statements,
+    without_types,
+)
+from fanin.emit.torch.uses import Use
+from fanin.ir.dims import Dim, Poly
+from fanin.ir.graph import Graph
+from fanin.ir.types import DType, TensorType
+
+
+@dataclass
+class Draft:
+    """The class (or function) of one graph, with its numbers in place."""
+
+    graph: Graph
+    init: tuple[Statement, ...]
+    forward: tuple[Statement, ...]
+    parameters: tuple[tuple[str, str], ...]  # of forward, with annotations
+    returns: str
+    attributes: tuple[tuple[str, str], ...] = ()
+    base: str = "nn.Module"
+    like: bool = False
+    training: bool = False
+    ties: tuple[str, ...] = ()
+
+    def key(self) -> object:
+        """Equal for drafts that can share one class."""
+        init = change_trees(without_types(self.init), sharing.skeleton)
+        forward = change_trees(without_types(self.forward), sharing.skeleton)
+        return init, forward, self.parameters, self.returns, self.attributes, self.base, self.ties
+
+
+@dataclass
+class Printed:
+    """A class or function of the module, ready to print."""
+
+    name: str
+    drafts: list[Draft]
+    init: tuple[Statement, ...]
+    forward: tuple[Statement, ...]
+    arguments: dict[str, Vector]
+    comments: list[str]
+    signature: str
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def draft(self) -> Draft:
+        return self.drafts[0]
+
+
+def draft_groups(drafts: Sequence[Draft]) -> list[list[Draft]]:
+    """Drafts of one block, by the class that they can share."""
+    found: dict[str, set[str]] = {}
+
+    def look(tree: Tree) -> Tree:
+        sharing.used_keywords(tree, found)
+        return tree
+
+    for draft in drafts:
+        change_trees(draft.init, look)
+    groups: dict[object, list[Draft]] = {}
+    for draft in drafts:
+        draft.init = change_trees(draft.init, lambda tree: sharing.with_defaults(tree, found))
+        groups.setdefault(draft.key(), []).append(draft)
+    return list(groups.values())
+
+
+def share(name: str, drafts: list[Draft], module_names: frozenset[str], roles: dict[str, tuple[str, ...]], fixed: bool) -> Printed:
+    """One class for these drafts. ``fixed`` keeps every number as it is."""
+    shared = Shared({}, frozenset(), Names(TAKEN | module_names))
+    if not fixed:
+        shared = _known(drafts, module_names)
+    shared.roles = roles
+    init = _unify([draft.init for draft in drafts], shared)
+    forward = _unify([draft.forward for draft in drafts], shared)
+    init = change_trees(init, sharing.without_defaults)
+    order = [n for n in shared.known if n in shared.used and n not in shared.hypers]
+    order += [n for n in shared.known if n in shared.used and n in shared.hypers]
+    order += [n for n in shared.used if n not in order]
+    comments = [_types_text(column, shared) for column in zip(*(notes(d.forward) for d in drafts), strict=True)]
+    arguments = {n: shared.used[n] for n in order}
+    return Printed(name, drafts, init, forward, arguments, comments, _signature(drafts, shared))
+
+
+def _known(drafts: list[Draft], module_names: frozenset[str]) -> Shared:
+    """The hyper-parameters that are numbers, and the letters that stand for numbers."""
+    names = Names(TAKEN | module_names | {name for name, _ in drafts[0].parameters})
+    known: dict[str, Vector] = {}
+    hypers: set[str] = set()
+    words: dict[str, str] = {}
+    for name, value in drafts[0].graph.hypers:
+        values = tuple(dict(d.graph.hypers).get(name) for d in drafts)
+        if isinstance(value, bool | int | float) and all(isinstance(v, bool | int | float) for v in values):
+            own = names.fresh(name)
+            known[own], words[name] = values, own  # type: ignore[assignment]
+            hypers.add(own)
+    letters: set[str] = set()
+    for letter, value in drafts[0].graph.letters:
+        values = tuple(dict(d.graph.letters).get(letter) for d in drafts)
+        if isinstance(value, int) and all(isinstance(v, int) for v in values):
+            own = names.fresh(letter_name(drafts[0].graph, letter, value))
+            known[own], words[letter] = values, own  # type: ignore[assignment]
+            letters.add(own)
+    mentioned = _mentioned(drafts[0])
+    likely = {words[word] for word in mentioned if word in words} | letters
+    shared = Shared(known, frozenset(likely), names)
+    shared.hypers, shared.spoken = frozenset(hypers), words
+    return shared
+
+
+def _mentioned(draft: Draft) -> frozenset[str]:
+    found: set[str] = set()
+    for statement in _all(( *draft.init, *draft.forward)):
+        if isinstance(statement, Assign | Do | Return):
+            found |= statement.words
+    return frozenset(found)
+
+
+def _all(statements: Sequence[Statement]) -> Iterator[Statement]:
+    for statement in statements:
+        yield statement
+        if isinstance(statement, For):
+            yield from _all(statement.body)
+        elif isinstance(statement, If):
+            yield from _all((*statement.body, *statement.otherwise))
+
+
+def letter_name(graph: Graph, letter: str, value: int) -> str:
+    """A letter as the name of an argument, by where it stands in the inputs: ``C`` of an image is ``in_channels``."""
+    if len(letter) > 1:
+        return snake(letter)
+    known = {"T": "length", "L": "length", "S": "length", "V": "vocabulary", "N": "batch", "B": "batch", "H": "height", "W": "width"}
+    if letter in known:
+        return known[letter]
+    for port in graph.ports:
+        if port.value is None or value not in port.value.type.shape:
+            continue
+        axis, rank = port.value.type.shape.index(value), port.value.type.rank
+        if rank >= 3 and axis == rank - 1 and letter != "C":
+            return "dim"
+        if axis == 1 and rank >= 3:
+            return "in_channels"
+        if axis == rank - 1:
+            return "in_features"
+    return letter.lower()
+
+
+def _unify(columns: Sequence[tuple[Statement, ...]], shared: Shared) -> tuple[Statement, ...]:
+    """Statements of one skeleton as one."""
+    unified: list[Statement] = []
+    for row in zip(*columns, strict=True):
+        first = row[0]
+
+        def one(trees: list[Tree], spoken: frozenset[str] = frozenset(), wanted: str = "size") -> Tree:
+            return sharing.unify(trees, shared, wanted, frozenset(shared.spoken.get(word, word) for word in spoken))
+
+        match first:
+            case Assign():
+                value = one([s.value for s in row], first.words)  # type: ignore[union-attr]
+                unified.append(Assign(first.targets, value, first.types, first.words))
+            case Do():
+                unified.append(Do(one([s.value for s in row], first.words), first.words))  # type: ignore[union-attr]
+            case Return():
+                unified.append(Return(one([s.value for s in row], first.words), first.words))  # type: ignore[union-attr]
+            case For():
+                iterable = one([s.iterable for s in row])  # type: ignore[union-attr]
+                unified.append(For(first.target, iterable, _unify([s.body for s in row], shared)))  # type: ignore[union-attr]
+            case If():
+                condition = one([s.condition for s in row])  # type: ignore[union-attr]
+                body = _unify([s.body for s in row], shared)  # type: ignore[union-attr]
+                otherwise = _unify([s.otherwise for s in row], shared)  # type: ignore[union-attr]
+                unified.append(If(condition, body, otherwise))
+            case Lines():
+                unified.append(first)
+    return tuple(unified)
+
+
+# ------------------------------------------------------------------------------------------------------- comments
+
+
+def _types_text(column: tuple[tuple[TensorType, ...], ...], shared: Shared) -> str:
+    """A note on a line: ``[N, 64, H, W]``."""
+    if not column[0]:
+        return ""
+    texts = [_type_text([types[i] for types in column], shared) for i in range(len(column[0]))]
+    if len(texts) > 1 and len(set(texts)) == 1:
+        return f"{texts[0]} each"
+    return ", ".join(texts)
+
+
+def _type_text(types: Sequence[TensorType], shared: Shared) -> str:
+    if len({t.rank for t in types}) > 1:
+        return "..."
+    dims = [_dim_text([t.shape[i] for t in types], shared) for i in range(types[0].rank)]
+    prefix = "" if types[0].dtype is DType.FLOAT else types[0].dtype.value
+    return f"{prefix}[{', '.join(dims)}]"
+
+
+def _dim_text(dims: Sequence[Dim], shared: Shared) -> str:
+    trees = [dimension(d, _plain_symbol, python=False) for d in dims]
+    if len({repr(sharing.skeleton(tree)) for tree in trees}) == 1:
+        return flat(_soft(trees, shared))
+    # Sizes of different form: the letter with a prime, where there is one letter.
+    letters = {s.name for d in dims if isinstance(d, Poly) for s in d.symbols()}
+    return f"{re.sub(r'[^A-Za-z0-9]', '', letters.pop())}'" if len(letters) == 1 else "_"
+
+
+def _plain_symbol(symbol: object) -> str:
+    return re.sub(r"\W", "_", str(getattr(symbol, "name", symbol)), flags=re.ASCII)
+
+
+def _soft(trees: list[Tree], shared: Shared) -> Tree:
+    from fanin.emit.torch.expressions import parts, rebuild
+    from fanin.ops.code import Name
+
+    if isinstance(trees[0], bool | int | float):
+        found = shared.soft(tuple(trees))
+        return Name("_") if found is None else found
+    columns = [list(parts(tree)) for tree in trees]
+    if not columns[0]:
+        return trees[0]
+    done = iter([_soft(list(column), shared) for column in zip(*columns, strict=True)])
+    return rebuild(trees[0], lambda part: next(done))
+
+
+def _signature(drafts: Sequence[Draft], shared: Shared) -> str:
+    """``[N, C, H, W] -> [N, 4 * width, H, W]``"""
+    graphs = [draft.graph for draft in drafts]
+    inputs = []
+    given = [[port for port in graph.ports if port.value is not None] for graph in graphs]
+    for column in zip(*given, strict=True):
+        text = _type_text([port.value.type for port in column if port.value is not None], shared)
+        inputs.append(text if len(given[0]) == 1 else f"{column[0].name}: {text}")
+    results = []
+    for result_column in zip(*(graph.results for graph in graphs), strict=True):
+        text = _type_text([result.value.type for result in result_column], shared)
+        name = result_column[0].name
+        results.append(text if len(graphs[0].results) == 1 or not name else f"{name}: {text}")
+    out = results[0] if len(results) == 1 else f"({', '.join(results)})"
+    return f"{', '.join(inputs) or '()'} -> {out}"
+
+
+# ------------------------------------------------------------------------------------------------------- printing
+
+
+def docstring(text: str, indent: int) -> list[str]:
+    """A docstring of any text: nothing in it can end it, and no line of it is too long to be read."""
+    pad = " " * indent
+    text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    text = "".join(c if c == "\n" or c.isprintable() else " " for c in text.replace("\t", "    ").replace("\r\n", "\n"))
+    lines = [line.rstrip() for line in text.strip().split("\n")]
+    if lines and lines[-1].endswith('"'):
+        lines[-1] = lines[-1][:-1] + '\\"'
+    if len(lines) == 1 and indent + len(lines[0]) + 6 <= WIDTH:
+        return [f'{pad}"""{lines[0]}"""']
+    return [f'{pad}"""{lines[0]}', *(f"{pad}{line}" if line else "" for line in lines[1:]), f'{pad}"""']
+
+
+def signature_lines(head: str, parameters: Sequence[str], tail: str, indent: int) -> list[str]:
+    """``def name(parameters) -> …:``, broken as ruff does where it is too long."""
+    pad = " " * indent
+    line = f"{pad}{head}({', '.join(parameters)}){tail}"
+    if len(line) <= WIDTH:
+        return [line]
+    inner = f"{pad}    {', '.join(parameters)}"
+    if len(inner) <= WIDTH and not any("*" in p for p in parameters):
+        return [f"{pad}{head}(", inner, f"{pad}){tail}"]
+    return [f"{pad}{head}(", *(f"{pad}    {p}," for p in parameters), f"{pad}){tail}"]
+
+
+def annotated(arguments: dict[str, Vector]) -> list[str]:
+    """Constructor arguments with their types."""
+    found = []
+    for name, values in arguments.items():
+        kind = "bool" if all(isinstance(v, bool) for v in values) else "int"
+        if any(isinstance(v, float) for v in values):
+            kind = "float"
+        found.append(f"{name}: {kind}")
+    return found
+
+
+def print_class(printed: Printed, base: str | None = None, init: Sequence[str] | None = None, own_forward: Sequence[str] = ()) -> list[str]:
+    """The lines of a class. ``init`` replaces its constructor."""
+    draft = printed.draft
+    lines = [f"class {printed.name}({base or draft.base}):"]
+    doc = draft.graph.doc.strip() if draft.graph.kind != "composition" else ""
+    lines += docstring("\n\n".join(t for t in (doc, *printed.remarks, printed.signature) if t), 4)
+    lines.append("")
+    if draft.attributes:
+        lines += [f"    {name}: {kind}" for name, kind in draft.attributes]
+        lines.append("")
+    if init is not None:
+        lines += init
+    elif printed.init or printed.arguments:
+        parameters = ["self", *annotated(printed.arguments), *(f"{name}: nn.Module" for name in draft.ties)]
+        lines += signature_lines("def __init__", parameters, " -> None:", 4)
+        lines.append("        super().__init__()")
+        lines += print_statements(printed.init, 8)
+    if lines[-1]:
+        lines.append("")
+    lines += own_forward or forward_lines(printed)
+    return lines
+
+
+def forward_lines(printed: Printed, returns: str | None = None) -> list[str]:
+    """The method ``forward``."""
+    draft = printed.draft
+    parameters = ["self", *(f"{name}: {kind}" for name, kind in draft.parameters)]
+    lines = signature_lines("def forward", parameters, f" -> {returns or draft.returns}:", 4)
+    return [*lines, *print_statements(printed.forward, 8, iter(printed.comments))]
+
+
+def print_function(printed: Printed) -> list[str]:
+    """The lines of a function."""
+    draft = printed.draft
+    parameters = [*(f"{name}: {kind}" for name, kind in draft.parameters), *annotated(printed.arguments)]
+    lines = signature_lines(f"def {printed.name}", parameters, f" -> {draft.returns}:", 0)
+    lines += docstring("\n\n".join(t for t in (draft.graph.doc.strip(), printed.signature) if t), 4)
+    return [*lines, *print_statements(printed.forward, 4, iter(printed.comments))]
+
+
+def use_for(printed: Printed, index: int) -> Use:
+    """How the graph of one of its drafts uses it."""
+    draft = printed.drafts[index]
+    arguments = tuple(vector[index] for vector in printed.arguments.values())
+    return Use(printed.name, tuple(printed.arguments), arguments, draft.like, draft.training, draft.ties)
+
+
+def class_name(base: str, printed: Sequence[Printed], draft: Draft, names: Names) -> tuple[str, str]:
+    """A name for one more class of a block, and a remark on what sets it apart from the first."""
+    if not printed:
+        return names.fresh(camel(base)), ""
+    first = printed[0].draft.graph
+    before = {child.path.split(".")[0] for child in first.children}
+    extra = list(dict.fromkeys(c.path.split(".")[0] for c in draft.graph.children if c.path.split(".")[0] not in before))
+    if extra:
+        return names.fresh(f"{camel(base)}With{camel(extra[0])}"), f"As `{printed[0].name}`, with `{extra[0]}`."
+    inputs = {port.name for port in first.ports if port.value is not None}
+    more = [port.name for port in draft.graph.ports if port.value is not None and port.name not in inputs]
+    if more:
+        return names.fresh(f"{camel(base)}With{camel(more[0])}"), f"As `{printed[0].name}`, where `{more[0]}` is given."
+    return names.fresh(camel(base)), ""
+
+
+__all__ = ["Draft", "Printed", "identifier", "quoted"]

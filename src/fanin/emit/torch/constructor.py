@@ -1,0 +1,282 @@
+"""The body of `__init__`: modules in the order of the text, held so that their keys are their paths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from fanin.emit.torch import places
+from fanin.emit.torch.expressions import Comprehension, Frame, Mapping, Star, Tree, flat
+from fanin.emit.torch.names import is_identifier
+from fanin.emit.torch.sharing import words
+from fanin.emit.torch.statements import Assign, Do, Statement
+from fanin.emit.torch.uses import EmitError, Use
+from fanin.emit.torch.weights import Laws, law_code, leaf_target
+from fanin.ir.graph import Call, Child, Graph, Iterate, Leaf, ModuleRef, Row, Scan, State, StateRef, Unit
+from fanin.ir.laws import Law
+from fanin.ir.types import DType
+from fanin.ops import code as ops
+from fanin.ops.code import Name
+
+_DTYPES = {
+    DType.INT: Name("torch.long"),
+    DType.BOOL: Name("torch.bool"),
+    DType.COMPLEX: Name("torch.get_default_dtype().to_complex()"),
+}
+
+
+class Constructor:
+    """Writes the constructor of one graph. ``start`` gives the code that fills a buffer with a computed value."""
+
+    def __init__(
+        self, graph: Graph, use_of: Callable[[Graph], Use], laws: Laws, start: Callable[[State], Tree], own: str = "self"
+    ) -> None:
+        self.graph, self.use_of, self.laws, self.start, self.own = graph, use_of, laws, start, own
+        self.borrowed: list[str] = []
+        self.lent: dict[str, tuple[Graph, tuple[ModuleRef, ...]]] = {}
+        for node in graph.nodes:
+            if isinstance(node, Call | Scan | Iterate) and node.module is not None and node.lent:
+                self.lent.setdefault(node.module.path, (node.graph, node.lent))
+
+    def write(self) -> tuple[Statement, ...]:
+        """The statements after ``super().__init__()``."""
+        holder = places.holder_of(self.graph)
+        lines: list[Statement] = []
+        if holder.kind == "dict":
+            items = tuple((name, self._part(part)) for name, part in holder.parts.items())
+            lines.append(Do(ops.Call("self.update", (Mapping(items),)), self._words(self.graph.children)))
+        else:
+            for name, part in holder.parts.items():
+                lines += self._assign(name, part)
+        lines += self._ties()
+        laws = tuple((state.name, self._start(state)) for state in self.graph.states if "." not in state.name)
+        if laws:
+            lines.append(Do(ops.Call("init", (Name("self"),), laws)))
+        return tuple(lines)
+
+    def _words(self, children: Sequence[Child]) -> frozenset[str]:
+        return frozenset[str]().union(*(words(child.span.text) for child in children))
+
+    def _assign(self, name: str, part: places.Holder | Child | State) -> list[Statement]:
+        spoken = frozenset[str]()
+        if isinstance(part, Child):
+            spoken = words(part.span.text)
+        elif isinstance(part, places.Holder):
+            spoken = self._words([child for child in self.graph.children if child.path.startswith(f"{name}.")])
+        if isinstance(part, State) and part.kind == "buffer":
+            return [Do(ops.Call("self.register_buffer", (name, self._empty(part))))]
+        tree = self._part(part)
+        if not is_identifier(name):
+            return [Do(ops.Call("self.add_module", (name, tree)), spoken)]
+        return [Assign((f"self.{name}",), tree, (), spoken)]
+
+    def _part(self, part: places.Holder | Child | State) -> Tree:
+        if isinstance(part, Child):
+            return self.module(part.instance, part.path)
+        if isinstance(part, State):
+            keywords = (("requires_grad", Name("False")),) if part.frozen else ()
+            return ops.Call("nn.Parameter", (self._empty(part),), keywords)
+        entries = list(part.parts.items())
+        if all(isinstance(entry, State) for _, entry in entries) and part.kind == "list":
+            return ops.Call("nn.ParameterList", (fold([self._part(entry) for _, entry in entries]),))
+        if any(isinstance(entry, State) for _, entry in entries):
+            raise EmitError(f"parameters and modules of `{self.graph.name}` share a list")
+        if part.kind == "list":
+            return ops.Call("nn.ModuleList", (fold([self._part(entry) for _, entry in entries]),))
+        return ops.Call("nn.ModuleDict", (Mapping(tuple((name, self._part(entry)) for name, entry in entries)),))
+
+    # --------------------------------------------------------------------------------------------------- modules
+
+    def module(self, instance: Leaf | Unit | Row, path: str) -> Tree:
+        """How an instance is made."""
+        match instance:
+            case Leaf():
+                return self._leaf(instance)
+            case Row():
+                return self._row(instance, path)
+            case Unit():
+                use = self.use_of(instance.graph)
+                if use.inline:
+                    return self._sequential(instance.graph, path)
+                return self._unit(use, path)
+
+    def _unit(self, use: Use, path: str) -> Tree:
+        numbers = [i for i, value in enumerate(use.arguments) if not isinstance(value, bool)]
+        places_count = 0
+        while places_count < min(2, len(use.arguments)) and places_count in numbers:
+            places_count += 1
+        keywords = list(zip(use.parameters, use.arguments, strict=True))[places_count:]
+        ties: list[tuple[str, Tree]] = []
+        for name in use.ties:
+            graph, lent = self.lent[path]
+            ties.append((name, self._lent_text(lent[graph.borrows.index(name)])))
+        return ops.Call(use.name, use.arguments[:places_count], (*keywords, *ties))
+
+    def _lent_text(self, ref: ModuleRef) -> Tree:
+        if ref.borrowed:
+            self._borrow(ref.path)
+            return Name(ref.path)
+        return Name(places.access(self.graph, ref.path, self.own))
+
+    def _borrow(self, name: str) -> None:
+        if name not in self.borrowed:
+            self.borrowed.append(name)
+
+    def _leaf(self, leaf: Leaf) -> Tree:
+        made = leaf.op.construct(leaf.attrs, *leaf.types)
+        if made is None:
+            raise EmitError(f"PyTorch has no module for `{leaf.op.name}`")
+        tree: Tree = Frame(()).fill(made)
+        laws = self.laws.exceptions(leaf_target(leaf), leaf)
+        plain = tuple((name, law) for name, law in laws if is_identifier(name))
+        if laws:
+            keywords = plain
+            if len(plain) < len(laws):
+                raise EmitError(f"a law of its own for {laws[0][0]} of `{leaf.op.name}` is not emitted yet")
+            tree = ops.Call("init", (tree,), keywords)
+        if leaf.frozen:
+            tree = ops.Method(tree, "requires_grad_", (Name("False"),))
+        return tree
+
+    def _sequential(self, graph: Graph, path: str) -> Tree:
+        assert graph.places is not None
+        children = {child.path: child for child in graph.children}
+        inner = Constructor(graph, self.use_of, self.laws, self.start, f"{self.own}.{path}")
+        items: list[Tree] = []
+        for place in graph.places:
+            if isinstance(place, str):
+                items.append(inner.module(children[place].instance, place))
+            else:
+                items.append(Frame(()).fill(places.module_form(graph.nodes[place])))
+        keys = places.sequential_keys(graph)
+        if all(key == str(i) for i, key in enumerate(keys)):
+            return ops.Call("nn.Sequential", tuple(items))
+        pairs = tuple(zip(keys, items, strict=True))
+        ordered = ops.Call("OrderedDict", (), pairs) if all(map(is_identifier, keys)) else ops.Call("OrderedDict", (Mapping(pairs),))
+        return ops.Call("nn.Sequential", (ordered,))
+
+    def _row(self, row: Row, path: str) -> Tree:
+        items: list[Tree] = []
+        at = 0
+        for count, part in row.parts:
+            tree = self.module(part, f"{path}.{at}")
+            items.append(tree if count == 1 else Star(Comprehension(tree, count)))
+            at += count
+        if places.row_is_sequential(row):
+            return ops.Call("nn.Sequential", tuple(items))
+        if len(items) == 1 and isinstance(items[0], Star):
+            return ops.Call("nn.ModuleList", (items[0].value,))
+        return ops.Call("nn.ModuleList", (ops.Sequence(tuple(items), "[]"),))
+
+    # ---------------------------------------------------------------------------------------------------- states
+
+    def _empty(self, state: State) -> Tree:
+        dtype = _DTYPES.get(state.type.dtype)
+        keywords = () if dtype is None else (("dtype", dtype),)
+        shape: tuple[Tree, ...] = tuple(state.type.shape) or (ops.Sequence(()),)
+        return ops.Call("torch.empty", shape, keywords)
+
+    def _start(self, state: State) -> Tree:
+        if isinstance(state.start, Law):
+            return law_code(state.start)
+        if state.start is None:
+            return Name("nn.init.zeros_")
+        return self.start(state)
+
+    # ------------------------------------------------------------------------------------------------------ ties
+
+    def _ties(self) -> list[Statement]:
+        lines: list[Statement] = []
+        for child in self.graph.children:
+            self._tie(child.instance, places.access(self.graph, child.path, self.own), child.path, self._state, lines)
+        return lines
+
+    def _tie(
+        self, instance: Leaf | Unit | Row, text: str, path: str, state: Callable[[StateRef], str], lines: list[Statement]
+    ) -> None:
+        """Ties of leaves made here: of this graph and of the sequentials written inside it."""
+        match instance:
+            case Leaf():
+                for weight in instance.weights:
+                    if weight.tied is not None:
+                        lines.append(Assign((f"{text}.{weight.spec.name}",), Name(state(weight.tied))))
+            case Row():
+                at = 0
+                for count, part in instance.parts:
+                    for i in range(at, at + count):
+                        before = len(lines)
+                        self._tie(part, f"{text}[{i}]", f"{path}.{i}", state, lines)
+                        if len(lines) == before:
+                            break
+                    at += count
+            case Unit():
+                graph = instance.graph
+                if not self.use_of(graph).inline:
+                    return
+                lent = dict(zip(graph.borrows, self.lent.get(path, (graph, ()))[1], strict=False))
+
+                def inner(ref: StateRef) -> str:
+                    module = ref.module
+                    if module is not None and module.borrowed:
+                        return state(StateRef(lent[module.path], ref.name))
+                    where = text if module is None else places.access(graph, module.path, text)
+                    return f"{where}.{ref.name}"
+
+                for child in graph.children:
+                    self._tie(child.instance, places.access(graph, child.path, text), "", inner, lines)
+
+    def _state(self, ref: StateRef) -> str:
+        if ref.module is None:
+            return places.access(self.graph, ref.name, self.own)
+        if ref.module.borrowed:
+            self._borrow(ref.module.path)
+            return f"{ref.module.path}.{ref.name}"
+        return f"{places.access(self.graph, ref.module.path, self.own)}.{ref.name}"
+
+
+def fold(trees: Sequence[Tree]) -> Tree:
+    """A list of constructor calls, where equal neighbours are a comprehension."""
+    runs: list[tuple[int, Tree, str]] = []
+    for tree in trees:
+        text = flat(tree)
+        if runs and runs[-1][2] == text:
+            runs[-1] = (runs[-1][0] + 1, tree, text)
+        else:
+            runs.append((1, tree, text))
+    if len(runs) == 1 and runs[0][0] > 1:
+        return Comprehension(runs[0][1], runs[0][0])
+    items: list[Tree] = []
+    for count, tree, _ in runs:
+        items += [Star(Comprehension(tree, count))] if count > 2 else [tree] * count
+    return ops.Sequence(tuple(items), "[]")
+
+
+def first_float(graph: Graph, own: str = "self") -> str | None:
+    """The first float parameter of an instance, as an expression; None where there is none."""
+    for state in graph.states:
+        if state.kind == "param" and state.type.dtype is DType.FLOAT:
+            return places.access(graph, state.name, own)
+    for child in graph.children:
+        text = places.access(graph, child.path, own)
+        found = _first_float(child.instance, text)
+        if found is not None:
+            return found
+    return None
+
+
+def _first_float(instance: Leaf | Unit | Row, text: str) -> str | None:
+    match instance:
+        case Leaf():
+            for weight in instance.weights:
+                if weight.spec.kind == "param" and weight.spec.dtype is DType.FLOAT:
+                    return f"{text}.{weight.spec.name}"
+            return None
+        case Unit():
+            return first_float(instance.graph, text)
+        case Row():
+            at = 0
+            for count, part in instance.parts:
+                found = _first_float(part, f"{text}[{at}]")
+                if found is not None:
+                    return found
+                at += count
+            return None

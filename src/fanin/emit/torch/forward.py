@@ -1,0 +1,755 @@
+"""The body of `forward`, or of a function: nodes as statements a person would write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fanin.emit.torch import places
+from fanin.emit.torch.expressions import Bare, Frame, Tree, flat, parsed
+from fanin.emit.torch.loops import Item, Loop, Roller
+from fanin.emit.torch.names import TAKEN, Names, identifier, singular
+from fanin.emit.torch.sharing import words
+from fanin.emit.torch.statements import Assign, Do, For, If, Return, Statement
+from fanin.emit.torch.uses import EmitError, Use
+from fanin.ir.dims import Dim, Poly, Symbol, render
+from fanin.ir.graph import (
+    Apply,
+    Call,
+    Choice,
+    Ensemble,
+    Graph,
+    Iterate,
+    ModuleRef,
+    Node,
+    Operand,
+    Read,
+    Repeat,
+    Scalar,
+    Scan,
+    StateRef,
+    Value,
+)
+from fanin.ir.types import TensorType
+from fanin.ops import code as ops
+from fanin.ops.code import Function, Invoke, Name
+
+MAX_DEPTH = 3
+MAX_LENGTH = 86
+_PLAIN = ("x", "h", "y", "z", "u", "v", "w")
+
+
+@dataclass(slots=True)
+class Pending:
+    """A value that is not computed yet: it will stand inside the expression that reads it."""
+
+    value: Value
+    tree: Tree
+    depth: int
+    active: bool  # outermost is an activation or another function, not a module
+    head: Value | None  # the tensor at the beginning of the pipe
+    pure: bool
+    span_words: frozenset[str]
+
+
+@dataclass
+class Scope:
+    """What the statements of one class or function are written with, shared by graphs printed inside it."""
+
+    use_of: Callable[[Graph], Use]
+    names: Names
+    helper: Callable[[Function], str]
+    has_self: bool
+    like: Callable[[], Tree]
+    needs_training: bool = False
+    words: dict[int, frozenset[str]] = field(default_factory=dict)
+
+
+class Forward:
+    """Writes the nodes of one graph."""
+
+    def __init__(self, graph: Graph, scope: Scope, inputs: dict[int, str], lent: dict[str, str], own: str = "self") -> None:
+        self.graph, self.scope, self.own = graph, scope, own
+        self.lent = lent
+        self.vars: dict[int, Tree] = {index: Name(name) for index, name in inputs.items()}
+        self.holders: dict[str, int] = {name: index for index, name in inputs.items()}
+        self.ports = dict(inputs)
+        self.reads: dict[int, StateRef] = {}
+        self.rolled: list[tuple[str, str]] = []
+        self.letters: dict[Symbol, str] = {}
+        self.pending: list[Pending] = []
+        self.forced: dict[int, str] = {}
+        self.unsteady = 0
+        self.position = 0
+        self.uses: dict[int, int] = {}
+        self.last: dict[int, int] = {}
+        self.positions: dict[int, int] = {}
+        self.ends: dict[int, tuple[int, int]] = {}
+        self.wanted: dict[int, str] = {}
+        self.items: list[Item] = []
+
+    # ------------------------------------------------------------------------------------------------- preparing
+
+    def prepare(self, nodes: Sequence[Node], results: Sequence[Operand]) -> None:
+        """Leave out what nobody reads, roll up loops, and count who reads what until when."""
+        nodes = live(nodes, results)
+        for node in nodes:
+            if isinstance(node, Read):
+                self.reads[node.outputs[0].index] = node.state
+        nodes = [node for node in nodes if not isinstance(node, Read)]
+        roller = Roller(nodes, results, self.reads, self._form, self._countable)
+        self.items = roller.roll(nodes)
+        self._count(self.items, set())
+        self.position = 0
+        for operand in results:
+            self._read(operand, len(self.positions) + 10**6)
+        self._destinations(self.items, results)
+
+    def _count(self, items: Iterable[Item], inside: set[int]) -> set[int]:
+        """Number the nodes, and note every use. Gives the values that are read."""
+        read: set[int] = set()
+        for item in items:
+            self.position += 1
+            if isinstance(item, Loop):
+                start = self.position
+                for carry in item.carries:
+                    self._read(carry.start, start)
+                    if isinstance(carry.start, Value):
+                        read.add(carry.start.index)
+                within = self._count(item.body, inside)
+                self.position += 1
+                self.ends[id(item)] = (start, self.position)
+                made = _made_in(item.body) | {carry.inside.index for carry in item.carries}
+                for index in within - made:
+                    self.uses[index] = self.uses.get(index, 0) + 2
+                    self.last[index] = max(self.last.get(index, 0), self.position)
+                for carry in item.carries:
+                    self.uses[carry.out.index] = self.uses.get(carry.out.index, 0) + 2
+                    self.last[carry.out.index] = max(self.last.get(carry.out.index, 0), self.position)
+                for index in made:
+                    self.uses[index] = self.uses.get(index, 0)
+                read |= within - made
+            else:
+                self.positions[id(item)] = self.position
+                for operand in item.inputs:
+                    self._read(operand, self.position)
+                    if isinstance(operand, Value):
+                        read.add(operand.index)
+        return read
+
+    def _read(self, operand: Operand | None, position: int) -> None:
+        if isinstance(operand, Value):
+            self.uses[operand.index] = self.uses.get(operand.index, 0) + 1
+            self.last[operand.index] = max(self.last.get(operand.index, 0), position)
+
+    def _destinations(self, items: Sequence[Item], results: Sequence[Operand]) -> None:
+        """For every value the name at the end of its pipe: what intermediate values are called."""
+        for item in reversed(items):
+            if isinstance(item, Loop):
+                self._destinations(item.body, ())
+                for carry in item.carries:
+                    name = self.name_of(carry.out) or self.wanted.get(carry.out.index)
+                    if name and isinstance(carry.start, Value):
+                        self.wanted.setdefault(carry.start.index, name)
+                continue
+            for value in item.outputs:
+                name = self.name_of(value) or self.wanted.get(value.index)
+                if name is None:
+                    continue
+                for operand in item.inputs:
+                    if isinstance(operand, Value) and self.uses.get(operand.index) == 1:
+                        self.wanted.setdefault(operand.index, name)
+                break
+
+    def name_of(self, value: Value) -> str | None:
+        """The author's name for a value."""
+        name = self.graph.names.get(value.index)
+        return None if name is None or name == "_" else identifier(name)
+
+    # ------------------------------------------------------------------------------------------------- rolling up
+
+    def _form(self, node: Node) -> Hashable:
+        match node:
+            case Apply():
+                code = node.op.torch(node.attrs, *_types(node))
+                return "apply", node.op.name, len(node.outputs), node.module is None, _frozen(code), _numbers(node)
+            case Call():
+                use = self.scope.use_of(node.graph)
+                function = (use.name, use.arguments) if node.module is None else ()
+                return "call", len(node.outputs), node.module is None, len(node.lent), use.like, function
+            case Repeat():
+                return "repeat", len(node.outputs), repeat_is_call(node)
+            case _:
+                return "once", id(node)
+
+    def _countable(self, container: str, indices: tuple[int, ...]) -> bool:
+        return self._iterable(container, indices) is not None
+
+    def _iterable(self, container: str, indices: tuple[int, ...]) -> str | None:
+        """The modules of a container as something to loop over."""
+        try:
+            *_, (_, here) = places.walk(self.graph, container)
+        except KeyError:
+            return None
+        text = self._access_own(container)
+        kind, keys = places.keys_of(here)
+        if [str(i) for i in indices] == keys:
+            return text if kind == "list" else f"{text}.values()"
+        if kind != "list" or keys != [str(i) for i in range(len(keys))]:
+            return None
+        step = indices[1] - indices[0]
+        start = str(indices[0]) if indices[0] else ""
+        stop = "" if indices[-1] + step >= len(keys) else str(indices[-1] + 1)
+        return f"{text}[{start}:{stop}{f':{step}' if step != 1 else ''}]"
+
+    # ----------------------------------------------------------------------------------------------- what is read
+
+    def access(self, ref: ModuleRef) -> str:
+        """A module as an expression."""
+        if ref.borrowed:
+            first, *rest = ref.path.split(".")
+            text = self.lent[first]
+            for name in rest:
+                text += f"[{name}]" if name.isdigit() else f".{name}"
+            return text
+        return self._access_own(ref.path)
+
+    def _access_own(self, path: str) -> str:
+        for prefix, variable in reversed(self.rolled):
+            if path == prefix:
+                return variable
+            if path.startswith(prefix + "."):
+                return places.access_below(self.graph, path, prefix, variable, self.own)
+        return places.access(self.graph, path, self.own)
+
+    def state(self, ref: StateRef) -> str:
+        """A parameter or buffer as an expression."""
+        if ref.module is None:
+            return self._access_own(ref.name)
+        return f"{self.access(ref.module)}.{ref.name}"
+
+    def tree(self, operand: Operand | None) -> Tree:
+        """An operand as an expression."""
+        if operand is None:
+            return None
+        if isinstance(operand, Scalar):
+            return self.size(operand.value) if isinstance(operand.value, Poly) else operand.value
+        if operand.index in self.reads:
+            return Name(self.state(self.reads[operand.index]))
+        return self.vars[operand.index]
+
+    def size(self, size: Dim) -> Tree:
+        """An open dimension in terms of the sizes of the inputs."""
+        if isinstance(size, int):
+            return size
+        for symbol in sorted(size.symbols(), key=lambda s: s.key):
+            if symbol not in self.letters and self._axis(symbol.poly) is None and symbol.definition is not None:
+                return self.size(_without(size, symbol))
+        return parsed(render(size, self.letter, True))
+
+    def letter(self, symbol: Symbol) -> str:
+        if symbol not in self.letters:
+            if self._axis(symbol.poly) is None:
+                raise EmitError(f"no input of `{self.graph.name}` has the size {symbol.name} as an axis")
+            self.letters[symbol] = self.scope.names.fresh(symbol.name if symbol.name.isidentifier() else "size")
+        return self.letters[symbol]
+
+    def _axis(self, size: Dim) -> tuple[int, int] | None:
+        """The input and its axis with that size."""
+        for port in self.graph.ports:
+            if port.value is not None and port.value.index in self.ports:
+                for axis, here in enumerate(port.value.type.shape):
+                    if here == size and isinstance(here, Poly):
+                        return port.value.index, axis
+        return None
+
+    def preamble(self) -> list[Statement]:
+        """Reads the letters that are needed off the inputs: ``B, T, _ = x.shape``."""
+        wanted: dict[int, dict[int, str]] = {}
+        for symbol, name in self.letters.items():
+            found = self._axis(symbol.poly)
+            assert found is not None
+            wanted.setdefault(found[0], {})[found[1]] = name
+        lines: list[Statement] = []
+        for port in self.graph.ports:
+            if port.value is None or port.value.index not in wanted:
+                continue
+            axes, name = wanted[port.value.index], self.ports[port.value.index]
+            if len(axes) == 1:
+                axis, letter = next(iter(axes.items()))
+                lines.append(Assign((letter,), Name(f"{name}.shape[{axis}]")))
+            else:
+                # A `_` for what is not needed, and at the end one for all of it.
+                targets = [axes.get(axis, "_") for axis in range(port.value.type.rank)]
+                if targets[-2:] == ["_", "_"]:
+                    while targets[-2] == "_":
+                        targets.pop()
+                    targets[-1] = "*_"
+                lines.append(Assign(tuple(targets), Name(f"{name}.shape")))
+        return lines
+
+    def _name(self, name: Name) -> Tree:
+        if name.text == "self.training" and not self.scope.has_self:
+            self.scope.needs_training = True
+            return Name("training")
+        return name
+
+    # --------------------------------------------------------------------------------------------------- writing
+
+    def write(
+        self,
+        nodes: Sequence[Node],
+        results: Sequence[Operand],
+        finish: Callable[[list[Tree]], Statement],
+        first: Sequence[Statement] = (),
+    ) -> list[Statement]:
+        """The statements that compute the results, and the last one made of them. ``first`` may use the letters."""
+        self.prepare(nodes, results)
+        body = self._items(self.items)
+        wanted = [r.index for r in results if isinstance(r, Value)]
+        if not self._suffix(wanted):
+            body += self._flush()
+        trees = [self.tree(result) for result in results]
+        spoken = frozenset[str]().union(*(p.span_words for p in self.pending))
+        self.pending.clear()
+        last = finish(trees)
+        if isinstance(last, Return | Do):
+            last = type(last)(last.value, spoken)
+        return [*self.preamble(), *first, *body, last]
+
+    def _items(self, items: Iterable[Item]) -> list[Statement]:
+        out: list[Statement] = []
+        for item in items:
+            if isinstance(item, Loop):
+                out += self._loop(item)
+            else:
+                self.position = self.positions[id(item)]
+                out += self._node(item)
+        return out
+
+    def _suffix(self, indices: list[int]) -> bool:
+        """Whether the pending values among these are the last ones, in this order: evaluation keeps its order then."""
+        waiting = {p.value.index for p in self.pending}
+        here = [i for i in indices if i in waiting]
+        return len(here) == len(set(here)) and here == [p.value.index for p in self.pending][len(self.pending) - len(here) :]
+
+    def _flush(self, keep: int = 0) -> list[Statement]:
+        """Statements for what is pending, but the last ``keep`` of it."""
+        out: list[Statement] = []
+        for entry in self.pending[: len(self.pending) - keep]:
+            target = self._target(entry.value, entry.head)
+            out.append(Assign((target,), entry.tree, self._note(entry.value, entry.head), entry.span_words))
+        del self.pending[: len(self.pending) - keep]
+        return out
+
+    def _note(self, value: Value, head: Value | None) -> tuple[TensorType, ...]:
+        if self.unsteady or (head is not None and head.type == value.type):
+            return ()
+        return (value.type,)
+
+    def _target(self, value: Value, head: Value | None) -> str:
+        """The variable for a value; it holds the value from now on."""
+        own = self.forced.get(value.index) or self.name_of(value)
+        candidates = [own] if own else []
+        if not own:
+            wanted = self.wanted.get(value.index)
+            holding = self.vars.get(head.index) if head is not None else None
+            old = holding.text if isinstance(holding, Name) and holding.text not in self.ports.values() else None
+            candidates = [c for c in (wanted, old) if c]
+            candidates += _PLAIN
+        for name in candidates:
+            if self._free(name):
+                break
+        else:
+            name = self.scope.names.fresh(candidates[0])
+        self.scope.names.taken.add(name)
+        self.vars[value.index] = Name(name)
+        self.holders[name] = value.index
+        return name
+
+    def _free(self, name: str) -> bool:
+        """Whether a variable may be given a new value: nothing reads the old one any more."""
+        if name in self.holders:
+            return self.last.get(self.holders[name], 0) <= self.position
+        return name not in self.scope.names.taken
+
+    def _node(self, node: Node) -> list[Statement]:
+        out: list[Statement] = []
+        used = [operand.index for operand in node.inputs if isinstance(operand, Value)]
+        if not self._suffix(used):
+            out += self._flush()
+        if isinstance(node, Scan | Iterate | Choice | Ensemble) or (isinstance(node, Repeat) and not repeat_is_call(node)):
+            return out + self._flush() + self._special(node)
+        mine = [p for p in self.pending if p.value.index in used]
+        if mine and self._breaks(node, mine):
+            out += self._flush()
+            mine = []
+        tree = self._code(node)
+        depth = 1 + max((p.depth for p in mine), default=0) if _is_call(tree) else max((p.depth for p in mine), default=0)
+        if mine and (depth > MAX_DEPTH or len(flat(tree)) > MAX_LENGTH):
+            out += self._flush()
+            mine = []
+            tree = self._code(node)
+            depth = 1 if _is_call(tree) else 0
+        head = mine[0].head if mine else next((o for o in node.inputs if isinstance(o, Value)), None)
+        spoken = frozenset[str]().union(self._words(node), *(p.span_words for p in mine))
+        single = node.outputs[0] if len(node.outputs) == 1 else None
+        if single is not None and self.uses.get(single.index) == 1 and not self.name_of(single) and single.index not in self.forced:
+            del self.pending[len(self.pending) - len(mine) :]
+            pure = isinstance(node, Apply) and node.op.keeps
+            active = isinstance(node, Apply) and node.module is None
+            self.pending.append(Pending(single, tree, depth, active, head, pure, spoken))
+            self.vars[single.index] = tree
+            return out
+        if single is not None and not head and not _is_call(tree) and not self.name_of(single) and _is_simple(tree):
+            self.vars[single.index] = tree
+            return out
+        kept = len(mine)
+        out += self._flush(kept)
+        self.pending.clear()
+        if single is not None:
+            note = self._note(single, head)
+            out.append(Assign((self._target(single, head),), tree, note, spoken))
+        else:
+            targets = tuple(self._target(v, None) if self.uses.get(v.index) else "_" for v in node.outputs)
+            while len(targets) > 2 and targets[-2:] == ("_", "_"):
+                targets = (*targets[:-2], "*_")
+            types = () if self.unsteady else tuple(v.type for v in node.outputs if self.uses.get(v.index))
+            out.append(Assign(targets, tree, types, spoken))
+        return out
+
+    def _breaks(self, node: Node, mine: list[Pending]) -> bool:
+        """Whether a person would begin a new line: a layer after an activation ends a group."""
+        layer = isinstance(node, Call | Repeat) or (isinstance(node, Apply) and node.module is not None)
+        return layer and any(p.active and p.depth >= 2 for p in mine)
+
+    def _words(self, node: Node) -> frozenset[str]:
+        key = id(node.span)
+        if key not in self.scope.words:
+            self.scope.words[key] = words(node.span.text)
+        return self.scope.words[key]
+
+    def _code(self, node: Node) -> Tree:
+        inputs = [self.tree(operand) for operand in node.inputs]
+        match node:
+            case Apply():
+                code = node.op.torch(node.attrs, *_types(node))
+                return self._fill(code, inputs, node.module, _numbers(node))
+            case Call():
+                return self._call(node, inputs)
+            case Repeat():
+                return Invoke(Name(self.access(node.module)), tuple(inputs))
+            case _:
+                raise EmitError(f"no PyTorch code for {type(node).__name__} yet")
+
+    def _fill(self, code: Any, inputs: Sequence[Tree], module: ModuleRef | None, numbers: tuple[bool, ...]) -> Tree:
+        frame = Frame(
+            inputs,
+            None if module is None else Name(self.access(module)),
+            self.scope.like,
+            self.size,
+            self._name,
+            self.scope.helper,
+            numbers,
+        )
+        return frame.fill(code)
+
+    def _call(self, node: Call | Scan | Iterate, inputs: Sequence[Tree]) -> Tree:
+        """The call of a block's instance, or of a function."""
+        use = self.scope.use_of(node.graph)
+        args = [*inputs, *(Name(self.access(ref)) for ref in node.lent)]
+        if use.like:
+            args.append(self.scope.like())
+        if use.training:
+            args.append(self._name(Name("self.training")))
+        if node.module is not None:
+            return Invoke(Name(self.access(node.module)), tuple(args))
+        keywords = tuple(zip(use.parameters, use.arguments, strict=True))
+        return ops.Call(use.name, tuple(args), keywords)
+
+    # ----------------------------------------------------------------------------------------------------- loops
+
+    def _loop(self, loop: Loop) -> list[Statement]:
+        start, end = self.ends[id(loop)]
+        self.position = start
+        out: list[Statement] = []
+        names: list[str] = []
+        starts = [carry.start.index for carry in loop.carries if isinstance(carry.start, Value)]
+        lone = len(loop.carries) == 1 and self._suffix(starts) and starts and self.uses.get(starts[0]) == 1
+        out += self._flush(1 if lone and self.pending else 0)
+        for carry in loop.carries:
+            begin = self.tree(carry.start)
+            wanted = self.name_of(carry.out) or self.wanted.get(carry.out.index)
+            index = carry.start.index if isinstance(carry.start, Value) else None
+            dead = index is not None and self.last.get(index, 0) <= start and index not in self.reads
+            waiting = next((p for p in self.pending if p.value.index == index), None)
+            if isinstance(begin, Name) and dead and (wanted in (None, begin.text)) and begin.text in self.holders:
+                name = begin.text
+                self.holders[name] = carry.inside.index
+                self.vars[carry.inside.index] = Name(name)
+            else:
+                if wanted:
+                    self.wanted[carry.inside.index] = wanted
+                name = self._target(carry.inside, None)
+                note = self._note(waiting.value, waiting.head) if waiting else ()
+                out.append(Assign((name,), begin, note, waiting.span_words if waiting else frozenset()))
+            names.append(name)
+            self.forced[carry.out.index] = name
+        self.pending.clear()
+        variables = [self._variable(over.container) for over in loop.over]
+        iterables = [self._iterable(over.container, over.indices) for over in loop.over]
+        self.rolled += [(over.last, variable) for over, variable in zip(loop.over, variables, strict=True)]
+        self.unsteady += not loop.steady
+        body = self._items(loop.body)
+        body += self._flush()
+        self.unsteady -= not loop.steady
+        if loop.over:
+            del self.rolled[-len(loop.over) :]
+        moved = [
+            (name, self.vars[carry.out.index])
+            for name, carry in zip(names, loop.carries, strict=True)
+            if self.vars[carry.out.index] != Name(name)
+        ]
+        if moved:
+            values = tuple(value for _, value in moved)
+            body.append(Assign(tuple(n for n, _ in moved), values[0] if len(values) == 1 else Bare(values)))
+        for name, carry in zip(names, loop.carries, strict=True):
+            self.vars[carry.out.index] = Name(name)
+            self.holders[name] = carry.out.index
+        self.position = end
+        texts = [text for text in iterables if text is not None]
+        if not texts:
+            head, over_what = "_", ops.Call("range", (Name(str(loop.count)),))
+        elif len(texts) == 1:
+            head, over_what = variables[0], Name(texts[0])
+        else:
+            strict = (("strict", Name("True")),)
+            head, over_what = ", ".join(variables), ops.Call("zip", tuple(Name(t) for t in texts), strict)
+        return [*out, For(head, over_what, tuple(body))]
+
+    def _variable(self, container: str) -> str:
+        last = next((part for part in reversed(container.split(".")) if not part.isdigit()), "module")
+        name = identifier(singular(last))
+        free = name not in self.scope.names.taken or (name in self.holders and self._free(name))
+        if not free or name in TAKEN:
+            return self.scope.names.fresh(name if name not in self.holders else f"{name}_module")
+        # Loop variables may be used again by the next loop, so the name is not taken for good.
+        return name
+
+    # --------------------------------------------------------------------------------------------- special nodes
+
+    def _special(self, node: Node) -> list[Statement]:
+        match node:
+            case Repeat():
+                return self._repeat(node)
+            case Scan():
+                return self._scan(node)
+            case Iterate():
+                return self._iterate(node)
+            case Choice():
+                return self._choice(node)
+            case _:
+                raise EmitError(f"`{type(node).__name__.lower()}` is not emitted yet")
+
+    def _repeat(self, node: Repeat) -> list[Statement]:
+        """A repetition through which more than one tensor flows, or which is handed modules."""
+        out: list[Statement] = []
+        flow = node.outputs[0]
+        begin = self.tree(node.inputs[0])
+        first = node.inputs[0]
+        name = self._target(flow, first if isinstance(first, Value) else None)
+        if begin != Name(name):
+            out.append(Assign((name,), begin))
+        variable = self._variable(node.module.path)
+        use = node.runs[0].call
+        rest = [self.tree(operand) for operand in node.inputs[1:]]
+        args: list[Tree] = [Name(name), *rest]
+        if isinstance(use, Call):
+            args += [Name(self.access(ref)) for ref in use.lent]
+            made = self.scope.use_of(use.graph)
+            args += [self.scope.like()] if made.like else []
+        sums = [self._target(value, None) for value in node.outputs[1:]]
+        body: list[Statement]
+        if sums:
+            out.append(Assign(tuple(sums), Bare(tuple(0 for _ in sums)) if len(sums) > 1 else 0))
+            steps = [self.scope.names.fresh(f"{s}_step") for s in sums]
+            body = [Assign((name, *steps), Invoke(Name(variable), tuple(args)))]
+            body += [Assign((s,), ops.Infix("+", Name(s), Name(t))) for s, t in zip(sums, steps, strict=True)]
+        else:
+            body = [Assign((name,), Invoke(Name(variable), tuple(args)), (), self._words(node))]
+        return [*out, For(variable, Name(self.access(node.module)), tuple(body))]
+
+    def _scan(self, node: Scan) -> list[Statement]:
+        """One call of the cell for each step; the states are carried, the other results stacked."""
+        graph = node.graph
+        out: list[Statement] = []
+        fresh = self.scope.names.fresh
+        args: list[Tree] = [self.tree(operand) for operand in node.inputs]
+        given = [port.name for port in graph.ports if port.value is not None]
+        states: dict[str, str] = {}
+        carried = [given[i] for i in node.states]
+        stacked = [i for i, result in enumerate(graph.results) if result.name not in carried]
+        state_outputs = node.outputs[len(stacked) :]
+        for i, value in zip(node.states, state_outputs, strict=False):
+            name = states[given[i]] = self._target(value, None) if self.uses.get(value.index) else fresh(given[i])
+            out.append(Assign((name,), args[i]))
+            args[i] = Name(name)
+        over: list[Tree] = []
+        steps: list[str] = []
+        for i in node.sequences:
+            steps.append(fresh(f"{given[i]}_t"))
+            over.append(ops.Method(args[i], "unbind", (node.axis,)))
+            args[i] = Name(steps[-1])
+        lists: list[str] = []
+        for i, value in zip(stacked, node.outputs, strict=False):
+            lists.append(fresh(f"{graph.results[i].name or 'y'}s") if self.uses.get(value.index) else "")
+            if lists[-1]:
+                out.append(Assign((lists[-1],), ops.Sequence((), "[]")))
+        targets: list[str] = []
+        keep: list[Statement] = []
+        for i, result in enumerate(graph.results):
+            if result.name in states:
+                targets.append(states[result.name])
+            elif i in stacked and lists[stacked.index(i)]:
+                targets.append(fresh(f"{result.name or 'y'}_t"))
+                keep.append(Do(ops.Method(Name(lists[stacked.index(i)]), "append", (Name(targets[-1]),))))
+            else:
+                targets.append("_")
+        call = self._call(node, args)
+        if not over:
+            raise EmitError("a `scan` over a number of steps is not emitted yet")
+        iterable = over[0] if len(over) == 1 else ops.Call("zip", tuple(over), (("strict", Name("True")),))
+        if node.reverse:
+            iterable = ops.Call("reversed", (iterable if len(over) == 1 else ops.Call("list", (iterable,)),))
+        out.append(For(", ".join(steps), iterable, (Assign(tuple(targets), call, (), self._words(node)), *keep)))
+        for name, value in zip(lists, node.outputs, strict=False):
+            if name:
+                items: Tree = Name(f"{name}[::-1]") if node.reverse else Name(name)
+                out.append(Assign((self._target(value, None),), ops.Call("torch.stack", (items, node.axis)), (value.type,)))
+        return out
+
+    def _iterate(self, node: Iterate) -> list[Statement]:
+        """Up to ``limit`` steps; what is done keeps its state, so that running on changes nothing."""
+        out: list[Statement] = []
+        fresh = self.scope.names.fresh
+        args: list[Tree] = [self.tree(operand) for operand in node.inputs]
+        given = [port for port in node.graph.ports if port.value is not None]
+        names = [port.name for port in given]
+        results = {result.name: result.value for result in node.graph.results}
+        states = [name for name in results if name != "done" and name in names]
+        held: dict[str, str] = {}
+        for name, value in zip(states, node.outputs, strict=False):
+            held[name] = self._target(value, None)
+            begin = args[names.index(name)]
+            if begin != Name(held[name]):
+                out.append(Assign((held[name],), begin))
+            args[names.index(name)] = Name(held[name])
+        done, now = fresh("done"), fresh("done_now")
+        rank = results["done"].type.rank
+        steps = {name: fresh(f"{name}_next") for name in states}
+        targets = tuple(now if r.name == "done" else steps.get(r.name, "_") for r in node.graph.results)
+        body: list[Statement] = [Assign(targets, self._call(node, args), (), self._words(node))]
+        for name in states:
+            more = results[name].type.rank - rank
+            mask: Tree = Name(done)
+            if more > 0:
+                mask = ops.Subscript(Name(done), (Name("..."), *(None for _ in range(more))))
+            old, new = Name(held[name]), Name(steps[name])
+            body.append(Assign((held[name],), ops.Call("torch.where", (mask, old, new))))
+        first = Name(f"{done} is None")
+        plain = [Assign((held[n],), Name(steps[n])) for n in states]
+        body[1:] = [If(first, (*plain, Assign((done,), Name(now))), (*body[1:], Assign((done,), ops.Infix("|", Name(done), Name(now)))))]
+        out.append(Assign((done,), None))
+        out.append(For("_", ops.Call("range", (node.limit,)), tuple(body)))
+        return out
+
+    def _choice(self, node: Choice) -> list[Statement]:
+        """Both ways of an `if training`."""
+        targets = [self._target(value, None) if self.uses.get(value.index) else "_" for value in node.outputs]
+        ways: list[tuple[Statement, ...]] = []
+        for graph in (node.training, node.evaluation):
+            ports = [port.value for port in graph.ports if port.value is not None]
+            trees = [self.tree(operand) for operand in node.inputs]
+            inner = Forward(graph, self.scope, {}, self.lent, self.own)
+            inner._access_own = self._access_own  # type: ignore[method-assign]
+            setup: list[Statement] = []
+            for value, tree in zip(ports, trees, strict=True):
+                if not isinstance(tree, Name):
+                    name = self.scope.names.fresh(graph.names.get(value.index, "x"))
+                    setup.append(Assign((name,), tree))
+                    tree = Name(name)
+                inner.vars[value.index] = tree
+                inner.ports[value.index] = tree.text
+
+            def finish(found: list[Tree]) -> Statement:
+                return Assign(tuple(targets), found[0] if len(found) == 1 else Bare(tuple(found)))
+
+            ways.append((*setup, *inner.write(graph.nodes, [r.value for r in graph.results], finish)))
+        return [If(self._name(Name("self.training")), ways[0], ways[1])]
+
+
+# --------------------------------------------------------------------------------------------------------- helpers
+
+
+def live(nodes: Sequence[Node], results: Iterable[Operand]) -> list[Node]:
+    """The nodes that a result depends on."""
+    needed = {operand.index for operand in results if isinstance(operand, Value)}
+    kept: list[Node] = []
+    for node in reversed(nodes):
+        if any(value.index in needed for value in node.outputs):
+            kept.append(node)
+            needed.update(operand.index for operand in node.inputs if isinstance(operand, Value))
+    return kept[::-1]
+
+
+def repeat_is_call(node: Repeat) -> bool:
+    """Whether a repetition is an ``nn.Sequential`` that is called as a whole."""
+    if len(node.inputs) != 1 or len(node.outputs) != 1:
+        return False
+    for run in node.runs:
+        if len(run.call.inputs) != 1 or len(run.call.outputs) != 1:
+            return False
+        if isinstance(run.call, Call) and (run.call.lent or run.call.graph.borrows):
+            return False
+    return True
+
+
+def _made_in(items: Iterable[Item]) -> set[int]:
+    made: set[int] = set()
+    for item in items:
+        if isinstance(item, Loop):
+            made |= _made_in(item.body) | {carry.inside.index for carry in item.carries}
+        else:
+            made |= {value.index for value in item.outputs}
+    return made
+
+
+def _types(node: Node) -> tuple[Any, ...]:
+    return tuple(None if operand is None else operand.type for operand in node.inputs)
+
+
+def _numbers(node: Node) -> tuple[bool, ...]:
+    return tuple(isinstance(operand, Scalar) for operand in node.inputs)
+
+
+def _frozen(code: Any) -> str:
+    return repr(code)
+
+
+def _is_call(tree: Tree) -> bool:
+    return isinstance(tree, ops.Call | ops.Method | ops.Invoke)
+
+
+def _is_simple(tree: Tree) -> bool:
+    return isinstance(tree, Name | bool | int | float)
+
+
+def _without(size: Poly, symbol: Symbol) -> Dim:
+    from fanin.ir.dims import substitute
+
+    assert symbol.definition is not None
+    return substitute(size, {symbol: symbol.definition})
+
+
+__all__ = ["EmitError", "Forward", "Scope"]

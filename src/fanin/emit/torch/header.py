@@ -1,0 +1,98 @@
+"""What stands at the top of the module: where it is from, and the imports that it needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from fanin.emit.torch.expressions import WIDTH
+from fanin.ir.graph import Graph, Leaf, Program, Row, Unit
+
+_IMPORTS: tuple[tuple[str, str], ...] = (
+    (r"\bhashlib\.", "import hashlib"),
+    (r"\bmath\.", "import math"),
+    (r"\bOrderedDict\(", "from collections import OrderedDict"),
+    (r"\bCallable\[", "from collections.abc import Callable"),
+    (r"\bpartial\(", "from functools import partial"),
+)
+_TYPING = ("Any", "NamedTuple", "TypeVar")
+
+
+def import_lines(body: str) -> list[str]:
+    """The imports that the text of a module needs, in the order of isort."""
+    lines = [line for pattern, line in _IMPORTS if re.search(pattern, body)]
+    typing = [name for name in _TYPING if re.search(rf"\b{name}\b", body)]
+    if typing:
+        lines.append(f"from typing import {', '.join(typing)}")
+    if lines:
+        lines.append("")
+    lines.append("import torch")
+    if re.search(r"\bF\.", body):
+        lines.append("import torch.nn.functional as F")
+    tensor = re.search(r"\bTensor\b", body)
+    lines.append(f"from torch import {'Tensor, ' if tensor else ''}nn")
+    return lines
+
+
+def header_lines(program: Program, version: str) -> list[str]:
+    """The comment at the top."""
+    source = _clean(program.graph.span.source.name)
+    lines = [
+        f"# {_clean(program.name)}, from {source}, written by fanin {_clean(version)}. It needs torch, and nothing of fanin.",
+        f"# {count_parameters(program.graph):,} parameters.",
+    ]
+    hypers = [f"{_clean(name)} = {_show(value)}" for name, value in program.graph.hypers]
+    if hypers:
+        lines += _wrapped("Hyper-parameters: " + ", ".join(hypers))
+    return lines
+
+
+def _wrapped(text: str) -> list[str]:
+    lines, line = [], "#"
+    for word in text.split(" "):
+        if len(line) + 1 + len(word) > WIDTH and line != "#":
+            lines.append(line)
+            line = "#  "
+        line += " " + word
+    return [*lines, line]
+
+
+def _show(value: Any) -> str:
+    text = _clean(repr(value) if isinstance(value, str | bool | int | float | tuple | list) else str(value))
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _clean(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def count_parameters(graph: Graph) -> int:
+    """Trained and frozen numbers of an instance, tied ones once."""
+    known: dict[int, int] = {}
+
+    def of_graph(graph: Graph) -> int:
+        if id(graph) not in known:
+            own = sum(int(s.type.numel()) for s in graph.states if s.kind == "param")  # type: ignore[arg-type]
+            known[id(graph)] = own + sum(of(child.instance) for child in graph.children)
+        return known[id(graph)]
+
+    def of(instance: Leaf | Unit | Row) -> int:
+        match instance:
+            case Leaf():
+                return sum(
+                    _product(w.spec.shape) for w in instance.weights if w.spec.kind == "param" and w.tied is None
+                )
+            case Row():
+                return sum(count * of(part) for count, part in instance.parts)
+            case Unit():
+                return of_graph(instance.graph)
+
+    return of_graph(graph)
+
+
+def _product(shape: Sequence[int]) -> int:
+    total = 1
+    for size in shape:
+        total *= size
+    return total

@@ -1,0 +1,179 @@
+"""Where modules are held: what a path is in Python, seen from the class of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from fanin.emit.torch.names import is_identifier
+from fanin.ir.graph import Apply, Call, Child, Graph, Leaf, Node, Row, State, Unit, Value
+
+Instance: TypeAlias = Leaf | Unit | Row
+
+# Attributes that `nn.ModuleDict` has, so that no entry of one can be called so.
+_DICT = frozenset("clear pop keys items values update add_module forward type float double half train eval to".split())
+
+
+@dataclass(slots=True)
+class Holder:
+    """A container that the paths of a graph imply (``layer`` of ``layer.0``), or the graph itself."""
+
+    kind: str  # "attributes" | "list" | "dict"
+    parts: dict[str, Holder | Child | State] = field(default_factory=dict)
+
+    def settle(self) -> None:
+        """Choose between list and dict, here and below."""
+        if self.kind != "attributes":
+            numbered = all(name == str(i) for i, name in enumerate(self.parts))
+            self.kind = "list" if numbered else "dict" if not _DICT & set(self.parts) else "attributes"
+        for part in self.parts.values():
+            if isinstance(part, Holder):
+                part.settle()
+
+
+def holder_of(graph: Graph) -> Holder:
+    """The containers of a graph that has a class of its own."""
+    names = {child.path.split(".")[0] for child in graph.children}
+    bare = graph.kind == "composition" and not (names & _DICT) and not all(map(is_identifier, names))
+    root = Holder("attributes")
+    entries: list[tuple[str, Child | State]] = [(state.name, state) for state in graph.states]
+    entries += [(child.path, child) for child in graph.children]
+    for path, entry in entries:
+        *above, last = path.split(".")
+        holder = root
+        for name in above:
+            inner = holder.parts.setdefault(name, Holder("dict"))
+            assert isinstance(inner, Holder), f"{path} lies in another instance of {graph.name}"
+            holder = inner
+        holder.parts[last] = entry
+    root.settle()
+    if bare:
+        root.kind = "dict"
+    return root
+
+
+def access(graph: Graph, path: str, own: str = "self") -> str:
+    """The module at a path as an expression: ``self.layer[0].conv``. Raises KeyError where there is none."""
+    *_, (text, _) = walk(graph, path, own)
+    return text
+
+
+def walk(graph: Graph, path: str, own: str = "self") -> Iterator[tuple[str, Any]]:
+    """Each step of a path: the expression up to there, and what it is."""
+    text, here = own, unit_place(graph)
+    yield text, here
+    for name in path.split("."):
+        text, here = _step(text, here, name)
+        yield text, here
+
+
+def access_below(graph: Graph, path: str, prefix: str, variable: str, own: str = "self") -> str:
+    """As ``access``, for a path at or below ``prefix``, where a variable holds what is there."""
+    steps = list(walk(graph, prefix, own))
+    text, here = variable, steps[-1][1]
+    for name in path.split(".")[len(prefix.split(".")) :]:
+        text, here = _step(text, here, name)
+    return text
+
+
+def keys_of(here: Any) -> tuple[str, list[str]]:
+    """How a container is gone through (``list`` or ``dict``), and its keys; ("", []) where it cannot be."""
+    if isinstance(here, Child):
+        here = here.instance
+    if isinstance(here, Unit):
+        here = unit_place(here.graph)
+    if isinstance(here, Row):
+        return "list", [str(i) for i in range(here.count)]
+    if isinstance(here, Graph):
+        return "list", sequential_keys(here)
+    if isinstance(here, Holder) and here.kind != "attributes":
+        return here.kind, list(here.parts)
+    return "", []
+
+
+def unit_place(graph: Graph) -> Any:
+    """How the parts of an instance of this graph are reached: a Holder, or the graph for a sequential."""
+    return graph if is_sequential(graph) else holder_of(graph)
+
+
+def _step(text: str, here: Any, name: str) -> tuple[str, Any]:
+    if isinstance(here, Child):
+        here = here.instance
+    if isinstance(here, Unit):
+        here = unit_place(here.graph)
+    if isinstance(here, Row):
+        at = int(name)
+        for count, part in here.parts:
+            if at < count:
+                return f"{text}[{name}]", part
+            at -= count
+        raise KeyError(name)
+    if isinstance(here, Graph):
+        keys = sequential_keys(here)
+        child = next(child for child in here.children if child.path == name)
+        return (f"{text}.{name}" if is_identifier(name) else f"{text}[{keys.index(name)}]"), child.instance
+    if isinstance(here, Holder):
+        part = here.parts[name]
+        match here.kind:
+            case "list":
+                return f"{text}[{name}]", part
+            case "dict":
+                return f'{text}["{name}"]', part
+            case _:
+                return (f"{text}.{name}" if is_identifier(name) else f'getattr({text}, "{name}")'), part
+    raise KeyError(name)
+
+
+# -------------------------------------------------------------------------------------------- what is sequential
+
+
+def one_to_one(node: Node) -> bool:
+    """Whether one tensor flows in and one out, and nothing else is handed over."""
+    if len(node.inputs) != 1 or len(node.outputs) != 1 or not isinstance(node.inputs[0], Value):
+        return False
+    return not (isinstance(node, Call) and node.lent)
+
+
+def is_sequential(graph: Graph) -> bool:
+    """Whether a composition becomes an ``nn.Sequential``."""
+    if graph.kind != "composition" or graph.places is None or graph.states:
+        return False
+    inputs = [port for port in graph.ports if port.value is not None]
+    if len(inputs) != 1 or len(graph.results) != 1 or not all(one_to_one(node) for node in graph.nodes):
+        return False
+    if any("." in child.path for child in graph.children):
+        return False
+    if {place for place in graph.places if isinstance(place, str)} != {child.path for child in graph.children}:
+        return False
+    return all(module_form(graph.nodes[place]) is not None for place in graph.places if isinstance(place, int))
+
+
+def module_form(node: Node) -> Any:
+    """How the function at a place is made as a module, None where it has no module."""
+    if not isinstance(node, Apply) or node.module is not None:
+        return None
+    return node.op.construct(node.attrs, *(operand.type for operand in node.inputs))
+
+
+def sequential_keys(graph: Graph) -> list[str]:
+    """The keys of the ``nn.Sequential`` that a composition becomes."""
+    assert graph.places is not None
+    return [place if isinstance(place, str) else str(i) for i, place in enumerate(graph.places)]
+
+
+def row_is_sequential(row: Row) -> bool:
+    """Whether a repetition becomes an ``nn.Sequential``, or an ``nn.ModuleList``."""
+    for _, part in row.parts:
+        if isinstance(part, Row):
+            if not row_is_sequential(part):
+                return False
+        elif isinstance(part, Leaf):
+            if len(part.types) != 1 or len(part.op.results) > 1:
+                return False
+        else:
+            graph = part.graph
+            given = [port for port in graph.ports if port.value is not None]
+            if len(given) != 1 or len(graph.results) != 1 or graph.borrows:
+                return False
+    return True

@@ -1,0 +1,305 @@
+"""Anti-unification: graphs whose classes are the same but for numbers become one class with constructor arguments.
+
+Every number in a class is a position, with a vector of values: one for each graph that shares it. A vector that is
+constant is printed, any other is the simplest expression over the block's hyper-parameters and the letters of its
+shapes that gives these values, and where there is none, an argument of its own. A constant is a hyper-parameter too
+where the class says so in other places: `Linear(3 * width)` is not `Linear(2304)`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fanin.emit.torch.expressions import Tree, rebuild
+from fanin.emit.torch.names import Names
+from fanin.ops.code import Call, Infix, Name, Prefix
+
+Number = bool | int | float
+Vector = tuple[Number, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A number in a skeleton."""
+
+    kind: str  # "bool" | "number"
+
+
+def skeleton(tree: Tree) -> Tree:
+    """The tree with its numbers taken out; equal for two trees that differ in numbers only."""
+    if isinstance(tree, bool):
+        return Hole("bool")
+    if isinstance(tree, int | float):
+        return Hole("number")
+    return rebuild(tree, skeleton)
+
+
+# --------------------------------------------------------------------------------------------- defaults of modules
+
+# Keywords that graphs of one block may give or leave out: they are written in all of them while classes are compared.
+_DEFAULTS: tuple[tuple[str, dict[str, Number]], ...] = (
+    ("nn.Conv", {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1, "bias": True}),
+    ("nn.Linear", {"bias": True}),
+    ("nn.BatchNorm", {"eps": 1e-5, "momentum": 0.1, "affine": True}),
+    ("nn.LayerNorm", {"eps": 1e-5, "elementwise_affine": True, "bias": True}),
+    ("nn.GroupNorm", {"eps": 1e-5, "affine": True}),
+)
+
+
+def _defaults(target: str) -> dict[str, Number]:
+    return next((defaults for prefix, defaults in _DEFAULTS if target.startswith(prefix)), {})
+
+
+def used_keywords(tree: Tree, found: dict[str, set[str]]) -> None:
+    """Collects which keywords with a known default each kind of module is given."""
+
+    def visit(part: Tree) -> Tree:
+        if isinstance(part, Call) and part.target.startswith("nn."):
+            known = _defaults(part.target)
+            found.setdefault(part.target, set()).update(name for name, _ in part.keywords if name in known)
+        return rebuild(part, visit)
+
+    visit(tree)
+
+
+def with_defaults(tree: Tree, found: dict[str, set[str]]) -> Tree:
+    """The tree with those keywords written out everywhere, in one order."""
+
+    def visit(part: Tree) -> Tree:
+        part = rebuild(part, visit)
+        if not isinstance(part, Call) or not found.get(part.target):
+            return part
+        given = dict(part.keywords)
+        known = {name: value for name, value in _defaults(part.target).items() if name in found[part.target]}
+        full = {name: given.get(name, value) for name, value in known.items()}
+        rest = {name: value for name, value in given.items() if name not in known}
+        return Call(part.target, part.args, (*full.items(), *rest.items()))
+
+    return visit(tree)
+
+
+def without_defaults(tree: Tree) -> Tree:
+    """The tree without keywords that say what PyTorch does anyway."""
+
+    def visit(part: Tree) -> Tree:
+        part = rebuild(part, visit)
+        if not isinstance(part, Call) or not part.target.startswith("nn."):
+            return part
+        known = _defaults(part.target)
+        kept = tuple((name, value) for name, value in part.keywords if name not in known or not _is(value, known[name]))
+        return Call(part.target, part.args, kept)
+
+    return visit(tree)
+
+
+def _is(value: Any, default: Number) -> bool:
+    return isinstance(value, bool | int | float) and isinstance(value, bool) is isinstance(default, bool) and value == default
+
+
+# -------------------------------------------------------------------------------------------------- explanations
+
+
+@dataclass
+class Shared:
+    """The arguments of a class that several graphs (or one) share, found while its numbers are explained.
+
+    ``known`` are candidate arguments, the best first: a name and its value in each graph. ``likely`` are those that
+    may be behind a constant of the same value anywhere; others are believed to be only where the text names them.
+    """
+
+    known: dict[str, Vector]
+    likely: frozenset[str] = frozenset()
+    names: Names = field(default_factory=Names)
+    hypers: frozenset[str] = frozenset()
+    spoken: dict[str, str] = field(default_factory=dict)  # words of the spec -> arguments
+    roles: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of the classes in the file
+    used: dict[str, Vector] = field(default_factory=dict)
+    said: dict[Vector, Tree] = field(default_factory=dict)
+
+    def explain(self, vector: Vector, wanted: str = "size", context: frozenset[str] = frozenset()) -> Tree:
+        """What is printed in a position with these values. ``wanted`` names the argument it may take."""
+        if vector in self.said and not _mixed(self.said, vector):
+            return self.said[vector]
+        constant = _constant(vector)
+        found = self._over_arguments(vector, constant, context)
+        if found is None:
+            found = vector[0] if constant else self._argument(wanted, vector)
+        if not (isinstance(found, bool | int | float) and constant):
+            self.said[vector] = found
+        return found
+
+    def soft(self, vector: Vector) -> Tree | None:
+        """As ``explain`` for a comment: None where only a new argument would do."""
+        if vector in self.said and not _mixed(self.said, vector):
+            return self.said[vector]
+        if _constant(vector):
+            return vector[0]
+        letter = next((word for word, own in self.spoken.items() if _same(self.known[own], vector)), None)
+        return self._search(vector, self.used) or (None if letter is None else Name(letter))
+
+    def _argument(self, wanted: str, vector: Vector) -> Tree:
+        name = self.names.fresh(wanted)
+        self.used[name] = vector
+        return Name(name)
+
+    def _over_arguments(self, vector: Vector, constant: bool, context: frozenset[str]) -> Tree | None:
+        if not constant:
+            found = self._search(vector, {**self.known, **self.used})
+        else:
+            told = {name: v for name, v in self.known.items() if name in context}
+            likely = {name: v for name, v in self.known.items() if name in self.likely or name in context}
+            telling = _is_telling(vector[0])
+            found = self._search(vector, likely if telling else told, exact=True)
+            if found is None and telling:
+                found = self._search(vector, told)
+        if found is not None:
+            for name in _names(found):
+                if name in self.known:
+                    self.used[name] = self.known[name]
+        return found
+
+    def _search(self, vector: Vector, among: dict[str, Vector], *, exact: bool = False) -> Tree | None:
+        """The simplest expression with these values."""
+        for name, v in among.items():
+            if _same(v, vector):
+                return Name(name)
+        if exact:
+            return None
+        if isinstance(vector[0], bool):
+            return next((Prefix("not", Name(n)) for n, v in among.items() if _same(tuple(not x for x in v), vector) and isinstance(v[0], bool)), None)
+        if not _whole(vector):
+            return None
+        whole = {name: v for name, v in among.items() if _whole(v) and (min(v) > 1 or not _constant(vector))}
+        for name, v in whole.items():
+            factor = _factor(vector, v)
+            if factor is not None and 2 <= factor <= 16:
+                return Infix("*", factor, Name(name))
+        for name, v in whole.items():
+            divisor = _factor(v, vector)
+            if divisor is not None and 2 <= divisor <= 16:
+                return Infix("//", Name(name), divisor)
+        if _constant(vector):
+            return self._quotient(vector, whole)
+        for name, v in whole.items():
+            shift = {a - b for a, b in zip(vector, v, strict=True)}
+            if len(shift) == 1 and abs(only := next(iter(shift))) <= 4:
+                return Infix("+" if only > 0 else "-", Name(name), abs(only))
+        for i, (name, v) in enumerate(whole.items()):
+            for other, w in list(whole.items())[i:]:
+                if name != other and _same(tuple(a * b for a, b in zip(v, w, strict=True)), vector):
+                    return Infix("*", Name(name), Name(other))
+                if name != other and _same(tuple(a + b for a, b in zip(v, w, strict=True)), vector):
+                    return Infix("+", Name(name), Name(other))
+        return self._quotient(vector, whole)
+
+    def _quotient(self, vector: Vector, whole: dict[str, Vector]) -> Tree | None:
+        for name, v in whole.items():
+            for other, w in whole.items():
+                if name != other and all(b and a % b == 0 and a // b == c for a, b, c in zip(v, w, vector, strict=True)):
+                    return Infix("//", Name(name), Name(other))
+        return None
+
+
+def words(text: str) -> frozenset[str]:
+    """The names in a piece of a spec."""
+    return frozenset(re.findall(r"[A-Za-z_]\w*", text))
+
+
+def _is_telling(value: Number) -> bool:
+    """Whether two equal numbers of this size are probably one: 768 is, 1 or 0.5 is not."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 8
+
+
+def _constant(vector: Vector) -> bool:
+    return all(v == vector[0] for v in vector)
+
+
+def _same(a: Vector, b: Vector) -> bool:
+    return a == b and isinstance(a[0], bool) is isinstance(b[0], bool)
+
+
+def _mixed(said: dict[Vector, Tree], vector: Vector) -> bool:
+    """Whether the entry found is for numbers of another kind: (1, 0) is equal to (True, False)."""
+    return any(isinstance(v, bool) is not isinstance(vector[0], bool) for key in said if key == vector for v in key[:1])
+
+
+def _whole(vector: Vector) -> bool:
+    return all(isinstance(v, int) and not isinstance(v, bool) for v in vector)
+
+
+def _factor(product: Vector, vector: Vector) -> int | None:
+    """The whole number that ``vector`` is multiplied with."""
+    if not vector[0] or product[0] % vector[0]:
+        return None
+    factor = int(product[0] // vector[0])
+    return factor if all(a == factor * b for a, b in zip(product, vector, strict=True)) else None
+
+
+def _names(tree: Tree) -> set[str]:
+    found: set[str] = set()
+
+    def visit(part: Tree) -> Tree:
+        if isinstance(part, Name):
+            found.add(part.text)
+        return rebuild(part, visit)
+
+    visit(tree)
+    return found
+
+
+# ------------------------------------------------------------------------------------------- positions and names
+
+_ROLES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("nn.Conv", ("in_channels", "out_channels", "kernel_size")),
+    ("nn.Linear", ("in_features", "out_features")),
+    ("nn.Bilinear", ("in_features1", "in_features2", "out_features")),
+    ("nn.Embedding", ("vocabulary", "dim")),
+    ("nn.BatchNorm", ("channels",)),
+    ("nn.InstanceNorm", ("channels",)),
+    ("nn.GroupNorm", ("groups", "channels")),
+    ("nn.LayerNorm", ("dim",)),
+    ("nn.Dropout", ("p",)),
+    ("range", ("count",)),
+)
+
+
+def roles(target: str) -> Sequence[str]:
+    """What the positional arguments of a kind of module are called, as far as it is known."""
+    return next((names for prefix, names in _ROLES if target.startswith(prefix)), ())
+
+
+def unify(trees: Sequence[Tree], shared: Shared, wanted: str = "size", context: frozenset[str] = frozenset()) -> Tree:
+    """One tree for trees of one skeleton, with explanations where their numbers stand."""
+    first = trees[0]
+    if isinstance(first, bool | int | float):
+        return shared.explain(tuple(trees), wanted, context)
+    if isinstance(first, Call):
+        names = shared.roles.get(first.target) or roles(first.target)
+        args = tuple(
+            unify([t.args[i] for t in trees], shared, names[i] if i < len(names) else wanted, context)
+            for i in range(len(first.args))
+        )
+        keywords = tuple(
+            (name, unify([t.keywords[i][1] for t in trees], shared, name, context))
+            for i, (name, _) in enumerate(first.keywords)
+        )
+        return Call(first.target, args, keywords)
+    columns = [_parts(tree) for tree in trees]
+    if not columns[0]:
+        return first
+    unified = iter([unify(column, shared, wanted, context) for column in zip(*columns, strict=True)])
+    return rebuild(first, lambda part: next(unified))
+
+
+def _parts(tree: Tree) -> list[Tree]:
+    found: list[Tree] = []
+
+    def keep(part: Tree) -> Tree:
+        found.append(part)
+        return part
+
+    rebuild(tree, keep)
+    return found

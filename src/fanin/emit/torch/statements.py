@@ -1,0 +1,171 @@
+"""Statements over trees: how they print, and how the numbers in them are found and replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fanin.emit.torch.expressions import WIDTH, Tree, flat, layout, rebuild
+from fanin.ir.types import TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """``a, b = value``; ``types`` are noted beside it, and ``words`` are the names in the text of the spec it is from."""
+
+    targets: tuple[str, ...]
+    value: Tree
+    types: tuple[TensorType, ...] = ()
+    words: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """An expression for its effect."""
+
+    value: Tree
+    words: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """``return value``"""
+
+    value: Tree
+    words: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class For:
+    """``for target in iterable:``"""
+
+    target: str
+    iterable: Tree
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    """``if condition:``, with what stands in its ``else``."""
+
+    condition: Tree
+    body: tuple[Statement, ...]
+    otherwise: tuple[Statement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Text that stands as it is, relative to the indentation."""
+
+    lines: tuple[str, ...]
+
+
+Statement: TypeAlias = "Assign | Do | Return | For | If | Lines"
+
+
+def change_trees(statements: Iterable[Statement], change: Callable[[Tree], Tree]) -> tuple[Statement, ...]:
+    """The statements with ``change`` made to every tree in them, in the order of the text."""
+    changed: list[Statement] = []
+    for statement in statements:
+        match statement:
+            case Assign(targets, value, types, words):
+                changed.append(Assign(targets, change(value), types, words))
+            case Do(value, words):
+                changed.append(Do(change(value), words))
+            case Return(value, words):
+                changed.append(Return(change(value), words))
+            case For(target, iterable, body):
+                changed.append(For(target, change(iterable), change_trees(body, change)))
+            case If(condition, body, otherwise):
+                first = change(condition)
+                changed.append(If(first, change_trees(body, change), change_trees(otherwise, change)))
+            case Lines():
+                changed.append(statement)
+    return tuple(changed)
+
+
+def without_types(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    """The statements without their notes."""
+    bare: list[Statement] = []
+    for statement in statements:
+        match statement:
+            case Assign(targets, value):
+                bare.append(Assign(targets, value))
+            case Do(value):
+                bare.append(Do(value))
+            case Return(value):
+                bare.append(Return(value))
+            case For(target, iterable, body):
+                bare.append(For(target, iterable, without_types(body)))
+            case If(condition, body, otherwise):
+                bare.append(If(condition, without_types(body), without_types(otherwise)))
+            case _:
+                bare.append(statement)
+    return tuple(bare)
+
+
+def notes(statements: Iterable[Statement]) -> Iterator[tuple[TensorType, ...]]:
+    """The types noted, in the order of the text."""
+    for statement in statements:
+        match statement:
+            case Assign():
+                yield statement.types
+            case For():
+                yield from notes(statement.body)
+            case If():
+                yield from notes(statement.body)
+                yield from notes(statement.otherwise)
+
+
+def number_leaves(tree: Tree) -> Iterator[Tree]:
+    """The numbers of a tree, in the order of the text; sizes and strings in structure are not among them."""
+    found: list[Tree] = []
+
+    def visit(part: Tree) -> Tree:
+        if isinstance(part, bool | int | float):
+            found.append(part)
+        else:
+            rebuild(part, visit)
+        return part
+
+    visit(tree)
+    return iter(found)
+
+
+def print_statements(
+    statements: Iterable[Statement], indent: int, note: Iterator[str] | None = None
+) -> Iterator[str]:
+    """The lines of statements. ``note`` gives the comment of each assignment, ``""`` for none."""
+    pad = " " * indent
+    for statement in statements:
+        match statement:
+            case Assign(targets, value):
+                comment = next(note) if note is not None else ""
+                text = pad + layout(value, indent, f"{', '.join(targets)} = ")
+                yield from commented(text, comment, pad)
+            case Do(value):
+                yield from (pad + layout(value, indent)).split("\n")
+            case Return(value):
+                yield from (pad + layout(value, indent, "return ")).split("\n")
+            case For(target, iterable, body):
+                yield f"{pad}for {target} in {flat(iterable)}:"
+                yield from print_statements(body, indent + 4, note)
+            case If(condition, body, otherwise):
+                yield f"{pad}if {flat(condition)}:"
+                yield from print_statements(body, indent + 4, note)
+                if otherwise:
+                    yield f"{pad}else:"
+                    yield from print_statements(otherwise, indent + 4, note)
+            case Lines(lines):
+                yield from (pad + line if line else "" for line in lines)
+
+
+def commented(text: str, comment: str, pad: str) -> list[str]:
+    """The lines with a comment at the end, or above where it would not fit."""
+    lines = text.split("\n")
+    if not comment:
+        return lines
+    if len(lines[-1]) + len(comment) + 4 <= WIDTH:
+        return [*lines[:-1], f"{lines[-1]}  # {comment}"]
+    return [f"{pad}# {comment}", *lines] if len(pad) + len(comment) + 2 <= WIDTH else lines

@@ -1,0 +1,28 @@
+"""How a graph is used by the classes around it, once its own class or function is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fanin.emit.torch.sharing import Number
+
+
+class EmitError(Exception):
+    """Something that the writer cannot put into PyTorch. The message is for the author of the spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The class or function that a graph becomes, and the numbers it is given for this graph.
+
+    ``like`` and ``training`` say that it takes these as further arguments, after the tensors and borrowed modules.
+    ``ties`` are borrowed modules that the constructor takes, since it ties parameters to theirs.
+    """
+
+    name: str
+    parameters: tuple[str, ...] = ()
+    arguments: tuple[Number, ...] = ()
+    like: bool = False
+    training: bool = False
+    ties: tuple[str, ...] = ()
+    inline: bool = False  # a composition that becomes an `nn.Sequential` where it is made

@@ -1,0 +1,280 @@
+"""How parameters get their first values: laws as code, and the function that draws them.
+
+The law that all modules of a kind have stands in the emitted ``_draw_weights``, PyTorch's own or another; the
+exceptions stand where the module is made, as ``init(nn.Linear(8, 8), weight=nn.init.zeros_)``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import prod, sqrt
+from typing import Any
+
+from fanin.emit.torch.expressions import Tree, flat
+from fanin.ir.graph import Leaf, Weight
+from fanin.ir.laws import (
+    Constant,
+    Fans,
+    Law,
+    Normal,
+    Orthogonal,
+    Scaled,
+    TorchDefault,
+    TruncNormal,
+    Uniform,
+)
+from fanin.ops.code import Call, Name
+from fanin.ops.contract import ParamSpec
+
+_ZEROS, _ONES = Name("nn.init.zeros_"), Name("nn.init.ones_")
+
+
+def fans(spec: ParamSpec) -> Fans:
+    """Fan-in and fan-out from the roles of the axes."""
+    sizes = {role: prod(a.size for a in spec.axes if a.role == role) for role in ("in", "out", "kernel")}
+    shape = [axis.role for axis in spec.axes]
+    # What is stored is already divided: `in` of a convolution, `out` of a transposed one.
+    into, out = sizes["in"], sizes["out"]
+    if spec.groups > 1:
+        first_is_out = "out" in shape and (shape.index("out") < shape.index("in") if "in" in shape else True)
+        into, out = (into, out // spec.groups) if first_is_out else (into // spec.groups, out)
+    return Fans(into * sizes["kernel"], out * sizes["kernel"])
+
+
+def _torch_fans(shape: tuple[int, ...]) -> Fans | None:
+    """What ``nn.init`` computes from a shape alone."""
+    if len(shape) < 2:
+        return None
+    kernel = prod(shape[2:])
+    return Fans(shape[1] * kernel, shape[0] * kernel)
+
+
+def partial(function: str, **keywords: Tree) -> Tree:
+    """``partial(nn.init.normal_, std=0.02)``, or the function itself where nothing is to be said."""
+    return Call("partial", (Name(f"nn.init.{function}"),), tuple(keywords.items())) if keywords else Name(f"nn.init.{function}")
+
+
+def law_code(law: Law, spec: ParamSpec | None = None) -> Tree:
+    """A law as a function that fills a tensor."""
+    match law:
+        case Constant(value):
+            return _ZEROS if value == 0 else _ONES if value == 1 else partial("constant_", val=value)
+        case Normal(mean, std):
+            given = {"mean": mean} if mean else {}
+            return partial("normal_", **given, **({} if std == 1 else {"std": std}))
+        case Uniform(low, high):
+            return partial("uniform_", **({} if (low, high) == (0, 1) else {"a": low, "b": high}))
+        case TruncNormal(mean, std, low, high):
+            said = {"mean": mean, "std": std, "a": low, "b": high}
+            usual = {"mean": 0.0, "std": 1.0, "a": -2.0, "b": 2.0}
+            return partial("trunc_normal_", **{k: v for k, v in said.items() if v != usual[k]})
+        case Orthogonal(gain):
+            return partial("orthogonal_", **({} if gain == 1 else {"gain": gain}))
+        case Scaled():
+            assert spec is not None
+            return _scaled(law, spec)
+        case TorchDefault():
+            assert spec is not None
+            return law_code(spec.fallback, spec)
+        case _:
+            raise AssertionError(f"no code for the law {law}")
+
+
+def _scaled(law: Scaled, spec: ParamSpec) -> Tree:
+    """PyTorch's own function where it gives the same numbers, else the numbers."""
+    own, torch = fans(spec), _torch_fans(spec.shape)
+    ending = "uniform_" if law.uniform else "normal_"
+    if torch is not None and own.of(law.mode) == torch.of(law.mode) and law.gain == 1:
+        if law.mode == "fan_avg" and law.family != "he":
+            return partial(f"xavier_{ending}")
+        if law.mode != "fan_avg":
+            mode = {} if law.mode == "fan_in" else {"mode": law.mode}
+            return partial(f"kaiming_{ending}", **mode, nonlinearity="relu" if law.family == "he" else "linear")
+    return law_code(law.resolve(own))
+
+
+# ---------------------------------------------------------------------------------------------- laws of whole kinds
+
+_FAN = "fan"  # uniform within 1 / sqrt(fan-in of the weight): PyTorch's dense layers and convolutions
+_HIDDEN = "hidden"  # uniform within 1 / sqrt(hidden_size): PyTorch's recurrent layers
+
+
+@dataclass
+class Laws:
+    """The laws of a program: for each kind of module and parameter the one it has throughout, where it has one."""
+
+    usual: dict[tuple[str, str], str] = field(default_factory=dict)
+    codes: dict[str, Tree] = field(default_factory=dict)
+
+    def collect(self, leaves: Iterable[tuple[str, Leaf]]) -> None:
+        """Choose the usual law of each kind: PyTorch's own if any module has it, else the most common."""
+        counts: dict[tuple[str, str], Counter[str]] = {}
+        own: dict[tuple[str, str], str] = {}
+        for target, leaf in leaves:
+            for weight in leaf.weights:
+                key = (target, weight.spec.name)
+                code = self.label(leaf, weight)
+                fallback = self.label(leaf, Weight(weight.spec, weight.spec.fallback))
+                counts.setdefault(key, Counter())[code] += 1
+                if code == fallback:
+                    own.setdefault(key, code)
+        for key, counted in counts.items():
+            self.usual[key] = own.get(key) or counted.most_common(1)[0][0]
+
+    def label(self, leaf: Leaf, weight: Weight) -> str:
+        """A law as text that is equal for equal laws, whatever the sizes."""
+        law = weight.spec.fallback if isinstance(weight.law, TorchDefault) else weight.law
+        if isinstance(law, Uniform) and law == weight.spec.fallback and law.low == -law.high:
+            first = leaf.weights[0].spec
+            bound = law.high
+            if first.name == "weight" and len(first.shape) > 1 and _close(bound, 1 / sqrt(max(prod(first.shape[1:]), 1))):
+                return _FAN
+            if "_ih_" in first.name or first.name.endswith("_ih"):
+                hidden = getattr(leaf.attrs, "hidden_size", 0)
+                if hidden and _close(bound, 1 / sqrt(hidden)):
+                    return _HIDDEN
+        code = law_code(law, weight.spec)
+        text = flat(code)
+        self.codes[text] = code
+        return text
+
+    def exceptions(self, target: str, leaf: Leaf) -> tuple[tuple[str, Tree], ...]:
+        """The laws to be stated where this leaf is made."""
+        stated = []
+        for weight in leaf.weights:
+            label = self.label(leaf, weight)
+            if weight.tied is None and label != self.usual[target, weight.spec.name]:
+                code = self.codes[label] if label in self.codes else law_code(weight.spec.fallback)
+                stated.append((weight.spec.name, code))
+        return tuple(stated)
+
+
+def _close(a: float, b: float) -> bool:
+    return abs(a - b) <= 1e-12 * abs(b)
+
+
+# ------------------------------------------------------------------------------------------------- emitted source
+
+INIT = '''\
+def init(module: Module, **laws: Callable[[Tensor], Any]) -> Module:
+    """The module, with laws of its own for the first values of some of its tensors."""
+    for name, law in laws.items():
+        getattr(module, name).law = law
+    return module
+'''
+
+_DRAW = '''\
+def _draw_weights(model: nn.Module, seed: int) -> None:
+    """Give every tensor of a model that was built without storage its first values.
+
+    Each is drawn on the CPU, from a seed made of ``seed`` and its name: it depends on nothing else.
+    """
+    drawn: dict[int, Tensor] = {}
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        for path, module in model.named_modules():
+            parameters = module.named_parameters(recurse=False, remove_duplicate=False)
+            for name, old in [*parameters, *module.named_buffers(recurse=False)]:
+                if not old.is_meta:
+                    continue
+                if id(old) not in drawn:
+                    new = torch.empty_like(old, device="cpu")
+                    key = f"{seed}:{path}.{name}" if path else f"{seed}:{name}"
+                    digest = hashlib.sha256(key.encode()).digest()
+                    torch.default_generator.manual_seed(int.from_bytes(digest[:8], "big"))
+                    getattr(old, "law", partial(_usual_law, module, name))(new)
+                    if isinstance(old, nn.Parameter):
+                        new = nn.Parameter(new, requires_grad=old.requires_grad)
+                    drawn[id(old)] = new
+                setattr(module, name, drawn[id(old)])
+'''
+
+
+def draw_source(laws: Laws) -> list[str]:
+    """The lines of ``_draw_weights`` and of the usual laws it needs."""
+    lines = [
+        "def _usual_law(module: nn.Module, name: str, tensor: Tensor) -> None:",
+        '    """The law of what states none of its own where it is made."""',
+    ]
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    kinds: dict[str, dict[str, str]] = {}
+    for (target, name), label in laws.usual.items():
+        kinds.setdefault(target, {})[name] = label
+    for target, by_name in kinds.items():
+        if not _is_plain(by_name):
+            groups.setdefault(_branch(by_name), []).append(target)
+    word = "if"
+    for by_name_items, targets in groups.items():
+        kind = targets[0] if len(targets) == 1 else f"({', '.join(targets)})"
+        lines.append(f"    {word} isinstance(module, {kind}):")
+        lines += [f"        {line}" for line in _lines(dict(by_name_items))]
+        word = "elif"
+    plain = [
+        'if name in ("weight", "running_var"):',
+        "    nn.init.ones_(tensor)",
+        "else:",
+        "    nn.init.zeros_(tensor)",
+    ]
+    if word == "if":
+        lines += [f"    {line}" for line in plain]
+    else:
+        plain[0] = f"el{plain[0]}"
+        lines += [f"    {line}" for line in plain]
+    return [*lines, "", "", *_DRAW.rstrip().split("\n")]
+
+
+def _is_plain(by_name: dict[str, str]) -> bool:
+    """Whether it is as for norms: ones for what scales, zeros for what shifts."""
+    return all(
+        label == ("nn.init.ones_" if name in ("weight", "running_var") else "nn.init.zeros_")
+        for name, label in by_name.items()
+    )
+
+
+def _branch(by_name: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    """A key that is equal for kinds that can share a branch."""
+    if set(by_name.values()) == {_FAN}:
+        return (("*", _FAN),)
+    if set(by_name.values()) == {_HIDDEN}:
+        return (("*", _HIDDEN),)
+    return tuple(by_name.items())
+
+
+def _lines(by_name: dict[str, str]) -> list[str]:
+    labels = list(dict.fromkeys(by_name.values()))
+    if len(labels) == 1:
+        return _fill(labels[0])
+    if len(by_name) == 2:
+        (first, one), (_, other) = by_name.items()
+        return [f'if name == "{first}":', *_in(_fill(one)), "else:", *_in(_fill(other))]
+    lines, word = [], "if"
+    for label in labels[:-1]:
+        names = [name for name, own in by_name.items() if own == label]
+        test = f'name == "{names[0]}"' if len(names) == 1 else f"name in ({', '.join(f'{chr(34)}{n}{chr(34)}' for n in names)})"
+        lines += [f"{word} {test}:", *_in(_fill(label))]
+        word = "elif"
+    return [*lines, "else:", *_in(_fill(labels[-1]))]
+
+
+def _in(lines: list[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+def _fill(label: str) -> list[str]:
+    """Statements that fill ``tensor`` by a law."""
+    if label == _FAN:
+        return ["bound = 1 / math.sqrt(max(module.weight[0].numel(), 1))", "nn.init.uniform_(tensor, -bound, bound)"]
+    if label == _HIDDEN:
+        return ["bound = 1 / math.sqrt(module.hidden_size)", "nn.init.uniform_(tensor, -bound, bound)"]
+    if label.startswith("partial("):
+        function, _, rest = label.removeprefix("partial(").removesuffix(")").partition(", ")
+        return [f"{function}(tensor, {rest})"]
+    return [f"{label}(tensor)"]
+
+
+def leaf_target(leaf: Leaf) -> str:
+    """The module that a leaf is made of: ``nn.Linear``."""
+    made: Any = leaf.op.construct(leaf.attrs, *leaf.types)
+    assert made is not None, f"{leaf.op.name} has no module"
+    return str(made.target)
