@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, pi
 from typing import Any
 
-from fanin.diagnostics import Fix, Label
+from fanin.diagnostics import Diagnostic, Fix, Label, Refusal
 from fanin.diagnostics.codes import NAM201, NAM207, TYP413
 from fanin.diagnostics.model import Edit
 from fanin.diagnostics.suggest import nearest
@@ -126,25 +126,31 @@ _OPEN: Any = object()
 _FAILED: Any = object()
 
 
-def candidates(body: Body) -> list[str]:
+def candidates(known: list[str]) -> list[str]:
     """Every name that could have been meant."""
-    return [*body.scope, *body.builder.letters, *body.labels, *body.unit.names(), *op_names(), *BUILTINS, *LAWS, *NUMBERS]
+    return [*known, *op_names(), *BUILTINS, *LAWS, *NUMBERS]
 
 
 def unbound(body: Body, expr: tree.Ident) -> Exception:
-    name = expr.name
-    if name == "training":
+    if expr.name == "training":
         return refuse(TYP413, "`training` is not built yet in this version", expr.span, "decided when the network runs")
+    return Refusal(unbound_message(expr, [*body.scope, *body.builder.letters, *body.labels, *body.unit.names()]))
+
+
+def unbound_message(expr: tree.Ident, known: list[str]) -> Diagnostic:
+    """A name that means nothing here, and what was probably meant."""
+    name = expr.name
     habit = HABITS.get(name)
-    near = nearest(name, candidates(body))
-    helps: list[str] = []
+    near = nearest(name, candidates(known)) if habit is None else None
+    helps: tuple[str, ...] = ()
     fix = None
     if habit and " " not in habit:
-        helps.append(f"write `{habit}`")
-        fix = Fix(f"write `{habit}`", (Edit(expr.span, habit),))
+        near = habit
+        helps = (f"write `{habit}`",)
     elif habit:
-        helps.append(f"here that is {habit}")
+        helps = (f"here that is {habit}",)
     elif near:
-        helps.append(f"did you mean `{near}`?")
+        helps = (f"did you mean `{near}`?",)
+    if near:
         fix = Fix(f"write `{near}`", (Edit(expr.span, near),))
-    return refuse(NAM201, f"nothing here is called `{name}`", expr.span, "not bound", helps=helps, fix=fix)
+    return Diagnostic(NAM201, f"nothing here is called `{name}`", expr.span, "not bound", helps=helps, fix=fix)

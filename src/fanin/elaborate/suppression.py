@@ -1,0 +1,111 @@
+"""``@allow(name, "reason")``: which findings it silences, and which it wrongly promises to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from fanin.diagnostics import Diagnostic, Severity
+from fanin.diagnostics.codes import NAM230, NAM231, NAM232, find_code, nearest_code
+from fanin.elaborate.files import Unit
+from fanin.source import Span
+from fanin.syntax import tree
+
+ATTRIBUTES = ("allow", "init")
+
+
+@dataclass(slots=True)
+class _Allow:
+    code: str
+    span: Span
+    covers: Span
+    used: bool = False
+
+
+def apply_allows(units: Iterable[Unit], found: list[Diagnostic]) -> list[Diagnostic]:
+    """The findings without those that an ``@allow`` silences, and with those about the allows themselves.
+
+    Errors are not silenced: what cannot be built stays an error.
+    """
+    allows: list[_Allow] = []
+    extra: list[Diagnostic] = []
+    for unit in units:
+        if "@" in unit.source.text:
+            for attribute, covers in _attributes(unit):
+                _read(attribute, covers, unit, allows, extra)
+    if not allows:
+        return [*found, *extra] if extra else found
+    kept: list[Diagnostic] = []
+    for d in found:
+        match = None if d.severity is Severity.ERROR else next((a for a in allows if _matches(a, d)), None)
+        if match is None:
+            kept.append(d)
+        else:
+            match.used = True
+    for a in allows:
+        if not a.used:
+            kept.append(Diagnostic(NAM230, "this `@allow` silences nothing", a.span, "nothing to allow here", helps=("leave it out",)))
+    return [*kept, *extra]
+
+
+def _matches(a: _Allow, d: Diagnostic) -> bool:
+    spans = [d.span, *(frame.span for frame in d.chain)]
+    return a.code == d.code.id and any(
+        s.source is a.covers.source and a.covers.start <= s.start and s.end <= a.covers.end for s in spans
+    )
+
+
+def _attributes(unit: Unit) -> Iterable[tuple[tree.Attribute, Span]]:
+    work: list[Any] = list(unit.file.declarations)
+    while work:
+        node = work.pop()
+        if isinstance(node, tuple):
+            work.extend(node)
+            continue
+        if not isinstance(node, tree.Tree):
+            continue
+        if isinstance(node, (tree.Declaration, tree.Statement)):
+            for attribute in node.attributes:
+                yield attribute, node.span
+        if isinstance(node, (tree.Declaration, tree.Statement, tree.Body)):
+            work.extend(getattr(node, f.name) for f in fields(node) if f.name != "span")
+
+
+def _read(attribute: tree.Attribute, covers: Span, unit: Unit, allows: list[_Allow], extra: list[Diagnostic]) -> None:
+    if attribute.name not in ATTRIBUTES:
+        extra.append(
+            Diagnostic(NAM232, f"there is no attribute `@{attribute.name}`", attribute.span, "not known", helps=("there are `@allow` and `@init`",))
+        )
+        return
+    if attribute.name != "allow":
+        return
+    names = [m for m in attribute.marks if m.name is not None]
+    reasons = [m for m in attribute.marks if m.name is None]
+    if not names or not reasons:
+        extra.append(
+            Diagnostic(
+                NAM231,
+                "an `@allow` names a finding and gives its reason",
+                attribute.span,
+                "no reason" if names else "no name",
+                helps=('write `@allow(thin-layer, "the code is meant to be narrow")`',),
+            )
+        )
+        return
+    code = find_code(names[0].name or "")
+    if code is None:
+        near = nearest_code(names[0].name or "")
+        extra.append(
+            Diagnostic(
+                NAM231,
+                f"there is no finding called `{names[0].name}`",
+                names[0].span,
+                "not known",
+                helps=(f"did you mean `{near.name}`?",) if near else (),
+            )
+        )
+        return
+    if any(m.name == "file" for m in names[1:]):
+        covers = Span(unit.source, 0, len(unit.source.text))
+    allows.append(_Allow(code.id, attribute.span, covers))

@@ -1,0 +1,358 @@
+"""What can be said of a file without building anything: names that mean nothing, and names that nothing uses.
+
+Every body is surveyed, also one that no model reaches: systems, prunes, and blocks that only make sense with sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
+from functools import cache
+from typing import Any
+
+from fanin.diagnostics import Diagnostic
+from fanin.diagnostics.codes import NAM201, NAM202, NAM210, NAM212, SYS701
+from fanin.elaborate.files import Unit
+from fanin.elaborate.names import BUILTINS, HABITS, LAWS, NUMBERS, QUERIES
+from fanin.elaborate.names import unbound_message as unbound
+from fanin.ops.registry import find_op
+from fanin.source import Span
+from fanin.syntax import tree
+
+_SYSTEM_NAMES = frozenset("ema copy ramp training grad stop_gradient".split())
+
+
+def check_names(units: Iterable[Unit]) -> list[Diagnostic]:
+    """Every name that is not bound, in all bodies of all files."""
+    found: list[Diagnostic] = []
+    for unit in units:
+        for declaration in unit.file.declarations:
+            found += _Survey(unit, declaration).unbound()
+    return found
+
+
+def notices(unit: Unit) -> list[Diagnostic]:
+    """Warnings and advice about the file itself: what nothing uses, and what cannot be run yet."""
+    found: list[Diagnostic] = []
+    read: set[str] = set()
+    for declaration in unit.file.declarations:
+        survey = _Survey(unit, declaration)
+        found += survey.unused()
+        read |= survey.read
+    for declaration in unit.file.declarations:
+        if isinstance(declaration, tree.Import):
+            for alias in declaration.names:
+                name = alias.alias or alias.name
+                if name.name not in read and name.name in unit.imports and not _is_reexport(unit):
+                    found.append(Diagnostic(NAM212, f"`{name.name}` is imported and not used", alias.span, "not used", helps=("leave it out",)))
+        elif isinstance(declaration, (tree.System, tree.Prune)):
+            kind = "system" if isinstance(declaration, tree.System) else "prune"
+            found.append(
+                Diagnostic(
+                    SYS701,
+                    f"the {kind} `{declaration.name.name}` is read and its names are checked, but it cannot be run yet",
+                    declaration.name.span,
+                    f"a {kind}",
+                    notes=("the networks in it are checked, drawn and compiled like any others",),
+                )
+            )
+    return found
+
+
+def _is_reexport(unit: Unit) -> bool:
+    """A file of imports alone passes them on."""
+    return all(isinstance(d, tree.Import) for d in unit.file.declarations)
+
+
+def stands_alone(problems: list[Diagnostic]) -> bool:
+    """Whether a block could be built by itself, or only lacked sizes or hyper-parameters that its users give it."""
+    return not any(d.code.id in ("SHP305", "SHP301", "SHP304", "SHP306", "SHP302", "TYP407") and len(d.chain) <= 1 for d in problems)
+
+
+@cache
+def _slots(kind: type[tree.Tree]) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind) if f.name != "span")
+
+
+def _children(node: Any) -> Iterator[Any]:
+    for slot in _slots(type(node)):
+        value = getattr(node, slot)
+        if isinstance(value, tree.Tree):
+            yield value
+        elif isinstance(value, tuple):
+            yield from _flat(value)
+
+
+def _flat(values: tuple[Any, ...]) -> Iterator[Any]:
+    for v in values:
+        if isinstance(v, tree.Tree):
+            yield v
+        elif isinstance(v, tuple):
+            yield from _flat(v)
+
+
+class _Survey:
+    """One declaration: the names that it binds, and those that it reads, in the order of the text."""
+
+    def __init__(self, unit: Unit, declaration: tree.Declaration) -> None:
+        self.unit, self.declaration = unit, declaration
+        self.known: set[str] = set()
+        self.letters: set[str] = set()
+        self.labels: set[str] = set()
+        self.read: set[str] = set()
+        self.bound: dict[str, tuple[Span, str]] = {}  # name -> (where, what kind)
+        self.problems: list[Diagnostic] = []
+        self._visit_declaration(declaration)
+
+    # -- results
+
+    def unbound(self) -> list[Diagnostic]:
+        return self.problems
+
+    def unused(self) -> list[Diagnostic]:
+        found = []
+        for name, (span, kind) in self.bound.items():
+            if name in self.read or name.startswith("_"):
+                continue
+            if kind == "hyper-parameter":
+                found.append(Diagnostic(NAM210, f"the hyper-parameter `{name}` is not used", span, "nothing reads it", helps=("leave it out",)))
+            elif kind == "input":
+                found.append(Diagnostic(NAM202, f"the input `{name}` is not used", span, "nothing reads it", helps=("leave it out",)))
+            else:
+                found.append(
+                    Diagnostic(NAM202, f"`{name}` is bound and not used", span, "nothing reads it", helps=("leave it out, or bind it to `_`",))
+                )
+        return found
+
+    # -- declarations
+
+    def _visit_declaration(self, d: tree.Declaration) -> None:
+        for attribute in d.attributes:
+            for mark in attribute.marks:
+                if attribute.name == "init" and mark.value is not None:
+                    self._expr(mark.value)
+        if isinstance(d, tree.Const):
+            self._expr(d.value)
+        elif isinstance(d, tree.Fn):
+            self._params(d.params, "hyper-parameter")
+            self._collect(d.body)
+            self._type(d.result, binds=True)
+            self._body(d.body)
+        elif isinstance(d, tree.Block):
+            for p in d.inputs:
+                self._letters_of(p.type)
+            self._params(d.hypers, "hyper-parameter")
+            self._params(d.inputs, "input")
+            self._collect(d.body)
+            self._type(d.result, binds=True)
+            self._body(d.body)
+            if d.inverse is not None:
+                inside = set(self.known)
+                self._params(d.inverse.params, "input")
+                self._collect(d.inverse.body)
+                self._type(d.inverse.result, binds=True)
+                self._body(d.inverse.body)
+                self.known |= inside
+        elif isinstance(d, tree.BlockAlias):
+            self._params(d.hypers or (), "hyper-parameter")
+            self._collect(d.value)
+            self._expr(d.value)
+            if d.promises is not None:
+                self._body(d.promises)
+        elif isinstance(d, tree.Extern):
+            for p in d.inputs:
+                self._letters_of(p.type)
+            self._params(d.hypers, "")
+            self._params(d.inputs, "")
+            self._type(d.result, binds=True)
+        elif isinstance(d, tree.System):
+            for p in d.inputs:
+                self._letters_of(p.type)
+            self._params(d.hypers, "")
+            self._params(d.inputs, "")
+            self._collect(d.body)
+            self.known |= _SYSTEM_NAMES
+            self._body(d.body)
+            self.bound.clear()
+        elif isinstance(d, tree.Prune):
+            base = d.of
+            while isinstance(base, (tree.Call, tree.Member, tree.Index)):
+                base = base.callee if isinstance(base, tree.Call) else base.value
+            if isinstance(base, tree.Ident):
+                self._name(base)
+
+    def _params(self, params: tuple[tree.Param, ...], kind: str) -> None:
+        for p in params:
+            self._type(p.type, binds=True)
+            if p.default is not None:
+                self._expr(p.default)
+            self.known.add(p.name.name)
+            if kind:
+                self.bound.setdefault(p.name.name, (p.name.span, "input" if isinstance(p.type, tree.ShapeType) else kind))
+
+    # -- types
+
+    def _letters_of(self, type_: Any) -> None:
+        if isinstance(type_, tree.ShapeType):
+            for item in type_.dims:
+                if isinstance(item, tree.Ident) and item.name[0].isupper():
+                    self.letters.add(item.name)
+                elif isinstance(item, tree.StarDim) and item.name is not None:
+                    self.letters.add(item.name.name)
+        elif isinstance(type_, tree.Tree):
+            for child in _children(type_):
+                self._letters_of(child)
+
+    def _type(self, type_: Any, binds: bool) -> None:
+        """Letters are bound where a type has them alone; anything else in a shape is read."""
+        if type_ is None:
+            return
+        if binds:
+            self._letters_of(type_)
+        if isinstance(type_, tree.ShapeType):
+            for item in type_.dims:
+                if isinstance(item, tree.Expr):
+                    if isinstance(item, tree.Ident):
+                        self.read.add(item.name)
+                        if not item.name[0].isupper() and item.name != "_":
+                            self._name(item)
+                    else:
+                        self._expr(item, in_shape=True)
+        elif isinstance(type_, tree.Tree) and not isinstance(type_, tree.NameType):
+            for child in _children(type_):
+                if isinstance(child, (tree.Type, tree.UnionType, tree.Field)):
+                    self._type(child, binds)
+
+    # -- bodies
+
+    def _collect(self, node: Any) -> None:
+        """Labels and letters of a whole body: a label can be read from anywhere below it."""
+        work = [node]
+        while work:
+            n = work.pop()
+            if isinstance(n, tree.Stage) and n.label is not None:
+                label = n.label
+                while isinstance(label, tree.Index):
+                    label = label.value
+                if isinstance(label, tree.Ident):
+                    self.labels.add(label.name)
+            if isinstance(n, (tree.TypedBind, tree.State)):
+                self._letters_of(n.type)
+            work.extend(_children(n))
+
+    def _body(self, body: tree.Body) -> None:
+        for statement in body.statements:
+            self._statement(statement)
+
+    def _bind(self, name: tree.Ident, kind: str = "binding") -> None:
+        if name.name != "_":
+            self.known.add(name.name)
+            self.bound.setdefault(name.name, (name.span, kind))
+
+    def _statement(self, s: tree.Statement) -> None:
+        if isinstance(s, tree.Bind):
+            self._expr(s.value)
+            for name in s.names:
+                self._bind(name)
+        elif isinstance(s, tree.Augment):
+            self._name(s.name)
+            self._expr(s.value)
+        elif isinstance(s, (tree.TypedBind, tree.State)):
+            self._expr(s.value)
+            self._type(s.type, binds=True)
+            self._bind(s.name)
+        elif isinstance(s, tree.Update):
+            self._name(s.name)
+            self._expr(s.value)
+        elif isinstance(s, tree.For):
+            self._expr(s.iterable)
+            before = set(self.known)
+            for name in s.names:
+                self.known.add(name.name)
+            self._body(s.body)
+            self.known = before | {n for n in self.known if n in before}
+        elif isinstance(s, tree.If):
+            for test, body in s.branches:
+                self._expr(test)
+                self._body(body)
+            if s.otherwise is not None:
+                self._body(s.otherwise)
+        elif isinstance(s, tree.Return):
+            for value in s.values:
+                self._expr(value)
+        elif isinstance(s, tree.Assert):
+            self._expr(s.test)
+        elif isinstance(s, tree.Expect):
+            self._expect(s.test)
+        elif isinstance(s, tree.Measure):
+            self._expr(s.value)
+            self._bind(s.name)
+        elif isinstance(s, tree.Train):
+            for path in s.nets:
+                self._name(tree.Ident(Span(path.span.source, path.span.start, path.span.start + len(path.parts[0])), path.parts[0]))
+            self._name(s.loss)
+            for clause in (s.optimiser, *s.options):
+                for a in clause.args or ():
+                    self._expr(a.value)
+        elif isinstance(s, tree.TrainingStage):
+            self._expr(s.count)
+            for a in s.args or ():
+                self._expr(a.value)
+            self._body(s.body)
+
+    def _expect(self, expr: tree.Expr) -> None:
+        def known(name: str) -> bool:
+            return name in QUERIES
+
+        self._expr(expr, extra=known, lenient_arguments=True)
+
+    # -- expressions
+
+    def _expr(self, expr: Any, in_shape: bool = False, extra: Callable[[str], bool] | None = None, lenient_arguments: bool = False) -> None:
+        work: list[Any] = [expr]
+        while work:
+            n = work.pop()
+            if isinstance(n, tree.Ident):
+                if extra is not None and extra(n.name):
+                    continue
+                if in_shape and n.name[0].isupper():
+                    self.read.add(n.name)
+                    continue
+                self._name(n)
+            elif isinstance(n, tree.Pipe):
+                for stage in n.stages:
+                    self._expr(stage.value)
+                    label = stage.label
+                    while isinstance(label, tree.Index):
+                        for item in label.items:
+                            self._expr(item)
+                        label = label.value
+                    if stage.name is not None:
+                        self._bind(stage.name)
+            elif isinstance(n, tree.Arg):
+                if not (lenient_arguments and isinstance(n.value, tree.Ident)):
+                    work.append(n.value)
+            elif isinstance(n, tree.Member):
+                work.append(n.value)
+            elif isinstance(n, tree.Chain):
+                # In the order of the text, so that an `as` is bound before it is read.
+                work.extend(reversed([n.first, *(step.operand for step in n.steps)]))
+            elif isinstance(n, tree.Tree):
+                work.extend(reversed(list(_children(n))))
+
+    def _name(self, n: tree.Ident) -> None:
+        name = n.name
+        self.read.add(name)
+        if name in self.known or name in self.letters or name in self.labels:
+            return
+        if self.unit.lookup(name) is not None or name in BUILTINS or name in NUMBERS or name in LAWS or name == "training":
+            return
+        if name not in HABITS and find_op(name) is not None:
+            return
+        if find_op(name) is not None:
+            return
+        if any(name in [(a.alias or a.name).name for a in d.names] for d in self.unit.file.declarations if isinstance(d, tree.Import)):
+            return  # the import itself was the mistake
+        self.problems.append(unbound(n, [*self.known, *self.letters, *self.labels, *self.unit.names()]))
+
+
