@@ -775,7 +775,7 @@ def apply_row(body: Body, instance: Instance, args: tuple[Argument, ...], flow: 
     if instance.cells or instance.row or repetition.count == 0:
         result = values[0] if len(values) == 1 else Record(("",) * len(values), tuple(values))
         for i in range(repetition.count):
-            result = apply_element(body, _with_core(repetition.cell, cell_of(instance, i)), values, span)
+            result = apply_element(body, with_core(repetition.cell, cell_of(instance, i)), values, span)
             values = spread(result)
         return result
     return _apply_whole_row(body, instance, repetition, values, ref, span)
@@ -783,10 +783,10 @@ def apply_row(body: Body, instance: Instance, args: tuple[Argument, ...], flow: 
 
 def _fresh_cell(cell: Any, core: Instance | None) -> Any:
     assert core is not None
-    return _with_core(cell, copy_instance(core))
+    return with_core(cell, copy_instance(core))
 
 
-def _with_core(cell: Any, core: Instance) -> Any:
+def with_core(cell: Any, core: Instance) -> Any:
     def swap(value: Any) -> Any:
         return replace(value, callee=swap(value.callee)) if isinstance(value, Partial) else core
 
@@ -810,7 +810,7 @@ def _apply_whole_row(body: Body, instance: Instance, repetition: Repetition, val
         cell = copy_instance(template)
         cell.home, cell.key, cell.loose = instance, str(index), False
         before = len(builder.nodes)
-        result = apply_element(body, _with_core(repetition.cell, cell), current, span)
+        result = apply_element(body, with_core(repetition.cell, cell), current, span)
         added = builder.nodes[before:]
         del builder.nodes[before:]
         reads = [n for n in added[:-1]]

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fanin.diagnostics import Code, Diagnostic, Fix, Frame, Label, Refusal
-from fanin.ir.facts import Condition, Facts
+from fanin.ir.conditions import change, simplified
+from fanin.ir.dims import expand
+from fanin.ir.facts import Condition, Facts, Verdict
 from fanin.ir.graph import Graph, Requirement
 from fanin.source import Span
 
@@ -58,11 +60,25 @@ class Context:
 
     def require(self, condition: Condition, message: str, span: Span, *, written: bool = False, training: bool = False) -> None:
         """Make an open condition one of the model's, and a fact from here on."""
-        requirement = Requirement(condition, message, span, written, training)
-        if requirement not in self.requirements:
-            self.requirements.append(requirement)
+        condition = simplified(change(condition, expand))
+        if all(r.condition != condition or r.training != training for r in self.requirements):
+            self.requirements.append(Requirement(condition, message, span, written, training))
         if not training:
             self.facts.assume(condition)
+
+    def kept_requirements(self) -> tuple[Requirement, ...]:
+        """The conditions of the model: what is written, and what does not follow from it or from each other."""
+        facts = Facts()
+        kept = [r for r in self.requirements if r.written]
+        for r in kept:
+            facts.assume(r.condition)
+        for r in self.requirements:
+            if not r.written and facts.verdict(r.condition) is not Verdict.PROVED:
+                kept.append(r)
+                if not r.training:
+                    facts.assume(r.condition)
+        order = {id(r): i for i, r in enumerate(self.requirements)}
+        return tuple(sorted(kept, key=lambda r: order[id(r)]))
 
 
 def refuse(

@@ -8,7 +8,7 @@ from typing import Any
 from fanin.diagnostics import Refusal
 from fanin.diagnostics.codes import TYP401, TYP403, TYP407, TYP414, TYP415
 from fanin.diagnostics.model import Edit, Fix
-from fanin.elaborate.application import apply_instance, call_fn, spread
+from fanin.elaborate.application import apply_instance, call_fn, spread, with_core
 from fanin.elaborate.body import Body, evaluates
 from fanin.elaborate.builtins import call_builtin
 from fanin.elaborate.calls import apply_function, arguments, call, fill
@@ -85,7 +85,7 @@ def _label_alone(body: Body, stage: tree.Stage, head: Element) -> Any:
 
 def compose(body: Body, expr: tree.Pipe, head: Element) -> Instance:
     """A pipe without a tensor at its head: a module made of its stages."""
-    elements = [] if head.value is None or head.value is LEFT_OUT else [head]
+    elements = [] if head.value is None or head.value is LEFT_OUT else _places(expr.stages[0], head)
     for stage in expr.stages:
         if stage.name is not None:
             raise refuse(
@@ -94,11 +94,26 @@ def compose(body: Body, expr: tree.Pipe, head: Element) -> Instance:
     for stage in expr.stages[1:]:
         element = element_of(body, stage)
         if element.value is not LEFT_OUT:
-            elements.append(element)
+            elements += _places(stage, element)
     for element in elements:
         if isinstance(element.value, (OpConstructor, BlockConstructor)):
             raise unmade(element.value, element.span)
     return Instance(Composition(tuple(elements)), {}, expr.span, body.builder, loose=True)
+
+
+def _places(stage: tree.Stage, element: Element) -> list[Element]:
+    """What a stage of a composition takes places for: ``n * f`` takes n, unless brackets or a label make it a level."""
+    value = element.value
+    if stage.label is not None or not isinstance(stage.value, tree.Chain) or not isinstance(value, Instance) or not value.loose:
+        return [element]
+    if isinstance(value.target, Repetition):
+        cell = value.target.cell
+        core = core_of(cell.value)
+        assert core is not None
+        return [with_core(cell, copy_instance(core)) for _ in range(value.target.count)]
+    if isinstance(value.target, Composition):
+        return list(value.target.elements)
+    return [element]
 
 
 # ------------------------------------------------------------------------------------------------------ elements

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from fanin.diagnostics import Diagnostic, Frame, Refusal
-from fanin.diagnostics.codes import NAM222, SHP305, TYP401, TYP405, TYP407
+from fanin.diagnostics.codes import NAM222, TYP401, TYP405, TYP407
 from fanin.diagnostics.suggest import nearest
 
 # Importing these registers how expressions and statements are carried out.
@@ -88,7 +88,7 @@ def _elaborate(ctx: Context, unit: Unit, name: str, given: dict[str, Any], skip_
         parts = ctx.parts[graph]
         graph = replace(graph, promises=promises, name=name, doc=decl.doc or graph.doc)
         ctx.parts[graph] = parts
-    return Program(name, graph, tuple(ctx.requirements), ctx.facts)
+    return Program(name, graph, ctx.kept_requirements(), ctx.facts)
 
 
 def _alias_policy(reader: Body, home: Unit, decl: Entry) -> Any:
@@ -160,5 +160,3 @@ def _check_given(sizes: dict[str, Any], letters: dict[str, Any], block: tree.Blo
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise refuse(TYP401, f"the dimension `{name}` is a whole number, 1 or more", _told(name, value), "not a size")
 
-
-_ = SHP305

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from fanin.emit.torch.expressions import WIDTH, flat
 from fanin.emit.torch.names import identifier
 from fanin.emit.torch.statements import Lines
-from fanin.ir.conditions import Compare, Condition, render_condition
+from fanin.ir.conditions import Compare, Condition, change, render_condition
 from fanin.ir.conditions import symbols_in as condition_symbols
-from fanin.ir.dims import Dim, Poly, Symbol, ordered
+from fanin.ir.dims import Dim, Poly, Symbol, expand, ordered
 from fanin.ir.graph import Port, Requirement
 from fanin.ir.types import DType
 
@@ -77,7 +77,7 @@ def check_requirements(requirements: Sequence[Requirement], letter: Callable[[Sy
     """The conditions of a model on its open dimensions, each with its reason and the sizes found."""
     checks: list[Lines] = []
     for requirement in requirements:
-        condition = requirement.condition
+        condition = change(requirement.condition, expand)
         test = render_condition(condition.negated(), letter, True)
         if requirement.training:
             test = f"self.training and ({test})" if not isinstance(condition, Compare) else f"self.training and {test}"

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fanin.emit.torch import sharing
-from fanin.emit.torch.expressions import WIDTH, Tree, dimension, flat, quoted
-from fanin.emit.torch.names import TAKEN, Names, camel, identifier, snake
+from fanin.emit.torch.expressions import WIDTH, Tree, dimension, flat, parts, quoted, rebuild
+from fanin.emit.torch.names import MODULE_ATTRIBUTES, TAKEN, Names, camel, identifier, snake
 from fanin.emit.torch.sharing import Shared, Vector
 from fanin.emit.torch.statements import (
     Assign,
@@ -27,6 +27,7 @@ from fanin.emit.torch.uses import Use
 from fanin.ir.dims import Dim, Poly
 from fanin.ir.graph import Graph
 from fanin.ir.types import DType, TensorType
+from fanin.ops.code import Name
 
 
 @dataclass
@@ -98,9 +99,30 @@ def share(name: str, drafts: list[Draft], module_names: frozenset[str], roles: d
     order = [n for n in shared.known if n in shared.used and n not in shared.hypers]
     order += [n for n in shared.known if n in shared.used and n in shared.hypers]
     order += [n for n in shared.used if n not in order]
+    if not fixed and drafts[0].graph.kind != "fn":
+        init, forward = _keep(drafts[0], shared, init, forward)
     comments = [_types_text(column, shared) for column in zip(*(notes(d.forward) for d in drafts), strict=True)]
     arguments = {n: shared.used[n] for n in order}
     return Printed(name, drafts, init, forward, arguments, comments, _signature(drafts, shared))
+
+
+def _keep(
+    draft: Draft, shared: Shared, init: tuple[Statement, ...], forward: tuple[Statement, ...]
+) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
+    """Arguments that `forward` reads are kept on the module: ``self.heads = heads``."""
+    children = {path.split(".")[0] for path in (*(c.path for c in draft.graph.children), *(s.name for s in draft.graph.states))}
+    taken = Names(children | MODULE_ATTRIBUTES)
+    kept: dict[str, str] = {}
+
+    def visit(tree: Tree) -> Tree:
+        if isinstance(tree, Name) and tree.text in shared.used:
+            if tree.text not in kept:
+                kept[tree.text] = taken.fresh(tree.text)
+            return Name(f"self.{kept[tree.text]}")
+        return rebuild(tree, visit)
+
+    forward = change_trees(forward, visit)
+    return (*(Assign((f"self.{own}",), Name(name)) for name, own in kept.items()), *init), forward
 
 
 def _known(drafts: list[Draft], module_names: frozenset[str]) -> Shared:
@@ -231,9 +253,6 @@ def _plain_symbol(symbol: object) -> str:
 
 
 def _soft(trees: list[Tree], shared: Shared) -> Tree:
-    from fanin.emit.torch.expressions import parts, rebuild
-    from fanin.ops.code import Name
-
     if isinstance(trees[0], bool | int | float):
         found = shared.soft(tuple(trees))
         return Name("_") if found is None else found

@@ -49,6 +49,7 @@ class Pending:
     depth: int
     active: bool  # outermost is an activation or another function, not a module
     head: Value | None  # the tensor at the beginning of the pipe
+    read: tuple[Value, ...]  # the tensors that the expression reads
     pure: bool
     span_words: frozenset[str]
 
@@ -339,12 +340,13 @@ class Forward:
         out: list[Statement] = []
         for entry in self.pending[: len(self.pending) - keep]:
             target = self._target(entry.value, entry.head)
-            out.append(Assign((target,), entry.tree, self._note(entry.value, entry.head), entry.span_words))
+            out.append(Assign((target,), entry.tree, self._note(entry.value, entry.read), entry.span_words))
         del self.pending[: len(self.pending) - keep]
         return out
 
-    def _note(self, value: Value, head: Value | None) -> tuple[TensorType, ...]:
-        if self.unsteady or (head is not None and head.type == value.type):
+    def _note(self, value: Value, read: Iterable[Value]) -> tuple[TensorType, ...]:
+        """The type of a value, where no tensor that it is made of has it already."""
+        if self.unsteady or any(source.type == value.type for source in read):
             return ()
         return (value.type,)
 
@@ -393,13 +395,16 @@ class Forward:
             tree = self._code(node)
             depth = 1 if _is_call(tree) else 0
         head = mine[0].head if mine else next((o for o in node.inputs if isinstance(o, Value)), None)
+        inlined = {p.value.index for p in mine}
+        read = [o for o in node.inputs if isinstance(o, Value) and o.index not in inlined and o.index not in self.reads]
+        read = [v for p in mine for v in p.read] + read
         spoken = frozenset[str]().union(self._words(node), *(p.span_words for p in mine))
         single = node.outputs[0] if len(node.outputs) == 1 else None
         if single is not None and self.uses.get(single.index) == 1 and not self.name_of(single) and single.index not in self.forced:
             del self.pending[len(self.pending) - len(mine) :]
             pure = isinstance(node, Apply) and node.op.keeps
             active = isinstance(node, Apply) and node.module is None
-            self.pending.append(Pending(single, tree, depth, active, head, pure, spoken))
+            self.pending.append(Pending(single, tree, depth, active, head, tuple(read), pure, spoken))
             self.vars[single.index] = tree
             return out
         if single is not None and not head and not _is_call(tree) and not self.name_of(single) and _is_simple(tree):
@@ -409,7 +414,7 @@ class Forward:
         out += self._flush(kept)
         self.pending.clear()
         if single is not None:
-            note = self._note(single, head)
+            note = self._note(single, read)
             out.append(Assign((self._target(single, head),), tree, note, spoken))
         else:
             targets = tuple(self._target(v, None) if self.uses.get(v.index) else "_" for v in node.outputs)
@@ -492,7 +497,7 @@ class Forward:
                 if wanted:
                     self.wanted[carry.inside.index] = wanted
                 name = self._target(carry.inside, None)
-                note = self._note(waiting.value, waiting.head) if waiting else ()
+                note = self._note(waiting.value, waiting.read) if waiting else ()
                 out.append(Assign((name,), begin, note, waiting.span_words if waiting else frozenset()))
             names.append(name)
             self.forced[carry.out.index] = name

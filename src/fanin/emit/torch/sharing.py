@@ -177,12 +177,15 @@ class Shared:
             factor = _factor(vector, v)
             if factor is not None and 2 <= factor <= 16:
                 return Infix("*", factor, Name(name))
+        ratio = self._quotient(vector, whole)
+        if ratio is not None:
+            return ratio
         for name, v in whole.items():
             divisor = _factor(v, vector)
             if divisor is not None and 2 <= divisor <= 16:
                 return Infix("//", Name(name), divisor)
         if _constant(vector):
-            return self._quotient(vector, whole)
+            return None
         for name, v in whole.items():
             shift = {a - b for a, b in zip(vector, v, strict=True)}
             if len(shift) == 1 and abs(only := next(iter(shift))) <= 4:
@@ -193,7 +196,7 @@ class Shared:
                     return Infix("*", Name(name), Name(other))
                 if name != other and _same(tuple(a + b for a, b in zip(v, w, strict=True)), vector):
                     return Infix("+", Name(name), Name(other))
-        return self._quotient(vector, whole)
+        return None
 
     def _quotient(self, vector: Vector, whole: dict[str, Vector]) -> Tree | None:
         for name, v in whole.items():
