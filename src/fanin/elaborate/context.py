@@ -67,18 +67,29 @@ class Context:
             self.facts.assume(condition)
 
     def kept_requirements(self) -> tuple[Requirement, ...]:
-        """The conditions of the model: what is written, and what does not follow from it or from each other."""
-        facts = Facts()
-        kept = [r for r in self.requirements if r.written]
-        for r in kept:
-            facts.assume(r.condition)
+        """The conditions of the model: what is written, and what does not follow from the others."""
+        kept = list(self.requirements)
+        if len(kept) > _FEW:
+            return tuple(kept)
+        for r in reversed(self.requirements[:]):
+            if not r.written and self._follows(r, [other for other in kept if other is not r]):
+                kept.remove(r)
+        # Of two that follow from each other the later one has gone; of a chain the strongest stays.
         for r in self.requirements:
-            if not r.written and facts.verdict(r.condition) is not Verdict.PROVED:
-                kept.append(r)
-                if not r.training:
-                    facts.assume(r.condition)
-        order = {id(r): i for i, r in enumerate(self.requirements)}
-        return tuple(sorted(kept, key=lambda r: order[id(r)]))
+            if r in kept and not r.written and self._follows(r, [other for other in kept if other is not r]):
+                kept.remove(r)
+        return tuple(kept)
+
+    @staticmethod
+    def _follows(r: Requirement, others: list[Requirement]) -> bool:
+        facts = Facts()
+        for other in others:
+            if r.training or not other.training:
+                facts.assume(other.condition)
+        return facts.verdict(r.condition) is Verdict.PROVED
+
+
+_FEW = 40  # beyond this, finding what is implied would cost more than it tells
 
 
 def refuse(
