@@ -1,0 +1,128 @@
+"""Products of tensors, summed over the axes that the result leaves out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from string import ascii_lowercase, ascii_uppercase
+from typing import cast, final
+
+from fanin.ir.dims import Dim
+from fanin.ir.types import TensorType
+from fanin.ops.broadcasting import broadcast
+from fanin.ops.code import Code, Input, call
+from fanin.ops.contract import FLOATS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
+from fanin.ops.einops._pattern import DOTS, Group, parse_equation
+
+
+@dataclass(frozen=True, slots=True)
+class EinsumAttrs(OpAttrs):
+    equation: str
+
+
+@final
+class Einsum(Op[EinsumAttrs]):
+    """Products over axes with the same name, summed over the names that the result leaves out.
+
+    Shape: ``[B, H, T, D], [B, H, S, D] -> [B, H, T, S]`` for ``einsum("b h t d, b h s d -> b h t s", q, k)``
+    Names are separated by blanks and may have several letters; ``...`` stands for axes that broadcast. A name has one
+    size everywhere. Three tensors or more are multiplied from left to right.
+    Source: Einstein 1916; the notation of names is that of Rogozhnikov 2022, "Einops".
+    """
+
+    name = "einsum"
+    attrs = EinsumAttrs
+    inputs = (Port("tensors", FLOATS, variadic=True),)
+    order = ("equation", "*tensors")
+    example = 'z = einsum("n d, m d -> n m", x, y)'
+    example_inputs = {"x": "[N, 8]", "y": "[M, 8]"}
+
+    def infer(self, a: EinsumAttrs, *types: TensorType) -> Result:
+        terms, result = parse_equation(a.equation)
+        if len(terms) != len(types):
+            tensors = "tensor" if len(types) == 1 else "tensors"
+            message = f"the equation has {len(terms)} terms for {len(types)} {tensors}"
+            raise Complaint(message, "equation", kind="type")
+        _letters(terms)
+        sizes: dict[str, Dim] = {}
+        owners: dict[str, tuple[str, int]] = {}
+        needs: tuple[Need, ...] = ()
+        for number, (term, t) in enumerate(zip(terms, types, strict=True)):
+            if t.dtype is not types[0].dtype:
+                message = f"`einsum` takes tensors of one kind, not {types[0].dtype.value} and {t.dtype.value}"
+                raise Complaint(message, "tensors", kind="type")
+            for axis, place in _places(term, t).items():
+                here = ("tensors[%d]" % number, place)
+                owner = owners.setdefault(axis.rstrip("'"), here)
+                known = sizes.setdefault(axis.rstrip("'"), t.shape[place])
+                message = f"`{axis.rstrip(chr(39))}` is {{left}} in one tensor of this einsum, and {{right}} in another"
+                needs += need_equal(known, t.shape[place], message, owner, here)
+        dots, more = _dots(terms, types)
+        shape = tuple(s for axis in result for s in (dots if axis == DOTS else (sizes[axis],)))
+        return Inferred((TensorType(types[0].dtype, shape),), (*needs, *more))
+
+    def flops(self, a: EinsumAttrs, *types: TensorType) -> Dim:
+        terms, result = parse_equation(a.equation)
+        sizes = {axis.rstrip("'"): t.shape[i] for term, t in zip(terms, types, strict=True) for axis, i in _places(term, t).items()}
+        dots, _ = _dots(terms, types)
+        sizes[DOTS] = cast(Dim, prod(dots))
+        count: Dim = 0
+        left = frozenset(terms[0])
+        for number, term in enumerate(terms[1:], 1):
+            later = frozenset(result).union(*terms[number + 1 :])
+            right = frozenset(term)
+            left, right = left & (right | later), right & (left | later)  # what one alone has is summed before
+            if not left & right <= later:
+                count = count + 2 * cast(Dim, prod(sizes[axis] for axis in left | right))
+            left = (left | right) & later
+        return count
+
+    def torch(self, a: EinsumAttrs, *types: TensorType) -> Code:
+        terms, result = parse_equation(a.equation)
+        letters = _letters(terms)
+        left = ",".join("".join(letters[axis] for axis in term) for term in terms)
+        equation = f"{left}->{''.join(letters[axis] for axis in result)}"
+        return call("torch.einsum", equation, *(Input(i) for i in range(len(types))))
+
+
+def _letters(terms: tuple[Group, ...]) -> dict[str, str]:
+    """A letter for every name, its own where that is free. Raises Complaint where there are too many."""
+    names = list(dict.fromkeys(axis for term in terms for axis in term if axis != DOTS))
+    letters = {name: name for name in names if len(name) == 1 and name.isalpha()}
+    free = [c for c in ascii_lowercase + ascii_uppercase if c not in letters]
+    if len(names) - len(letters) > len(free):
+        raise Complaint("PyTorch's einsum has 52 letters for axes, and this needs more", "equation", kind="type")
+    for name in names:
+        if name not in letters:
+            own = name[0].lower() if name[0].lower() in free else name[0].upper()
+            letters[name] = own if own in free else free[0]
+            free.remove(letters[name])
+    return letters | {DOTS: DOTS}
+
+
+def _places(term: Group, t: TensorType) -> dict[str, int]:
+    """Where each name of a term stands in its tensor; a name met again gets a prime. Raises Complaint for its rank."""
+    names = len(term) - (DOTS in term)
+    if names > t.rank or (names < t.rank and DOTS not in term):
+        message = f"`{' '.join(term)}` names {names} {'axis' if names == 1 else 'axes'}, and its tensor is {t}"
+        squeezed = len(term) == 1 and len(term[0]) == t.rank
+        raise Complaint(message, "equation", help=" ".join(term[0]) if squeezed else "")
+    places: dict[str, int] = {}
+    for i, axis in enumerate(term):
+        if axis == DOTS:
+            continue
+        after = DOTS in term[:i]
+        while axis in places:
+            axis += "'"
+        places[axis] = i + (t.rank - len(term) if after else 0)
+    return places
+
+
+def _dots(terms: tuple[Group, ...], types: tuple[TensorType, ...]) -> tuple[tuple[Dim, ...], tuple[Need, ...]]:
+    """The sizes that ``...`` stands for, and what must hold for them."""
+    operands = []
+    for number, (term, t) in enumerate(zip(terms, types, strict=True)):
+        if DOTS in term:
+            start = term.index(DOTS)
+            operands.append((f"tensors[{number}]", t.with_shape(*t.shape[start : start + t.rank - len(term) + 1])))
+    return broadcast(*operands, what="the axes in `...`") if operands else ((), ())

@@ -1,0 +1,43 @@
+"""Axes renamed, reordered, split and joined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.code import Code, Input
+from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result
+from fanin.ops.einops._match import Given, match
+from fanin.ops.einops._steps import steps
+
+
+@dataclass(frozen=True, slots=True)
+class RearrangeAttrs(OpAttrs):
+    pattern: str
+    sizes: Given = ()
+
+
+@final
+class Rearrange(Op[RearrangeAttrs]):
+    """x with its axes in the order and grouping of the right of the pattern, by the names that its left gives them.
+
+    Shape: ``[B, T, H * D] -> [B, H, T, D]`` for ``rearrange(x, "b t (h d) -> b h t d", h=heads)``
+    Brackets are one axis made of several, the first of them the slowest; all but one need a size. ``1`` is an axis of
+    size 1, ``...`` any further axes.
+    Source: Rogozhnikov 2022, "Einops: Clear and Reliable Tensor Manipulations with Einstein-like Notation".
+    """
+
+    name = "rearrange"
+    attrs = RearrangeAttrs
+    inputs = (Port("x", ANY),)
+    order = ("x", "pattern")
+    keywords = "sizes"
+    example = 'y = rearrange(x, "n (h d) -> h n d", h=2)'
+
+    def infer(self, a: RearrangeAttrs, *types: TensorType) -> Result:
+        m = match(a.pattern, a.sizes, types[0], name=self.name)
+        return Inferred((types[0].with_shape(*m.shape()),), m.needs)
+
+    def torch(self, a: RearrangeAttrs, *types: TensorType) -> Code:
+        return steps(Input(0), match(a.pattern, a.sizes, types[0], name=self.name))

@@ -1,0 +1,36 @@
+"""New axes along which everything repeats."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.code import Code, Input
+from fanin.ops.contract import ANY, Inferred, Op, Port, Result
+from fanin.ops.einops._match import match
+from fanin.ops.einops._steps import steps
+from fanin.ops.einops.rearrange import RearrangeAttrs
+
+
+@final
+class Repeat(Op[RearrangeAttrs]):
+    """x repeated along the axes that stand on the right of the pattern alone; a number is such an axis too.
+
+    Shape: ``[N, K] -> [N, K, D]`` for ``repeat(x, "n k -> n k d", d=D)``
+    The rest is as in ``rearrange``. ``tile`` is what PyTorch calls ``repeat``.
+    Source: Rogozhnikov 2022, "Einops: Clear and Reliable Tensor Manipulations with Einstein-like Notation".
+    """
+
+    name = "repeat"
+    attrs = RearrangeAttrs
+    inputs = (Port("x", ANY),)
+    order = ("x", "pattern")
+    keywords = "sizes"
+    example = 'y = repeat(x, "n d -> n k d", k=3)'
+
+    def infer(self, a: RearrangeAttrs, *types: TensorType) -> Result:
+        m = match(a.pattern, a.sizes, types[0], name=self.name)
+        return Inferred((types[0].with_shape(*m.shape()),), m.needs)
+
+    def torch(self, a: RearrangeAttrs, *types: TensorType) -> Code:
+        return steps(Input(0), match(a.pattern, a.sizes, types[0], name=self.name))
