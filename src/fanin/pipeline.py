@@ -120,7 +120,11 @@ def is_model(unit: Unit, name: str) -> bool:
 
 def entries(unit: Unit) -> list[str]:
     """What can be built in a file: its models, then its blocks."""
-    named = [n for n, d in unit.declarations.items() if isinstance(d, tree.Block) or (isinstance(d, tree.BlockAlias) and d.is_model)]
+    named = [
+        n
+        for n, d in unit.declarations.items()
+        if isinstance(d, tree.Block) or (isinstance(d, tree.BlockAlias) and d.is_model)
+    ]
     return sorted(named, key=lambda n: not is_model(unit, n))
 
 
@@ -133,7 +137,9 @@ def require_name(unit: Unit, name: str, path: str) -> None:
         raise NoSuchName(name, entries(unit), path)
 
 
-def elaborate(path: str, name: str | None = None, hyper: Hyper | None = None, *, skip_optional: bool = False) -> Program:
+def elaborate(
+    path: str, name: str | None = None, hyper: Hyper | None = None, *, skip_optional: bool = False
+) -> Program:
     """The typed graph of a model or block. Without a name, of the only model.
 
     Raises Unreadable, NoSuchName, and CheckFailed where the spec has errors.
@@ -141,7 +147,9 @@ def elaborate(path: str, name: str | None = None, hyper: Hyper | None = None, *,
     return elaborate_source(read_source(path), path, name, hyper, skip_optional=skip_optional)
 
 
-def elaborate_source(source: Source, path: str, name: str | None, hyper: Hyper | None, *, skip_optional: bool = False) -> Program:
+def elaborate_source(
+    source: Source, path: str, name: str | None, hyper: Hyper | None, *, skip_optional: bool = False
+) -> Program:
     from fanin.elaborate.program import elaborate as build
 
     loader = load(source, path)
@@ -183,7 +191,14 @@ def source(program: Program, *, optimize: int = 1) -> str:
     return emit_source(program, optimize=optimize)
 
 
-def draw(program: Program, path: str, *, depth: int | None = None, expand: Sequence[str] = (), format: str | None = None) -> None:
+def draw(
+    program: Program,
+    path: str,
+    *,
+    depth: int | None = None,
+    expand: Sequence[str] = (),
+    format: str | None = None,
+) -> None:
     """The picture of a model, written to a file: svg, pdf, png or dot."""
     from fanin.emit.picture.drawing import draw as draw_picture
 

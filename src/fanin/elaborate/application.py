@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from fanin.diagnostics import Label, Refusal
-from fanin.diagnostics.codes import NAM222, SHP305, SHP308, TYP401, TYP405, TYP407, TYP409, TYP413
+from fanin.diagnostics.codes import NAM222, SHP305, SHP308, TYP401, TYP405, TYP407, TYP409
 from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body, Returned
 from fanin.elaborate.builder import Builder
@@ -36,14 +36,30 @@ from fanin.elaborate.values import (
     tensors_in,
 )
 from fanin.ir.dims import Dim, Poly, Symbol, expand, substitute
-from fanin.ir.graph import Apply, Call, Graph, ModuleRef, Node, Operand, Repeat, Result, Run, Scalar, StateRef, Value, Weight
+from fanin.ir.graph import (
+    Apply,
+    Call,
+    Graph,
+    ModuleRef,
+    Node,
+    Operand,
+    Repeat,
+    Result,
+    Run,
+    Scalar,
+    StateRef,
+    Value,
+    Weight,
+)
 from fanin.ir.types import DType, TensorType
 from fanin.ops.contract import Complaint, Op
 from fanin.source import Span
 from fanin.syntax import tree
 
 
-def apply_instance(body: Body, instance: Instance, args: tuple[Argument, ...], flow: list[Any], span: Span) -> Any:
+def apply_instance(
+    body: Body, instance: Instance, args: tuple[Argument, ...], flow: list[Any], span: Span
+) -> Any:
     """A module on tensors: what flows in first, then the arguments."""
     target = instance.target
     if isinstance(target, Op):
@@ -58,7 +74,9 @@ def apply_instance(body: Body, instance: Instance, args: tuple[Argument, ...], f
 # ------------------------------------------------------------------------------------------------------ leaves
 
 
-def apply_leaf(body: Body, instance: Instance, args: tuple[Argument, ...], flow: list[Any], span: Span) -> Any:
+def apply_leaf(
+    body: Body, instance: Instance, args: tuple[Argument, ...], flow: list[Any], span: Span
+) -> Any:
     """PyTorch's own module. Its first application fixes the sizes of its weights."""
     op: Op[Any] = instance.target
     attrs = instance.hypers[""]
@@ -66,7 +84,12 @@ def apply_leaf(body: Body, instance: Instance, args: tuple[Argument, ...], flow:
     to_ports, to_attrs, extra = sort_arguments(op, args, flow, span, shown)
     if to_attrs or extra:
         a = next(iter(to_attrs.values()), None) or extra[0]
-        raise refuse(TYP407, f"`{shown}` is applied to tensors here; its options go into its own brackets", a.span, describe(a.value))
+        raise refuse(
+            TYP407,
+            f"`{shown}` is applied to tensors here; its options go into its own brackets",
+            a.span,
+            describe(a.value),
+        )
     operands, owners = port_operands(body, op, to_ports, span, shown)
     made = {name: Argument(name, None, at) for name, at in instance.args.items()}
     types = tuple(None if o is None else o.type for o in operands)
@@ -90,13 +113,24 @@ def apply_leaf(body: Body, instance: Instance, args: tuple[Argument, ...], flow:
         before = instance.uses[0]
         for mine, other in zip(specs, before.weights, strict=True):
             if mine.shape != other.spec.shape:
-                raise two_sizes(instance, f"`{mine.name}` is {list(other.spec.shape)} and {list(mine.shape)}", before.span, span)
+                raise two_sizes(
+                    instance,
+                    f"`{mine.name}` is {list(other.spec.shape)} and {list(mine.shape)}",
+                    before.span,
+                    span,
+                )
     policy: Policy = body.builder.policy
     ties = {name[4:]: value for name, value in instance.options.items() if name.startswith("tie:")}
-    weights = tuple(Weight(s, law_for(s, instance.options, policy), _tie(body, instance, ties.pop(s.name, None), s)) for s in specs)
+    weights = tuple(
+        Weight(s, law_for(s, instance.options, policy), _tie(body, instance, ties.pop(s.name, None), s))
+        for s in specs
+    )
     for name, value in ties.items():
         raise refuse(
-            TYP405, f"`{shown}` has no parameter `{name}` to tie", instance.args.get(name, instance.span), describe(value)
+            TYP405,
+            f"`{shown}` has no parameter `{name}` to tie",
+            instance.args.get(name, instance.span),
+            describe(value),
         )
     instance.uses.append(Use(None, types, weights, span, attrs))
     return result
@@ -108,8 +142,15 @@ def _tie(body: Body, instance: Instance, parameter: Parameter | None, spec: Any)
     shape = tuple(parameter.type.shape)
     if shape != spec.shape:
         at = instance.args.get(spec.name, instance.span)
-        raise refuse(SHP308, f"a tied `{spec.name}` has to be {list(spec.shape)}, and this one is {list(shape)}", at, f"this is {parameter.type}")
-    return StateRef(None if parameter.instance is None else body.builder.ref(parameter.instance), parameter.name)
+        raise refuse(
+            SHP308,
+            f"a tied `{spec.name}` has to be {list(spec.shape)}, and this one is {list(shape)}",
+            at,
+            f"this is {parameter.type}",
+        )
+    return StateRef(
+        None if parameter.instance is None else body.builder.ref(parameter.instance), parameter.name
+    )
 
 
 def two_sizes(instance: Instance, what: str, first: Span, second: Span) -> Refusal:
@@ -119,7 +160,9 @@ def two_sizes(instance: Instance, what: str, first: Span, second: Span) -> Refus
         f"{name} is one module, used on two widths: {what}",
         second,
         "the second use",
-        [Label(first, "the first use fixed its weights"), Label(instance.span, "made here")] if first != second else [Label(instance.span, "made here")],
+        [Label(first, "the first use fixed its weights"), Label(instance.span, "made here")]
+        if first != second
+        else [Label(instance.span, "made here")],
         helps=["make a second module, or bring both to one width first"],
     )
 
@@ -128,7 +171,12 @@ def two_sizes(instance: Instance, what: str, first: Span, second: Span) -> Refus
 
 
 def sort_inputs(
-    body: Body, params: tuple[tree.Param, ...], args: tuple[Argument, ...], flow: list[Any], span: Span, shown: str
+    body: Body,
+    params: tuple[tree.Param, ...],
+    args: tuple[Argument, ...],
+    flow: list[Any],
+    span: Span,
+    shown: str,
 ) -> dict[str, Argument]:
     """Which tensor goes to which input of a block."""
     given: dict[str, Argument] = {}
@@ -138,7 +186,13 @@ def sort_inputs(
         if a.name is not None:
             if a.name not in names:
                 near = nearest(a.name, names)
-                raise refuse(TYP405, f"`{shown}` has no input `{a.name}`", a.span, "not one of them", helps=[f"did you mean `{near}`?"] if near else [])
+                raise refuse(
+                    TYP405,
+                    f"`{shown}` has no input `{a.name}`",
+                    a.span,
+                    "not one of them",
+                    helps=[f"did you mean `{near}`?"] if near else [],
+                )
             given[a.name] = a
     left = [n for n in names if n not in given]
     if len(placed) > len(left):
@@ -162,25 +216,37 @@ def sort_inputs(
                 span,
                 f"nothing for `{p.name.name}`",
                 [Label(p.span, "this input")],
-                helps=[f"write `{shown}(…)({', '.join(names)})`"] if len(names) > 1 else [f"send it in: `x -> {shown}(…)`"],
+                helps=[f"write `{shown}(…)({', '.join(names)})`"]
+                if len(names) > 1
+                else [f"send it in: `x -> {shown}(…)`"],
             )
     return given
 
 
-def input_operands(body: Body, params: tuple[tree.Param, ...], given: dict[str, Argument], shown: str) -> list[Operand | None]:
+def input_operands(
+    body: Body, params: tuple[tree.Param, ...], given: dict[str, Argument], shown: str
+) -> list[Operand | None]:
     found: list[Operand | None] = []
     for p in params:
         a = given[p.name.name]
         if a.value is None:
             if not (isinstance(p.type, tree.ShapeType) and p.type.optional):
-                raise refuse(TYP401, f"`{p.name.name}` of `{shown}` cannot be `none`", a.span, "none", [Label(p.span, "no `?` behind its type")])
+                raise refuse(
+                    TYP401,
+                    f"`{p.name.name}` of `{shown}` cannot be `none`",
+                    a.span,
+                    "none",
+                    [Label(p.span, "no `?` behind its type")],
+                )
             found.append(None)
         else:
             found.append(operand(body, a.value, a.span, f"`{p.name.name}` of `{shown}`: a tensor"))
     return found
 
 
-def apply_block(body: Body, instance: Instance, args: tuple[Argument, ...], flow: list[Any], span: Span) -> Any:
+def apply_block(
+    body: Body, instance: Instance, args: tuple[Argument, ...], flow: list[Any], span: Span
+) -> Any:
     constructor: BlockConstructor = instance.target
     decl = constructor.decl
     assert isinstance(decl, tree.Block)
@@ -188,7 +254,9 @@ def apply_block(body: Body, instance: Instance, args: tuple[Argument, ...], flow
     given = sort_inputs(body, decl.inputs, args, flow, span, shown)
     operands = input_operands(body, decl.inputs, given, shown)
     ref = body.builder.ref(instance)
-    node, use = block_node(body, instance, decl, constructor, operands, [given[p.name.name].span for p in decl.inputs], ref, span)
+    node, use = block_node(
+        body, instance, decl, constructor, operands, [given[p.name.name].span for p in decl.inputs], ref, span
+    )
     body.builder.add(node)
     record_use(instance, use)
     return results_of(node.outputs, [r.name for r in node.graph.results])
@@ -225,14 +293,19 @@ def block_node(
     policy = policy_of(body, decl, constructor.file, instance.options, body.builder.policy)
     types = [None if o is None else _input_type(o, p) for o, p in zip(operands, decl.inputs, strict=True)]
     numbering: dict[int, int] = {}
-    hyper_keys = tuple((k, key_of(v, numbering) if not _owned(v, instance) else _owned_key(v, numbering)) for k, v in instance.hypers.items())
+    hyper_keys = tuple(
+        (k, key_of(v, numbering) if not _owned(v, instance) else _owned_key(v, numbering))
+        for k, v in instance.hypers.items()
+    )
     key = (id(decl), hyper_keys, _type_key(types), policy.key)
     special = body.ctx.memo.get(key, _MISSING)
     if special is None:
         raise Poisoned
     if special is _MISSING:
         body.ctx.memo[key] = _GOING
-        special = _elaborate_block(body, instance, decl, constructor, operands, types, spans, policy, span, key)
+        special = _elaborate_block(
+            body, instance, decl, constructor, operands, types, spans, policy, span, key
+        )
     elif special is _GOING:
         raise endless(body, decl.name.name, span)
     return call_node(body, special, operands, types, ref, span, [], instance.hypers)
@@ -251,7 +324,10 @@ def _owned(value: Any, instance: Instance) -> bool:
 def _owned_key(value: Any, numbering: dict[int, int]) -> Any:
     if isinstance(value, Instance):
         return ("owned", structure_of(value, numbering))
-    return tuple(_owned_key(v, numbering) if isinstance(v, (Instance, list, tuple)) else key_of(v, numbering) for v in value)
+    return tuple(
+        _owned_key(v, numbering) if isinstance(v, (Instance, list, tuple)) else key_of(v, numbering)
+        for v in value
+    )
 
 
 def _input_type(found: Operand, p: tree.Param) -> TensorType:
@@ -261,7 +337,10 @@ def _input_type(found: Operand, p: tree.Param) -> TensorType:
 
 
 def _type_key(types: list[TensorType | None]) -> tuple[Any, ...]:
-    return tuple(None if t is None else (t.dtype, *(s if isinstance(s, int) else expand(s) for s in t.shape)) for t in types)
+    return tuple(
+        None if t is None else (t.dtype, *(s if isinstance(s, int) else expand(s) for s in t.shape))
+        for t in types
+    )
 
 
 def endless(body: Body, name: str, span: Span) -> Refusal:
@@ -305,11 +384,25 @@ def call_node(
         sizes.append(size)
         mapping[symbol] = size
     outputs = tuple(
-        body.builder.value(TensorType(r.value.type.dtype, tuple(s if isinstance(s, int) else substitute(s, mapping) for s in r.value.type.shape)))
+        body.builder.value(
+            TensorType(
+                r.value.type.dtype,
+                tuple(s if isinstance(s, int) else substitute(s, mapping) for s in r.value.type.shape),
+            )
+        )
         for r in graph.results
     )
     lent = tuple(body.builder.ref(i) for i, _ in special.borrowed)
-    node = Call(tuple(body.builder.own(i) for i in inputs), outputs, span, body.builder.loop, graph, ref, lent, tuple(sizes))
+    node = Call(
+        tuple(body.builder.own(i) for i in inputs),
+        outputs,
+        span,
+        body.builder.loop,
+        graph,
+        ref,
+        lent,
+        tuple(sizes),
+    )
     return node, Use(graph, tuple(types), (), span)
 
 
@@ -387,25 +480,42 @@ def elaborate_body(
     shown = decl.name.name
     if letters is None:
         letters = Letters()
-        names = [axis_letters(inner, p.type, 0 if t is None else t.rank, letters) for p, t in zip(inputs, types, strict=True)]
+        names = [
+            axis_letters(inner, p.type, 0 if t is None else t.rank, letters)
+            for p, t in zip(inputs, types, strict=True)
+        ]
         taken = set(inner.scope)
         local, builder.symbols, mapping = local_types(types, names, taken)
     else:
         local, mapping = types, {}
-        builder.symbols = sorted({s for t in types if t is not None for d in t.shape if isinstance(d, Poly) for s in d.symbols()}, key=lambda s: s.name)
+        builder.symbols = sorted(
+            {s for t in types if t is not None for d in t.shape if isinstance(d, Poly) for s in d.symbols()},
+            key=lambda s: s.name,
+        )
     values: list[Value | None] = []
     for p, t, o in zip(inputs, local, operands or [None] * len(local), strict=True):
         values.append(builder.port(p.name.name, t, p.span, outer if operands is not None else None, o))
     for p, t, value, at in zip(inputs, local, values, spans, strict=True):
         if not isinstance(p.type, tree.ShapeType):
-            raise refuse(TYP401, f"the input `{p.name.name}` needs a tensor's type, such as `[N, 3, H, W]`", p.span, "no shape")
+            raise refuse(
+                TYP401,
+                f"the input `{p.name.name}` needs a tensor's type, such as `[N, 3, H, W]`",
+                p.span,
+                "no shape",
+            )
         if t is not None:
             match(inner, p.type, t, letters, f"`{p.name.name}`", at, value)
     builder.letters.update(letters.sizes)
     inner.scope = stand_ins(builder, hypers, instance)
     for name, value in list(inner.scope.items()):
         if isinstance(value, Deferred):
-            inner.scope[name] = default_of(inner, inner.unit, value.param, {k: v for k, v in inner.scope.items() if not isinstance(v, Deferred)}, builder.letters)
+            inner.scope[name] = default_of(
+                inner,
+                inner.unit,
+                value.param,
+                {k: v for k, v in inner.scope.items() if not isinstance(v, Deferred)},
+                builder.letters,
+            )
     for star, sizes in letters.stars.items():
         inner.scope.setdefault(star, tuple(sizes))
     for p, value in zip(inputs, values, strict=True):
@@ -417,13 +527,31 @@ def elaborate_body(
     if inner.failed:
         return None
     if inner.results is None:
-        raise refuse(TYP409, f"`{shown}` returns nothing", decl.name.span, "no `return` is reached", helps=["end its braces with `return …`"])
+        raise refuse(
+            TYP409,
+            f"`{shown}` returns nothing",
+            decl.name.span,
+            "no `return` is reached",
+            helps=["end its braces with `return …`"],
+        )
     result_letters = Letters({**letters.sizes}, dict(letters.stars), dict(letters.places))
     span = inner.result_span or decl.span
-    result_names = check_result(inner, decl.result, [r.value for r in inner.results], result_letters, span, shown)
+    result_names = check_result(
+        inner, decl.result, [r.value for r in inner.results], result_letters, span, shown
+    )
     kept = tuple(Result(n, r.value) for n, r in zip(result_names, inner.results, strict=True))
     kind = "fn" if isinstance(decl, tree.Fn) else "model" if decl.is_model else "block"
-    graph = finish(builder, shown, kind, tuple((k, v) for k, v in inner_hypers(hypers, inner.scope)), kept, ctx, decl.doc, decl.span, tuple(inner.promises))
+    graph = finish(
+        builder,
+        shown,
+        kind,
+        tuple((k, v) for k, v in inner_hypers(hypers, inner.scope)),
+        kept,
+        ctx,
+        decl.doc,
+        decl.span,
+        tuple(inner.promises),
+    )
     return Specialisation(graph, builder.borrowed, [], size_origins(builder, graph))
 
 
@@ -435,7 +563,15 @@ def size_origins(builder: Builder, graph: Graph) -> list[Any]:
 
 def untold_sizes(builder: Builder) -> tuple[Symbol, ...]:
     """The open dimensions that nodes speak of and no input has as an axis, in order of first use."""
-    axes = {s for p in builder.ports if p.value is not None for d in p.value.type.shape if isinstance(d, Poly) for s in d.symbols() if s * 1 == d}
+    axes = {
+        s
+        for p in builder.ports
+        if p.value is not None
+        for d in p.value.type.shape
+        if isinstance(d, Poly)
+        for s in d.symbols()
+        if s * 1 == d
+    }
     found: dict[Symbol, None] = {}
 
     def visit(value: Any) -> None:
@@ -527,7 +663,13 @@ def call_fn(body: Body, function: FnFunction, args: tuple[Argument, ...], flow: 
         if a.name is not None:
             if a.name not in names:
                 near = nearest(a.name, names)
-                raise refuse(TYP405, f"`{shown}` has no argument `{a.name}`", a.span, "not one of them", helps=[f"did you mean `{near}`?"] if near else [])
+                raise refuse(
+                    TYP405,
+                    f"`{shown}` has no argument `{a.name}`",
+                    a.span,
+                    "not one of them",
+                    helps=[f"did you mean `{near}`?"] if near else [],
+                )
             given[a.name] = a
     waiting = [Argument(None, v, span) for v in flow]
     for p in tensors:
@@ -537,9 +679,26 @@ def call_fn(body: Body, function: FnFunction, args: tuple[Argument, ...], flow: 
     left = [n for n in names if n not in given]
     if len(placed) > len(left):
         extra = placed[len(left)]
-        raise refuse(TYP407, f"`{shown}` takes {len(names)} argument{'s' if len(names) != 1 else ''}, and there are more", extra.span, describe(extra.value))
+        raise refuse(
+            TYP407,
+            f"`{shown}` takes {len(names)} argument{'s' if len(names) != 1 else ''}, and there are more",
+            extra.span,
+            describe(extra.value),
+        )
     given.update(zip(left, placed, strict=False))
-    hypers = bind_hypers(body, unit, numbers, tuple(Argument(p.name.name, given[p.name.name].value, given[p.name.name].span) for p in numbers if p.name.name in given), span, shown, ())
+    hypers = bind_hypers(
+        body,
+        unit,
+        numbers,
+        tuple(
+            Argument(p.name.name, given[p.name.name].value, given[p.name.name].span)
+            for p in numbers
+            if p.name.name in given
+        ),
+        span,
+        shown,
+        (),
+    )
     ctx.used.add(id(decl))
     if len(ctx.frames) >= MAX_DEPTH:
         raise endless(body, shown, span)
@@ -550,7 +709,13 @@ def call_fn(body: Body, function: FnFunction, args: tuple[Argument, ...], flow: 
             if isinstance(p.type, tree.ShapeType) and p.type.optional:
                 given[p.name.name] = Argument(None, None, span)
             else:
-                raise refuse(TYP407, f"`{shown}` takes {len(names)} arguments, and `{p.name.name}` is missing", span, f"nothing for `{p.name.name}`", [Label(p.span, "this one")])
+                raise refuse(
+                    TYP407,
+                    f"`{shown}` takes {len(names)} arguments, and `{p.name.name}` is missing",
+                    span,
+                    f"nothing for `{p.name.name}`",
+                    [Label(p.span, "this one")],
+                )
     operands = input_operands(body, tensors, given, shown)
     types = [None if o is None else _input_type(o, p) for o, p in zip(operands, tensors, strict=True)]
     numbering: dict[int, int] = {}
@@ -566,7 +731,16 @@ def call_fn(body: Body, function: FnFunction, args: tuple[Argument, ...], flow: 
             try:
                 builder = Builder(shown, decl.span)
                 inner = Body(ctx, unit, builder, dict(hypers), pure=True)
-                special = elaborate_body(inner, decl, None, operands, types, [given[p.name.name].span for p in tensors], body.builder, tensors)
+                special = elaborate_body(
+                    inner,
+                    decl,
+                    None,
+                    operands,
+                    types,
+                    [given[p.name.name].span for p in tensors],
+                    body.builder,
+                    tensors,
+                )
             except BaseException:
                 ctx.memo[key] = None
                 raise
@@ -592,7 +766,9 @@ def _number_fn(body: Body, decl: tree.Fn, unit: Any, hypers: dict[str, Any], spa
         if inner.failed:
             raise Poisoned
         if inner.results is None:
-            raise refuse(TYP409, f"`{decl.name.name}` returns nothing", decl.name.span, "no `return` is reached")
+            raise refuse(
+                TYP409, f"`{decl.name.name}` returns nothing", decl.name.span, "no `return` is reached"
+            )
         values = tuple(r.value for r in inner.results)
     return values[0] if len(values) == 1 else values
 
@@ -600,7 +776,9 @@ def _number_fn(body: Body, decl: tree.Fn, unit: Any, hypers: dict[str, Any], spa
 # ------------------------------------------------------------------------------------ compositions and repetitions
 
 
-def apply_composition(body: Body, instance: Instance, args: tuple[Argument, ...], flow: list[Any], span: Span) -> Any:
+def apply_composition(
+    body: Body, instance: Instance, args: tuple[Argument, ...], flow: list[Any], span: Span
+) -> Any:
     """A named composition is a graph of its own; one without a name is as if its stages stood where it stands."""
     from fanin.elaborate.pipes import apply_element
 
@@ -608,14 +786,20 @@ def apply_composition(body: Body, instance: Instance, args: tuple[Argument, ...]
     values = [*flow, *(a.value for a in args)]
     named = [a for a in args if a.name is not None]
     if named:
-        raise refuse(TYP405, f"a composition has no input `{named[0].name}`", named[0].span, "its tensors go by place")
+        raise refuse(
+            TYP405, f"a composition has no input `{named[0].name}`", named[0].span, "its tensors go by place"
+        )
     if instance.loose:
         result: Any = None
         current = values
         for element in composition.elements:
             result = apply_element(body, element, current, element.span)
             current = spread(result)
-        return result if composition.elements else (values[0] if len(values) == 1 else Record(("",) * len(values), tuple(values)))
+        return (
+            result
+            if composition.elements
+            else (values[0] if len(values) == 1 else Record(("",) * len(values), tuple(values)))
+        )
     ref = body.builder.ref(instance)
     node, use = composition_node(body, instance, values, ref, span)
     body.builder.add(node)
@@ -632,7 +816,9 @@ def spread(value: Any) -> list[Any]:
     return [value]
 
 
-def composition_node(body: Body, instance: Instance, values: list[Any], ref: ModuleRef | None, span: Span) -> tuple[Call, Use]:
+def composition_node(
+    body: Body, instance: Instance, values: list[Any], ref: ModuleRef | None, span: Span
+) -> tuple[Call, Use]:
     from fanin.elaborate.pipes import apply_element
 
     ctx = body.ctx
@@ -640,7 +826,7 @@ def composition_node(body: Body, instance: Instance, values: list[Any], ref: Mod
     operands: list[Operand | None] = [operand(body, v, span, "this composition: a tensor") for v in values]
     types = [None if o is None else o.type for o in operands]
     numbering: dict[int, int] = {}
-    key = ("composition", structure_of(instance, numbering), tuple(types), body.builder.policy.key)
+    key: tuple[Any, ...] = ("composition", structure_of(instance, numbering), tuple(types), body.builder.policy.key)
     held = distinct(v for e in composition.elements for v in _held(e.value))
     key = (*key, tuple(v.type for v in held))
     special = ctx.memo.get(key, _MISSING)
@@ -657,7 +843,8 @@ def composition_node(body: Body, instance: Instance, values: list[Any], ref: Mod
             builder.letters = dict(body.builder.letters)
             builder.symbols = body.builder.symbols
             current: list[Any] = [
-                builder.port("x" if i == 0 else f"x{i + 1}", t, span, body.builder, o) for i, (t, o) in enumerate(zip(types, operands, strict=True))
+                builder.port("x" if i == 0 else f"x{i + 1}", t, span, body.builder, o)
+                for i, (t, o) in enumerate(zip(types, operands, strict=True))
             ]
             places: list[str | int] | None = []
             result: Any = current[0] if len(current) == 1 else Record(("",) * len(current), tuple(current))
@@ -673,7 +860,18 @@ def composition_node(body: Body, instance: Instance, values: list[Any], ref: Mod
             captured = [next(i for i, v in enumerate(held) if v is c.outer) for c in builder.captures]
             if captured or len(results) != 1 or len(values) != 1:
                 places = None
-            graph = finish(builder, "", "composition", (), results, ctx, "", instance.span, (), None if places is None else tuple(places))
+            graph = finish(
+                builder,
+                "",
+                "composition",
+                (),
+                results,
+                ctx,
+                "",
+                instance.span,
+                (),
+                None if places is None else tuple(places),
+            )
             special = Specialisation(graph, builder.borrowed, captured, list(graph.sizes))
         except BaseException:
             ctx.memo[key] = None
@@ -734,7 +932,13 @@ def _stand_in(builder: Builder, element: Any, key: str) -> Any:
         builder.name_instance(twin, key)
         return replace(element, value=replace(value, callee=twin))
     if isinstance(value, list):
-        return replace(element, value=[_stand_in(builder, e, f"{key}.{e.label or i}") if hasattr(e, "label") else e for i, e in enumerate(value)])
+        return replace(
+            element,
+            value=[
+                _stand_in(builder, e, f"{key}.{e.label or i}") if hasattr(e, "label") else e
+                for i, e in enumerate(value)
+            ],
+        )
     return element
 
 
@@ -742,7 +946,9 @@ def _fresh(instance: Instance) -> bool:
     return instance.loose
 
 
-def _place(places: list[str | int] | None, builder: Builder, before: int, element: Any) -> list[str | int] | None:
+def _place(
+    places: list[str | int] | None, builder: Builder, before: int, element: Any
+) -> list[str | int] | None:
     """What stands at the next place of a plain row: a child's path, or the node of a function."""
     added = builder.nodes[before:]
     if places is None or len(added) != 1:
@@ -793,7 +999,9 @@ def with_core(cell: Any, core: Instance) -> Any:
     return replace(cell, value=swap(cell.value))
 
 
-def _apply_whole_row(body: Body, instance: Instance, repetition: Repetition, values: list[Any], ref: ModuleRef, span: Span) -> Any:
+def _apply_whole_row(
+    body: Body, instance: Instance, repetition: Repetition, values: list[Any], ref: ModuleRef, span: Span
+) -> Any:
     from fanin.elaborate.instances import core_of
     from fanin.elaborate.pipes import apply_element
 
@@ -838,5 +1046,9 @@ def _apply_whole_row(body: Body, instance: Instance, repetition: Repetition, val
 def _same(a: Node, b: Node) -> bool:
     if isinstance(a, Call) and isinstance(b, Call):
         return a.graph is b.graph and a.lent == b.lent
-    return isinstance(a, Apply) and isinstance(b, Apply) and (a.op, a.attrs) == (b.op, b.attrs) and [v.type for v in a.outputs] == [v.type for v in b.outputs]
-
+    return (
+        isinstance(a, Apply)
+        and isinstance(b, Apply)
+        and (a.op, a.attrs) == (b.op, b.attrs)
+        and [v.type for v in a.outputs] == [v.type for v in b.outputs]
+    )

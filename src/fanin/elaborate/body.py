@@ -16,7 +16,7 @@ from fanin.syntax import tree
 Evaluate = Callable[["Body", Any], Any]
 
 EVALUATORS: dict[type[tree.Expr], Evaluate] = {}
-EXECUTORS: dict[type[tree.Statement], Callable[["Body", Any], None]] = {}
+EXECUTORS: dict[type[tree.Statement], Callable[[Body, Any], None]] = {}
 
 
 def evaluates(*kinds: type[tree.Expr]) -> Callable[[Evaluate], Evaluate]:
@@ -30,7 +30,9 @@ def evaluates(*kinds: type[tree.Expr]) -> Callable[[Evaluate], Evaluate]:
     return register
 
 
-def executes(*kinds: type[tree.Statement]) -> Callable[[Callable[[Body, Any], None]], Callable[[Body, Any], None]]:
+def executes(
+    *kinds: type[tree.Statement],
+) -> Callable[[Callable[[Body, Any], None]], Callable[[Body, Any], None]]:
     """Register how a kind of statement is carried out."""
 
     def register(function: Callable[[Body, Any], None]) -> Callable[[Body, Any], None]:
@@ -48,9 +50,29 @@ class Returned(Exception):
 class Body:
     """The state of one body. ``pure`` bodies (constants, ``fn`` of numbers) have no tensors and make no modules."""
 
-    __slots__ = ("aliases", "builder", "ctx", "failed", "labels", "promises", "pure", "result_span", "results", "scope", "unit")
+    __slots__ = (
+        "aliases",
+        "builder",
+        "ctx",
+        "failed",
+        "labels",
+        "promises",
+        "pure",
+        "result_span",
+        "results",
+        "scope",
+        "unit",
+    )
 
-    def __init__(self, ctx: Context, unit: Unit, builder: Builder, scope: dict[str, Any] | None = None, *, pure: bool = False) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        unit: Unit,
+        builder: Builder,
+        scope: dict[str, Any] | None = None,
+        *,
+        pure: bool = False,
+    ) -> None:
         self.ctx, self.unit, self.builder, self.pure = ctx, unit, builder, pure
         self.scope: dict[str, Any] = {} if scope is None else scope
         self.labels: dict[str, Any] = {}  # modules by label, readable where the body binds no such name
@@ -115,6 +137,11 @@ def bound_names(statement: tree.Statement) -> set[str]:
                 found.add(node.label.name)
             work.append(node.value)
         elif isinstance(node, tree.Tree):
-            work.extend(getattr(node, slot) for kind in type(node).__mro__ for slot in getattr(kind, "__slots__", ()) if slot != "span")
+            work.extend(
+                getattr(node, slot)
+                for kind in type(node).__mro__
+                for slot in getattr(kind, "__slots__", ())
+                if slot != "span"
+            )
     found.discard("_")
     return found

@@ -17,15 +17,97 @@ from fanin.source import Span
 
 # Attributes of nn.Module, and Python's keywords: a child of that name would break the emitted class.
 _TAKEN = frozenset(
-    "forward type class training register_buffer register_parameter register_module add_module apply buffers children compile cpu"
-    " cuda double dump_patches eval extra_repr float get_buffer get_extra_state get_parameter get_submodule half"
-    " ipu load_state_dict modules mtia named_buffers named_children named_modules named_parameters parameters"
-    " register_backward_hook register_forward_hook register_forward_pre_hook register_full_backward_hook"
-    " register_full_backward_pre_hook register_load_state_dict_post_hook register_load_state_dict_pre_hook"
-    " register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule"
-    " share_memory state_dict to to_empty xpu zero_grad bfloat16 call_super_init T_destination"
-    " False None True and as assert async await break continue def del elif else except finally for from global if"
-    " import in is lambda nonlocal not or pass raise return self try while with yield".split()
+    [
+        "forward",
+        "type",
+        "class",
+        "training",
+        "register_buffer",
+        "register_parameter",
+        "register_module",
+        "add_module",
+        "apply",
+        "buffers",
+        "children",
+        "compile",
+        "cpu",
+        "cuda",
+        "double",
+        "dump_patches",
+        "eval",
+        "extra_repr",
+        "float",
+        "get_buffer",
+        "get_extra_state",
+        "get_parameter",
+        "get_submodule",
+        "half",
+        "ipu",
+        "load_state_dict",
+        "modules",
+        "mtia",
+        "named_buffers",
+        "named_children",
+        "named_modules",
+        "named_parameters",
+        "parameters",
+        "register_backward_hook",
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+        "register_load_state_dict_post_hook",
+        "register_load_state_dict_pre_hook",
+        "register_state_dict_post_hook",
+        "register_state_dict_pre_hook",
+        "requires_grad_",
+        "set_extra_state",
+        "set_submodule",
+        "share_memory",
+        "state_dict",
+        "to",
+        "to_empty",
+        "xpu",
+        "zero_grad",
+        "bfloat16",
+        "call_super_init",
+        "T_destination",
+        "False",
+        "None",
+        "True",
+        "and",
+        "as",
+        "assert",
+        "async",
+        "await",
+        "break",
+        "continue",
+        "def",
+        "del",
+        "elif",
+        "else",
+        "except",
+        "finally",
+        "for",
+        "from",
+        "global",
+        "if",
+        "import",
+        "in",
+        "is",
+        "lambda",
+        "nonlocal",
+        "not",
+        "or",
+        "pass",
+        "raise",
+        "return",
+        "self",
+        "try",
+        "while",
+        "with",
+        "yield",
+    ]
 )
 
 
@@ -46,14 +128,16 @@ class Builder:
         self.setup: list[Node] = []
         self.in_setup = False
         self.ports: list[Port] = []
-        self.port_origins: dict[int, tuple[Builder | None, Any, int]] = {}  # value index -> (outer, operand, port number)
+        self.port_origins: dict[
+            int, tuple[Builder | None, Any, int]
+        ] = {}  # value index -> (outer, operand, port number)
         self.producers: dict[int, Node] = {}
         self.owners: set[int] = set()  # ids of the values that are this graph's
         self.names: dict[int, str] = {}
         self.instances: dict[str, Instance] = {}
         self.order: list[str] = []
         self.states: dict[str, State] = {}
-        self.reads: dict[tuple[Any, str], Value] = {}
+        self.reads: dict[tuple[ModuleRef | None, str, bool], Value] = {}
         self.borrowed: list[tuple[Instance, str]] = []
         self.captures: list[Capture] = []
         self.loop: tuple[tuple[int, int], ...] = ()
@@ -79,7 +163,14 @@ class Builder:
             self.producers[value.index] = node
         return node
 
-    def port(self, name: str, type: TensorType | None, span: Span, outer: Builder | None = None, operand: Any = None) -> Value | None:
+    def port(
+        self,
+        name: str,
+        type: TensorType | None,
+        span: Span,
+        outer: Builder | None = None,
+        operand: Any = None,
+    ) -> Value | None:
         value = None if type is None else self.value(type)
         if value is not None:
             self.port_origins[value.index] = (outer, operand, len(self.ports))
@@ -142,7 +233,11 @@ class Builder:
 
     def adopt(self, instance: Instance) -> None:
         """Give a module that nothing named its class's name and a number."""
-        base = instance.what.lower() if not isinstance(instance.target, (Composition, Repetition)) else "sequential"
+        base = (
+            instance.what.lower()
+            if not isinstance(instance.target, (Composition, Repetition))
+            else "sequential"
+        )
         self.counters[base] = number = self.counters.get(base, 0) + 1
         self.name_instance(instance, f"{base}{number}")
 

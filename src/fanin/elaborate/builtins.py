@@ -9,8 +9,7 @@ from fanin.diagnostics.codes import TYP401, TYP405, TYP407, TYP413
 from fanin.elaborate.body import Body
 from fanin.elaborate.context import refuse
 from fanin.elaborate.expressions import elements_of
-from fanin.elaborate.instances import copy_instance, core_of
-from fanin.elaborate.values import Argument, BlockConstructor, Instance, OpConstructor, describe, is_tensor
+from fanin.elaborate.values import Argument, BlockConstructor, OpConstructor, describe, is_tensor
 from fanin.ir.dims import Poly, ceildiv, maximum, minimum
 from fanin.source import Span
 
@@ -29,14 +28,25 @@ def call_builtin(body: Body, name: str, args: tuple[Argument, ...], span: Span) 
 
 def _need(name: str, args: tuple[Argument, ...], count: int, span: Span, usage: str) -> None:
     if len(args) != count:
-        raise refuse(TYP407, f"`{name}` takes {count} argument{'s' if count > 1 else ''}, not {len(args)}", span, helps=[f"write `{usage}`"])
+        raise refuse(
+            TYP407,
+            f"`{name}` takes {count} argument{'s' if count > 1 else ''}, not {len(args)}",
+            span,
+            helps=[f"write `{usage}`"],
+        )
 
 
 def _len(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
     _need("len", args, 1, span, "len(xs)")
     if is_tensor(args[0].value):
         text = args[0].span.text
-        raise refuse(TYP401, "a tensor has several sizes: `len` is for lists", span, describe(args[0].value), helps=[f"write `{text}.shape[0]`"])
+        raise refuse(
+            TYP401,
+            "a tensor has several sizes: `len` is for lists",
+            span,
+            describe(args[0].value),
+            helps=[f"write `{text}.shape[0]`"],
+        )
     if isinstance(args[0].value, str):
         return len(args[0].value)
     return len(elements_of(body, args[0].value, args[0].span))
@@ -54,25 +64,39 @@ def _enumerate(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
 
 def _zip(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
     if not args:
-        raise refuse(TYP407, "`zip` takes lists", span, "nothing to go through", helps=["write `zip(xs, ys)`"])
+        raise refuse(
+            TYP407, "`zip` takes lists", span, "nothing to go through", helps=["write `zip(xs, ys)`"]
+        )
     lists = [elements_of(body, a.value, a.span) for a in args]
     lengths = {len(items) for items in lists}
     if len(lengths) > 1:
         shown = " and ".join(str(len(items)) for items in lists)
-        raise refuse(TYP401, f"`zip` goes through lists of one length, and these have {shown}", span, "lengths differ")
+        raise refuse(
+            TYP401, f"`zip` goes through lists of one length, and these have {shown}", span, "lengths differ"
+        )
     return list(zip(*lists, strict=True))
 
 
 def _extremum(name: str, function: Callable[..., Any]) -> Carry:
     def carry(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
-        values = list(elements_of(body, args[0].value, args[0].span)) if len(args) == 1 else [a.value for a in args]
+        values = (
+            list(elements_of(body, args[0].value, args[0].span))
+            if len(args) == 1
+            else [a.value for a in args]
+        )
         if not values:
             raise refuse(TYP407, f"`{name}` needs numbers", span, "none here")
-        for value, at in zip(values, [a.span for a in args] if len(args) == len(values) else [span] * len(values), strict=True):
+        for value, at in zip(
+            values, [a.span for a in args] if len(args) == len(values) else [span] * len(values), strict=True
+        ):
             if is_tensor(value):
                 other = f"{name}imum" if name in ("max", "min") else name
                 raise refuse(
-                    TYP401, f"`{name}` is for numbers: of tensors it is `a{name}` along an axis, `{other}` of two", at, describe(value), helps=[f"write `a{name}(x, axis=…)` or `{other}(x, y)`"]
+                    TYP401,
+                    f"`{name}` is for numbers: of tensors it is `a{name}` along an axis, `{other}` of two",
+                    at,
+                    describe(value),
+                    helps=[f"write `a{name}(x, axis=…)` or `{other}(x, y)`"],
                 )
             if isinstance(value, bool) or not isinstance(value, (int, float, Poly)):
                 raise refuse(TYP401, f"`{name}` is for numbers, not {describe(value)}", at, describe(value))
@@ -88,7 +112,9 @@ def _ceildiv(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
     a, b = (x.value for x in args)
     for x in args:
         if isinstance(x.value, bool) or not isinstance(x.value, (int, Poly)):
-            raise refuse(TYP401, f"`ceildiv` is for whole numbers, not {describe(x.value)}", x.span, describe(x.value))
+            raise refuse(
+                TYP401, f"`ceildiv` is for whole numbers, not {describe(x.value)}", x.span, describe(x.value)
+            )
     if isinstance(b, int) and b <= 0:
         raise refuse(TYP401, f"`ceildiv` divides by a positive number, not {b}", args[1].span, "not positive")
     return ceildiv(a, b)
@@ -101,7 +127,11 @@ def _map(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
 
     _need("map", args, 2, span, "map(f, xs)")
     # In a pipe the list flows in first: `xs -> map(f)`.
-    function, items = (args[1], args[0]) if isinstance(args[0].value, (list, tuple)) and not isinstance(args[1].value, (list, tuple)) else (args[0], args[1])
+    function, items = (
+        (args[1], args[0])
+        if isinstance(args[0].value, (list, tuple)) and not isinstance(args[1].value, (list, tuple))
+        else (args[0], args[1])
+    )
     results = []
     for item in elements_of(body, items.value, items.span):
         f = function.value

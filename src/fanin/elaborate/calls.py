@@ -35,7 +35,6 @@ from fanin.elaborate.values import (
     LawFunction,
     OpConstructor,
     OpFunction,
-    Parameter,
     Partial,
     Record,
     describe,
@@ -58,7 +57,9 @@ def _call(body: Body, expr: tree.Call) -> Any:
 
 def arguments(body: Body, expr: tree.Call) -> tuple[Argument, ...]:
     """The arguments of a call, evaluated from left to right."""
-    return tuple(Argument(a.name.name if a.name else None, body.evaluate(a.value), a.value.span) for a in expr.args)
+    return tuple(
+        Argument(a.name.name if a.name else None, body.evaluate(a.value), a.value.span) for a in expr.args
+    )
 
 
 def call(body: Body, callee: Any, args: tuple[Argument, ...], span: Span, at: Span) -> Any:
@@ -87,7 +88,9 @@ def call(body: Body, callee: Any, args: tuple[Argument, ...], span: Span, at: Sp
     if isinstance(callee, Law):
         raise refuse(TYP403, f"the initialiser `{callee}` takes no further arguments", span, "called twice")
     helps = ["multiply with `*`"] if isinstance(callee, (int, float)) else []
-    raise refuse(TYP403, f"{describe(callee)} cannot be called", at, "not a function or a module", helps=helps)
+    raise refuse(
+        TYP403, f"{describe(callee)} cannot be called", at, "not a function or a module", helps=helps
+    )
 
 
 def fill(partial: Partial, args: tuple[Argument, ...]) -> tuple[Argument, ...]:
@@ -117,7 +120,12 @@ def _signature(op: Op[Any]) -> tuple[dict[str, Port], frozenset[str], tuple[str,
     stars = frozenset(name[1:] for name in order if name.startswith("*"))
     ports = {port.name: port for port in op.inputs}
     stars |= {port.name for port in op.inputs if port.variadic}
-    return ports, frozenset(f.name for f in fields(op.attrs)), tuple(name.lstrip("*") for name in order), stars
+    return (
+        ports,
+        frozenset(f.name for f in fields(op.attrs)),
+        tuple(name.lstrip("*") for name in order),
+        stars,
+    )
 
 
 def sort_arguments(
@@ -136,7 +144,13 @@ def sort_arguments(
             to_ports.setdefault(a.name, []).append(a)
         elif a.name in attrs and a.name != op.keywords:
             if a.name in to_attrs:
-                raise refuse(TYP404, f"`{a.name}` is given twice", a.span, "again here", [Label(to_attrs[a.name].span, "first here")])
+                raise refuse(
+                    TYP404,
+                    f"`{a.name}` is given twice",
+                    a.span,
+                    "again here",
+                    [Label(to_attrs[a.name].span, "first here")],
+                )
             to_attrs[a.name] = a
         elif op.keywords:
             extra.append(a)
@@ -158,7 +172,9 @@ def sort_arguments(
             span,
             f"{len(flow)} tensors flow in",
         )
-    open_names = [n for n in order if (n in stars and n in ports) or (n not in to_ports and n not in to_attrs)]
+    open_names = [
+        n for n in order if (n in stars and n in ports) or (n not in to_ports and n not in to_attrs)
+    ]
     at = 0
     for index, a in enumerate(placed):
         if at >= len(open_names):
@@ -190,7 +206,14 @@ def sort_arguments(
 def surplus_keyword(op: Op[Any], a: Argument, shown: str, known: list[str]) -> Refusal:
     name = a.name or ""
     near = nearest(name, known)
-    renamed = {"dim": "axis", "dims": "axes", "start_dim": "start_axis", "end_dim": "end_axis", "dim0": "axis0", "dim1": "axis1"}.get(name)
+    renamed = {
+        "dim": "axis",
+        "dims": "axes",
+        "start_dim": "start_axis",
+        "end_dim": "end_axis",
+        "dim0": "axis0",
+        "dim1": "axis1",
+    }.get(name)
     label_span = Span(a.span.source, a.span.start - len(name) - 1, a.span.start - 1)
     if label_span.text != name:
         label_span = a.span
@@ -209,20 +232,37 @@ def surplus_keyword(op: Op[Any], a: Argument, shown: str, known: list[str]) -> R
     elif near:
         helps.append(f"did you mean `{near}`?")
         fix = Fix(f"write `{near}`", (Edit(label_span, near),))
-    return refuse(TYP405, f"`{shown}` has no argument `{name}`", label_span, "not an argument of it", helps=helps, fix=fix)
+    return refuse(
+        TYP405,
+        f"`{shown}` has no argument `{name}`",
+        label_span,
+        "not an argument of it",
+        helps=helps,
+        fix=fix,
+    )
 
 
 def surplus(op: Op[Any], left: list[Argument], shown: str, span: Span) -> Refusal:
     order = _signature(op)[2]
     helps = []
     if isinstance(op.module, str) and shown == op.module and op.name == op.module:
-        helps.append(f"the sizes of the input are left out, and options go by name: `{shown}({', '.join(order)}, …)`")
+        helps.append(
+            f"the sizes of the input are left out, and options go by name: `{shown}({', '.join(order)}, …)`"
+        )
     else:
         helps.append(f"`{shown}` takes: {', '.join(order) or 'nothing'}")
-    return refuse(TYP406, f"`{shown}` takes {len(order)} argument{'s' if len(order) != 1 else ''} by place, and there are more", left[0].span, "one too many", helps=helps)
+    return refuse(
+        TYP406,
+        f"`{shown}` takes {len(order)} argument{'s' if len(order) != 1 else ''} by place, and there are more",
+        left[0].span,
+        "one too many",
+        helps=helps,
+    )
 
 
-def bind_attributes(body: Body, op: Op[Any], given: dict[str, Argument], extra: list[Argument], span: Span, shown: str) -> OpAttrs:
+def bind_attributes(
+    body: Body, op: Op[Any], given: dict[str, Argument], extra: list[Argument], span: Span, shown: str
+) -> OpAttrs:
     values = {name: plain(a.value) for name, a in given.items()}
     if op.keywords and extra:
         values[op.keywords] = tuple((a.name, plain(a.value)) for a in extra)
@@ -252,11 +292,19 @@ def complained(
     helps = [complaint.help] if complaint.help else []
     if complaint.kind == "missing":
         order = _signature(op)[2]
-        return refuse(TYP407, f"`{shown}` needs `{about}`", span, f"`{about}` is missing", helps=[f"write `{shown}({', '.join(order)})`"])
+        return refuse(
+            TYP407,
+            f"`{shown}` needs `{about}`",
+            span,
+            f"`{about}` is missing",
+            helps=[f"write `{shown}({', '.join(order)})`"],
+        )
     if complaint.kind == "type":
         value = attrs[about].value if about in attrs else None
         if is_tensor(value):
-            helps = helps or [f"`{shown}` takes its tensors first: {', '.join(p.name for p in op.inputs) or 'none'}"]
+            helps = helps or [
+                f"`{shown}` takes its tensors first: {', '.join(p.name for p in op.inputs) or 'none'}"
+            ]
         if isinstance(value, Poly):
             return refuse(
                 SHP305,
@@ -265,7 +313,13 @@ def complained(
                 f"open: {value}",
                 helps=[give_size(body, value)],
             )
-        return refuse(TYP401, f"in `{shown}`, {complaint.args[0]}", at, describe(value) if value is not None else "", helps=helps)
+        return refuse(
+            TYP401,
+            f"in `{shown}`, {complaint.args[0]}",
+            at,
+            describe(value) if value is not None else "",
+            helps=helps,
+        )
     label = ""
     if about in ports and ports[about] and is_tensor(ports[about][0].value):
         label = f"this is {ports[about][0].value.type}"
@@ -295,12 +349,21 @@ def port_operands(
             else:
                 items.append((a.value, a.span))
         if port.variadic and not items:
-            raise refuse(TYP407, f"`{shown}` needs at least one tensor, and the list is empty", args[0].span, "empty")
+            raise refuse(
+                TYP407, f"`{shown}` needs at least one tensor, and the list is empty", args[0].span, "empty"
+            )
         for value, at in items:
             found = operand(body, value, at, f"`{port.name}` of `{shown}`: a tensor")
             if isinstance(found, Scalar) and not port.number and not port.variadic:
-                raise refuse(TYP401, f"`{shown}` takes a tensor as `{port.name}`, not {describe(value)}", at, describe(value))
-            if not port.accepts(found.type.dtype) and not (isinstance(found, Scalar) and found.type.dtype.value == "int"):
+                raise refuse(
+                    TYP401,
+                    f"`{shown}` takes a tensor as `{port.name}`, not {describe(value)}",
+                    at,
+                    describe(value),
+                )
+            if not port.accepts(found.type.dtype) and not (
+                isinstance(found, Scalar) and found.type.dtype.value == "int"
+            ):
                 raise wrong_dtype(op, port, found, at, shown)
             operands.append(found)
             owners.append((port, at))
@@ -318,16 +381,28 @@ def missing_input(op: Op[Any], port: Port, span: Span, shown: str) -> Refusal:
         f"`{shown}` takes {wanted}, and `{port.name}` is missing",
         span,
         f"nothing for `{port.name}`",
-        helps=[f"send it in with `x -> {shown}(…)`, or keep its place open with `{shown}(...)`"] if len(names) == 1 else [],
+        helps=[f"send it in with `x -> {shown}(…)`, or keep its place open with `{shown}(...)`"]
+        if len(names) == 1
+        else [],
     )
 
 
 def wrong_dtype(op: Op[Any], port: Port, found: Operand, at: Span, shown: str) -> Refusal:
     wanted = " or ".join(d.value for d in port.dtypes)
-    helps = ["turn it into numbers first: `float(…)`"] if "float" in wanted and found.type.dtype.value in ("int", "bool") else []
+    helps = (
+        ["turn it into numbers first: `float(…)`"]
+        if "float" in wanted and found.type.dtype.value in ("int", "bool")
+        else []
+    )
     if wanted == "int" and found.type.dtype.value == "float":
         helps = ["indices are whole numbers: declare the input as `int[…]`, or write `int(…)`"]
-    return refuse(TYP408, f"`{shown}` takes {wanted} numbers as `{port.name}`, not {found.type.dtype.value}", at, f"this is {found.type}", helps=helps)
+    return refuse(
+        TYP408,
+        f"`{shown}` takes {wanted} numbers as `{port.name}`, not {found.type.dtype.value}",
+        at,
+        f"this is {found.type}",
+        helps=helps,
+    )
 
 
 def apply_function(body: Body, op: Op[Any], args: tuple[Argument, ...], flow: list[Any], span: Span) -> Any:
@@ -340,7 +415,15 @@ def apply_function(body: Body, op: Op[Any], args: tuple[Argument, ...], flow: li
     return apply_op(body, op, attrs, operands, owners, None, span, to_attrs, to_ports, op.name)
 
 
-def fold(body: Body, op: Op[Any], attrs: OpAttrs, operands: list[Any], to_attrs: dict[str, Argument], to_ports: dict[str, list[Argument]], span: Span) -> Any:
+def fold(
+    body: Body,
+    op: Op[Any],
+    attrs: OpAttrs,
+    operands: list[Any],
+    to_attrs: dict[str, Argument],
+    to_ports: dict[str, list[Argument]],
+    span: Span,
+) -> Any:
     """A function of numbers, carried out when the spec is compiled."""
     try:
         value = op.fold(attrs, *(o.value for o in operands))
@@ -352,7 +435,11 @@ def fold(body: Body, op: Op[Any], attrs: OpAttrs, operands: list[Any], to_attrs:
         opens = [o.value for o in operands if isinstance(o.value, Poly)]
         if opens:
             raise refuse(
-                SHP305, f"`{op.name}` of an open dimension is not known when the spec is compiled", span, f"open: {opens[0]}", helps=[give_size(body, opens[0])]
+                SHP305,
+                f"`{op.name}` of an open dimension is not known when the spec is compiled",
+                span,
+                f"open: {opens[0]}",
+                helps=[give_size(body, opens[0])],
             )
         raise refuse(TYP401, f"`{op.name}` takes a tensor, not a number", span, "only numbers here")
     return value
@@ -374,7 +461,13 @@ def apply_op(
     types = [None if o is None else o.type for o in operands]
     try:
         if any(isinstance(o, Scalar) for o in operands):
-            op.check_numbers(attrs, *(o.value if isinstance(o, Scalar) and not isinstance(o.value, Poly) else None for o in operands))
+            op.check_numbers(
+                attrs,
+                *(
+                    o.value if isinstance(o, Scalar) and not isinstance(o.value, Poly) else None
+                    for o in operands
+                ),
+            )
         result = inferred(op.infer(attrs, *types))  # type: ignore[arg-type]
     except Complaint as complaint:
         raise complained(body, op, complaint, to_attrs, to_ports, span, shown) from None
@@ -390,12 +483,27 @@ def apply_op(
                 group = by_port.get(base, [])
                 found, at = group[int(number or 0)] if len(group) > int(number or 0) else (None, span)
                 if isinstance(found, Value) and -found.type.rank <= axis < found.type.rank:
-                    places.append((found, axis, f"`{at.text}`" if len(at.text) < 24 and "\n" not in at.text else "this arm", at))
+                    places.append(
+                        (
+                            found,
+                            axis,
+                            f"`{at.text}`" if len(at.text) < 24 and "\n" not in at.text else "this arm",
+                            at,
+                        )
+                    )
             message = need.message
             if "{left}" in message and not isinstance(need.condition, type(None)):
                 message = fill_sizes(message, need.condition)
             settle(
-                body.ctx, builder, need.condition, message, span, kind=need.kind, places=tuple(places), help=need.help, training=need.training
+                body.ctx,
+                builder,
+                need.condition,
+                message,
+                span,
+                kind=need.kind,
+                places=tuple(places),
+                help=need.help,
+                training=need.training,
             )
     outputs = tuple(builder.value(t) for t in result.types)
     builder.add(Apply(tuple(operands), outputs, span, builder.loop, op, attrs, module))
@@ -409,4 +517,3 @@ def apply_op(
 def fill_sizes(message: str, condition: Any) -> str:
     left, right = getattr(condition, "left", ""), getattr(condition, "right", "")
     return message.replace("{left}", str(left)).replace("{right}", str(right))
-

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fanin.diagnostics import Label
-from fanin.diagnostics.codes import NAM222, TYP401, TYP404, TYP405, TYP406, TYP407, TYP413, TYP418
-from fanin.diagnostics.model import Edit, Fix
-from fanin.diagnostics.suggest import nearest
+from fanin.diagnostics.codes import NAM222, TYP401, TYP406, TYP413, TYP418
 from fanin.elaborate.body import Body
 from fanin.elaborate.calls import bind_attributes, call, sort_arguments
 from fanin.elaborate.context import refuse
@@ -29,10 +26,22 @@ from fanin.syntax import tree
 OPTIONS = ("init", "bias_init", "frozen")
 
 
-def construct(body: Body, constructor: OpConstructor | BlockConstructor, args: tuple[Argument, ...], span: Span, at: Span) -> Any:
+def construct(
+    body: Body,
+    constructor: OpConstructor | BlockConstructor,
+    args: tuple[Argument, ...],
+    span: Span,
+    at: Span,
+) -> Any:
     """A new module. It has no name yet: a label, a binding, a place or its first use gives it one."""
     if body.pure:
-        raise refuse(TYP418, "a function makes no modules, and neither does a constant", span, "makes a module", helps=["write a `block`"])
+        raise refuse(
+            TYP418,
+            "a function makes no modules, and neither does a constant",
+            span,
+            "makes a module",
+            helps=["write a `block`"],
+        )
     if isinstance(constructor, OpConstructor):
         return _leaf(body, constructor.op, args, span)
     decl = constructor.decl
@@ -51,11 +60,17 @@ def construct(body: Body, constructor: OpConstructor | BlockConstructor, args: t
                 f"`{decl.name.name}` takes its hyper-parameters first, and this is {describe(misplaced.value)}",
                 misplaced.span,
                 "a tensor",
-                helps=[f"write `{decl.name.name}(…)({misplaced.span.text})`" if len(misplaced.span.text) < 40 else f"write `{decl.name.name}(…)(x)`"],
+                helps=[
+                    f"write `{decl.name.name}(…)({misplaced.span.text})`"
+                    if len(misplaced.span.text) < 40
+                    else f"write `{decl.name.name}(…)(x)`"
+                ],
             )
         bound = bind_hypers(body, constructor.file, decl.hypers, hypers, span, decl.name.name, decl.inputs)
         target, where = constructor, {a.name or "": a.span for a in hypers}
-    instance = Instance(target, bound, span, body.builder, options=_block_options(options), args=where, loose=True)
+    instance = Instance(
+        target, bound, span, body.builder, options=_block_options(options), args=where, loose=True
+    )
     for name, value in bound.items():
         _take(instance, name, value, body)
     return instance
@@ -72,7 +87,7 @@ def _take(owner: Instance, name: str, value: Any, body: Body) -> None:
 
 
 def _options(args: tuple[Argument, ...]) -> tuple[dict[str, Argument], tuple[Argument, ...]]:
-    return {a.name: a for a in args if a.name in OPTIONS}, tuple(a for a in args if a.name not in OPTIONS)  # type: ignore[misc]
+    return {a.name: a for a in args if a.name in OPTIONS}, tuple(a for a in args if a.name not in OPTIONS)
 
 
 def _block_options(options: dict[str, Argument]) -> dict[str, Any]:
@@ -87,14 +102,27 @@ def _frozen(a: Argument) -> bool | float:
         return a.value
     if isinstance(a.value, (int, float)) and 0 <= a.value <= 1:
         if 0 < a.value < 1:
-            raise refuse(TYP413, "freezing a fraction of the units is not built yet in this version", a.span, "not yet", helps=["write `frozen=true`"])
+            raise refuse(
+                TYP413,
+                "freezing a fraction of the units is not built yet in this version",
+                a.span,
+                "not yet",
+                helps=["write `frozen=true`"],
+            )
         return bool(a.value)
-    raise refuse(TYP401, f"`frozen` is true, false, or a fraction between 0 and 1, not {describe(a.value)}", a.span, describe(a.value))
+    raise refuse(
+        TYP401,
+        f"`frozen` is true, false, or a fraction between 0 and 1, not {describe(a.value)}",
+        a.span,
+        describe(a.value),
+    )
 
 
 def _leaf(body: Body, op: Op[Any], args: tuple[Argument, ...], span: Span) -> Instance:
     options, rest = _options(args)
-    ties = [a for a in rest if isinstance(a.value, Parameter) and a.name is not None and a.name not in _fields(op)]
+    ties = [
+        a for a in rest if isinstance(a.value, Parameter) and a.name is not None and a.name not in _fields(op)
+    ]
     ties += [a for a in rest if isinstance(a.value, Parameter) and a.name in _fields(op)]
     tied_names = {a.name for a in ties}
     rest = tuple(a for a in rest if a.name not in tied_names or a not in ties)
@@ -106,11 +134,20 @@ def _leaf(body: Body, op: Op[Any], args: tuple[Argument, ...], span: Span) -> In
                 f"`{shown}` makes a module, and a tensor is no argument of it",
                 a.span,
                 describe(a.value),
-                helps=[f"apply it: `{a.span.text} -> {shown}(…)`" if len(a.span.text) < 40 else f"apply it: `x -> {shown}(…)`"],
+                helps=[
+                    f"apply it: `{a.span.text} -> {shown}(…)`"
+                    if len(a.span.text) < 40
+                    else f"apply it: `x -> {shown}(…)`"
+                ],
             )
     to_ports, to_attrs, extra = sort_arguments(_module_form(op), rest, [], span, shown)
     for given in to_ports.values():
-        raise refuse(TYP406, f"`{shown}` takes its tensors when it is applied, not when it is made", given[0].span, describe(given[0].value))
+        raise refuse(
+            TYP406,
+            f"`{shown}` takes its tensors when it is applied, not when it is made",
+            given[0].span,
+            describe(given[0].value),
+        )
     attrs = bind_attributes(body, op, to_attrs, extra, span, shown)
     checked: dict[str, Any] = {}
     for name, a in options.items():
@@ -150,7 +187,9 @@ def _module_form(op: Op[Any]) -> Op[Any]:
     return form  # type: ignore[no-any-return]
 
 
-def _expand(body: Body, constructor: BlockConstructor, decl: tree.BlockAlias, args: tuple[Argument, ...], span: Span) -> Any:
+def _expand(
+    body: Body, constructor: BlockConstructor, decl: tree.BlockAlias, args: tuple[Argument, ...], span: Span
+) -> Any:
     """``block Cba(w: int) = Conv2d(w) -> relu``: as if the composition were written where it is used."""
     bound = bind_hypers(body, constructor.file, decl.hypers or (), args, span, decl.name.name, ())
     inner = Body(body.ctx, constructor.file, body.builder, dict(bound))
@@ -167,7 +206,15 @@ def resolve_alias(
     """``model Vgg16 = Vgg(CFG_D, ...)``: the block it stands for, with its hyper-parameters."""
     decl = constructor.decl
     assert isinstance(decl, tree.BlockAlias)
-    bound = bind_hypers(body, constructor.file, decl.hypers or (), hypers if decl.hypers is not None else (), span, decl.name.name, ())
+    bound = bind_hypers(
+        body,
+        constructor.file,
+        decl.hypers or (),
+        hypers if decl.hypers is not None else (),
+        span,
+        decl.name.name,
+        (),
+    )
     inner = Body(body.ctx, constructor.file, body.builder, dict(bound))
     value = inner.evaluate(decl.value)
     if isinstance(value, BlockConstructor):
@@ -191,8 +238,11 @@ def show_hypers(bound: dict[str, Any]) -> str:
     """Hyper-parameters in a message: ``width=64, stride=2``."""
     parts = []
     for name, value in bound.items():
-        text = describe(value).removeprefix("the number ").removeprefix("the string ") if not isinstance(value, (list, tuple)) else str(value)
+        text = (
+            describe(value).removeprefix("the number ").removeprefix("the string ")
+            if not isinstance(value, (list, tuple))
+            else str(value)
+        )
         text = text.removeprefix("the module ").removeprefix("the function ").removeprefix("the constructor ")
         parts.append(f"{name}={text if len(text) <= 40 else '…'}")
     return ", ".join(parts)
-

@@ -27,7 +27,9 @@ class Specialisation:
     graph: Graph
     borrowed: list[Any]
     captured: list[int]
-    sizes: list[Any] = field(default_factory=list)  # for each of `graph.sizes`: the hyper-parameter it is, or the symbol
+    sizes: list[Any] = field(
+        default_factory=list
+    )  # for each of `graph.sizes`: the hyper-parameter it is, or the symbol
 
 
 @dataclass(slots=True)
@@ -38,7 +40,9 @@ class Context:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     requirements: list[Requirement] = field(default_factory=list)
     memo: dict[Any, Specialisation | None] = field(default_factory=dict)
-    parts: dict[Graph, dict[str, Any]] = field(default_factory=dict)  # the instances that each graph was made with, by key
+    parts: dict[Graph, dict[str, Any]] = field(
+        default_factory=dict
+    )  # the instances that each graph was made with, by key
     frames: list[Frame] = field(default_factory=list)
     seen: set[tuple[str, Any, int]] = field(default_factory=set)
     used: set[int] = field(default_factory=set)  # ids of declarations that something has used
@@ -58,7 +62,9 @@ class Context:
         finally:
             self.frames.pop()
 
-    def require(self, condition: Condition, message: str, span: Span, *, written: bool = False, training: bool = False) -> None:
+    def require(
+        self, condition: Condition, message: str, span: Span, *, written: bool = False, training: bool = False
+    ) -> None:
         """Make an open condition one of the model's, and a fact from here on."""
         condition = simplified(change(condition, expand))
         if all(r.condition != condition or r.training != training for r in self.requirements):

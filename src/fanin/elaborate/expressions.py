@@ -98,7 +98,9 @@ def decide(body: Body, expr: tree.Expr) -> bool:
             describe(value),
             helps=["choose between tensors with `where(test, a, b)`"],
         )
-    raise refuse(TYP401, f"a condition is true or false, and this is {describe(value)}", expr.span, describe(value))
+    raise refuse(
+        TYP401, f"a condition is true or false, and this is {describe(value)}", expr.span, describe(value)
+    )
 
 
 def give_size(body: Body, value: Any) -> str:
@@ -116,7 +118,11 @@ def give_size(body: Body, value: Any) -> str:
         elif isinstance(v, (AnyOf, AllOf)):
             work += list(v.options if isinstance(v, AnyOf) else v.parts)
     flags = " ".join(f"-p {name}=…" for name in sorted(symbols))
-    return f"give the size when the model is built: `{flags}`" if flags else "give the sizes when the model is built, with -p"
+    return (
+        f"give the size when the model is built: `{flags}`"
+        if flags
+        else "give the sizes when the model is built, with -p"
+    )
 
 
 def as_int(body: Body, value: Any, span: Span, what: str) -> int:
@@ -128,7 +134,11 @@ def as_int(body: Body, value: Any, span: Span, what: str) -> int:
         if isinstance(normal, int):
             return normal
         raise refuse(
-            SHP305, f"{what} has to be known when the spec is compiled, and {value} is open", span, f"open: {value}", helps=[give_size(body, value)]
+            SHP305,
+            f"{what} has to be known when the spec is compiled, and {value} is open",
+            span,
+            f"open: {value}",
+            helps=[give_size(body, value)],
         )
     raise refuse(TYP401, f"{what} is a whole number, not {describe(value)}", span, describe(value))
 
@@ -149,7 +159,11 @@ def operand(body: Body, value: Any, span: Span, what: str = "a tensor") -> Opera
     if isinstance(value, Record):
         names = ", ".join(f"`.{n}`" for n in value.names if n)
         raise refuse(
-            TYP411, f"{what} is wanted here, and these are {len(value.values)} results", span, describe(value), helps=[f"take one of them: {names}"] if names else []
+            TYP411,
+            f"{what} is wanted here, and these are {len(value.values)} results",
+            span,
+            describe(value),
+            helps=[f"take one of them: {names}"] if names else [],
         )
     raise refuse(TYP401, f"{what} is wanted here, not {describe(value)}", span, describe(value))
 
@@ -167,7 +181,11 @@ def _member(body: Body, expr: tree.Member) -> Any:
         near = nearest(name, [n for n in value.names if n])
         known = ", ".join(f"`{n}`" for n in value.names if n) or "none of them has a name"
         raise refuse(
-            NAM208, f"there is no result `{name}`: {known}", expr.name.span, "no such result", helps=[f"did you mean `{near}`?"] if near else []
+            NAM208,
+            f"there is no result `{name}`: {known}",
+            expr.name.span,
+            "no such result",
+            helps=[f"did you mean `{near}`?"] if near else [],
         )
     if is_tensor(value):
         if name == "shape":
@@ -177,7 +195,11 @@ def _member(body: Body, expr: tree.Member) -> Any:
             f"tensors have no `.{name}`: functions are called by their names",
             expr.name.span,
             "not a member",
-            helps=[f"write `{name}({expr.value.span.text}, …)` or `{expr.value.span.text} -> {name}(…)`" if len(expr.value.span.text) < 40 else f"write `x -> {name}(…)`"],
+            helps=[
+                f"write `{name}({expr.value.span.text}, …)` or `{expr.value.span.text} -> {name}(…)`"
+                if len(expr.value.span.text) < 40
+                else f"write `x -> {name}(…)`"
+            ],
         )
     if isinstance(value, Instance):
         return member_of(body, value, name, expr.name.span)
@@ -210,7 +232,12 @@ def member_of(body: Body, instance: Instance, name: str, span: Span) -> Any:
         )
     if isinstance(target, BlockConstructor) or isinstance(target, Composition):
         if not uses:
-            raise refuse(NAM209, f"`{instance.what}` has not been used yet: what is in it can be read after its first use", span, "read too early")
+            raise refuse(
+                NAM209,
+                f"`{instance.what}` has not been used yet: what is in it can be read after its first use",
+                span,
+                "read too early",
+            )
         parts = parts_of(body.ctx, instance)
         if name in parts:
             return inner_instance(instance, parts[name], name)
@@ -232,7 +259,9 @@ def inner_instance(outer: Instance, part: Instance, key: str) -> Instance:
     """A module inside another, as seen from outside: the same wherever it is asked for."""
     twin = outer.cells.get(key)
     if twin is None:
-        twin = Instance(part.target, part.hypers, part.span, outer, key, part.options, part.uses, args=part.args)
+        twin = Instance(
+            part.target, part.hypers, part.span, outer, key, part.options, part.uses, args=part.args
+        )
         outer.cells[key] = twin
     return twin
 
@@ -264,4 +293,3 @@ def place_of(composition: Instance, index: int) -> Any:
     if isinstance(element.value, Instance) and element.value.loose:
         return inner_instance(composition, element.value, element.label or str(index))
     return element.value
-

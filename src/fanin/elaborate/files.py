@@ -129,16 +129,30 @@ class Loader:
         if declaration.is_file:
             return os.path.normpath(os.path.join(os.path.dirname(identity), declaration.origin))
         parts = declaration.origin.split(".")
-        return os.path.join(self._std, *parts[1:]) + ".arch" if parts[0] == "std" else os.path.join(*parts) + ".arch"
+        return (
+            os.path.join(self._std, *parts[1:]) + ".arch"
+            if parts[0] == "std"
+            else os.path.join(*parts) + ".arch"
+        )
 
     def _missing(self, declaration: tree.Import, why: str) -> Diagnostic:
         helps: tuple[str, ...] = ()
         if not declaration.is_file:
             parts = declaration.origin.split(".")
-            known = sorted(f"std.{f[:-5]}" for f in os.listdir(self._std) if f.endswith(".arch")) if os.path.isdir(self._std) else []
+            known = (
+                sorted(f"std.{f[:-5]}" for f in os.listdir(self._std) if f.endswith(".arch"))
+                if os.path.isdir(self._std)
+                else []
+            )
             near = nearest(declaration.origin, known)
             if near:
                 helps = (f"did you mean `{near}`?",)
             elif parts[0] != "std":
                 helps = (f'a file is imported by its path: `from "./{parts[-1]}.arch" import …`',)
-        return Diagnostic(NAM203, f"`{declaration.origin}` cannot be imported: {why}", declaration.origin_span, "no such file", helps=helps)
+        return Diagnostic(
+            NAM203,
+            f"`{declaration.origin}` cannot be imported: {why}",
+            declaration.origin_span,
+            "no such file",
+            helps=helps,
+        )

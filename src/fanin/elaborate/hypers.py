@@ -32,7 +32,13 @@ _NO: Any = object()
 
 
 def bind_hypers(
-    body: Body, unit: Unit, params: tuple[tree.Param, ...], args: tuple[Argument, ...], span: Span, shown: str, inputs: tuple[tree.Param, ...]
+    body: Body,
+    unit: Unit,
+    params: tuple[tree.Param, ...],
+    args: tuple[Argument, ...],
+    span: Span,
+    shown: str,
+    inputs: tuple[tree.Param, ...],
 ) -> dict[str, Any]:
     """Every hyper-parameter with its value, in the order of the declaration.
 
@@ -52,7 +58,13 @@ def bind_hypers(
         elif name not in names:
             raise _unknown(a, names, shown)
         if name in given:
-            raise refuse(TYP404, f"`{name}` of `{shown}` is given twice", a.span, "again here", [Label(given[name].span, "first here")])
+            raise refuse(
+                TYP404,
+                f"`{name}` of `{shown}` is given twice",
+                a.span,
+                "again here",
+                [Label(given[name].span, "first here")],
+            )
         given[name] = a
     bound: dict[str, Any] = {}
     for p in params:
@@ -77,7 +89,9 @@ def bind_hypers(
                 span,
                 f"`{name}` is missing",
                 [Label(p.span, "it has no default")],
-                helps=[f"write `{shown}({', '.join([*(a.span.text for a in args if a.name is None), name + '=…'])})`"],
+                helps=[
+                    f"write `{shown}({', '.join([*(a.span.text for a in args if a.name is None), name + '=…'])})`"
+                ],
             )
         else:
             bound[name] = default_of(body, unit, p, bound)
@@ -97,7 +111,9 @@ class Deferred:
         return isinstance(other, Deferred) and other.param is self.param
 
 
-def default_of(body: Body, unit: Unit, p: tree.Param, bound: dict[str, Any], letters: dict[str, Any] | None = None) -> Any:
+def default_of(
+    body: Body, unit: Unit, p: tree.Param, bound: dict[str, Any], letters: dict[str, Any] | None = None
+) -> Any:
     assert p.default is not None
     if letters is None and _uses_letters(p.default, unit):
         return Deferred(p)
@@ -106,7 +122,10 @@ def default_of(body: Body, unit: Unit, p: tree.Param, bound: dict[str, Any], let
     fitted = fit(value, p.type) if p.type is not None else value
     if fitted is _NO:
         raise refuse(
-            TYP401, f"the default of `{p.name.name}` is {describe(value)}, and it is declared as {words(p.type)}", p.default.span, describe(value)
+            TYP401,
+            f"the default of `{p.name.name}` is {describe(value)}, and it is declared as {words(p.type)}",
+            p.default.span,
+            describe(value),
         )
     return fitted
 
@@ -124,7 +143,12 @@ def _uses_letters(expr: tree.Expr, unit: Unit) -> bool:
         elif isinstance(node, tuple):
             work.extend(node)
         elif isinstance(node, tree.Tree):
-            work.extend(getattr(node, s) for k in type(node).__mro__ for s in getattr(k, "__slots__", ()) if s != "span")
+            work.extend(
+                getattr(node, s)
+                for k in type(node).__mro__
+                for s in getattr(k, "__slots__", ())
+                if s != "span"
+            )
     return False
 
 
@@ -148,14 +172,20 @@ def _by_default(body: Body, unit: Unit, p: tree.Param, a: Argument, bound: dict[
         kinds = (OpConstructor, BlockConstructor, Partial)
     elif isinstance(default, int):
         kinds = (int, Poly)
-    if isinstance(a.value, bool) and bool not in kinds or not isinstance(a.value, kinds):
+    if (isinstance(a.value, bool) and bool not in kinds) or not isinstance(a.value, kinds):
         return _NO
     return a.value
 
 
 def _too_many(a: Argument, names: list[str], shown: str, inputs: tuple[tree.Param, ...]) -> Refusal:
     takes = f"`{shown}` takes {len(names)} hyper-parameter{'s' if len(names) != 1 else ''}"
-    return refuse(TYP406, f"{takes}, and there are more", a.span, "one too many", helps=[f"{shown}({', '.join(names)})" if names else f"write `{shown}()`"])
+    return refuse(
+        TYP406,
+        f"{takes}, and there are more",
+        a.span,
+        "one too many",
+        helps=[f"{shown}({', '.join(names)})" if names else f"write `{shown}()`"],
+    )
 
 
 def _unknown(a: Argument, names: list[str], shown: str) -> Refusal:
@@ -214,10 +244,19 @@ def _fit_name(value: Any, name: str) -> Any:
         return value if isinstance(value, str) else _NO
     if name == "fn":
         functions = (OpFunction, FnFunction, Builtin, LawFunction, Law)
-        ok = isinstance(value, functions) or (isinstance(value, Partial) and value.waits) or isinstance(value, Instance)
+        ok = (
+            isinstance(value, functions)
+            or (isinstance(value, Partial) and value.waits)
+            or isinstance(value, Instance)
+        )
         return value if ok else _NO
     if name == "block":
-        return value if isinstance(value, (OpConstructor, BlockConstructor)) or (isinstance(value, Partial) and not value.waits) else _NO
+        return (
+            value
+            if isinstance(value, (OpConstructor, BlockConstructor))
+            or (isinstance(value, Partial) and not value.waits)
+            else _NO
+        )
     if name == "module":
         waits = isinstance(value, (OpFunction, FnFunction)) or (isinstance(value, Partial) and value.waits)
         return value if isinstance(value, Instance) or waits else _NO
@@ -249,7 +288,9 @@ def _type_help(type_: tree.TypeExpr | None, value: Any) -> list[str]:
         if kind == "module" and isinstance(value, (OpConstructor, BlockConstructor)):
             return ["a constructor makes a module when it is called: add its brackets"]
         if kind == "block" and isinstance(value, Instance):
-            return [f"hand over the constructor itself, `{value.what}`, or `{value.what}(…, ...)` with some arguments filled in"]
+            return [
+                f"hand over the constructor itself, `{value.what}`, or `{value.what}(…, ...)` with some arguments filled in"
+            ]
         if kind == "int" and isinstance(value, float):
             return ["write `int(…)`, or use `//` for a division that gives whole numbers"]
     return []

@@ -27,11 +27,21 @@ def _index(body: Body, expr: tree.Index) -> Any:
         return _tensor(body, expr, value)
     if isinstance(value, Record):
         value = list(value.values)
-    if isinstance(value, Instance) and isinstance(value.target, Repetition) and len(expr.items) == 1 and not isinstance(expr.items[0], tree.Slice):
+    if (
+        isinstance(value, Instance)
+        and isinstance(value.target, Repetition)
+        and len(expr.items) == 1
+        and not isinstance(expr.items[0], tree.Slice)
+    ):
         index = as_int(body, body.evaluate(expr.items[0]), expr.items[0].span, "a place")
         count = value.target.count
         if not -count <= index < count:
-            raise refuse(TYP419, f"there is no place {index}: the repetition has {count}", expr.items[0].span, "out of range")
+            raise refuse(
+                TYP419,
+                f"there is no place {index}: the repetition has {count}",
+                expr.items[0].span,
+                "out of range",
+            )
         return cell_of(value, index % count)
     if isinstance(value, str) or not isinstance(value, (list, tuple, range, Instance)):
         raise refuse(TYP416, f"{describe(value)} has no places", expr.span, describe(value))
@@ -40,14 +50,19 @@ def _index(body: Body, expr: tree.Index) -> Any:
         raise refuse(TYP419, "a list has one index", expr.span, f"{len(expr.items)} here")
     item = expr.items[0]
     if isinstance(item, tree.Slice):
-        bounds = [None if b is None else as_int(body, body.evaluate(b), b.span, "a bound") for b in (item.start, item.stop, item.step)]
+        bounds = [
+            None if b is None else as_int(body, body.evaluate(b), b.span, "a bound")
+            for b in (item.start, item.stop, item.step)
+        ]
         if bounds[2] == 0:
             raise refuse(TYP419, "the step of a slice is not 0", item.span, "zero")
         cut = items[slice(*bounds)]
         return tuple(cut) if isinstance(value, tuple) else cut
     index = as_int(body, body.evaluate(item), item.span, "a place")
     if not -len(items) <= index < len(items):
-        raise refuse(TYP419, f"there is no place {index}: the list has {len(items)}", item.span, "out of range")
+        raise refuse(
+            TYP419, f"there is no place {index}: the list has {len(items)}", item.span, "out of range"
+        )
     return items[index]
 
 
@@ -62,7 +77,9 @@ def _tensor(body: Body, expr: tree.Index, value: Any) -> Any:
     spans: dict[str, Any] = {}
     for item in expr.items:
         if isinstance(item, tree.Slice):
-            items.append(Range(*(None if b is None else _bound(body, b) for b in (item.start, item.stop, item.step))))
+            items.append(
+                Range(*(None if b is None else _bound(body, b) for b in (item.start, item.stop, item.step)))
+            )
             continue
         found = body.evaluate(item)
         if found is FLOW:
@@ -72,16 +89,33 @@ def _tensor(body: Body, expr: tree.Index, value: Any) -> Any:
         elif is_tensor(found):
             tensor = operand(body, found, item.span)
             if tensor.type.dtype is not DType.INT:
-                helps = ["choose with `where(mask, x, 0)`"] if tensor.type.dtype is DType.BOOL else ["indices are whole numbers"]
-                raise refuse(TYP419, f"an index is whole numbers, not {tensor.type.dtype.value}: no shape hangs on the numbers in a tensor", item.span, describe(found), helps=helps)
+                helps = (
+                    ["choose with `where(mask, x, 0)`"]
+                    if tensor.type.dtype is DType.BOOL
+                    else ["indices are whole numbers"]
+                )
+                raise refuse(
+                    TYP419,
+                    f"an index is whole numbers, not {tensor.type.dtype.value}: no shape hangs on the numbers in a tensor",
+                    item.span,
+                    describe(found),
+                    helps=helps,
+                )
             items.append(Pick())
             operands.append(tensor)
             owners.append((op.inputs[1], item.span))
         elif isinstance(found, (int, Poly)) and not isinstance(found, bool):
             items.append(At(found))
         else:
-            raise refuse(TYP419, f"an index is a number, a slice, `none` or an int tensor, not {describe(found)}", item.span, describe(found))
-    return apply_op(body, op, IndexAttrs(tuple(items)), operands, owners, None, expr.span, spans, {}, "this index")
+            raise refuse(
+                TYP419,
+                f"an index is a number, a slice, `none` or an int tensor, not {describe(found)}",
+                item.span,
+                describe(found),
+            )
+    return apply_op(
+        body, op, IndexAttrs(tuple(items)), operands, owners, None, expr.span, spans, {}, "this index"
+    )
 
 
 def _bound(body: Body, expr: tree.Expr) -> Any:

@@ -13,7 +13,16 @@ from fanin.ops.contract import Op
 
 def copy_instance(template: Instance) -> Instance:
     """A module made like another one: the same constructor and arguments, its own weights."""
-    return Instance(template.target, template.hypers, template.span, template.home, None, template.options, args=template.args, loose=template.loose)
+    return Instance(
+        template.target,
+        template.hypers,
+        template.span,
+        template.home,
+        None,
+        template.options,
+        args=template.args,
+        loose=template.loose,
+    )
 
 
 def core_of(value: Any) -> Instance | None:

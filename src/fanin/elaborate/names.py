@@ -24,12 +24,50 @@ from fanin.ops.registry import find_op
 from fanin.ops.registry import names as op_names
 from fanin.syntax import tree
 
-BUILTINS = frozenset("len reversed zip enumerate map min max ceildiv inverse grad scan iterate ensemble checkpoint weight_norm spectral_norm ema copy ramp".split())
-LAWS = frozenset(
-    "he_normal he_uniform xavier_normal xavier_uniform lecun_normal lecun_uniform orthogonal normal uniform trunc_normal"
-    " constant fixup default auto".split()
+BUILTINS = frozenset(
+    [
+        "len",
+        "reversed",
+        "zip",
+        "enumerate",
+        "map",
+        "min",
+        "max",
+        "ceildiv",
+        "inverse",
+        "grad",
+        "scan",
+        "iterate",
+        "ensemble",
+        "checkpoint",
+        "weight_norm",
+        "spectral_norm",
+        "ema",
+        "copy",
+        "ramp",
+    ]
 )
-QUERIES = frozenset("params trainable flops memory signal causal equivariant receptive_field".split())
+LAWS = frozenset(
+    [
+        "he_normal",
+        "he_uniform",
+        "xavier_normal",
+        "xavier_uniform",
+        "lecun_normal",
+        "lecun_uniform",
+        "orthogonal",
+        "normal",
+        "uniform",
+        "trunc_normal",
+        "constant",
+        "fixup",
+        "default",
+        "auto",
+    ]
+)
+QUERIES = frozenset(
+    ["params", "trainable", "flops", "memory", "signal", "causal", "equivariant", "receptive_field"]
+)
 NUMBERS: dict[str, Any] = {"inf": inf, "pi": pi}
 
 # Names of other languages and libraries, and what stands for them here.
@@ -106,7 +144,12 @@ def constant(body: Body, unit: Any, declaration: tree.Const) -> Any:
     if name in unit.constants:
         value = unit.constants[name]
         if value is _OPEN:
-            raise refuse(NAM201, f"`{name}` is defined by itself", declaration.name.span, "this constant needs its own value")
+            raise refuse(
+                NAM201,
+                f"`{name}` is defined by itself",
+                declaration.name.span,
+                "this constant needs its own value",
+            )
         if value is None and isinstance(declaration.value, tree.NoneValue):
             return None
         if value is _FAILED:
@@ -133,8 +176,12 @@ def candidates(known: list[str]) -> list[str]:
 
 def unbound(body: Body, expr: tree.Ident) -> Exception:
     if expr.name == "training":
-        return refuse(TYP413, "`training` is not built yet in this version", expr.span, "decided when the network runs")
-    return Refusal(unbound_message(expr, [*body.scope, *body.builder.letters, *body.labels, *body.unit.names()]))
+        return refuse(
+            TYP413, "`training` is not built yet in this version", expr.span, "decided when the network runs"
+        )
+    return Refusal(
+        unbound_message(expr, [*body.scope, *body.builder.letters, *body.labels, *body.unit.names()])
+    )
 
 
 def unbound_message(expr: tree.Ident, known: list[str]) -> Diagnostic:
@@ -153,4 +200,6 @@ def unbound_message(expr: tree.Ident, known: list[str]) -> Diagnostic:
         helps = (f"did you mean `{near}`?",)
     if near:
         fix = Fix(f"write `{near}`", (Edit(expr.span, near),))
-    return Diagnostic(NAM201, f"nothing here is called `{name}`", expr.span, "not bound", helps=helps, fix=fix)
+    return Diagnostic(
+        NAM201, f"nothing here is called `{name}`", expr.span, "not bound", helps=helps, fix=fix
+    )

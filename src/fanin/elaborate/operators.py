@@ -11,16 +11,24 @@ from fanin.elaborate.calls import apply_op
 from fanin.elaborate.context import MAX_LIST, MAX_NUMBER, refuse
 from fanin.elaborate.expressions import as_int, elements_of, operand
 from fanin.elaborate.problems import settle
-from fanin.elaborate.values import Instance, Parameter, Record, Repetition, describe, is_callable, is_tensor
+from fanin.elaborate.values import Instance, Record, describe, is_callable, is_tensor
 from fanin.ir.dims import Poly, floordiv, mod
 from fanin.ir.facts import AllOf, AnyOf, Compare
-from fanin.ir.graph import Scalar
 from fanin.ops.contract import NoAttrs, Port
 from fanin.ops.registry import find_op
 from fanin.source import Span
 from fanin.syntax import tree
 
-_OPS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul"}
+_OPS = {
+    "+": "add",
+    "-": "sub",
+    "*": "mul",
+    "/": "div",
+    "//": "floordiv",
+    "%": "mod",
+    "**": "pow",
+    "@": "matmul",
+}
 _COMPARISONS = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 _LOGIC = {"and": "logical_and", "or": "logical_or", "not": "logical_not"}
 _CONDITIONS = (Compare, AnyOf, AllOf)
@@ -66,9 +74,17 @@ def _may_be_module(expr: tree.Expr) -> bool:
 def binary(body: Body, op: str, left: Any, right: Any, left_span: Span, right_span: Span, at: Span) -> Any:
     """One step of a chain."""
     if op == "..":
-        first, last = as_int(body, left, left_span, "the start of a range"), as_int(body, right, right_span, "the end of a range")
+        first, last = (
+            as_int(body, left, left_span, "the start of a range"),
+            as_int(body, right, right_span, "the end of a range"),
+        )
         if last - first > MAX_LIST:
-            raise refuse(TYP410, f"a range of {last - first} numbers is too long: at most {MAX_LIST:_}", left_span.to(right_span), "too long")
+            raise refuse(
+                TYP410,
+                f"a range of {last - first} numbers is too long: at most {MAX_LIST:_}",
+                left_span.to(right_span),
+                "too long",
+            )
         return range(first, last)
     if op == "++":
         return _join(body, left, right, left_span, right_span)
@@ -78,13 +94,20 @@ def binary(body: Body, op: str, left: Any, right: Any, left_span: Span, right_sp
         return tensor_op(body, _OPS[op], [left, right], [left_span, right_span], left_span.to(right_span))
     if op == "+" and isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
         raise refuse(
-            TYP416, "lists are joined with `++`", at, "adds numbers and tensors", helps=["write `++`"], fix=Fix("write `++`", (Edit(at, "++"),))
+            TYP416,
+            "lists are joined with `++`",
+            at,
+            "adds numbers and tensors",
+            helps=["write `++`"],
+            fix=Fix("write `++`", (Edit(at, "++"),)),
         )
     if op == "+" and isinstance(left, str) and isinstance(right, str):
         raise refuse(TYP416, "strings are not added", at, "adds numbers and tensors")
     wrong, where = (left, left_span) if not is_number(left) else (right, right_span)
     helps = ["apply it first: `x -> …`"] if is_callable(wrong) else []
-    raise refuse(TYP416, f"`{op}` takes numbers or tensors, not {describe(wrong)}", where, describe(wrong), helps=helps)
+    raise refuse(
+        TYP416, f"`{op}` takes numbers or tensors, not {describe(wrong)}", where, describe(wrong), helps=helps
+    )
 
 
 def is_number(value: Any) -> bool:
@@ -98,7 +121,13 @@ def _tensorish(value: Any) -> bool:
 def _join(body: Body, left: Any, right: Any, left_span: Span, right_span: Span) -> list[Any]:
     for value, span in ((left, left_span), (right, right_span)):
         if is_tensor(value):
-            raise refuse(TYP416, "`++` joins lists, and this is a tensor", span, describe(value), helps=["put it into brackets, `[x]`, or join tensors with `concat(x, y, axis=1)`"])
+            raise refuse(
+                TYP416,
+                "`++` joins lists, and this is a tensor",
+                span,
+                describe(value),
+                helps=["put it into brackets, `[x]`, or join tensors with `concat(x, y, axis=1)`"],
+            )
     joined = elements_of(body, left, left_span) + elements_of(body, right, right_span)
     if len(joined) > MAX_LIST:
         raise refuse(TYP410, f"a list of {len(joined)} is too long", left_span.to(right_span), "too long")
@@ -119,7 +148,11 @@ def arithmetic(body: Body, op: str, left: Any, right: Any, left_span: Span, righ
         elif op == "**":
             value = _power(body, left, right, span, right_span)
         elif op == "/":
-            value = _exact(body, left, right, span, right_span) if whole else _float(body, left, left_span) / _float(body, right, right_span)
+            value = (
+                _exact(body, left, right, span, right_span)
+                if whole
+                else _float(body, left, left_span) / _float(body, right, right_span)
+            )
         elif op in ("//", "%"):
             if not whole:
                 value = left // right if op == "//" else left % right
@@ -129,7 +162,13 @@ def arithmetic(body: Body, op: str, left: Any, right: Any, left_span: Span, righ
                 value = left // right if op == "//" else left % right
             else:
                 if not isinstance(right, int):
-                    settle(body.ctx, body.builder, Compare(">=", right, 1), f"the divisor {right} has to be positive", right_span)
+                    settle(
+                        body.ctx,
+                        body.builder,
+                        Compare(">=", right, 1),
+                        f"the divisor {right} has to be positive",
+                        right_span,
+                    )
                 value = floordiv(left, right) if op == "//" else mod(left, right)
         else:
             raise refuse(TYP416, f"`{op}` is for tensors, not for numbers", span, "numbers here")
@@ -160,7 +199,13 @@ def _power(body: Body, left: Any, right: Any, span: Span, right_span: Span) -> A
             raise refuse(TYP410, f"an open size to the power {right} is too large", span, "too large")
         else:
             return left**right
-    if isinstance(left, int) and isinstance(right, int) and right > 0 and abs(left) > 1 and right * abs(left).bit_length() > 128:
+    if (
+        isinstance(left, int)
+        and isinstance(right, int)
+        and right > 0
+        and abs(left) > 1
+        and right * abs(left).bit_length() > 128
+    ):
         raise refuse(TYP410, "a whole number has at most 63 bits", span, "too large")
     if isinstance(left, int) and isinstance(right, int) and right < 0:
         return float(left) ** right
@@ -201,7 +246,12 @@ def tensor_op(body: Body, name: str, values: list[Any], spans: list[Span], span:
     owners: list[tuple[Port, Span]] = list(zip(op.inputs, spans, strict=True))
     for found, (port, at) in zip(operands, owners, strict=True):
         if not port.accepts(found.type.dtype):
-            raise refuse(TYP416, f"this operator does not take {found.type.dtype.value} tensors", at, f"this is {found.type}")
+            raise refuse(
+                TYP416,
+                f"this operator does not take {found.type.dtype.value} tensors",
+                at,
+                f"this is {found.type}",
+            )
     attrs = op.attrs() if op.attrs is not NoAttrs else NoAttrs()
     return apply_op(body, op, attrs, list(operands), owners, None, span, {}, {}, op.name)
 
@@ -226,7 +276,9 @@ def compare(body: Body, op: str, left: Any, right: Any, left_span: Span, right_s
     if op == "in":
         if isinstance(right, (list, tuple, range, str)):
             return any(_same(left, item) for item in right) if not isinstance(right, str) else left in right
-        raise refuse(TYP401, f"`in` looks into a list, not into {describe(right)}", right_span, describe(right))
+        raise refuse(
+            TYP401, f"`in` looks into a list, not into {describe(right)}", right_span, describe(right)
+        )
     if left is None or right is None:
         if op not in ("==", "!="):
             raise refuse(TYP416, "`none` is only equal or not equal to something", at, "no order")
@@ -235,15 +287,22 @@ def compare(body: Body, op: str, left: Any, right: Any, left_span: Span, right_s
         if isinstance(left, Poly) or isinstance(right, Poly):
             if isinstance(left, float) or isinstance(right, float):
                 raise refuse(TYP401, "a size is compared with a whole number", at, "a fraction here")
-            return _decided(Compare(op, left, right))
+            return _decided(Compare(op, left, right))  # type: ignore[arg-type]  # one of _COMPARISONS
         return _plain(op, left, right)
     if _tensorish(left) or _tensorish(right):
-        return tensor_op(body, _COMPARISONS[op], [left, right], [left_span, right_span], left_span.to(right_span))
+        return tensor_op(
+            body, _COMPARISONS[op], [left, right], [left_span, right_span], left_span.to(right_span)
+        )
     if op in ("==", "!="):
         return _same(left, right) == (op == "==")
     if isinstance(left, str) and isinstance(right, str):
         return _plain(op, left, right)
-    raise refuse(TYP416, f"`{op}` does not compare {describe(left)} with {describe(right)}", at, "no order between them")
+    raise refuse(
+        TYP416,
+        f"`{op}` does not compare {describe(left)} with {describe(right)}",
+        at,
+        "no order between them",
+    )
 
 
 def _decided(c: Compare) -> Any:
@@ -278,7 +337,9 @@ def _logic(body: Body, expr: tree.Chain, op: str) -> Any:
                 return value
             continue
         if not isinstance(value, _CONDITIONS) and not _tensorish(value):
-            raise refuse(TYP401, f"`{op}` takes conditions, not {describe(value)}", item.span, describe(value))
+            raise refuse(
+                TYP401, f"`{op}` takes conditions, not {describe(value)}", item.span, describe(value)
+            )
         if isinstance(value, _CONDITIONS):
             verdict = _verdict(body, value)
             if verdict is not None:
@@ -333,12 +394,18 @@ def _unary(body: Body, expr: tree.Unary) -> Any:
             return -value
         if _tensorish(value):
             return tensor_op(body, "neg", [value], [expr.operand.span], expr.span)
-        raise refuse(TYP416, f"`-` takes a number or a tensor, not {describe(value)}", expr.operand.span, describe(value))
+        raise refuse(
+            TYP416,
+            f"`-` takes a number or a tensor, not {describe(value)}",
+            expr.operand.span,
+            describe(value),
+        )
     if isinstance(value, bool):
         return not value
     if isinstance(value, _CONDITIONS):
         return value.negated()
     if _tensorish(value):
         return tensor_op(body, "logical_not", [value], [expr.operand.span], expr.span)
-    raise refuse(TYP401, f"`not` takes a condition, not {describe(value)}", expr.operand.span, describe(value))
-
+    raise refuse(
+        TYP401, f"`not` takes a condition, not {describe(value)}", expr.operand.span, describe(value)
+    )

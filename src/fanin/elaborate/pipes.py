@@ -26,9 +26,7 @@ from fanin.elaborate.values import (
     Instance,
     OpConstructor,
     OpFunction,
-    Parameter,
     Partial,
-    Record,
     Repetition,
     describe,
     flows,
@@ -46,7 +44,12 @@ def _pipe(body: Body, expr: tree.Pipe) -> Any:
     if flows(head.value) and not isinstance(head.value, Instance):
         return flow_through(body, expr.stages, head.value)
     if len(expr.stages) > 1 and isinstance(head.value, (int, float, str)):
-        raise refuse(TYP415, f"{describe(head.value)} does not flow", first.value.span, "a pipe starts with a tensor or a module")
+        raise refuse(
+            TYP415,
+            f"{describe(head.value)} does not flow",
+            first.value.span,
+            "a pipe starts with a tensor or a module",
+        )
     if len(expr.stages) == 1:
         return _label_alone(body, first, head)
     return compose(body, expr, head)
@@ -61,7 +64,13 @@ def flow_through(body: Body, stages: tuple[tree.Stage, ...], value: Any) -> Any:
     for stage in stages[1:]:
         element = element_of(body, stage)
         if element.value is LEFT_OUT:
-            raise refuse(TYP414, "`none` is no stage of a pipe with a tensor at its head", stage.span, "nothing to apply", helps=["write `identity`"])
+            raise refuse(
+                TYP414,
+                "`none` is no stage of a pipe with a tensor at its head",
+                stage.span,
+                "nothing to apply",
+                helps=["write `identity`"],
+            )
         value = apply_element(body, element, current, stage.span)
         if stage.name is not None:
             bind_name(body, stage.name, value)
@@ -89,7 +98,11 @@ def compose(body: Body, expr: tree.Pipe, head: Element) -> Instance:
     for stage in expr.stages:
         if stage.name is not None:
             raise refuse(
-                TYP414, "`as` names a value, and nothing flows through a composition yet", stage.name.span, "no value here", helps=["bind it where the composition is used"]
+                TYP414,
+                "`as` names a value, and nothing flows through a composition yet",
+                stage.name.span,
+                "no value here",
+                helps=["bind it where the composition is used"],
             )
     for stage in expr.stages[1:]:
         element = element_of(body, stage)
@@ -104,7 +117,12 @@ def compose(body: Body, expr: tree.Pipe, head: Element) -> Instance:
 def _places(stage: tree.Stage, element: Element) -> list[Element]:
     """What a stage of a composition takes places for: ``n * f`` takes n, unless brackets or a label make it a level."""
     value = element.value
-    if stage.label is not None or not isinstance(stage.value, tree.Chain) or not isinstance(value, Instance) or not value.loose:
+    if (
+        stage.label is not None
+        or not isinstance(stage.value, tree.Chain)
+        or not isinstance(value, Instance)
+        or not value.loose
+    ):
         return [element]
     if isinstance(value.target, Repetition):
         cell = value.target.cell
@@ -136,7 +154,9 @@ def element_of(body: Body, stage: tree.Stage, waits: bool = True) -> Element:
         value = stage_value(body, stage.value, waits)
     if isinstance(value, list):
         value = [
-            Element(f"{label}.{item.label or i}", item.value, item.span, exact) if isinstance(item, Element) else Element(f"{label}.{i}", item, stage.span, exact)
+            Element(f"{label}.{item.label or i}", item.value, item.span, exact)
+            if isinstance(item, Element)
+            else Element(f"{label}.{i}", item, stage.span, exact)
             for i, item in enumerate(value)
             if isinstance(item, Element) or core_of(item) is not None
         ] or value
@@ -165,7 +185,9 @@ def label_text(body: Body, label: tree.Expr) -> str:
     if isinstance(label, tree.Ident):
         return label.name
     if isinstance(label, tree.Index):
-        indices = [as_int(body, body.evaluate(item), item.span, "the number in a label") for item in label.items]
+        indices = [
+            as_int(body, body.evaluate(item), item.span, "the number in a label") for item in label.items
+        ]
         return ".".join([label_text(body, label.value), *map(str, indices)])
     raise refuse(TYP401, "a label is a name, or a name with numbers", label.span, "not a label")
 
@@ -211,7 +233,9 @@ def _inner_pipe(body: Body, expr: tree.Pipe, waits: bool) -> Any:
 
 
 def _waiting_call(body: Body, expr: tree.Call) -> Any:
-    callee = body.evaluate(expr.callee) if not isinstance(expr.callee, tree.Call) else body.evaluate(expr.callee)
+    callee = (
+        body.evaluate(expr.callee) if not isinstance(expr.callee, tree.Call) else body.evaluate(expr.callee)
+    )
     args = arguments(body, expr)
     while isinstance(callee, Partial) and not callee.waits:
         args = fill(callee, args)
@@ -219,7 +243,9 @@ def _waiting_call(body: Body, expr: tree.Call) -> Any:
     if isinstance(callee, (OpConstructor, BlockConstructor)):
         return call(body, callee, args, expr.span, expr.callee.span)
     if isinstance(callee, (OpFunction, FnFunction, Instance, Builtin)):
-        if isinstance(callee, FnFunction) and not any(isinstance(p.type, tree.ShapeType) for p in callee.decl.params):
+        if isinstance(callee, FnFunction) and not any(
+            isinstance(p.type, tree.ShapeType) for p in callee.decl.params
+        ):
             return call(body, callee, args, expr.span, expr.callee.span)
         if isinstance(callee, Builtin) and callee.name not in ("map",):
             return call(body, callee, args, expr.span, expr.callee.span)
@@ -237,17 +263,30 @@ def _repetition(body: Body, expr: tree.Chain, waits: bool) -> Any:
         return body.evaluate(expr)
     count_value = body.evaluate(expr.first)
     if not isinstance(count_value, (int, float)) and not hasattr(count_value, "symbols"):
-        raise refuse(TYP401, f"a repetition is a number times a module, and this is {describe(count_value)}", expr.first.span, describe(count_value), helps=["write the number first: `12 * Block(8)`"])
+        raise refuse(
+            TYP401,
+            f"a repetition is a number times a module, and this is {describe(count_value)}",
+            expr.first.span,
+            describe(count_value),
+            helps=["write the number first: `12 * Block(8)`"],
+        )
     count = as_int(body, count_value, expr.first.span, "the number of a repetition")
     if count < 0 or count > MAX_LIST:
-        raise refuse(TYP401, f"a repetition is of 0 to {MAX_LIST:_} modules, not {count}", expr.first.span, "out of range")
+        raise refuse(
+            TYP401,
+            f"a repetition is of 0 to {MAX_LIST:_} modules, not {count}",
+            expr.first.span,
+            "out of range",
+        )
     return repeat(body, count, cell, operand.span)
 
 
 def _is_modules(value: Any) -> bool:
     if isinstance(value, list):
         return bool(value) and all(isinstance(v, Element) or _is_modules(v) for v in value)
-    return isinstance(value, (Instance, OpFunction, FnFunction, OpConstructor, BlockConstructor)) or (isinstance(value, Partial) and value.waits)
+    return isinstance(value, (Instance, OpFunction, FnFunction, OpConstructor, BlockConstructor)) or (
+        isinstance(value, Partial) and value.waits
+    )
 
 
 def repeat(body: Body, count: int, cell: Any, span: Span) -> Any:
@@ -294,15 +333,32 @@ def apply_value(body: Body, value: Any, values: list[Any], span: Span) -> Any:
         for item in value:
             element = item if isinstance(item, Element) else Element(None, item, span)
             if element.value is LEFT_OUT:
-                raise refuse(TYP414, "`none` is no branch: the branch that does nothing is `identity`", element.span, "nothing to apply")
+                raise refuse(
+                    TYP414,
+                    "`none` is no branch: the branch that does nothing is `identity`",
+                    element.span,
+                    "nothing to apply",
+                )
             results.append(apply_element(body, element, values, element.span))
         return results
     if isinstance(value, (OpConstructor, BlockConstructor)):
         raise unmade(value, span)
     if isinstance(value, Partial):
-        raise refuse(TYP403, "this makes a module once its brackets are there", span, describe(value), helps=[f"write `{span.text}()`"] if len(span.text) < 40 else [])
+        raise refuse(
+            TYP403,
+            "this makes a module once its brackets are there",
+            span,
+            describe(value),
+            helps=[f"write `{span.text}()`"] if len(span.text) < 40 else [],
+        )
     helps = ["add with `x + …`, or bind it first"] if flows(value) else []
-    raise refuse(TYP415, f"a stage of a pipe is a module or a function, not {describe(value)}", span, describe(value), helps=helps)
+    raise refuse(
+        TYP415,
+        f"a stage of a pipe is a module or a function, not {describe(value)}",
+        span,
+        describe(value),
+        helps=helps,
+    )
 
 
 def unmade(value: Any, span: Span) -> Refusal:
@@ -341,4 +397,3 @@ def _apply_partial(body: Body, partial: Partial, values: list[Any], span: Span) 
         else:
             args.append(a)
     return call(body, callee, tuple(args), partial.span, span)
-

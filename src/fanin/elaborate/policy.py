@@ -77,7 +77,9 @@ def init_laws(body: Body, unit: Unit, attribute: tree.Attribute) -> dict[str, La
                 f"`@init` sets laws for {', '.join(FAMILIES)}, not `{mark.name}`",
                 mark.span,
                 "not one of them",
-                helps=[f"did you mean `{near}=…`?"] if near else ["for example `@init(linear=he_normal, bias=zeros)`"],
+                helps=[f"did you mean `{near}=…`?"]
+                if near
+                else ["for example `@init(linear=he_normal, bias=zeros)`"],
             )
         laws[mark.name] = as_law(inner.evaluate(mark.value), mark.value.span)
     return laws
@@ -90,9 +92,9 @@ def law_for(spec: ParamSpec, options: dict[str, Any], policy: Policy) -> Law:
     chosen: Law | None = None
     if spec.family == "bias":
         chosen = options.get("bias_init", ZEROS if "init" in options else None)
-    elif "init" in options and spec.name.startswith("weight"):
-        chosen = options["init"]
-    elif "init" in options and spec.family in ("linear", "conv", "embedding", "recurrent"):
+    elif ("init" in options and spec.name.startswith("weight")) or (
+        "init" in options and spec.family in ("linear", "conv", "embedding", "recurrent")
+    ):
         chosen = options["init"]
     if chosen is None and spec.family:
         chosen = policy.law(spec.family)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fanin.diagnostics import Label, Refusal
-from fanin.diagnostics.codes import SHP301, SHP302, SHP303, SHP304, SHP305
+from fanin.diagnostics.codes import SHP301, SHP302, SHP303, SHP304
 from fanin.elaborate.builder import Builder
 from fanin.elaborate.context import Context, refuse
 from fanin.ir.dims import Dim
@@ -81,7 +81,10 @@ def show_condition(ctx: Context, condition: Condition) -> str:
         return str(Compare(condition.op, ctx.facts.normal(condition.left), ctx.facts.normal(condition.right)))
     joined = " or " if isinstance(condition, AnyOf) else " and "
     assert isinstance(condition, (AnyOf, AllOf))
-    return joined.join(show_condition(ctx, c) for c in (condition.options if isinstance(condition, AnyOf) else condition.parts))
+    return joined.join(
+        show_condition(ctx, c)
+        for c in (condition.options if isinstance(condition, AnyOf) else condition.parts)
+    )
 
 
 def settle(
@@ -127,7 +130,9 @@ def mismatch(
     seen: dict[str, str] = {}
     for value, _, arm, where in places:
         seen[where.text if len(where.text) <= 40 and "\n" not in where.text else arm] = str(value.type)
-    label_text = ", ".join(f"`{k}` is {v}" if not k.startswith(("this", "the")) else f"{k} is {v}" for k, v in seen.items())
+    label_text = ", ".join(
+        f"`{k}` is {v}" if not k.startswith(("this", "the")) else f"{k} is {v}" for k, v in seen.items()
+    )
     extra: list[str] = list(notes)
     symbols = _open_sizes(ctx, condition)
     if symbols:
@@ -135,7 +140,9 @@ def mismatch(
         if breaking:
             sizes = ", ".join(f"{s.name} = {n}" for s, n in breaking.items())
             extra.append(f"with {sizes}, {_with_sizes(condition, breaking)}")
-    return refuse(_CODES.get(kind, SHP304), message, span, label_text, labels, notes=extra, helps=[help] if help else [])
+    return refuse(
+        _CODES.get(kind, SHP304), message, span, label_text, labels, notes=extra, helps=[help] if help else []
+    )
 
 
 def _open_sizes(ctx: Context, condition: Condition) -> bool:
@@ -153,4 +160,3 @@ def _with_sizes(condition: Condition, sizes: dict[Any, int]) -> str:
     if condition.op == "==" and isinstance(condition.right, int) and right == 0:
         return f"`{condition.left}` is {left}, not 0"
     return f"`{condition.left}` is {left} and `{condition.right}` is {right}"
-

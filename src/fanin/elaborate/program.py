@@ -30,7 +30,9 @@ from fanin.syntax import tree
 Entry = tree.Block | tree.BlockAlias
 
 
-def elaborate(unit: Unit, name: str, given: dict[str, Any] | None = None, skip_optional: bool = False) -> tuple[Program | None, list[Diagnostic], set[int]]:
+def elaborate(
+    unit: Unit, name: str, given: dict[str, Any] | None = None, skip_optional: bool = False
+) -> tuple[Program | None, list[Diagnostic], set[int]]:
     """The program of an entry point, the messages about it, and the ids of the declarations that it uses.
 
     ``given`` are hyper-parameters and sizes by name. With ``skip_optional`` the optional inputs are left out.
@@ -56,7 +58,9 @@ def elaborate(unit: Unit, name: str, given: dict[str, Any] | None = None, skip_o
     return program, ctx.diagnostics, ctx.used
 
 
-def _elaborate(ctx: Context, unit: Unit, name: str, given: dict[str, Any], skip_optional: bool) -> Program | None:
+def _elaborate(
+    ctx: Context, unit: Unit, name: str, given: dict[str, Any], skip_optional: bool
+) -> Program | None:
     found = unit.lookup(name)
     assert found is not None, name
     home, decl = found
@@ -72,15 +76,22 @@ def _elaborate(ctx: Context, unit: Unit, name: str, given: dict[str, Any], skip_
     letters, types = open_inputs(body, block.inputs, sizes)
     _check_given(sizes, letters.sizes, block, hypers)
     if skip_optional:
-        types = [None if isinstance(p.type, tree.ShapeType) and p.type.optional else t for p, t in zip(block.inputs, types, strict=True)]
+        types = [
+            None if isinstance(p.type, tree.ShapeType) and p.type.optional else t
+            for p, t in zip(block.inputs, types, strict=True)
+        ]
     ctx.frames.append(Frame(name, decl.span))
-    special = elaborate_body(body, block, instance, None, types, [p.span for p in block.inputs], None, None, letters)
+    special = elaborate_body(
+        body, block, instance, None, types, [p.span for p in block.inputs], None, None, letters
+    )
     ctx.frames.pop()
     if special is None:
         return None
     promises = special.graph.promises
     if isinstance(decl, tree.BlockAlias) and decl.promises is not None:
-        promises += tuple(promise_of(reader, s) for s in decl.promises.statements if isinstance(s, tree.Expect))
+        promises += tuple(
+            promise_of(reader, s) for s in decl.promises.statements if isinstance(s, tree.Expect)
+        )
     from dataclasses import replace
 
     graph = special.graph
@@ -104,7 +115,9 @@ def _alias_policy(reader: Body, home: Unit, decl: Entry) -> Any:
     return NO_POLICY.with_laws(laws)
 
 
-def _resolve(reader: Body, home: Unit, decl: Entry, given: dict[str, Any]) -> tuple[tree.Block, dict[str, Any], Unit, dict[str, Any]]:
+def _resolve(
+    reader: Body, home: Unit, decl: Entry, given: dict[str, Any]
+) -> tuple[tree.Block, dict[str, Any], Unit, dict[str, Any]]:
     """The block behind an entry point, its hyper-parameters, and what of ``given`` is left: sizes."""
     span = decl.name.span
     params = decl.hypers or ()
@@ -120,8 +133,21 @@ def _resolve(reader: Body, home: Unit, decl: Entry, given: dict[str, Any]) -> tu
         if more:
             merged = {k: v for k, v in hypers.items() if k not in more}
             merged_args = tuple(Argument(k, v, span) for k, v in merged.items())
-            hypers = bind_hypers(reader, target.file, block.hypers, (*merged_args, *(Argument(k, _outside(v), _told(k, v)) for k, v in more.items())), span, decl.name.name, block.inputs)
-        return block, hypers, target.file, {k: v for k, v in given.items() if k not in names and k not in inner}
+            hypers = bind_hypers(
+                reader,
+                target.file,
+                block.hypers,
+                (*merged_args, *(Argument(k, _outside(v), _told(k, v)) for k, v in more.items())),
+                span,
+                decl.name.name,
+                block.inputs,
+            )
+        return (
+            block,
+            hypers,
+            target.file,
+            {k: v for k, v in given.items() if k not in names and k not in inner},
+        )
     missing = [p.name.name for p in params if p.default is None and p.name.name not in mine]
     if missing:
         raise refuse(
@@ -145,7 +171,9 @@ def _told(name: str, value: Any) -> Span:
     return Span(Source("<command line>", text), len(f"-p {name}="), len(text))
 
 
-def _check_given(sizes: dict[str, Any], letters: dict[str, Any], block: tree.Block, hypers: dict[str, Any]) -> None:
+def _check_given(
+    sizes: dict[str, Any], letters: dict[str, Any], block: tree.Block, hypers: dict[str, Any]
+) -> None:
     for name, value in sizes.items():
         if name not in letters:
             known = [*hypers, *letters]
@@ -158,5 +186,9 @@ def _check_given(sizes: dict[str, Any], letters: dict[str, Any], block: tree.Blo
                 helps=[f"did you mean `{near}`?"] if near else [f"it has: {', '.join(known) or 'none'}"],
             )
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise refuse(TYP401, f"the dimension `{name}` is a whole number, 1 or more", _told(name, value), "not a size")
-
+            raise refuse(
+                TYP401,
+                f"the dimension `{name}` is a whole number, 1 or more",
+                _told(name, value),
+                "not a size",
+            )

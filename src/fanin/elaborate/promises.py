@@ -23,7 +23,11 @@ def promise_of(body: Body, statement: tree.Expect) -> Promise:
         return Promise(((_side(body, test), "==", True),), test.span.text, test.span)
     if not isinstance(test, tree.Chain) or test.steps[0].op not in ("==", "!=", "<", "<=", ">", ">=", "in"):
         raise refuse(
-            TYP401, "an `expect` compares: `expect params == 61_706`", statement.test.span, "no comparison", helps=[f"what can be expected: {', '.join(sorted(QUERIES))}"]
+            TYP401,
+            "an `expect` compares: `expect params == 61_706`",
+            statement.test.span,
+            "no comparison",
+            helps=[f"what can be expected: {', '.join(sorted(QUERIES))}"],
         )
     comparisons: list[tuple[Any, str, Any]] = []
     left = _side(body, test.first)
@@ -44,15 +48,27 @@ def _side(body: Body, expr: tree.Expr) -> Any:
     if isinstance(expr, tree.Ident) and body.unit.lookup(expr.name) is None and expr.name not in body.scope:
         near = nearest(expr.name, list(QUERIES))
         if near:
-            raise refuse(TYP405, f"nothing called `{expr.name}` can be expected", expr.span, "not known", helps=[f"did you mean `{near}`?"])
+            raise refuse(
+                TYP405,
+                f"nothing called `{expr.name}` can be expected",
+                expr.span,
+                "not known",
+                helps=[f"did you mean `{near}`?"],
+            )
     value = body.evaluate(expr)
     if isinstance(value, bool) or not isinstance(value, (int, float, Poly)):
-        raise refuse(TYP401, f"an `expect` compares numbers, not {describe(value)}", expr.span, describe(value))
+        raise refuse(
+            TYP401, f"an `expect` compares numbers, not {describe(value)}", expr.span, describe(value)
+        )
     return value
 
 
 def _argument(body: Body, arg: tree.Arg) -> tuple[str, Any]:
     if arg.name is None and isinstance(arg.value, tree.Ident):
         return arg.value.name, True
-    value: Any = body.evaluate(arg.value) if not (isinstance(arg.value, tree.Ident) and arg.value.name not in body.scope) else arg.value.name
+    value: Any = (
+        body.evaluate(arg.value)
+        if not (isinstance(arg.value, tree.Ident) and arg.value.name not in body.scope)
+        else arg.value.name
+    )
     return (arg.name.name if arg.name else ""), value

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fanin.diagnostics import Label
-from fanin.diagnostics.codes import NAM201, SHP304, SHP306, SHP307, TYP401, TYP408
+from fanin.diagnostics.codes import SHP304, SHP306, SHP307, TYP401, TYP408
 from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body
 from fanin.elaborate.context import refuse
@@ -48,19 +48,35 @@ def dtype_of(shape: tree.ShapeType) -> DType:
     if found is None:
         near = nearest(shape.dtype.name, list(DTYPES))
         raise refuse(
-            TYP408, f"there is no dtype `{shape.dtype.name}`: float, int, bool or complex", shape.dtype.span, "not a dtype", helps=[f"did you mean `{near}`?"] if near else []
+            TYP408,
+            f"there is no dtype `{shape.dtype.name}`: float, int, bool or complex",
+            shape.dtype.span,
+            "not a dtype",
+            helps=[f"did you mean `{near}`?"] if near else [],
         )
     return found
 
 
-def match(body: Body, shape: tree.ShapeType, actual: TensorType, letters: Letters, what: str, span: Span, value: Value | None = None) -> None:
+def match(
+    body: Body,
+    shape: tree.ShapeType,
+    actual: TensorType,
+    letters: Letters,
+    what: str,
+    span: Span,
+    value: Value | None = None,
+) -> None:
     """Bind the letters of a declared shape to an actual type, or refuse where they disagree.
 
     ``span`` is where the tensor comes from, ``what`` what it is called.
     """
     wanted = dtype_of(shape)
     if actual.dtype is not wanted:
-        helps = ["write `float(…)` for the numbers"] if wanted is DType.FLOAT and actual.dtype is not DType.COMPLEX else []
+        helps = (
+            ["write `float(…)` for the numbers"]
+            if wanted is DType.FLOAT and actual.dtype is not DType.COMPLEX
+            else []
+        )
         raise refuse(
             TYP408,
             f"{what} holds {wanted.value} numbers, and {actual.dtype.value} ones come in",
@@ -74,7 +90,9 @@ def match(body: Body, shape: tree.ShapeType, actual: TensorType, letters: Letter
         match_size(body, item, size, letters, what, shape, span, value, axis)
 
 
-def pair_axes(shape: tree.ShapeType, actual: TensorType, what: str, span: Span, letters: Letters) -> list[tuple[tree.Expr, int, Dim]]:
+def pair_axes(
+    shape: tree.ShapeType, actual: TensorType, what: str, span: Span, letters: Letters
+) -> list[tuple[tree.Expr, int, Dim]]:
     """Which declared dimension meets which actual size; a star takes what is left."""
     dims = shape.dims
     star = next((i for i, d in enumerate(dims) if isinstance(d, tree.StarDim)), None)
@@ -82,7 +100,11 @@ def pair_axes(shape: tree.ShapeType, actual: TensorType, what: str, span: Span, 
     if star is None:
         if count != actual.rank:
             raise rank_mismatch(shape, actual, what, span)
-        return [(d, i, s) for i, (d, s) in enumerate(zip(dims, actual.shape, strict=True)) if isinstance(d, tree.Expr)]
+        return [
+            (d, i, s)
+            for i, (d, s) in enumerate(zip(dims, actual.shape, strict=True))
+            if isinstance(d, tree.Expr)
+        ]
     taken = actual.rank - (count - 1)
     if taken < 0:
         raise rank_mismatch(shape, actual, what, span)
@@ -127,7 +149,15 @@ def rank_mismatch(shape: tree.ShapeType, actual: TensorType, what: str, span: Sp
 
 
 def match_size(
-    body: Body, item: tree.Expr, size: Dim, letters: Letters, what: str, shape: tree.ShapeType, span: Span, value: Value | None, axis: int
+    body: Body,
+    item: tree.Expr,
+    size: Dim,
+    letters: Letters,
+    what: str,
+    shape: tree.ShapeType,
+    span: Span,
+    value: Value | None,
+    axis: int,
 ) -> None:
     if isinstance(item, tree.Ident):
         name = item.name
@@ -148,11 +178,14 @@ def match_size(
         body.ctx,
         body.builder,
         Compare("==", wanted, size),
-        f"{what} has {wanted if str(wanted) == text else f'{text} = {wanted}'} {word}".rstrip() + f", and {size} come{'s' if size == 1 else ''} in",
+        f"{what} has {wanted if str(wanted) == text else f'{text} = {wanted}'} {word}".rstrip()
+        + f", and {size} come{'s' if size == 1 else ''} in",
         span,
         kind="mismatch",
         places=places,
-        notes=(f"`{text}` was bound at {letters.places[text]}",) if text in letters.places else (f"declared as {shape.span.text} at {shape.span}",),
+        notes=(f"`{text}` was bound at {letters.places[text]}",)
+        if text in letters.places
+        else (f"declared as {shape.span.text} at {shape.span}",),
     )
 
 
@@ -160,13 +193,17 @@ def size_of(body: Body, item: tree.Expr, letters: Letters) -> Dim:
     """The value of a dimension expression."""
     unbound = unbound_letter(body, item, letters)
     if unbound is not None:
-        near = nearest(unbound.name, [*letters.sizes, *(n for n in body.scope if isinstance(body.scope[n], (int, Poly)))])
+        near = nearest(
+            unbound.name, [*letters.sizes, *(n for n in body.scope if isinstance(body.scope[n], (int, Poly)))]
+        )
         raise refuse(
             SHP307,
             f"the dimension `{unbound.name}` is used before anything binds it",
             unbound.span,
             "not bound yet",
-            helps=[f"did you mean `{near}`?"] if near else ["a dimension has to stand alone in some input before it stands in arithmetic"],
+            helps=[f"did you mean `{near}`?"]
+            if near
+            else ["a dimension has to stand alone in some input before it stands in arithmetic"],
         )
     before = body.builder.letters
     body.builder.letters = {**before, **letters.sizes}
@@ -188,39 +225,59 @@ def unbound_letter(body: Body, item: tree.Expr, letters: Letters) -> tree.Ident 
         node = work.pop()
         if isinstance(node, tree.Ident):
             name = node.name
-            if is_letter(body, name, letters) and name not in letters.sizes and name not in body.builder.letters:
+            if (
+                is_letter(body, name, letters)
+                and name not in letters.sizes
+                and name not in body.builder.letters
+            ):
                 return node
         elif isinstance(node, tree.Call):
             work += [a.value for a in node.args]
         elif isinstance(node, tuple):
             work.extend(node)
         elif isinstance(node, tree.Tree):
-            work.extend(getattr(node, s) for k in type(node).__mro__ for s in getattr(k, "__slots__", ()) if s != "span")
+            work.extend(
+                getattr(node, s)
+                for k in type(node).__mro__
+                for s in getattr(k, "__slots__", ())
+                if s != "span"
+            )
     return None
 
 
 # --------------------------------------------------------------------------------------------- inputs of models
 
 
-def open_inputs(body: Body, params: tuple[tree.Param, ...], given: dict[str, int]) -> tuple[Letters, list[TensorType | None]]:
+def open_inputs(
+    body: Body, params: tuple[tree.Param, ...], given: dict[str, int]
+) -> tuple[Letters, list[TensorType | None]]:
     """The input types of an entry point: every letter is an open dimension, but those that ``given`` sizes."""
     letters = Letters()
     types: list[TensorType | None] = []
     for p in params:
         shape = p.type
         if not isinstance(shape, tree.ShapeType):
-            raise refuse(TYP401, f"the input `{p.name.name}` needs a tensor's type, such as `[N, 3, H, W]`", p.span, "no shape")
+            raise refuse(
+                TYP401,
+                f"the input `{p.name.name}` needs a tensor's type, such as `[N, 3, H, W]`",
+                p.span,
+                "no shape",
+            )
         sizes: list[Dim] = []
         for i, item in enumerate(shape.dims):
             if isinstance(item, tree.StarDim):
                 name = item.name.name if item.name else f"{p.name.name}_{i}"
-                bound = letters.stars.setdefault(item.name.name if item.name else f"*{p.name.name}", (dim(Symbol(name)),))
+                bound = letters.stars.setdefault(
+                    item.name.name if item.name else f"*{p.name.name}", (dim(Symbol(name)),)
+                )
                 sizes += bound
             elif isinstance(item, tree.Ident) and item.name == "_":
                 sizes.append(dim(Symbol(f"{p.name.name}_{i}")))
             elif isinstance(item, tree.Ident) and is_letter(body, item.name, letters):
                 if item.name not in letters.sizes:
-                    letters.sizes[item.name] = given[item.name] if item.name in given else dim(Symbol(item.name))
+                    letters.sizes[item.name] = (
+                        given[item.name] if item.name in given else dim(Symbol(item.name))
+                    )
                     letters.places[item.name] = item.span
                 sizes.append(letters.sizes[item.name])
             else:
@@ -232,7 +289,9 @@ def open_inputs(body: Body, params: tuple[tree.Param, ...], given: dict[str, int
 # ---------------------------------------------------------------------------------------- inputs of specialisations
 
 
-def local_types(types: list[TensorType | None], names: list[tuple[str | None, ...]], taken: set[str]) -> tuple[list[TensorType | None], list[Symbol], dict[Dim, Dim]]:
+def local_types(
+    types: list[TensorType | None], names: list[tuple[str | None, ...]], taken: set[str]
+) -> tuple[list[TensorType | None], list[Symbol], dict[Dim, Dim]]:
     """The same types in letters of their own: each open size becomes a symbol defined as what it is outside.
 
     ``names`` are the letters that the signature gives to the axes, None where it gives none.
@@ -252,7 +311,9 @@ def local_types(types: list[TensorType | None], names: list[tuple[str | None, ..
             symbol = Symbol(name, size)
             symbols.append(symbol)
             mapping[size] = dim(symbol)
-    changed = [None if t is None else TensorType(t.dtype, tuple(mapping.get(s, s) for s in t.shape)) for t in types]
+    changed = [
+        None if t is None else TensorType(t.dtype, tuple(mapping.get(s, s) for s in t.shape)) for t in types
+    ]
     return changed, symbols, mapping
 
 
@@ -266,7 +327,9 @@ def _plain_name(size: Dim) -> str | None:
     return None
 
 
-def axis_letters(body: Body, shape: tree.TypeExpr | None, rank: int, letters: Letters) -> tuple[str | None, ...]:
+def axis_letters(
+    body: Body, shape: tree.TypeExpr | None, rank: int, letters: Letters
+) -> tuple[str | None, ...]:
     """The letter of each axis, where the signature has one standing alone."""
     if not isinstance(shape, tree.ShapeType):
         return (None,) * rank
@@ -275,7 +338,9 @@ def axis_letters(body: Body, shape: tree.TypeExpr | None, rank: int, letters: Le
         if isinstance(item, tree.StarDim):
             count = rank - (len(shape.dims) - 1)
             base = item.name.name if item.name else None
-            names += [None if base is None else base if count == 1 else f"{base}{i + 1}" for i in range(count)]
+            names += [
+                None if base is None else base if count == 1 else f"{base}{i + 1}" for i in range(count)
+            ]
         elif isinstance(item, tree.Ident) and item.name != "_" and is_letter(body, item.name, letters):
             names.append(item.name)
         else:
@@ -283,7 +348,9 @@ def axis_letters(body: Body, shape: tree.TypeExpr | None, rank: int, letters: Le
     return tuple(names) if len(names) == rank else (None,) * rank
 
 
-def check_result(body: Body, declared: tree.TypeExpr | None, values: list[Any], letters: Letters, span: Span, shown: str) -> tuple[str, ...]:
+def check_result(
+    body: Body, declared: tree.TypeExpr | None, values: list[Any], letters: Letters, span: Span, shown: str
+) -> tuple[str, ...]:
     """Hold a body's results to the declared type. Gives their names."""
     from fanin.elaborate.expressions import operand
 
@@ -305,14 +372,31 @@ def check_result(body: Body, declared: tree.TypeExpr | None, values: list[Any], 
         )
     for (_, type_, _), value in zip(fields, values, strict=True):
         if not isinstance(type_, tree.ShapeType):
-            raise refuse(TYP401, f"the result of `{shown}` is a tensor: its type is a shape, such as `[N, 8]`", type_.span, "no shape")
+            raise refuse(
+                TYP401,
+                f"the result of `{shown}` is a tensor: its type is a shape, such as `[N, 8]`",
+                type_.span,
+                "no shape",
+            )
         found = operand(body, value, span, f"the result of `{shown}`: a tensor")
         actual = found.type
-        if actual.rank == 0 and actual.dtype is not DType.FLOAT and dtype_of(type_) is DType.FLOAT and not isinstance(found, Value):
+        if (
+            actual.rank == 0
+            and actual.dtype is not DType.FLOAT
+            and dtype_of(type_) is DType.FLOAT
+            and not isinstance(found, Value)
+        ):
             actual = TensorType(DType.FLOAT, ())
         try:
-            match(body, type_, actual, letters, f"the result of `{shown}`" if len(fields) == 1 else f"a result of `{shown}`", span, found if isinstance(found, Value) else None)
+            match(
+                body,
+                type_,
+                actual,
+                letters,
+                f"the result of `{shown}`" if len(fields) == 1 else f"a result of `{shown}`",
+                span,
+                found if isinstance(found, Value) else None,
+            )
         except Poisoned:
             raise
     return tuple(name for name, _, _ in fields)
-

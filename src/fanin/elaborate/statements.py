@@ -62,7 +62,13 @@ def _bind(body: Body, statement: tree.Bind) -> None:
         items = elements_of(body, value, statement.value.span)
     else:
         hint = ["take it apart first: `unbind(x)` or `chunk(x, 2, axis=1)`"] if is_tensor(value) else []
-        raise refuse(TYP417, f"{len(names)} names for one value, {describe(value)}", statement.value.span, describe(value), helps=hint)
+        raise refuse(
+            TYP417,
+            f"{len(names)} names for one value, {describe(value)}",
+            statement.value.span,
+            describe(value),
+            helps=hint,
+        )
     if len(items) != len(names):
         hint = []
         if len(items) > len(names):
@@ -87,7 +93,9 @@ def _augment(body: Body, statement: tree.Augment) -> None:
     if before is None:
         raise refuse(TYP401, f"`{statement.name.name}` is `none`", statement.name.span, "none")
     value = body.evaluate(statement.value)
-    result = binary(body, statement.op, before, value, statement.name.span, statement.value.span, statement.value.span)
+    result = binary(
+        body, statement.op, before, value, statement.name.span, statement.value.span, statement.value.span
+    )
     bind(body, statement.name, result)
 
 
@@ -100,7 +108,12 @@ def _typed_bind(body: Body, statement: tree.TypedBind) -> None:
 
         fitted = fit(value, shape)
         if fitted is not value and not isinstance(fitted, (int, float, list, tuple)):
-            raise refuse(TYP401, f"`{statement.name.name}` is {words(shape)}, not {describe(value)}", statement.value.span, describe(value))
+            raise refuse(
+                TYP401,
+                f"`{statement.name.name}` is {words(shape)}, not {describe(value)}",
+                statement.value.span,
+                describe(value),
+            )
         bind(body, statement.name, fitted)
         return
     found = operand(body, value, statement.value.span, f"`{statement.name.name}`: a tensor")
@@ -108,7 +121,15 @@ def _typed_bind(body: Body, statement: tree.TypedBind) -> None:
     actual = found.type
     if not isinstance(found, Value) and dtype_of(shape) is DType.FLOAT:
         actual = TensorType(DType.FLOAT, ())
-    match(body, shape, actual, letters, f"`{statement.name.name}`", statement.value.span, found if isinstance(found, Value) else None)
+    match(
+        body,
+        shape,
+        actual,
+        letters,
+        f"`{statement.name.name}`",
+        statement.value.span,
+        found if isinstance(found, Value) else None,
+    )
     body.builder.letters.update(letters.sizes)
     for star, sizes in letters.stars.items():
         body.scope.setdefault(star, sizes)
@@ -122,10 +143,21 @@ def _typed_bind(body: Body, statement: tree.TypedBind) -> None:
 def _state(body: Body, statement: tree.State) -> None:
     """``param`` and ``buffer``: a tensor of this block's own, from a law, a number or a tensor."""
     if body.pure:
-        raise refuse(TYP418, f"a function has no `{statement.kind}`", statement.name.span, "owns a tensor", helps=["write a `block`"])
+        raise refuse(
+            TYP418,
+            f"a function has no `{statement.kind}`",
+            statement.name.span,
+            "owns a tensor",
+            helps=["write a `block`"],
+        )
     shape = statement.type
     if not isinstance(shape, tree.ShapeType):
-        raise refuse(TYP401, f"a `{statement.kind}` needs a tensor's type, such as `[D]`", statement.name.span, "no shape")
+        raise refuse(
+            TYP401,
+            f"a `{statement.kind}` needs a tensor's type, such as `[D]`",
+            statement.name.span,
+            "no shape",
+        )
     builder = body.builder
     letters = Letters(dict(builder.letters))
     builder.in_setup = True
@@ -164,10 +196,29 @@ def _state(body: Body, statement: tree.State) -> None:
     name = statement.name.name
     if builder.loop:
         name = ".".join([name, *(str(turn) for _, turn in builder.loop)])
-        raise refuse(TYP413, f"a `{statement.kind}` in a `for` is not built yet in this version", statement.name.span, "not yet", helps=["put it into a block of its own"])
+        raise refuse(
+            TYP413,
+            f"a `{statement.kind}` in a `for` is not built yet in this version",
+            statement.name.span,
+            "not yet",
+            helps=["put it into a block of its own"],
+        )
     if statement.kind == "param" and dtype is not DType.FLOAT and dtype is not DType.COMPLEX:
-        raise refuse(TYP408, f"a `param` is learned, and {dtype.value} numbers have no gradient", shape.span, "not float", helps=["make it a `buffer`"])
-    builder.states[name] = State(name, type_, statement.kind, start, builder.policy.frozen if statement.kind == "param" else False, statement.name.span)
+        raise refuse(
+            TYP408,
+            f"a `param` is learned, and {dtype.value} numbers have no gradient",
+            shape.span,
+            "not float",
+            helps=["make it a `buffer`"],
+        )
+    builder.states[name] = State(
+        name,
+        type_,
+        statement.kind,
+        start,
+        builder.policy.frozen if statement.kind == "param" else False,
+        statement.name.span,
+    )
     body.scope[name] = Parameter(None, name, type_)
 
 
@@ -183,7 +234,12 @@ def _update(body: Body, statement: tree.Update) -> None:
 def _for(body: Body, statement: tree.For) -> None:
     items = elements_of(body, body.evaluate(statement.iterable), statement.iterable.span)
     if len(items) > MAX_TURNS:
-        raise refuse(TYP410, f"a `for` of {len(items):_} turns is too long: at most {MAX_TURNS:_}", statement.iterable.span, "too long")
+        raise refuse(
+            TYP410,
+            f"a `for` of {len(items):_} turns is too long: at most {MAX_TURNS:_}",
+            statement.iterable.span,
+            "too long",
+        )
     builder = body.builder
     outer_names = set(body.scope)
     around = builder.loop
@@ -214,11 +270,21 @@ def _bind_turn(body: Body, statement: tree.For, item: Any) -> None:
             body.scope[names[0].name] = item
         return
     parts = list(item) if isinstance(item, (list, tuple)) else None
-    if isinstance(parts, list) and len(parts) == 2 and isinstance(parts[1], tuple) and len(names) == 1 + len(parts[1]):
+    if (
+        isinstance(parts, list)
+        and len(parts) == 2
+        and isinstance(parts[1], tuple)
+        and len(names) == 1 + len(parts[1])
+    ):
         parts = [parts[0], *parts[1]]
     if parts is None or len(parts) != len(names):
         count = len(parts) if parts is not None else 1
-        raise refuse(TYP417, f"{len(names)} names for {count} value{'s' if count != 1 else ''} in each turn", names[0].span.to(names[-1].span), f"{len(names)} names")
+        raise refuse(
+            TYP417,
+            f"{len(names)} names for {count} value{'s' if count != 1 else ''} in each turn",
+            names[0].span.to(names[-1].span),
+            f"{len(names)} names",
+        )
     for name, part in zip(names, parts, strict=True):
         if name.name != "_":
             body.scope[name.name] = part
@@ -247,18 +313,39 @@ def _return(body: Body, statement: tree.Return) -> None:
         elif isinstance(value, tuple) and flows(value):
             values.extend(value)
         elif isinstance(value, Instance):
-            raise refuse(TYP401, f"a result is a tensor, not {describe(value)}", expr.span, describe(value), helps=["apply it first: `x -> …`"])
+            raise refuse(
+                TYP401,
+                f"a result is a tensor, not {describe(value)}",
+                expr.span,
+                describe(value),
+                helps=["apply it first: `x -> …`"],
+            )
         elif isinstance(value, list) and not body.pure and len(statement.values) == 1 and flows(value):
-            raise refuse(TYP411, f"a result is a tensor, not {describe(value)}", expr.span, describe(value), helps=["join them with `concat` or `stack`, or return them one by one"])
+            raise refuse(
+                TYP411,
+                f"a result is a tensor, not {describe(value)}",
+                expr.span,
+                describe(value),
+                helps=["join them with `concat` or `stack`, or return them one by one"],
+            )
         else:
             values.append(value)
     results: list[Result] = []
-    for value, expr in zip(values, [*statement.values, *([statement.values[-1]] * len(values))], strict=False):
+    for value, expr in zip(
+        values, [*statement.values, *([statement.values[-1]] * len(values))], strict=False
+    ):
         if is_tensor(value):
             found = operand(body, value, expr.span)
             results.append(Result("", found))
         elif body.pure or isinstance(value, (int, float, Poly)):
-            results.append(Result("", operand(body, value, expr.span) if isinstance(value, (float, Poly)) and not body.pure else value))
+            results.append(
+                Result(
+                    "",
+                    operand(body, value, expr.span)
+                    if isinstance(value, (float, Poly)) and not body.pure
+                    else value,
+                )
+            )
         else:
             raise refuse(TYP401, f"a result is a tensor, not {describe(value)}", expr.span, describe(value))
     body.results = tuple(results)
@@ -272,12 +359,22 @@ def _assert(body: Body, statement: tree.Assert) -> None:
     message = statement.message.value if statement.message is not None else ""
     if isinstance(value, bool):
         if not value:
-            raise refuse(EXP502, f"this does not hold: {message or statement.test.span.text}", statement.test.span, "false here")
+            raise refuse(
+                EXP502,
+                f"this does not hold: {message or statement.test.span.text}",
+                statement.test.span,
+                "false here",
+            )
         return
     if isinstance(value, (Compare, AnyOf, AllOf)):
         _assert_condition(body, statement, value, message)
         return
-    raise refuse(TYP401, f"an `assert` is about sizes and hyper-parameters, not {describe(value)}", statement.test.span, describe(value))
+    raise refuse(
+        TYP401,
+        f"an `assert` is about sizes and hyper-parameters, not {describe(value)}",
+        statement.test.span,
+        describe(value),
+    )
 
 
 def _assert_condition(body: Body, statement: tree.Assert, condition: Condition, message: str) -> None:
@@ -290,7 +387,10 @@ def _assert_condition(body: Body, statement: tree.Assert, condition: Condition, 
         return
     if facts.verdict(condition.negated()) is Verdict.PROVED:
         raise refuse(
-            EXP502, f"this can never hold: {message or statement.test.span.text}", statement.test.span, f"`{show_condition(body.ctx, condition)}` is false for every size"
+            EXP502,
+            f"this can never hold: {message or statement.test.span.text}",
+            statement.test.span,
+            f"`{show_condition(body.ctx, condition)}` is false for every size",
         )
     body.ctx.require(condition, message, statement.test.span, written=True)
 

@@ -45,7 +45,15 @@ def apply_allows(units: Iterable[Unit], found: list[Diagnostic]) -> list[Diagnos
             match.used = True
     for a in allows:
         if not a.used:
-            kept.append(Diagnostic(NAM230, "this `@allow` silences nothing", a.span, "nothing to allow here", helps=("leave it out",)))
+            kept.append(
+                Diagnostic(
+                    NAM230,
+                    "this `@allow` silences nothing",
+                    a.span,
+                    "nothing to allow here",
+                    helps=("leave it out",),
+                )
+            )
     return [*kept, *extra]
 
 
@@ -72,10 +80,18 @@ def _attributes(unit: Unit) -> Iterable[tuple[tree.Attribute, Span]]:
             work.extend(getattr(node, f.name) for f in fields(node) if f.name != "span")
 
 
-def _read(attribute: tree.Attribute, covers: Span, unit: Unit, allows: list[_Allow], extra: list[Diagnostic]) -> None:
+def _read(
+    attribute: tree.Attribute, covers: Span, unit: Unit, allows: list[_Allow], extra: list[Diagnostic]
+) -> None:
     if attribute.name not in ATTRIBUTES:
         extra.append(
-            Diagnostic(NAM232, f"there is no attribute `@{attribute.name}`", attribute.span, "not known", helps=("there are `@allow` and `@init`",))
+            Diagnostic(
+                NAM232,
+                f"there is no attribute `@{attribute.name}`",
+                attribute.span,
+                "not known",
+                helps=("there are `@allow` and `@init`",),
+            )
         )
         return
     if attribute.name != "allow":

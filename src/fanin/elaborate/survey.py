@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from fanin.diagnostics import Diagnostic
-from fanin.diagnostics.codes import NAM201, NAM202, NAM210, NAM212, SYS701
+from fanin.diagnostics.codes import NAM202, NAM210, NAM212, SYS701
 from fanin.elaborate.files import Unit
 from fanin.elaborate.names import BUILTINS, HABITS, LAWS, NUMBERS, QUERIES
 from fanin.elaborate.names import unbound_message as unbound
@@ -19,7 +19,7 @@ from fanin.ops.registry import find_op
 from fanin.source import Span
 from fanin.syntax import tree
 
-_SYSTEM_NAMES = frozenset("ema copy ramp training grad stop_gradient".split())
+_SYSTEM_NAMES = frozenset(["ema", "copy", "ramp", "training", "grad", "stop_gradient"])
 
 
 def check_names(units: Iterable[Unit]) -> list[Diagnostic]:
@@ -44,7 +44,15 @@ def notices(unit: Unit) -> list[Diagnostic]:
             for alias in declaration.names:
                 name = alias.alias or alias.name
                 if name.name not in read and name.name in unit.imports and not _is_reexport(unit):
-                    found.append(Diagnostic(NAM212, f"`{name.name}` is imported and not used", alias.span, "not used", helps=("leave it out",)))
+                    found.append(
+                        Diagnostic(
+                            NAM212,
+                            f"`{name.name}` is imported and not used",
+                            alias.span,
+                            "not used",
+                            helps=("leave it out",),
+                        )
+                    )
         elif isinstance(declaration, (tree.System, tree.Prune)):
             kind = "system" if isinstance(declaration, tree.System) else "prune"
             found.append(
@@ -66,7 +74,10 @@ def _is_reexport(unit: Unit) -> bool:
 
 def stands_alone(problems: list[Diagnostic]) -> bool:
     """Whether a block could be built by itself, or only lacked sizes or hyper-parameters that its users give it."""
-    return not any(d.code.id in ("SHP305", "SHP301", "SHP304", "SHP306", "SHP302", "TYP407") and len(d.chain) <= 1 for d in problems)
+    return not any(
+        d.code.id in ("SHP305", "SHP301", "SHP304", "SHP306", "SHP302", "TYP407") and len(d.chain) <= 1
+        for d in problems
+    )
 
 
 @cache
@@ -115,12 +126,34 @@ class _Survey:
             if name in self.read or name.startswith("_"):
                 continue
             if kind == "hyper-parameter":
-                found.append(Diagnostic(NAM210, f"the hyper-parameter `{name}` is not used", span, "nothing reads it", helps=("leave it out",)))
+                found.append(
+                    Diagnostic(
+                        NAM210,
+                        f"the hyper-parameter `{name}` is not used",
+                        span,
+                        "nothing reads it",
+                        helps=("leave it out",),
+                    )
+                )
             elif kind == "input":
-                found.append(Diagnostic(NAM202, f"the input `{name}` is not used", span, "nothing reads it", helps=("leave it out",)))
+                found.append(
+                    Diagnostic(
+                        NAM202,
+                        f"the input `{name}` is not used",
+                        span,
+                        "nothing reads it",
+                        helps=("leave it out",),
+                    )
+                )
             else:
                 found.append(
-                    Diagnostic(NAM202, f"`{name}` is bound and not used", span, "nothing reads it", helps=("leave it out, or bind it to `_`",))
+                    Diagnostic(
+                        NAM202,
+                        f"`{name}` is bound and not used",
+                        span,
+                        "nothing reads it",
+                        helps=("leave it out, or bind it to `_`",),
+                    )
                 )
         return found
 
@@ -188,7 +221,9 @@ class _Survey:
                 self._expr(p.default)
             self.known.add(p.name.name)
             if kind:
-                self.bound.setdefault(p.name.name, (p.name.span, "input" if isinstance(p.type, tree.ShapeType) else kind))
+                self.bound.setdefault(
+                    p.name.name, (p.name.span, "input" if isinstance(p.type, tree.ShapeType) else kind)
+                )
 
     # -- types
 
@@ -289,7 +324,12 @@ class _Survey:
             self._bind(s.name)
         elif isinstance(s, tree.Train):
             for path in s.nets:
-                self._name(tree.Ident(Span(path.span.source, path.span.start, path.span.start + len(path.parts[0])), path.parts[0]))
+                self._name(
+                    tree.Ident(
+                        Span(path.span.source, path.span.start, path.span.start + len(path.parts[0])),
+                        path.parts[0],
+                    )
+                )
             self._name(s.loss)
             for clause in (s.optimiser, *s.options):
                 for a in clause.args or ():
@@ -308,7 +348,13 @@ class _Survey:
 
     # -- expressions
 
-    def _expr(self, expr: Any, in_shape: bool = False, extra: Callable[[str], bool] | None = None, lenient_arguments: bool = False) -> None:
+    def _expr(
+        self,
+        expr: Any,
+        in_shape: bool = False,
+        extra: Callable[[str], bool] | None = None,
+        lenient_arguments: bool = False,
+    ) -> None:
         work: list[Any] = [expr]
         while work:
             n = work.pop()
@@ -345,14 +391,22 @@ class _Survey:
         self.read.add(name)
         if name in self.known or name in self.letters or name in self.labels:
             return
-        if self.unit.lookup(name) is not None or name in BUILTINS or name in NUMBERS or name in LAWS or name == "training":
+        if (
+            self.unit.lookup(name) is not None
+            or name in BUILTINS
+            or name in NUMBERS
+            or name in LAWS
+            or name == "training"
+        ):
             return
         if name not in HABITS and find_op(name) is not None:
             return
         if find_op(name) is not None:
             return
-        if any(name in [(a.alias or a.name).name for a in d.names] for d in self.unit.file.declarations if isinstance(d, tree.Import)):
+        if any(
+            name in [(a.alias or a.name).name for a in d.names]
+            for d in self.unit.file.declarations
+            if isinstance(d, tree.Import)
+        ):
             return  # the import itself was the mistake
         self.problems.append(unbound(n, [*self.known, *self.letters, *self.labels, *self.unit.names()]))
-
-
