@@ -62,6 +62,7 @@ class _Zero(Enum):
 
 _DEPTH = 2
 _PROBES = 400
+_CHOICES = 5
 
 
 class Facts:
@@ -259,9 +260,11 @@ class Facts:
         return fate
 
     def _by_cases(self, d: Poly) -> _Zero:
-        for atom in d.atoms():
-            if type(atom) is Extremum:
-                return self._by_choice(d, atom)
+        extrema = [a for a in d.atoms() if type(a) is Extremum]
+        if len(extrema) > _CHOICES:
+            return _Zero.OPEN  # nothing proved; the condition is checked where sizes are known
+        if extrema:
+            return self._by_choice(d, extrema[0])
         if not decidable(d):
             return self._by_divisors(d)
         found = zeros(d, self._given(d))
@@ -322,9 +325,10 @@ class Facts:
             return None
         boxes = [range(lo, hi + 1) for lo, hi in ranges if lo is not None and hi is not None]
         try:
-            return [evaluate(d, dict(zip(symbols, sizes, strict=True))) for sizes in product(*boxes)]
+            values = [evaluate(d, dict(zip(symbols, sizes, strict=True))) for sizes in product(*boxes)]
         except ZeroDivisionError:
             return None
+        return values or None  # none at all where facts contradict each other
 
 
 def _plain(c: Condition) -> Condition:

@@ -180,6 +180,7 @@ def test_a_copy_goes_on_separately() -> None:
 def test_contradictions_do_not_raise() -> None:
     facts = given("H == W", "K == H // (W - 1) + 2", "W <= 1", "H >= 3", "H < 2")
     facts.verdict(parse_condition("K // (W - 1) == 3", NAMES))
+    given("H < 0").verdict(parse_condition("H * H >= 2", NAMES))
 
 
 @pytest.mark.parametrize(
