@@ -233,11 +233,7 @@ class Builder:
 
     def adopt(self, instance: Instance) -> None:
         """Give a module that nothing named its class's name and a number."""
-        base = (
-            instance.what.lower()
-            if not isinstance(instance.target, (Composition, Repetition))
-            else "sequential"
-        )
+        base = instance.what.lower() if not isinstance(instance.target, (Composition, Repetition)) else "sequential"
         self.counters[base] = number = self.counters.get(base, 0) + 1
         self.name_instance(instance, f"{base}{number}")
 

@@ -64,26 +64,18 @@ def _enumerate(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
 
 def _zip(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
     if not args:
-        raise refuse(
-            TYP407, "`zip` takes lists", span, "nothing to go through", helps=["write `zip(xs, ys)`"]
-        )
+        raise refuse(TYP407, "`zip` takes lists", span, "nothing to go through", helps=["write `zip(xs, ys)`"])
     lists = [elements_of(body, a.value, a.span) for a in args]
     lengths = {len(items) for items in lists}
     if len(lengths) > 1:
         shown = " and ".join(str(len(items)) for items in lists)
-        raise refuse(
-            TYP401, f"`zip` goes through lists of one length, and these have {shown}", span, "lengths differ"
-        )
+        raise refuse(TYP401, f"`zip` goes through lists of one length, and these have {shown}", span, "lengths differ")
     return list(zip(*lists, strict=True))
 
 
 def _extremum(name: str, function: Callable[..., Any]) -> Carry:
     def carry(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
-        values = (
-            list(elements_of(body, args[0].value, args[0].span))
-            if len(args) == 1
-            else [a.value for a in args]
-        )
+        values = list(elements_of(body, args[0].value, args[0].span)) if len(args) == 1 else [a.value for a in args]
         if not values:
             raise refuse(TYP407, f"`{name}` needs numbers", span, "none here")
         for value, at in zip(
@@ -112,9 +104,7 @@ def _ceildiv(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
     a, b = (x.value for x in args)
     for x in args:
         if isinstance(x.value, bool) or not isinstance(x.value, (int, Poly)):
-            raise refuse(
-                TYP401, f"`ceildiv` is for whole numbers, not {describe(x.value)}", x.span, describe(x.value)
-            )
+            raise refuse(TYP401, f"`ceildiv` is for whole numbers, not {describe(x.value)}", x.span, describe(x.value))
     if isinstance(b, int) and b <= 0:
         raise refuse(TYP401, f"`ceildiv` divides by a positive number, not {b}", args[1].span, "not positive")
     return ceildiv(a, b)

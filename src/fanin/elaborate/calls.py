@@ -57,16 +57,15 @@ def _call(body: Body, expr: tree.Call) -> Any:
 
 def arguments(body: Body, expr: tree.Call) -> tuple[Argument, ...]:
     """The arguments of a call, evaluated from left to right."""
-    return tuple(
-        Argument(a.name.name if a.name else None, body.evaluate(a.value), a.value.span) for a in expr.args
-    )
+    return tuple(Argument(a.name.name if a.name else None, body.evaluate(a.value), a.value.span) for a in expr.args)
 
 
 def call(body: Body, callee: Any, args: tuple[Argument, ...], span: Span, at: Span) -> Any:
     """What a call gives, outside of a pipe: nothing flows in."""
-    from fanin.elaborate.application import apply_instance, call_fn
+    from fanin.elaborate.application import apply_instance
     from fanin.elaborate.builtins import call_builtin
     from fanin.elaborate.construction import construct
+    from fanin.elaborate.functions import call_fn
     from fanin.elaborate.initial import law_of_call
 
     if isinstance(callee, Partial):
@@ -88,9 +87,7 @@ def call(body: Body, callee: Any, args: tuple[Argument, ...], span: Span, at: Sp
     if isinstance(callee, Law):
         raise refuse(TYP403, f"the initialiser `{callee}` takes no further arguments", span, "called twice")
     helps = ["multiply with `*`"] if isinstance(callee, (int, float)) else []
-    raise refuse(
-        TYP403, f"{describe(callee)} cannot be called", at, "not a function or a module", helps=helps
-    )
+    raise refuse(TYP403, f"{describe(callee)} cannot be called", at, "not a function or a module", helps=helps)
 
 
 def fill(partial: Partial, args: tuple[Argument, ...]) -> tuple[Argument, ...]:
@@ -172,9 +169,7 @@ def sort_arguments(
             span,
             f"{len(flow)} tensors flow in",
         )
-    open_names = [
-        n for n in order if (n in stars and n in ports) or (n not in to_ports and n not in to_attrs)
-    ]
+    open_names = [n for n in order if (n in stars and n in ports) or (n not in to_ports and n not in to_attrs)]
     at = 0
     for index, a in enumerate(placed):
         if at >= len(open_names):
@@ -246,9 +241,7 @@ def surplus(op: Op[Any], left: list[Argument], shown: str, span: Span) -> Refusa
     order = _signature(op)[2]
     helps = []
     if isinstance(op.module, str) and shown == op.module and op.name == op.module:
-        helps.append(
-            f"the sizes of the input are left out, and options go by name: `{shown}({', '.join(order)}, …)`"
-        )
+        helps.append(f"the sizes of the input are left out, and options go by name: `{shown}({', '.join(order)}, …)`")
     else:
         helps.append(f"`{shown}` takes: {', '.join(order) or 'nothing'}")
     return refuse(
@@ -302,9 +295,7 @@ def complained(
     if complaint.kind == "type":
         value = attrs[about].value if about in attrs else None
         if is_tensor(value):
-            helps = helps or [
-                f"`{shown}` takes its tensors first: {', '.join(p.name for p in op.inputs) or 'none'}"
-            ]
+            helps = helps or [f"`{shown}` takes its tensors first: {', '.join(p.name for p in op.inputs) or 'none'}"]
         if isinstance(value, Poly):
             return refuse(
                 SHP305,
@@ -349,9 +340,7 @@ def port_operands(
             else:
                 items.append((a.value, a.span))
         if port.variadic and not items:
-            raise refuse(
-                TYP407, f"`{shown}` needs at least one tensor, and the list is empty", args[0].span, "empty"
-            )
+            raise refuse(TYP407, f"`{shown}` needs at least one tensor, and the list is empty", args[0].span, "empty")
         for value, at in items:
             found = operand(body, value, at, f"`{port.name}` of `{shown}`: a tensor")
             if isinstance(found, Scalar) and not port.number and not port.variadic:
@@ -463,10 +452,7 @@ def apply_op(
         if any(isinstance(o, Scalar) for o in operands):
             op.check_numbers(
                 attrs,
-                *(
-                    o.value if isinstance(o, Scalar) and not isinstance(o.value, Poly) else None
-                    for o in operands
-                ),
+                *(o.value if isinstance(o, Scalar) and not isinstance(o.value, Poly) else None for o in operands),
             )
         result = inferred(op.infer(attrs, *types))  # type: ignore[arg-type]
     except Complaint as complaint:

@@ -68,9 +68,7 @@ def construct(
             )
         bound = bind_hypers(body, constructor.file, decl.hypers, hypers, span, decl.name.name, decl.inputs)
         target, where = constructor, {a.name or "": a.span for a in hypers}
-    instance = Instance(
-        target, bound, span, body.builder, options=_block_options(options), args=where, loose=True
-    )
+    instance = Instance(target, bound, span, body.builder, options=_block_options(options), args=where, loose=True)
     for name, value in bound.items():
         _take(instance, name, value, body)
     return instance
@@ -120,9 +118,7 @@ def _frozen(a: Argument) -> bool | float:
 
 def _leaf(body: Body, op: Op[Any], args: tuple[Argument, ...], span: Span) -> Instance:
     options, rest = _options(args)
-    ties = [
-        a for a in rest if isinstance(a.value, Parameter) and a.name is not None and a.name not in _fields(op)
-    ]
+    ties = [a for a in rest if isinstance(a.value, Parameter) and a.name is not None and a.name not in _fields(op)]
     ties += [a for a in rest if isinstance(a.value, Parameter) and a.name in _fields(op)]
     tied_names = {a.name for a in ties}
     rest = tuple(a for a in rest if a.name not in tied_names or a not in ties)

@@ -98,9 +98,7 @@ def decide(body: Body, expr: tree.Expr) -> bool:
             describe(value),
             helps=["choose between tensors with `where(test, a, b)`"],
         )
-    raise refuse(
-        TYP401, f"a condition is true or false, and this is {describe(value)}", expr.span, describe(value)
-    )
+    raise refuse(TYP401, f"a condition is true or false, and this is {describe(value)}", expr.span, describe(value))
 
 
 def give_size(body: Body, value: Any) -> str:
@@ -230,7 +228,7 @@ def member_of(body: Body, instance: Instance, name: str, span: Span) -> Any:
             "no such parameter",
             helps=[f"did you mean `{near}`?"] if near else [],
         )
-    if isinstance(target, BlockConstructor) or isinstance(target, Composition):
+    if isinstance(target, (BlockConstructor, Composition)):
         if not uses:
             raise refuse(
                 NAM209,
@@ -259,9 +257,7 @@ def inner_instance(outer: Instance, part: Instance, key: str) -> Instance:
     """A module inside another, as seen from outside: the same wherever it is asked for."""
     twin = outer.cells.get(key)
     if twin is None:
-        twin = Instance(
-            part.target, part.hypers, part.span, outer, key, part.options, part.uses, args=part.args
-        )
+        twin = Instance(part.target, part.hypers, part.span, outer, key, part.options, part.uses, args=part.args)
         outer.cells[key] = twin
     return twin
 

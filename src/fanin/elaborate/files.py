@@ -129,11 +129,7 @@ class Loader:
         if declaration.is_file:
             return os.path.normpath(os.path.join(os.path.dirname(identity), declaration.origin))
         parts = declaration.origin.split(".")
-        return (
-            os.path.join(self._std, *parts[1:]) + ".arch"
-            if parts[0] == "std"
-            else os.path.join(*parts) + ".arch"
-        )
+        return os.path.join(self._std, *parts[1:]) + ".arch" if parts[0] == "std" else os.path.join(*parts) + ".arch"
 
     def _missing(self, declaration: tree.Import, why: str) -> Diagnostic:
         helps: tuple[str, ...] = ()

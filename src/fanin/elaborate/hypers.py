@@ -89,9 +89,7 @@ def bind_hypers(
                 span,
                 f"`{name}` is missing",
                 [Label(p.span, "it has no default")],
-                helps=[
-                    f"write `{shown}({', '.join([*(a.span.text for a in args if a.name is None), name + '=…'])})`"
-                ],
+                helps=[f"write `{shown}({', '.join([*(a.span.text for a in args if a.name is None), name + '=…'])})`"],
             )
         else:
             bound[name] = default_of(body, unit, p, bound)
@@ -144,10 +142,7 @@ def _uses_letters(expr: tree.Expr, unit: Unit) -> bool:
             work.extend(node)
         elif isinstance(node, tree.Tree):
             work.extend(
-                getattr(node, s)
-                for k in type(node).__mro__
-                for s in getattr(k, "__slots__", ())
-                if s != "span"
+                getattr(node, s) for k in type(node).__mro__ for s in getattr(k, "__slots__", ()) if s != "span"
             )
     return False
 
@@ -244,17 +239,12 @@ def _fit_name(value: Any, name: str) -> Any:
         return value if isinstance(value, str) else _NO
     if name == "fn":
         functions = (OpFunction, FnFunction, Builtin, LawFunction, Law)
-        ok = (
-            isinstance(value, functions)
-            or (isinstance(value, Partial) and value.waits)
-            or isinstance(value, Instance)
-        )
+        ok = isinstance(value, functions) or (isinstance(value, Partial) and value.waits) or isinstance(value, Instance)
         return value if ok else _NO
     if name == "block":
         return (
             value
-            if isinstance(value, (OpConstructor, BlockConstructor))
-            or (isinstance(value, Partial) and not value.waits)
+            if isinstance(value, (OpConstructor, BlockConstructor)) or (isinstance(value, Partial) and not value.waits)
             else _NO
         )
     if name == "module":

@@ -60,9 +60,7 @@ def _index(body: Body, expr: tree.Index) -> Any:
         return tuple(cut) if isinstance(value, tuple) else cut
     index = as_int(body, body.evaluate(item), item.span, "a place")
     if not -len(items) <= index < len(items):
-        raise refuse(
-            TYP419, f"there is no place {index}: the list has {len(items)}", item.span, "out of range"
-        )
+        raise refuse(TYP419, f"there is no place {index}: the list has {len(items)}", item.span, "out of range")
     return items[index]
 
 
@@ -77,9 +75,7 @@ def _tensor(body: Body, expr: tree.Index, value: Any) -> Any:
     spans: dict[str, Any] = {}
     for item in expr.items:
         if isinstance(item, tree.Slice):
-            items.append(
-                Range(*(None if b is None else _bound(body, b) for b in (item.start, item.stop, item.step)))
-            )
+            items.append(Range(*(None if b is None else _bound(body, b) for b in (item.start, item.stop, item.step))))
             continue
         found = body.evaluate(item)
         if found is FLOW:
@@ -113,9 +109,7 @@ def _tensor(body: Body, expr: tree.Index, value: Any) -> Any:
                 item.span,
                 describe(found),
             )
-    return apply_op(
-        body, op, IndexAttrs(tuple(items)), operands, owners, None, expr.span, spans, {}, "this index"
-    )
+    return apply_op(body, op, IndexAttrs(tuple(items)), operands, owners, None, expr.span, spans, {}, "this index")
 
 
 def _bound(body: Body, expr: tree.Expr) -> Any:

@@ -47,13 +47,9 @@ def law_of_call(function: LawFunction, args: tuple[Argument, ...], span: Span) -
             if a.value not in _MODES:
                 name_of = a.value.name if isinstance(a.value, LawFunction) else a.value
                 if name_of not in _MODES:
-                    raise refuse(
-                        TYP401, '`mode` is "fan_in", "fan_out" or "fan_avg"', a.span, describe(a.value)
-                    )
+                    raise refuse(TYP401, '`mode` is "fan_in", "fan_out" or "fan_avg"', a.span, describe(a.value))
         elif isinstance(a.value, bool) or not isinstance(a.value, (int, float)):
-            raise refuse(
-                TYP401, f"`{key}` of `{name}` is a number, not {describe(a.value)}", a.span, describe(a.value)
-            )
+            raise refuse(TYP401, f"`{key}` of `{name}` is a number, not {describe(a.value)}", a.span, describe(a.value))
         given[key] = a.value
     if given.get("std", 0.0) < 0:  # type: ignore[operator]
         raise refuse(TYP401, f"a standard deviation is 0 or more, not {given['std']}", span, "negative")
@@ -88,9 +84,7 @@ def _law(name: str, given: dict[str, Any], span: Span) -> Law:
         raise refuse(TYP412, f"the initialiser `{name}` is not built yet in this version", span, "not yet")
     family, _, shape = name.partition("_")
     mode = given.get("mode", "fan_avg" if family == "xavier" else "fan_in")
-    return Scaled(
-        family, shape == "uniform", mode if isinstance(mode, str) else mode.name, numbers.get("gain", 1.0)
-    )
+    return Scaled(family, shape == "uniform", mode if isinstance(mode, str) else mode.name, numbers.get("gain", 1.0))
 
 
 def as_law(value: Any, span: Span) -> Law:

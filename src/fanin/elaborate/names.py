@@ -65,9 +65,7 @@ LAWS = frozenset(
         "auto",
     ]
 )
-QUERIES = frozenset(
-    ["params", "trainable", "flops", "memory", "signal", "causal", "equivariant", "receptive_field"]
-)
+QUERIES = frozenset(["params", "trainable", "flops", "memory", "signal", "causal", "equivariant", "receptive_field"])
 NUMBERS: dict[str, Any] = {"inf": inf, "pi": pi}
 
 # Names of other languages and libraries, and what stands for them here.
@@ -176,12 +174,8 @@ def candidates(known: list[str]) -> list[str]:
 
 def unbound(body: Body, expr: tree.Ident) -> Exception:
     if expr.name == "training":
-        return refuse(
-            TYP413, "`training` is not built yet in this version", expr.span, "decided when the network runs"
-        )
-    return Refusal(
-        unbound_message(expr, [*body.scope, *body.builder.letters, *body.labels, *body.unit.names()])
-    )
+        return refuse(TYP413, "`training` is not built yet in this version", expr.span, "decided when the network runs")
+    return Refusal(unbound_message(expr, [*body.scope, *body.builder.letters, *body.labels, *body.unit.names()]))
 
 
 def unbound_message(expr: tree.Ident, known: list[str]) -> Diagnostic:
@@ -200,6 +194,4 @@ def unbound_message(expr: tree.Ident, known: list[str]) -> Diagnostic:
         helps = (f"did you mean `{near}`?",)
     if near:
         fix = Fix(f"write `{near}`", (Edit(expr.span, near),))
-    return Diagnostic(
-        NAM201, f"nothing here is called `{name}`", expr.span, "not bound", helps=helps, fix=fix
-    )
+    return Diagnostic(NAM201, f"nothing here is called `{name}`", expr.span, "not bound", helps=helps, fix=fix)

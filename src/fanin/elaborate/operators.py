@@ -105,9 +105,7 @@ def binary(body: Body, op: str, left: Any, right: Any, left_span: Span, right_sp
         raise refuse(TYP416, "strings are not added", at, "adds numbers and tensors")
     wrong, where = (left, left_span) if not is_number(left) else (right, right_span)
     helps = ["apply it first: `x -> …`"] if is_callable(wrong) else []
-    raise refuse(
-        TYP416, f"`{op}` takes numbers or tensors, not {describe(wrong)}", where, describe(wrong), helps=helps
-    )
+    raise refuse(TYP416, f"`{op}` takes numbers or tensors, not {describe(wrong)}", where, describe(wrong), helps=helps)
 
 
 def is_number(value: Any) -> bool:
@@ -276,9 +274,7 @@ def compare(body: Body, op: str, left: Any, right: Any, left_span: Span, right_s
     if op == "in":
         if isinstance(right, (list, tuple, range, str)):
             return any(_same(left, item) for item in right) if not isinstance(right, str) else left in right
-        raise refuse(
-            TYP401, f"`in` looks into a list, not into {describe(right)}", right_span, describe(right)
-        )
+        raise refuse(TYP401, f"`in` looks into a list, not into {describe(right)}", right_span, describe(right))
     if left is None or right is None:
         if op not in ("==", "!="):
             raise refuse(TYP416, "`none` is only equal or not equal to something", at, "no order")
@@ -290,9 +286,7 @@ def compare(body: Body, op: str, left: Any, right: Any, left_span: Span, right_s
             return _decided(Compare(op, left, right))  # type: ignore[arg-type]  # one of _COMPARISONS
         return _plain(op, left, right)
     if _tensorish(left) or _tensorish(right):
-        return tensor_op(
-            body, _COMPARISONS[op], [left, right], [left_span, right_span], left_span.to(right_span)
-        )
+        return tensor_op(body, _COMPARISONS[op], [left, right], [left_span, right_span], left_span.to(right_span))
     if op in ("==", "!="):
         return _same(left, right) == (op == "==")
     if isinstance(left, str) and isinstance(right, str):
@@ -337,9 +331,7 @@ def _logic(body: Body, expr: tree.Chain, op: str) -> Any:
                 return value
             continue
         if not isinstance(value, _CONDITIONS) and not _tensorish(value):
-            raise refuse(
-                TYP401, f"`{op}` takes conditions, not {describe(value)}", item.span, describe(value)
-            )
+            raise refuse(TYP401, f"`{op}` takes conditions, not {describe(value)}", item.span, describe(value))
         if isinstance(value, _CONDITIONS):
             verdict = _verdict(body, value)
             if verdict is not None:
@@ -406,6 +398,4 @@ def _unary(body: Body, expr: tree.Unary) -> Any:
         return value.negated()
     if _tensorish(value):
         return tensor_op(body, "logical_not", [value], [expr.operand.span], expr.span)
-    raise refuse(
-        TYP401, f"`not` takes a condition, not {describe(value)}", expr.operand.span, describe(value)
-    )
+    raise refuse(TYP401, f"`not` takes a condition, not {describe(value)}", expr.operand.span, describe(value))

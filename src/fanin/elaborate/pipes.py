@@ -8,13 +8,16 @@ from typing import Any
 from fanin.diagnostics import Refusal
 from fanin.diagnostics.codes import TYP401, TYP403, TYP407, TYP414, TYP415
 from fanin.diagnostics.model import Edit, Fix
-from fanin.elaborate.application import apply_instance, call_fn, spread, with_core
+from fanin.elaborate.application import apply_instance
 from fanin.elaborate.body import Body, evaluates
 from fanin.elaborate.builtins import call_builtin
 from fanin.elaborate.calls import apply_function, arguments, call, fill
 from fanin.elaborate.context import MAX_LIST, refuse
 from fanin.elaborate.expressions import as_int, decide
+from fanin.elaborate.functions import call_fn
+from fanin.elaborate.inputs import spread
 from fanin.elaborate.instances import copy_instance, core_of
+from fanin.elaborate.rows import with_core
 from fanin.elaborate.values import (
     FLOW,
     Argument,
@@ -185,9 +188,7 @@ def label_text(body: Body, label: tree.Expr) -> str:
     if isinstance(label, tree.Ident):
         return label.name
     if isinstance(label, tree.Index):
-        indices = [
-            as_int(body, body.evaluate(item), item.span, "the number in a label") for item in label.items
-        ]
+        indices = [as_int(body, body.evaluate(item), item.span, "the number in a label") for item in label.items]
         return ".".join([label_text(body, label.value), *map(str, indices)])
     raise refuse(TYP401, "a label is a name, or a name with numbers", label.span, "not a label")
 
@@ -233,9 +234,7 @@ def _inner_pipe(body: Body, expr: tree.Pipe, waits: bool) -> Any:
 
 
 def _waiting_call(body: Body, expr: tree.Call) -> Any:
-    callee = (
-        body.evaluate(expr.callee) if not isinstance(expr.callee, tree.Call) else body.evaluate(expr.callee)
-    )
+    callee = body.evaluate(expr.callee)
     args = arguments(body, expr)
     while isinstance(callee, Partial) and not callee.waits:
         args = fill(callee, args)
@@ -243,9 +242,7 @@ def _waiting_call(body: Body, expr: tree.Call) -> Any:
     if isinstance(callee, (OpConstructor, BlockConstructor)):
         return call(body, callee, args, expr.span, expr.callee.span)
     if isinstance(callee, (OpFunction, FnFunction, Instance, Builtin)):
-        if isinstance(callee, FnFunction) and not any(
-            isinstance(p.type, tree.ShapeType) for p in callee.decl.params
-        ):
+        if isinstance(callee, FnFunction) and not any(isinstance(p.type, tree.ShapeType) for p in callee.decl.params):
             return call(body, callee, args, expr.span, expr.callee.span)
         if isinstance(callee, Builtin) and callee.name not in ("map",):
             return call(body, callee, args, expr.span, expr.callee.span)

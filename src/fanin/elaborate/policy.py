@@ -77,9 +77,7 @@ def init_laws(body: Body, unit: Unit, attribute: tree.Attribute) -> dict[str, La
                 f"`@init` sets laws for {', '.join(FAMILIES)}, not `{mark.name}`",
                 mark.span,
                 "not one of them",
-                helps=[f"did you mean `{near}=…`?"]
-                if near
-                else ["for example `@init(linear=he_normal, bias=zeros)`"],
+                helps=[f"did you mean `{near}=…`?"] if near else ["for example `@init(linear=he_normal, bias=zeros)`"],
             )
         laws[mark.name] = as_law(inner.evaluate(mark.value), mark.value.span)
     return laws

@@ -29,7 +29,7 @@ def noun(axis: int, rank: int) -> str:
 
 
 def origin_of(builder: Builder, value: Value, axis: int) -> tuple[Span, bool] | None:
-    """Where the size of an axis first appeared: the use or the declaration that gave it (and whether it is an input's)."""
+    """Where the size of an axis first appeared: the use or the declaration that gave it (and whether it is an input)."""
     axis %= value.type.rank
     size = value.type.shape[axis]
     where: Builder | None = builder
@@ -82,8 +82,7 @@ def show_condition(ctx: Context, condition: Condition) -> str:
     joined = " or " if isinstance(condition, AnyOf) else " and "
     assert isinstance(condition, (AnyOf, AllOf))
     return joined.join(
-        show_condition(ctx, c)
-        for c in (condition.options if isinstance(condition, AnyOf) else condition.parts)
+        show_condition(ctx, c) for c in (condition.options if isinstance(condition, AnyOf) else condition.parts)
     )
 
 
@@ -100,7 +99,7 @@ def settle(
     help: str = "",
     training: bool = False,
 ) -> None:
-    """Prove a condition, make it one of the model's, or refuse. ``places`` are (value, axis, what to call it, its span)."""
+    """Prove a condition, make it one of the model's, or refuse. ``places`` are (value, axis, name, span)."""
     verdict = ctx.facts.verdict(condition)
     if verdict is Verdict.PROVED:
         return

@@ -11,12 +11,12 @@ from fanin.diagnostics.suggest import nearest
 
 # Importing these registers how expressions and statements are carried out.
 from fanin.elaborate import expressions, indexing, operators, pipes, statements  # noqa: F401
-from fanin.elaborate.application import elaborate_body
 from fanin.elaborate.body import Body
 from fanin.elaborate.builder import Builder
 from fanin.elaborate.construction import resolve_alias
 from fanin.elaborate.context import Context, refuse
 from fanin.elaborate.files import Unit
+from fanin.elaborate.graphs import elaborate_body
 from fanin.elaborate.hypers import bind_hypers
 from fanin.elaborate.policy import NO_POLICY, policy_of
 from fanin.elaborate.promises import promise_of
@@ -58,9 +58,7 @@ def elaborate(
     return program, ctx.diagnostics, ctx.used
 
 
-def _elaborate(
-    ctx: Context, unit: Unit, name: str, given: dict[str, Any], skip_optional: bool
-) -> Program | None:
+def _elaborate(ctx: Context, unit: Unit, name: str, given: dict[str, Any], skip_optional: bool) -> Program | None:
     found = unit.lookup(name)
     assert found is not None, name
     home, decl = found
@@ -81,17 +79,13 @@ def _elaborate(
             for p, t in zip(block.inputs, types, strict=True)
         ]
     ctx.frames.append(Frame(name, decl.span))
-    special = elaborate_body(
-        body, block, instance, None, types, [p.span for p in block.inputs], None, None, letters
-    )
+    special = elaborate_body(body, block, instance, None, types, [p.span for p in block.inputs], None, None, letters)
     ctx.frames.pop()
     if special is None:
         return None
     promises = special.graph.promises
     if isinstance(decl, tree.BlockAlias) and decl.promises is not None:
-        promises += tuple(
-            promise_of(reader, s) for s in decl.promises.statements if isinstance(s, tree.Expect)
-        )
+        promises += tuple(promise_of(reader, s) for s in decl.promises.statements if isinstance(s, tree.Expect))
     from dataclasses import replace
 
     graph = special.graph
@@ -171,9 +165,7 @@ def _told(name: str, value: Any) -> Span:
     return Span(Source("<command line>", text), len(f"-p {name}="), len(text))
 
 
-def _check_given(
-    sizes: dict[str, Any], letters: dict[str, Any], block: tree.Block, hypers: dict[str, Any]
-) -> None:
+def _check_given(sizes: dict[str, Any], letters: dict[str, Any], block: tree.Block, hypers: dict[str, Any]) -> None:
     for name, value in sizes.items():
         if name not in letters:
             known = [*hypers, *letters]

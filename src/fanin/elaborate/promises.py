@@ -57,9 +57,7 @@ def _side(body: Body, expr: tree.Expr) -> Any:
             )
     value = body.evaluate(expr)
     if isinstance(value, bool) or not isinstance(value, (int, float, Poly)):
-        raise refuse(
-            TYP401, f"an `expect` compares numbers, not {describe(value)}", expr.span, describe(value)
-        )
+        raise refuse(TYP401, f"an `expect` compares numbers, not {describe(value)}", expr.span, describe(value))
     return value
 
 

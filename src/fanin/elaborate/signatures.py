@@ -73,9 +73,7 @@ def match(
     wanted = dtype_of(shape)
     if actual.dtype is not wanted:
         helps = (
-            ["write `float(…)` for the numbers"]
-            if wanted is DType.FLOAT and actual.dtype is not DType.COMPLEX
-            else []
+            ["write `float(…)` for the numbers"] if wanted is DType.FLOAT and actual.dtype is not DType.COMPLEX else []
         )
         raise refuse(
             TYP408,
@@ -100,11 +98,7 @@ def pair_axes(
     if star is None:
         if count != actual.rank:
             raise rank_mismatch(shape, actual, what, span)
-        return [
-            (d, i, s)
-            for i, (d, s) in enumerate(zip(dims, actual.shape, strict=True))
-            if isinstance(d, tree.Expr)
-        ]
+        return [(d, i, s) for i, (d, s) in enumerate(zip(dims, actual.shape, strict=True)) if isinstance(d, tree.Expr)]
     taken = actual.rank - (count - 1)
     if taken < 0:
         raise rank_mismatch(shape, actual, what, span)
@@ -163,11 +157,10 @@ def match_size(
         name = item.name
         if name == "_":
             return
-        if is_letter(body, name, letters):
-            if name not in letters.sizes:
-                letters.sizes[name] = size
-                letters.places[name] = item.span
-                return
+        if is_letter(body, name, letters) and name not in letters.sizes:
+            letters.sizes[name] = size
+            letters.places[name] = item.span
+            return
     wanted = size_of(body, item, letters)
     if wanted == size or body.ctx.facts.equal(wanted, size):
         return
@@ -225,11 +218,7 @@ def unbound_letter(body: Body, item: tree.Expr, letters: Letters) -> tree.Ident 
         node = work.pop()
         if isinstance(node, tree.Ident):
             name = node.name
-            if (
-                is_letter(body, name, letters)
-                and name not in letters.sizes
-                and name not in body.builder.letters
-            ):
+            if is_letter(body, name, letters) and name not in letters.sizes and name not in body.builder.letters:
                 return node
         elif isinstance(node, tree.Call):
             work += [a.value for a in node.args]
@@ -237,10 +226,7 @@ def unbound_letter(body: Body, item: tree.Expr, letters: Letters) -> tree.Ident 
             work.extend(node)
         elif isinstance(node, tree.Tree):
             work.extend(
-                getattr(node, s)
-                for k in type(node).__mro__
-                for s in getattr(k, "__slots__", ())
-                if s != "span"
+                getattr(node, s) for k in type(node).__mro__ for s in getattr(k, "__slots__", ()) if s != "span"
             )
     return None
 
@@ -275,9 +261,7 @@ def open_inputs(
                 sizes.append(dim(Symbol(f"{p.name.name}_{i}")))
             elif isinstance(item, tree.Ident) and is_letter(body, item.name, letters):
                 if item.name not in letters.sizes:
-                    letters.sizes[item.name] = (
-                        given[item.name] if item.name in given else dim(Symbol(item.name))
-                    )
+                    letters.sizes[item.name] = given[item.name] if item.name in given else dim(Symbol(item.name))
                     letters.places[item.name] = item.span
                 sizes.append(letters.sizes[item.name])
             else:
@@ -311,9 +295,7 @@ def local_types(
             symbol = Symbol(name, size)
             symbols.append(symbol)
             mapping[size] = dim(symbol)
-    changed = [
-        None if t is None else TensorType(t.dtype, tuple(mapping.get(s, s) for s in t.shape)) for t in types
-    ]
+    changed = [None if t is None else TensorType(t.dtype, tuple(mapping.get(s, s) for s in t.shape)) for t in types]
     return changed, symbols, mapping
 
 
@@ -327,9 +309,7 @@ def _plain_name(size: Dim) -> str | None:
     return None
 
 
-def axis_letters(
-    body: Body, shape: tree.TypeExpr | None, rank: int, letters: Letters
-) -> tuple[str | None, ...]:
+def axis_letters(body: Body, shape: tree.TypeExpr | None, rank: int, letters: Letters) -> tuple[str | None, ...]:
     """The letter of each axis, where the signature has one standing alone."""
     if not isinstance(shape, tree.ShapeType):
         return (None,) * rank
@@ -338,9 +318,7 @@ def axis_letters(
         if isinstance(item, tree.StarDim):
             count = rank - (len(shape.dims) - 1)
             base = item.name.name if item.name else None
-            names += [
-                None if base is None else base if count == 1 else f"{base}{i + 1}" for i in range(count)
-            ]
+            names += [None if base is None else base if count == 1 else f"{base}{i + 1}" for i in range(count)]
         elif isinstance(item, tree.Ident) and item.name != "_" and is_letter(body, item.name, letters):
             names.append(item.name)
         else:

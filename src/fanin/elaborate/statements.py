@@ -93,9 +93,7 @@ def _augment(body: Body, statement: tree.Augment) -> None:
     if before is None:
         raise refuse(TYP401, f"`{statement.name.name}` is `none`", statement.name.span, "none")
     value = body.evaluate(statement.value)
-    result = binary(
-        body, statement.op, before, value, statement.name.span, statement.value.span, statement.value.span
-    )
+    result = binary(body, statement.op, before, value, statement.name.span, statement.value.span, statement.value.span)
     bind(body, statement.name, result)
 
 
@@ -270,12 +268,7 @@ def _bind_turn(body: Body, statement: tree.For, item: Any) -> None:
             body.scope[names[0].name] = item
         return
     parts = list(item) if isinstance(item, (list, tuple)) else None
-    if (
-        isinstance(parts, list)
-        and len(parts) == 2
-        and isinstance(parts[1], tuple)
-        and len(names) == 1 + len(parts[1])
-    ):
+    if isinstance(parts, list) and len(parts) == 2 and isinstance(parts[1], tuple) and len(names) == 1 + len(parts[1]):
         parts = [parts[0], *parts[1]]
     if parts is None or len(parts) != len(names):
         count = len(parts) if parts is not None else 1
@@ -331,9 +324,7 @@ def _return(body: Body, statement: tree.Return) -> None:
         else:
             values.append(value)
     results: list[Result] = []
-    for value, expr in zip(
-        values, [*statement.values, *([statement.values[-1]] * len(values))], strict=False
-    ):
+    for value, expr in zip(values, [*statement.values, *([statement.values[-1]] * len(values))], strict=False):
         if is_tensor(value):
             found = operand(body, value, expr.span)
             results.append(Result("", found))
@@ -341,9 +332,7 @@ def _return(body: Body, statement: tree.Return) -> None:
             results.append(
                 Result(
                     "",
-                    operand(body, value, expr.span)
-                    if isinstance(value, (float, Poly)) and not body.pure
-                    else value,
+                    operand(body, value, expr.span) if isinstance(value, (float, Poly)) and not body.pure else value,
                 )
             )
         else:

@@ -80,9 +80,7 @@ def _attributes(unit: Unit) -> Iterable[tuple[tree.Attribute, Span]]:
             work.extend(getattr(node, f.name) for f in fields(node) if f.name != "span")
 
 
-def _read(
-    attribute: tree.Attribute, covers: Span, unit: Unit, allows: list[_Allow], extra: list[Diagnostic]
-) -> None:
+def _read(attribute: tree.Attribute, covers: Span, unit: Unit, allows: list[_Allow], extra: list[Diagnostic]) -> None:
     if attribute.name not in ATTRIBUTES:
         extra.append(
             Diagnostic(

@@ -182,12 +182,8 @@ class Instance:
     key: str | None = None
     options: dict[str, Any] = field(default_factory=dict)  # init, bias_init, frozen, tied parameters
     uses: list[Use] = field(default_factory=list)
-    cells: dict[Any, Instance] = field(
-        default_factory=dict
-    )  # what was asked for inside it: places of a row, keys
-    row: tuple[
-        tuple[int, Instance], ...
-    ] = ()  # of a repetition applied as a whole: (how many, what each is like)
+    cells: dict[Any, Instance] = field(default_factory=dict)  # what was asked for inside it: places of a row, keys
+    row: tuple[tuple[int, Instance], ...] = ()  # of a repetition applied as a whole: (how many, what each is like)
     args: dict[str, Span] = field(default_factory=dict)  # where each hyper-parameter was written
     loose: bool = False  # made by a pipe's stage or a call, and not yet named by anything
 
@@ -241,9 +237,7 @@ def is_module(value: Any) -> bool:
 
 
 def is_callable(value: Any) -> bool:
-    return isinstance(
-        value, (OpFunction, FnFunction, Builtin, Partial, Instance, OpConstructor, BlockConstructor)
-    )
+    return isinstance(value, (OpFunction, FnFunction, Builtin, Partial, Instance, OpConstructor, BlockConstructor))
 
 
 def tensors_in(value: Any) -> Iterator[Value]:
@@ -275,9 +269,7 @@ def describe(value: Any) -> str:
         return f"a tensor {value.type}"
     if isinstance(value, Instance):
         return (
-            f"the module `{value.what}`"
-            if not isinstance(value.target, (Composition, Repetition))
-            else "a composition"
+            f"the module `{value.what}`" if not isinstance(value.target, (Composition, Repetition)) else "a composition"
         )
     if isinstance(value, OpFunction):
         return f"the function `{value.op.name}`"

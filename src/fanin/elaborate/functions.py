@@ -1,0 +1,147 @@
+"""``fn``: carried out at once on numbers, a graph where a tensor is among its arguments."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from fanin.diagnostics import Label
+from fanin.diagnostics.codes import TYP405, TYP407, TYP409
+from fanin.diagnostics.suggest import nearest
+from fanin.elaborate.body import Body, Returned
+from fanin.elaborate.builder import Builder
+from fanin.elaborate.construction import show_hypers
+from fanin.elaborate.context import MAX_DEPTH, refuse
+from fanin.elaborate.graphs import elaborate_body
+from fanin.elaborate.hypers import bind_hypers
+from fanin.elaborate.inputs import input_operands, input_type, results_of
+from fanin.elaborate.specialisation import GOING, MISSING, call_node, endless, type_key
+from fanin.elaborate.values import (
+    Argument,
+    FnFunction,
+    Poisoned,
+    describe,
+    key_of,
+)
+from fanin.ir.dims import Poly, expand
+from fanin.source import Span
+from fanin.syntax import tree
+
+
+def call_fn(body: Body, function: FnFunction, args: tuple[Argument, ...], flow: list[Any], span: Span) -> Any:
+    """A ``fn``: on numbers alone it is carried out now; with a tensor among its arguments it is a graph."""
+    decl, unit = function.decl, function.file
+    ctx = body.ctx
+    shown = decl.name.name
+    tensors = tuple(p for p in decl.params if isinstance(p.type, tree.ShapeType))
+    numbers = tuple(p for p in decl.params if not isinstance(p.type, tree.ShapeType))
+    names = [p.name.name for p in decl.params]
+    given: dict[str, Argument] = {}
+    for a in args:
+        if a.name is not None:
+            if a.name not in names:
+                near = nearest(a.name, names)
+                raise refuse(
+                    TYP405,
+                    f"`{shown}` has no argument `{a.name}`",
+                    a.span,
+                    "not one of them",
+                    helps=[f"did you mean `{near}`?"] if near else [],
+                )
+            given[a.name] = a
+    waiting = [Argument(None, v, span) for v in flow]
+    for p in tensors:
+        if waiting and p.name.name not in given:
+            given[p.name.name] = waiting.pop(0)
+    placed = [*waiting, *(a for a in args if a.name is None)]
+    left = [n for n in names if n not in given]
+    if len(placed) > len(left):
+        extra = placed[len(left)]
+        raise refuse(
+            TYP407,
+            f"`{shown}` takes {len(names)} argument{'s' if len(names) != 1 else ''}, and there are more",
+            extra.span,
+            describe(extra.value),
+        )
+    given.update(zip(left, placed, strict=False))
+    hypers = bind_hypers(
+        body,
+        unit,
+        numbers,
+        tuple(
+            Argument(p.name.name, given[p.name.name].value, given[p.name.name].span)
+            for p in numbers
+            if p.name.name in given
+        ),
+        span,
+        shown,
+        (),
+    )
+    ctx.used.add(id(decl))
+    if len(ctx.frames) >= MAX_DEPTH:
+        raise endless(body, shown, span)
+    if not tensors and not isinstance(decl.result, (tree.ShapeType, tree.TupleType)):
+        return _number_fn(body, decl, unit, hypers, span)
+    for p in tensors:
+        if p.name.name not in given:
+            if isinstance(p.type, tree.ShapeType) and p.type.optional:
+                given[p.name.name] = Argument(None, None, span)
+            else:
+                raise refuse(
+                    TYP407,
+                    f"`{shown}` takes {len(names)} arguments, and `{p.name.name}` is missing",
+                    span,
+                    f"nothing for `{p.name.name}`",
+                    [Label(p.span, "this one")],
+                )
+    operands = input_operands(body, tensors, given, shown)
+    types = [None if o is None else input_type(o, p) for o, p in zip(operands, tensors, strict=True)]
+    numbering: dict[int, int] = {}
+    key = (id(decl), tuple((k, key_of(_expanded(v), numbering)) for k, v in hypers.items()), type_key(types))
+    special = ctx.memo.get(key, MISSING)
+    if special is None:
+        raise Poisoned
+    if special is GOING:
+        raise endless(body, shown, span)
+    if special is MISSING:
+        ctx.memo[key] = GOING
+        with ctx.inside(f"{shown}({show_hypers(hypers)})", span):
+            try:
+                builder = Builder(shown, decl.span)
+                inner = Body(ctx, unit, builder, dict(hypers), pure=True)
+                special = elaborate_body(
+                    inner,
+                    decl,
+                    None,
+                    operands,
+                    types,
+                    [given[p.name.name].span for p in tensors],
+                    body.builder,
+                    tensors,
+                )
+            except BaseException:
+                ctx.memo[key] = None
+                raise
+        ctx.memo[key] = special
+        if special is None:
+            raise Poisoned
+    node, _ = call_node(body, special, operands, types, None, span, [], hypers)
+    body.builder.add(node)
+    return results_of(node.outputs, [r.name for r in node.graph.results])
+
+
+def _expanded(value: Any) -> Any:
+    return expand(value) if isinstance(value, Poly) else value
+
+
+def _number_fn(body: Body, decl: tree.Fn, unit: Any, hypers: dict[str, Any], span: Span) -> Any:
+    inner = Body(body.ctx, unit, body.builder, dict(hypers), pure=True)
+    with body.ctx.inside(f"{decl.name.name}({show_hypers(hypers)})", span):
+        with suppress(Returned):
+            inner.run(decl.body.statements)
+        if inner.failed:
+            raise Poisoned
+        if inner.results is None:
+            raise refuse(TYP409, f"`{decl.name.name}` returns nothing", decl.name.span, "no `return` is reached")
+        values = tuple(r.value for r in inner.results)
+    return values[0] if len(values) == 1 else values

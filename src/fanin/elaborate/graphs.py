@@ -1,0 +1,235 @@
+"""From a body to a graph: inputs bound, statements run, results held to what is declared."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from fanin.diagnostics.codes import TYP401, TYP409
+from fanin.elaborate.body import Body, Returned
+from fanin.elaborate.builder import Builder
+from fanin.elaborate.context import Specialisation, refuse
+from fanin.elaborate.hypers import Deferred, default_of
+from fanin.elaborate.instances import children, copy_instance
+from fanin.elaborate.signatures import Letters, axis_letters, check_result, local_types, match
+from fanin.elaborate.values import (
+    Instance,
+    describe,
+)
+from fanin.ir.dims import Poly, Symbol
+from fanin.ir.graph import (
+    Apply,
+    Call,
+    Graph,
+    Operand,
+    Repeat,
+    Result,
+    Scalar,
+    Value,
+)
+from fanin.ir.types import TensorType
+from fanin.source import Span
+from fanin.syntax import tree
+
+
+def elaborate_body(
+    inner: Body,
+    decl: tree.Block | tree.Fn,
+    instance: Instance | None,
+    operands: list[Operand | None] | None,
+    types: list[TensorType | None],
+    spans: list[Span],
+    outer: Builder | None,
+    params: tuple[tree.Param, ...] | None = None,
+    letters: Letters | None = None,
+) -> Specialisation | None:
+    """Bind the inputs, run the statements, hold the results to what is declared, and make the graph."""
+    ctx, builder = inner.ctx, inner.builder
+    hypers = dict(inner.scope)
+    for name, size in hypers.items():
+        if isinstance(size, Poly) and letters is None:
+            builder.size_hypers[name] = symbol = Symbol(name, size)
+            hypers[name] = inner.scope[name] = symbol * 1
+    inputs = params if params is not None else decl.inputs if isinstance(decl, tree.Block) else ()
+    shown = decl.name.name
+    if letters is None:
+        letters = Letters()
+        names = [
+            axis_letters(inner, p.type, 0 if t is None else t.rank, letters) for p, t in zip(inputs, types, strict=True)
+        ]
+        taken = set(inner.scope)
+        local, builder.symbols, _ = local_types(types, names, taken)
+    else:
+        local = types
+        builder.symbols = sorted(
+            {s for t in types if t is not None for d in t.shape if isinstance(d, Poly) for s in d.symbols()},
+            key=lambda s: s.name,
+        )
+    values: list[Value | None] = []
+    for p, t, o in zip(inputs, local, operands or [None] * len(local), strict=True):
+        values.append(builder.port(p.name.name, t, p.span, outer if operands is not None else None, o))
+    for p, t, value, at in zip(inputs, local, values, spans, strict=True):
+        if not isinstance(p.type, tree.ShapeType):
+            raise refuse(
+                TYP401,
+                f"the input `{p.name.name}` needs a tensor's type, such as `[N, 3, H, W]`",
+                p.span,
+                "no shape",
+            )
+        if t is not None:
+            match(inner, p.type, t, letters, f"`{p.name.name}`", at, value)
+    builder.letters.update(letters.sizes)
+    inner.scope = stand_ins(builder, hypers, instance)
+    for name, value in list(inner.scope.items()):
+        if isinstance(value, Deferred):
+            inner.scope[name] = default_of(
+                inner,
+                inner.unit,
+                value.param,
+                {k: v for k, v in inner.scope.items() if not isinstance(v, Deferred)},
+                builder.letters,
+            )
+    for star, sizes in letters.stars.items():
+        inner.scope.setdefault(star, tuple(sizes))
+    for p, value in zip(inputs, values, strict=True):
+        inner.scope[p.name.name] = value
+    with suppress(Returned):
+        inner.run(decl.body.statements)
+    if inner.failed:
+        return None
+    if inner.results is None:
+        raise refuse(
+            TYP409,
+            f"`{shown}` returns nothing",
+            decl.name.span,
+            "no `return` is reached",
+            helps=["end its braces with `return …`"],
+        )
+    result_letters = Letters({**letters.sizes}, dict(letters.stars), dict(letters.places))
+    span = inner.result_span or decl.span
+    result_names = check_result(inner, decl.result, [r.value for r in inner.results], result_letters, span, shown)
+    kept = tuple(Result(n, r.value) for n, r in zip(result_names, inner.results, strict=True))
+    kind = "fn" if isinstance(decl, tree.Fn) else "model" if decl.is_model else "block"
+    graph = finish(
+        builder,
+        shown,
+        kind,
+        tuple((k, v) for k, v in inner_hypers(hypers, inner.scope)),
+        kept,
+        ctx,
+        decl.doc,
+        decl.span,
+        tuple(inner.promises),
+    )
+    return Specialisation(graph, builder.borrowed, [], size_origins(builder, graph))
+
+
+def stand_ins(builder: Builder, hypers: dict[str, Any], instance: Instance | None) -> dict[str, Any]:
+    """Hyper-parameters as the body sees them: a module handed over with its ownership is one of the body's own."""
+
+    def local(name: str, value: Any) -> Any:
+        if isinstance(value, Instance) and value.home is instance and instance is not None:
+            twin = copy_instance(value)
+            twin.home, twin.loose = builder, True
+            builder.name_instance(twin, name)
+            return twin
+        if isinstance(value, list):
+            return [local(f"{name}.{i}", v) for i, v in enumerate(value)]
+        if isinstance(value, tuple):
+            return tuple(local(f"{name}.{i}", v) for i, v in enumerate(value))
+        return value
+
+    return {name: local(name, value) for name, value in hypers.items()}
+
+
+def size_origins(builder: Builder, graph: Graph) -> list[Any]:
+    """For each size that a graph is told: the hyper-parameter it is, or the symbol of the graph around."""
+    by_symbol = {symbol: name for name, symbol in builder.size_hypers.items()}
+    return [by_symbol.get(symbol, symbol) for symbol in graph.sizes]
+
+
+def untold_sizes(builder: Builder) -> tuple[Symbol, ...]:
+    """The open dimensions that nodes speak of and no input has as an axis, in order of first use."""
+    axes = {
+        s
+        for p in builder.ports
+        if p.value is not None
+        for d in p.value.type.shape
+        if isinstance(d, Poly)
+        for s in d.symbols()
+        if s * 1 == d
+    }
+    found: dict[Symbol, None] = {}
+
+    def visit(value: Any) -> None:
+        if isinstance(value, Poly):
+            found.update((s, None) for s in sorted(value.symbols(), key=lambda s: s.name) if s not in axes)
+        elif isinstance(value, (tuple, list)):
+            for v in value:
+                visit(v)
+        elif is_dataclass(value) and not isinstance(value, type):
+            for f in fields(value):
+                visit(getattr(value, f.name))
+
+    for node in builder.nodes:
+        for operand_ in node.inputs:
+            if isinstance(operand_, Scalar):
+                visit(operand_.value)
+        if isinstance(node, Apply):
+            visit(node.attrs)
+        elif isinstance(node, Call):
+            visit(node.sizes)
+        elif isinstance(node, Repeat):
+            for run in node.runs:
+                visit(getattr(run.call, "sizes", ()))
+    return tuple(found)
+
+
+def inner_hypers(hypers: dict[str, Any], scope: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Hyper-parameters that are plain data, as the IR keeps them; others by what a message calls them."""
+
+    def plain(value: Any) -> Any:
+        if value is None or isinstance(value, (bool, int, float, str, Poly)):
+            return value
+        if isinstance(value, (list, tuple)):
+            return tuple(plain(v) for v in value)
+        return describe(value)
+
+    return [(k, plain(scope[k] if isinstance(v, Deferred) else v)) for k, v in hypers.items()]
+
+
+def finish(
+    builder: Builder,
+    name: str,
+    kind: str,
+    hypers: tuple[tuple[str, Any], ...],
+    results: tuple[Result, ...],
+    ctx: Any,
+    doc: str,
+    span: Span,
+    promises: tuple[Any, ...] = (),
+    places: tuple[str | int, ...] | None = None,
+) -> Graph:
+    graph = Graph(
+        name,
+        kind,
+        hypers,
+        tuple(builder.symbols),
+        tuple(builder.letters.items()),
+        tuple(builder.ports),
+        tuple(n for _, n in builder.borrowed),
+        tuple(builder.nodes),
+        results,
+        children(builder, ctx),
+        tuple(builder.states.values()),
+        tuple(builder.setup),
+        dict(builder.names),
+        places,
+        doc,
+        span,
+        promises,
+        untold_sizes(builder),
+    )
+    ctx.parts[graph] = dict(builder.instances)
+    return graph
