@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from fanin.emit.torch.expressions import WIDTH, flat
@@ -44,7 +45,7 @@ def check_inputs(ports: Sequence[Port]) -> list[Lines]:
                     tests.append(f"{here} != {other}")
         wanted = f"{kind.dtype.value}[{', '.join(str(size) for size in kind.shape)}]"
         text = _escaped(f"{port.name} must be {wanted}, not ") + f"{{{name}.dtype}} {{list({name}.shape)}}"
-        checks.append(Lines((*_if(tests, "or"), f'    raise ValueError(f"{text}")')))
+        checks.append(Lines((*_if(tests, "or"), *_raise(text))))
     return checks
 
 
@@ -75,27 +76,37 @@ def _if(tests: list[str], word: str) -> list[str]:
 
 def check_requirements(requirements: Sequence[Requirement], letter: Callable[[Symbol], str]) -> list[Lines]:
     """The conditions of a model on its open dimensions, each with its reason and the sizes found."""
-    checks: list[Lines] = []
+    checks: dict[str, Lines] = {}
     for requirement in requirements:
         condition = change(requirement.condition, expand)
         test = render_condition(condition.negated(), letter, True)
         if requirement.training:
-            test = f"self.training and ({test})" if not isinstance(condition, Compare) else f"self.training and {test}"
-        message = _sentence(condition, letter)
+            test = f"self.training and {test if isinstance(condition, Compare) else f'({test})'}"
         reason = requirement.message.strip().rstrip(".")
-        full = message + (f": {_escaped(reason)}" if reason else "")
-        line = f'    raise ValueError(f"{full}")'
-        if len(line) + 8 > WIDTH and reason:
-            lines = [
-                "    raise ValueError(",
-                f'        f"{message}: "',
-                f'        "{_escaped(reason, braces=False)}"',
-                "    )",
-            ]
-        else:
-            lines = [line]
-        checks.append(Lines((f"if {test}:", *lines)))
-    return checks
+        message = _sentence(condition, letter) + (f": {_escaped(reason)}" if reason else "")
+        if test not in checks:
+            checks[test] = Lines((*_if([test], ""), *_raise(message)))
+    return list(checks.values())
+
+
+def _raise(message: str) -> list[str]:
+    """Raises a ValueError with the text of an f-string, over as many lines as it takes."""
+    line = f'    raise ValueError(f"{message}")'
+    if len(line) + 8 <= WIDTH:
+        return [line]
+    if len(message) + 23 <= WIDTH:
+        return ["    raise ValueError(", f'        f"{message}"', "    )"]
+    pieces = [""]
+    for word in re.split(r"(?<= )", message):
+        if len(pieces[-1]) + len(word) > WIDTH - 20 and _balanced(pieces[-1]):
+            pieces.append("")
+        pieces[-1] += word
+    quoted = [f'f"{p}"' if "{" in p or "}" in p else f'"{p}"' for p in pieces]
+    return ["    raise ValueError(", *(f"        {piece}" for piece in quoted), "    )"]
+
+
+def _balanced(text: str) -> bool:
+    return text.count("{") == text.count("}")
 
 
 def _sentence(condition: Condition, letter: Callable[[Symbol], str]) -> str:

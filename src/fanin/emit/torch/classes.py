@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fanin.emit.torch import sharing
+from fanin.emit.torch.authored import Arguments
 from fanin.emit.torch.expressions import WIDTH, Tree, dimension, flat, parts, quoted, rebuild
 from fanin.emit.torch.names import MODULE_ATTRIBUTES, TAKEN, Names, camel, identifier, snake
 from fanin.emit.torch.sharing import Shared, Vector
@@ -152,10 +153,12 @@ def _known(drafts: list[Draft], module_names: frozenset[str]) -> Shared:
 
 
 def _mentioned(draft: Draft) -> frozenset[str]:
+    """The words in the arguments that the author wrote."""
     found: set[str] = set()
-    for statement in _all(( *draft.init, *draft.forward)):
+    for statement in _all((*draft.init, *draft.forward)):
         if isinstance(statement, Assign | Do | Return):
-            found |= statement.words
+            for _, text in statement.written:
+                found.update(re.findall(r"[A-Za-z_]\w*", text))
     return frozenset(found)
 
 
@@ -194,17 +197,17 @@ def _unify(columns: Sequence[tuple[Statement, ...]], shared: Shared) -> tuple[St
     for row in zip(*columns, strict=True):
         first = row[0]
 
-        def one(trees: list[Tree], spoken: frozenset[str] = frozenset(), wanted: str = "size") -> Tree:
-            return sharing.unify(trees, shared, wanted, frozenset(shared.spoken.get(word, word) for word in spoken))
+        def one(trees: list[Tree], written: Arguments = ()) -> Tree:
+            return sharing.unify(trees, shared, "size", written)
 
         match first:
             case Assign():
-                value = one([s.value for s in row], first.words)  # type: ignore[union-attr]
-                unified.append(Assign(first.targets, value, first.types, first.words))
+                value = one([s.value for s in row], first.written)  # type: ignore[union-attr]
+                unified.append(Assign(first.targets, value, first.types, first.written))
             case Do():
-                unified.append(Do(one([s.value for s in row], first.words), first.words))  # type: ignore[union-attr]
+                unified.append(Do(one([s.value for s in row], first.written), first.written))  # type: ignore[union-attr]
             case Return():
-                unified.append(Return(one([s.value for s in row], first.words), first.words))  # type: ignore[union-attr]
+                unified.append(Return(one([s.value for s in row], first.written), first.written))  # type: ignore[union-attr]
             case For():
                 iterable = one([s.iterable for s in row])  # type: ignore[union-attr]
                 unified.append(For(first.target, iterable, _unify([s.body for s in row], shared)))  # type: ignore[union-attr]

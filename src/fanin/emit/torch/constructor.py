@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fanin.emit.torch import places
+from fanin.emit.torch.authored import Arguments, arguments_in
 from fanin.emit.torch.expressions import Comprehension, Frame, Mapping, Star, Tree, flat
 from fanin.emit.torch.names import is_identifier
-from fanin.emit.torch.sharing import words
 from fanin.emit.torch.statements import Assign, Do, Statement
 from fanin.emit.torch.uses import EmitError, Use
 from fanin.emit.torch.weights import Laws, law_code, leaf_target
@@ -16,6 +16,7 @@ from fanin.ir.laws import Law
 from fanin.ir.types import DType
 from fanin.ops import code as ops
 from fanin.ops.code import Name
+from fanin.ops.contract import argument_order
 
 _DTYPES = {
     DType.INT: Name("torch.long"),
@@ -43,7 +44,7 @@ class Constructor:
         lines: list[Statement] = []
         if holder.kind == "dict":
             items = tuple((name, self._part(part)) for name, part in holder.parts.items())
-            lines.append(Do(ops.Call("self.update", (Mapping(items),)), self._words(self.graph.children)))
+            lines.append(Do(ops.Call("self.update", (Mapping(items),)), self._written(self.graph.children)))
         else:
             for name, part in holder.parts.items():
                 lines += self._assign(name, part)
@@ -53,15 +54,15 @@ class Constructor:
             lines.append(Do(ops.Call("init", (Name("self"),), laws)))
         return tuple(lines)
 
-    def _words(self, children: Sequence[Child]) -> frozenset[str]:
-        return frozenset[str]().union(*(words(child.span.text) for child in children))
+    def _written(self, children: Sequence[Child]) -> Arguments:
+        return tuple(dict.fromkeys(a for child in children for a in written(child)))
 
     def _assign(self, name: str, part: places.Holder | Child | State) -> list[Statement]:
-        spoken = frozenset[str]()
+        spoken: Arguments = ()
         if isinstance(part, Child):
-            spoken = words(part.span.text)
+            spoken = written(part)
         elif isinstance(part, places.Holder):
-            spoken = self._words([child for child in self.graph.children if child.path.startswith(f"{name}.")])
+            spoken = self._written([child for child in self.graph.children if child.path.startswith(f"{name}.")])
         if isinstance(part, State) and part.kind == "buffer":
             return [Do(ops.Call("self.register_buffer", (name, self._empty(part))))]
         tree = self._part(part)
@@ -231,6 +232,19 @@ class Constructor:
             self._borrow(ref.module.path)
             return f"{ref.module.path}.{ref.name}"
         return f"{places.access(self.graph, ref.module.path, self.own)}.{ref.name}"
+
+
+def written(child: Child) -> Arguments:
+    """The arguments that the author wrote where the child is made."""
+    instance = child.instance
+    while isinstance(instance, Row):
+        instance = instance.parts[0][1]
+    if isinstance(instance, Leaf):
+        ports = {port.name for port in instance.op.inputs}
+        return arguments_in(child.span.text, tuple(n for n in argument_order(type(instance.op)) if n not in ports))
+    if instance.graph.kind == "composition":
+        return arguments_in(child.span.text)
+    return arguments_in(child.span.text, tuple(name for name, _ in instance.graph.hypers))
 
 
 def fold(trees: Sequence[Tree]) -> Tree:

@@ -354,8 +354,7 @@ def layout(tree: Tree, indent: int, before: str = "", after: str = "") -> str:
     hugged = indent + 4 + len(joined) <= WIDTH and not lone
     if hugged:
         return f"{before}{opening}\n{inner}{joined}\n{pad}{closing}{after}"
-    star = len(items) == 1 and isinstance(items[0][1], Star | Comprehension)
-    comma = "" if star else ","
+    comma = "," if len(items) > 1 or lone else ""
     broken = "\n".join(inner + layout(item, indent + 4, prefix, comma) for prefix, item in items)
     return f"{before}{opening}\n{broken}\n{pad}{closing}{after}"
 

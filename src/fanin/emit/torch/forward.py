@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from fanin.emit.torch import places
+from fanin.emit.torch.authored import Arguments, arguments_in
 from fanin.emit.torch.expressions import Bare, Frame, Tree, flat, parsed
 from fanin.emit.torch.loops import Item, Loop, Roller
 from fanin.emit.torch.names import TAKEN, Names, identifier, singular
-from fanin.emit.torch.sharing import words
 from fanin.emit.torch.statements import Assign, Do, For, If, Return, Statement
 from fanin.emit.torch.uses import EmitError, Use
 from fanin.ir.dims import Dim, Poly, Symbol, render
@@ -51,7 +51,7 @@ class Pending:
     head: Value | None  # the tensor at the beginning of the pipe
     read: tuple[Value, ...]  # the tensors that the expression reads
     pure: bool
-    span_words: frozenset[str]
+    written: Arguments
 
 
 @dataclass
@@ -64,8 +64,7 @@ class Scope:
     has_self: bool
     like: Callable[[], Tree]
     needs_training: bool = False
-    words: dict[int, frozenset[str]] = field(default_factory=dict)
-
+    
 
 class Forward:
     """Writes the nodes of one graph."""
@@ -312,7 +311,7 @@ class Forward:
         if not self._suffix(wanted):
             body += self._flush()
         trees = [self.tree(result) for result in results]
-        spoken = frozenset[str]().union(*(p.span_words for p in self.pending))
+        spoken = tuple(a for p in self.pending for a in p.written)
         self.pending.clear()
         last = finish(trees)
         if isinstance(last, Return | Do):
@@ -340,7 +339,7 @@ class Forward:
         out: list[Statement] = []
         for entry in self.pending[: len(self.pending) - keep]:
             target = self._target(entry.value, entry.head)
-            out.append(Assign((target,), entry.tree, self._note(entry.value, entry.read), entry.span_words))
+            out.append(Assign((target,), entry.tree, self._note(entry.value, entry.read), entry.written))
         del self.pending[: len(self.pending) - keep]
         return out
 
@@ -398,7 +397,7 @@ class Forward:
         inlined = {p.value.index for p in mine}
         read = [o for o in node.inputs if isinstance(o, Value) and o.index not in inlined and o.index not in self.reads]
         read = [v for p in mine for v in p.read] + read
-        spoken = frozenset[str]().union(self._words(node), *(p.span_words for p in mine))
+        spoken = tuple(a for p in mine for a in p.written) + self._written(node)
         single = node.outputs[0] if len(node.outputs) == 1 else None
         if single is not None and self.uses.get(single.index) == 1 and not self.name_of(single) and single.index not in self.forced:
             del self.pending[len(self.pending) - len(mine) :]
@@ -429,11 +428,8 @@ class Forward:
         layer = isinstance(node, Call | Repeat) or (isinstance(node, Apply) and node.module is not None)
         return layer and any(p.active and p.depth >= 2 for p in mine)
 
-    def _words(self, node: Node) -> frozenset[str]:
-        key = id(node.span)
-        if key not in self.scope.words:
-            self.scope.words[key] = words(node.span.text)
-        return self.scope.words[key]
+    def _written(self, node: Node) -> Arguments:
+        return arguments_in(node.span.text)
 
     def _code(self, node: Node) -> Tree:
         inputs = [self.tree(operand) for operand in node.inputs]
@@ -498,7 +494,7 @@ class Forward:
                     self.wanted[carry.inside.index] = wanted
                 name = self._target(carry.inside, None)
                 note = self._note(waiting.value, waiting.read) if waiting else ()
-                out.append(Assign((name,), begin, note, waiting.span_words if waiting else frozenset()))
+                out.append(Assign((name,), begin, note, waiting.written if waiting else ()))
             names.append(name)
             self.forced[carry.out.index] = name
         self.pending.clear()
@@ -582,7 +578,7 @@ class Forward:
             body = [Assign((name, *steps), Invoke(Name(variable), tuple(args)))]
             body += [Assign((s,), ops.Infix("+", Name(s), Name(t))) for s, t in zip(sums, steps, strict=True)]
         else:
-            body = [Assign((name,), Invoke(Name(variable), tuple(args)), (), self._words(node))]
+            body = [Assign((name,), Invoke(Name(variable), tuple(args)), (), self._written(node))]
         return [*out, For(variable, Name(self.access(node.module)), tuple(body))]
 
     def _scan(self, node: Scan) -> list[Statement]:
@@ -627,7 +623,7 @@ class Forward:
         iterable = over[0] if len(over) == 1 else ops.Call("zip", tuple(over), (("strict", Name("True")),))
         if node.reverse:
             iterable = ops.Call("reversed", (iterable if len(over) == 1 else ops.Call("list", (iterable,)),))
-        out.append(For(", ".join(steps), iterable, (Assign(tuple(targets), call, (), self._words(node)), *keep)))
+        out.append(For(", ".join(steps), iterable, (Assign(tuple(targets), call, (), self._written(node)), *keep)))
         for name, value in zip(lists, node.outputs, strict=False):
             if name:
                 items: Tree = Name(f"{name}[::-1]") if node.reverse else Name(name)
@@ -654,7 +650,7 @@ class Forward:
         rank = results["done"].type.rank
         steps = {name: fresh(f"{name}_next") for name in states}
         targets = tuple(now if r.name == "done" else steps.get(r.name, "_") for r in node.graph.results)
-        body: list[Statement] = [Assign(targets, self._call(node, args), (), self._words(node))]
+        body: list[Statement] = [Assign(targets, self._call(node, args), (), self._written(node))]
         for name in states:
             more = results[name].type.rank - rank
             mask: Tree = Name(done)

@@ -8,17 +8,14 @@ where the class says so in other places: `Linear(3 * width)` is not `Linear(2304
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fanin.emit.torch.authored import Arguments, Number, Vector, authored
 from fanin.emit.torch.expressions import Tree, rebuild
 from fanin.emit.torch.names import Names
 from fanin.ops.code import Call, Infix, Name, Prefix
-
-Number = bool | int | float
-Vector = tuple[Number, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +104,7 @@ class Shared:
     """The arguments of a class that several graphs (or one) share, found while its numbers are explained.
 
     ``known`` are candidate arguments, the best first: a name and its value in each graph. ``likely`` are those that
-    may be behind a constant of the same value anywhere; others are believed to be only where the text names them.
+    may be behind a constant of the same value anywhere; others are only where the author wrote them.
     """
 
     known: dict[str, Vector]
@@ -119,17 +116,34 @@ class Shared:
     used: dict[str, Vector] = field(default_factory=dict)
     said: dict[Vector, Tree] = field(default_factory=dict)
 
-    def explain(self, vector: Vector, wanted: str = "size", context: frozenset[str] = frozenset()) -> Tree:
+    def explain(self, vector: Vector, wanted: str = "size", written: Arguments = ()) -> Tree:
         """What is printed in a position with these values. ``wanted`` names the argument it may take."""
-        if vector in self.said and not _mixed(self.said, vector):
+        found = self._authored(vector, wanted, written)
+        if found is None and vector in self.said and not _mixed(self.said, vector):
             return self.said[vector]
         constant = _constant(vector)
-        found = self._over_arguments(vector, constant, context)
+        if found is None and not constant:
+            found = self._search(vector, {**self.known, **self.used})
+        elif found is None and _is_telling(vector[0]):
+            likely = {name: v for name, v in self.known.items() if name in self.likely}
+            found = self._search(vector, likely, exact=True)
         if found is None:
             found = vector[0] if constant else self._argument(wanted, vector)
-        if not (isinstance(found, bool | int | float) and constant):
+        for name in _names(found):
+            if name in self.known:
+                self.used[name] = self.known[name]
+        if not isinstance(found, bool | int | float) and (not constant or _is_telling(vector[0])):
             self.said[vector] = found
         return found
+
+    def _authored(self, vector: Vector, wanted: str, written: Arguments) -> Tree | None:
+        """The author's own expression, where it gives these values."""
+        known = {word: (own, self.known[own]) for word, own in self.spoken.items()}
+        for keyword, text in (*((k, t) for k, t in written if k == wanted), *((k, t) for k, t in written if not k)):
+            found = authored(text, known, len(vector))
+            if found is not None and _same(found[1], vector):
+                return found[0]
+        return None
 
     def soft(self, vector: Vector) -> Tree | None:
         """As ``explain`` for a comment: None where only a new argument would do."""
@@ -144,22 +158,6 @@ class Shared:
         name = self.names.fresh(wanted)
         self.used[name] = vector
         return Name(name)
-
-    def _over_arguments(self, vector: Vector, constant: bool, context: frozenset[str]) -> Tree | None:
-        if not constant:
-            found = self._search(vector, {**self.known, **self.used})
-        else:
-            told = {name: v for name, v in self.known.items() if name in context}
-            likely = {name: v for name, v in self.known.items() if name in self.likely or name in context}
-            telling = _is_telling(vector[0])
-            found = self._search(vector, likely if telling else told, exact=True)
-            if found is None and telling:
-                found = self._search(vector, told)
-        if found is not None:
-            for name in _names(found):
-                if name in self.known:
-                    self.used[name] = self.known[name]
-        return found
 
     def _search(self, vector: Vector, among: dict[str, Vector], *, exact: bool = False) -> Tree | None:
         """The simplest expression with these values."""
@@ -204,11 +202,6 @@ class Shared:
                 if name != other and all(b and a % b == 0 and a // b == c for a, b, c in zip(v, w, vector, strict=True)):
                     return Infix("//", Name(name), Name(other))
         return None
-
-
-def words(text: str) -> frozenset[str]:
-    """The names in a piece of a spec."""
-    return frozenset(re.findall(r"[A-Za-z_]\w*", text))
 
 
 def _is_telling(value: Number) -> bool:
@@ -274,26 +267,26 @@ def roles(target: str) -> Sequence[str]:
     return next((names for prefix, names in _ROLES if target.startswith(prefix)), ())
 
 
-def unify(trees: Sequence[Tree], shared: Shared, wanted: str = "size", context: frozenset[str] = frozenset()) -> Tree:
+def unify(trees: Sequence[Tree], shared: Shared, wanted: str = "size", written: Arguments = ()) -> Tree:
     """One tree for trees of one skeleton, with explanations where their numbers stand."""
     first = trees[0]
     if isinstance(first, bool | int | float):
-        return shared.explain(tuple(trees), wanted, context)
+        return shared.explain(tuple(trees), wanted, written)
     if isinstance(first, Call):
         names = shared.roles.get(first.target) or roles(first.target)
         args = tuple(
-            unify([t.args[i] for t in trees], shared, names[i] if i < len(names) else wanted, context)
+            unify([t.args[i] for t in trees], shared, names[i] if i < len(names) else wanted, written)
             for i in range(len(first.args))
         )
         keywords = tuple(
-            (name, unify([t.keywords[i][1] for t in trees], shared, name, context))
+            (name, unify([t.keywords[i][1] for t in trees], shared, name, written))
             for i, (name, _) in enumerate(first.keywords)
         )
         return Call(first.target, args, keywords)
     columns = [_parts(tree) for tree in trees]
     if not columns[0]:
         return first
-    unified = iter([unify(column, shared, wanted, context) for column in zip(*columns, strict=True)])
+    unified = iter([unify(column, shared, wanted, written) for column in zip(*columns, strict=True)])
     return rebuild(first, lambda part: next(unified))
 
 

@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from fanin.emit.torch.authored import Arguments
 from fanin.emit.torch.expressions import WIDTH, Tree, flat, layout, rebuild
 from fanin.ir.types import TensorType
 
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """``a, b = value``; ``types`` are noted beside it, and ``words`` are the names in the text of the spec it is from."""
+    """``a, b = value``; ``types`` are noted beside it, and ``written`` are the arguments in the text of
+    the spec that it is from."""
 
     targets: tuple[str, ...]
     value: Tree
     types: tuple[TensorType, ...] = ()
-    words: frozenset[str] = frozenset()
+    written: Arguments = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Do:
     """An expression for its effect."""
 
     value: Tree
-    words: frozenset[str] = frozenset()
+    written: Arguments = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Return:
     """``return value``"""
 
     value: Tree
-    words: frozenset[str] = frozenset()
+    written: Arguments = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,12 @@ def change_trees(statements: Iterable[Statement], change: Callable[[Tree], Tree]
     changed: list[Statement] = []
     for statement in statements:
         match statement:
-            case Assign(targets, value, types, words):
-                changed.append(Assign(targets, change(value), types, words))
-            case Do(value, words):
-                changed.append(Do(change(value), words))
-            case Return(value, words):
-                changed.append(Return(change(value), words))
+            case Assign(targets, value, types, written):
+                changed.append(Assign(targets, change(value), types, written))
+            case Do(value, written):
+                changed.append(Do(change(value), written))
+            case Return(value, written):
+                changed.append(Return(change(value), written))
             case For(target, iterable, body):
                 changed.append(For(target, change(iterable), change_trees(body, change)))
             case If(condition, body, otherwise):
@@ -138,12 +140,14 @@ def print_statements(
 ) -> Iterator[str]:
     """The lines of statements. ``note`` gives the comment of each assignment, ``""`` for none."""
     pad = " " * indent
+    above = ""
     for statement in statements:
         match statement:
             case Assign(targets, value):
                 comment = next(note) if note is not None else ""
                 text = pad + layout(value, indent, f"{', '.join(targets)} = ")
-                yield from commented(text, comment, pad)
+                yield from commented(text, comment, pad, above)
+                above = comment
             case Do(value):
                 yield from (pad + layout(value, indent)).split("\n")
             case Return(value):
@@ -161,11 +165,11 @@ def print_statements(
                 yield from (pad + line if line else "" for line in lines)
 
 
-def commented(text: str, comment: str, pad: str) -> list[str]:
-    """The lines with a comment at the end, or above where it would not fit."""
+def commented(text: str, comment: str, pad: str, before: str) -> list[str]:
+    """The lines with a comment at the end, or above where it would not fit; not twice in a row there."""
     lines = text.split("\n")
     if not comment:
         return lines
     if len(lines[-1]) + len(comment) + 4 <= WIDTH:
         return [*lines[:-1], f"{lines[-1]}  # {comment}"]
-    return [f"{pad}# {comment}", *lines] if len(pad) + len(comment) + 2 <= WIDTH else lines
+    return [f"{pad}# {comment}", *lines] if comment != before and len(pad) + len(comment) + 2 <= WIDTH else lines

@@ -1,0 +1,1 @@
+"""Running what was emitted. The only package, with those built on it, that imports torch."""

@@ -1,0 +1,74 @@
+"""Modules from specs: the emitted source is executed exactly as it is printed.
+
+The source gets a module of its own in ``sys.modules`` and in ``linecache``, so that tracebacks show its lines, and
+pickling, ``inspect`` and ``torch.compile`` find its classes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import linecache
+import sys
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from fanin import pipeline
+from fanin.emit.torch.names import camel
+from fanin.ir.graph import Program
+from fanin.source import Source
+
+
+def load(path: str, name: str | None = None, *, seed: int = 0, optimize: int = 1, **hyper: Any) -> nn.Module:
+    """The model (or block) of that name in a spec, the only model without one. ``hyper`` are its hyper-parameters.
+
+    Raises Unreadable, NoSuchName, and CheckFailed where the spec has errors.
+    """
+    program = pipeline.elaborate(str(path), name, hyper)
+    return build(program, pipeline.source(program, optimize=optimize), seed=seed)
+
+
+def loads(text: str, name: str | None = None, *, seed: int = 0, optimize: int = 1, **hyper: Any) -> nn.Module:
+    """The same for a spec in a string; imports of files are relative to the current folder."""
+    program = pipeline.elaborate_source(Source("<string>", text), "<string>", name, hyper)
+    return build(program, pipeline.source(program, optimize=optimize), seed=seed)
+
+
+def build(program: Program, source: str, *, seed: int = 0) -> nn.Module:
+    """An instance of the model in an emitted source."""
+    made: nn.Module = model_class(program, source)(seed=seed)
+    return made
+
+
+def model_class(program: Program, source: str) -> type[nn.Module]:
+    """The class of the model in an emitted source."""
+    found: type[nn.Module] = vars(execute(program.name, source))[root_name(source, program.name)]
+    return found
+
+
+def root_name(source: str, name: str) -> str:
+    """What the class of the model is called: the last class of the module."""
+    classes = [line for line in source.split("\n") if line.startswith("class ")]
+    return classes[-1].removeprefix("class ").split("(")[0] if classes else camel(name)
+
+
+def execute(name: str, source: str) -> ModuleType:
+    """The module that a source is; the same one for the same text."""
+    digest = hashlib.sha256(source.encode()).hexdigest()[:12]
+    module_name = f"fanin_emitted_{camel(name).lower()}_{digest}"
+    known = sys.modules.get(module_name)
+    if known is not None:
+        return known
+    filename = f"<fanin {camel(name)} {digest}>"
+    module = ModuleType(module_name, f"Emitted by fanin: {name}.")
+    module.__file__ = filename
+    code = compile(source, filename, "exec")
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    sys.modules[module_name] = module
+    try:
+        exec(code, module.__dict__)
+    except BaseException:
+        del sys.modules[module_name]
+        raise
+    return module
