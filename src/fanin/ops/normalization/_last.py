@@ -48,9 +48,7 @@ def need_last(port: str, given: TensorType | None, axes: int, x: TensorType) -> 
         return ()
     if given.rank != axes:
         count = "one axis" if axes == 1 else f"{axes} axes"
-        raise Complaint(
-            f"`{port}` has {count}, as many as are normalised, not {show(given.rank).strip('`')}", port
-        )
+        raise Complaint(f"`{port}` has {count}, as many as are normalised, not {show(given.rank).strip('`')}", port)
     found: tuple[Need, ...] = ()
     for i in range(-axes, 0):
         message = f"`{port}` has {{left}} numbers for an axis of {{right}}"

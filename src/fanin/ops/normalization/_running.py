@@ -89,9 +89,7 @@ class BatchNorm(Weighted[BatchNormAttrs]):
             return Inferred((x,), need_at_least(count, 2, message, ("x", 0)))
         if isinstance(count, int) and count > 1:
             return x
-        need = Need(
-            Compare(">=", count, 2), f"{message} in training", (("x", 0),), "too-small", training=True
-        )
+        need = Need(Compare(">=", count, 2), f"{message} in training", (("x", 0),), "too-small", training=True)
         return Inferred((x,), (need,))
 
     def params(self, a: BatchNormAttrs, *types: TensorType) -> tuple[ParamSpec, ...]:
@@ -127,9 +125,7 @@ class InstanceNorm(Weighted[InstanceNormAttrs]):
             return Inferred((x,), need_at_least(count, 2, message, ("x", -1)))
         if isinstance(count, int) and count > 1:
             return x
-        need = Need(
-            Compare(">=", count, 2), f"{message} in training", (("x", -1),), "too-small", training=True
-        )
+        need = Need(Compare(">=", count, 2), f"{message} in training", (("x", -1),), "too-small", training=True)
         return Inferred((x,), (need,))
 
     def params(self, a: InstanceNormAttrs, *types: TensorType) -> tuple[ParamSpec, ...]:

@@ -92,9 +92,7 @@ class LayerNormFunction(Op[LayerNormFunctionAttrs]):
     def infer(self, a: LayerNormFunctionAttrs, *types: TensorType) -> Result:
         x = types[0]
         check_axes(self.name, a.axes, x)
-        needs = need_last("weight", optional(types, 1), a.axes, x) + need_last(
-            "bias", optional(types, 2), a.axes, x
-        )
+        needs = need_last("weight", optional(types, 1), a.axes, x) + need_last("bias", optional(types, 2), a.axes, x)
         return Inferred((x,), needs)
 
     def torch(self, a: LayerNormFunctionAttrs, *types: TensorType) -> Code:

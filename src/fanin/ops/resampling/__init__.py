@@ -1,0 +1,1 @@
+"""Padding, resizing and rearranging of places."""

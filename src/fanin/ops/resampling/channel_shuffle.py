@@ -1,0 +1,54 @@
+"""Channels taken from groups in turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.dims import mod
+from fanin.ir.facts import Compare
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import PositiveInt
+from fanin.ops.code import Call, Code, Input, call
+from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Reach, Result
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelShuffleAttrs(OpAttrs):
+    groups: PositiveInt
+
+
+@final
+class ChannelShuffle(Op[ChannelShuffleAttrs]):
+    """Takes the channels from ``groups`` in turn: (g, c) becomes (c, g).
+
+    Shape: ``[N, C, *] -> [N, C, *]``, with at least one axis after the channels
+    Signal: the input's: numbers only move.
+    Source: Zhang et al. 2018, "ShuffleNet", section 3.1.
+    """
+
+    name = "channel_shuffle"
+    module = "ChannelShuffle"
+    attrs = ChannelShuffleAttrs
+    inputs = (Port("x", ANY),)
+    example = "y = x -> channel_shuffle(2)"
+    example_inputs = {"x": "[N, 6, 8, 8]"}
+
+    def infer(self, a: ChannelShuffleAttrs, *types: TensorType) -> Result:
+        (x,) = types
+        if x.rank < 3:
+            raise Complaint(f"`channel_shuffle` takes [N, C, *], of three axes or more, not {x}", "x")
+        left = mod(x.shape[1], a.groups)
+        if left == 0:
+            return x
+        message = f"{x.shape[1]} channels do not divide into {a.groups} groups"
+        return Inferred((x,), (Need(Compare("==", left, 0), message, (("x", 1),), "indivisible"),))
+
+    def construct(self, a: ChannelShuffleAttrs, *types: TensorType) -> Call:
+        return call("nn.ChannelShuffle", a.groups)
+
+    def torch(self, a: ChannelShuffleAttrs, *types: TensorType) -> Code:
+        return call("F.channel_shuffle", Input(0), a.groups)
+
+    def reach(self, a: ChannelShuffleAttrs, *types: TensorType) -> Reach:
+        return Reach(mixes=(1,) if a.groups > 1 else ())

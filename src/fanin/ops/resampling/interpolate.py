@@ -1,0 +1,49 @@
+"""Resizing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, final
+
+from fanin.ir.types import TensorType
+from fanin.ops.code import Call, Code, Input
+from fanin.ops.contract import Complaint, Op, OpAttrs, Result
+from fanin.ops.ports import X
+from fanin.ops.resampling._resize import Extent, Scale, resize
+from fanin.ops.spelling import spell_fields
+
+
+@dataclass(frozen=True, slots=True)
+class InterpolateAttrs(OpAttrs):
+    size: Extent = None
+    scale_factor: Scale = None
+    mode: Literal["nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact"] = "nearest"
+    align_corners: bool | None = None
+    antialias: bool = False
+
+
+@final
+class Interpolate(Op[InterpolateAttrs]):
+    """Resizes the spatial axes to a ``size`` or by a ``scale_factor``; the new size is rounded down.
+
+    ``linear`` is for one spatial axis, ``bilinear`` and ``bicubic`` for two, ``trilinear`` for three; the others for any
+    of them. ``antialias`` is for ``bilinear`` and ``bicubic``. PyTorch's ``recompute_scale_factor`` is left out.
+
+    Shape: ``[N, C, *S] -> [N, C, *size]``
+    """
+
+    name = "interpolate"
+    attrs = InterpolateAttrs
+    inputs = X
+    example = 'y = x -> interpolate(scale_factor=2, mode="nearest")'
+    example_inputs = {"x": "[N, 3, 8, 8]"}
+
+    def infer(self, a: InterpolateAttrs, *types: TensorType) -> Result:
+        if a.antialias and a.mode not in ("bilinear", "bicubic"):
+            message = f'`antialias` is for "bilinear" and "bicubic", not for mode "{a.mode}"'
+            raise Complaint(message, "antialias", kind="type")
+        return resize(self.name, types[0], a.size, a.scale_factor, a.mode, a.align_corners)
+
+    def torch(self, a: InterpolateAttrs, *types: TensorType) -> Code:
+        args, keywords = spell_fields(a)
+        return Call("F.interpolate", (Input(0), *args), keywords)

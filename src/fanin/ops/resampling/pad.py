@@ -1,0 +1,63 @@
+"""Padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, final
+
+from fanin.ir.poly import Poly
+from fanin.ir.types import DType, TensorType
+from fanin.ops.code import Call, Code, Input
+from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Reach, Result
+from fanin.ops.resampling._padding import WIDTHS, pad_axes
+from fanin.ops.spelling import spell_fields
+
+
+@dataclass(frozen=True, slots=True)
+class PadFunctionAttrs(OpAttrs):
+    pad: tuple[int | Poly, ...]
+    mode: Literal["constant", "reflect", "replicate", "circular"] = "constant"
+    value: float | None = None
+
+
+@final
+class Pad(Op[PadFunctionAttrs]):
+    """Puts more before and after the last axes: a number, or in the other modes what is there.
+
+    ``pad`` is from the last axis on, before and after each: ``(left, right, top, bottom)``. Negative widths of mode
+    "constant" cut. The other modes pad as many axes as there are after batch and channels.
+
+    Shape: ``[*, L] -> [*, before + L + after]``
+    """
+
+    name = "pad"
+    attrs = PadFunctionAttrs
+    inputs = (Port("x", ANY),)
+    example = "y = x -> pad((1, 2))"
+
+    def infer(self, a: PadFunctionAttrs, *types: TensorType) -> Result:
+        (x,) = types
+        count = len(a.pad) // 2
+        if len(a.pad) % 2:
+            raise Complaint(f"`pad` takes two widths for each axis, {WIDTHS}, not {len(a.pad)}", "pad", kind="type")
+        if count > x.rank:
+            raise Complaint(f"`pad` has widths for {count} axes, and {x} has {x.rank}", "pad")
+        if a.mode != "constant":
+            if not 1 <= count <= 3 or x.rank not in (count + 1, count + 2):
+                message = f'mode "{a.mode}" pads all axes after the channels, and {x} is given widths for {count}'
+                raise Complaint(message, "pad")
+            if a.value:
+                raise Complaint(f'mode "{a.mode}" takes no `value`', "value", kind="type")
+            if x.dtype is DType.BOOL and a.mode != "circular":
+                raise Complaint(f'mode "{a.mode}" does not take bools', "x", kind="type")
+        return pad_axes(x, a.pad, a.mode, "pad")
+
+    def torch(self, a: PadFunctionAttrs, *types: TensorType) -> Code:
+        args, keywords = spell_fields(a, 1)
+        return Call("F.pad", (Input(0), *args), keywords)
+
+    def reach(self, a: PadFunctionAttrs, *types: TensorType) -> Reach:
+        rank = types[0].rank
+        places = range(len(a.pad) // 2) if a.mode == "constant" else ()
+        before = [(rank - 1 - i, a.pad[2 * i]) for i in places]
+        return Reach(axes=tuple((axis, (1, 1, width)) for axis, width in before if isinstance(width, int)))

@@ -1,0 +1,54 @@
+"""Channels moved into space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.dims import floordiv, mod
+from fanin.ir.facts import Compare
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import PositiveInt
+from fanin.ops.code import Call, Code, Input, call
+from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
+
+
+@dataclass(frozen=True, slots=True)
+class PixelShuffleAttrs(OpAttrs):
+    upscale_factor: PositiveInt
+
+
+@final
+class PixelShuffle(Op[PixelShuffleAttrs]):
+    """Makes r × r pixels of every r² channels, with r = ``upscale_factor``.
+
+    Shape: ``[*, C r², H, W] -> [*, C, H r, W r]``
+    Signal: the input's: numbers only move.
+    Source: Shi et al. 2016, "Real-Time Single Image and Video Super-Resolution", section 2.2.
+    """
+
+    name = "pixel_shuffle"
+    module = "PixelShuffle"
+    attrs = PixelShuffleAttrs
+    inputs = (Port("x", ANY),)
+    example = "y = x -> pixel_shuffle(2)"
+    example_inputs = {"x": "[N, 12, 8, 8]"}
+
+    def infer(self, a: PixelShuffleAttrs, *types: TensorType) -> Result:
+        (x,) = types
+        if x.rank < 3:
+            raise Complaint(f"`pixel_shuffle` takes [*, C, H, W], not {x}", "x")
+        *outer, c, h, w = x.shape
+        r = a.upscale_factor
+        y = x.with_shape(*outer, floordiv(c, r * r), h * r, w * r)
+        left = mod(c, r * r)
+        if left == 0:
+            return y
+        message = f"{c} channels do not divide into {r} × {r} pixels"
+        return Inferred((y,), (Need(Compare("==", left, 0), message, (("x", -3),), "indivisible"),))
+
+    def construct(self, a: PixelShuffleAttrs, *types: TensorType) -> Call:
+        return call("nn.PixelShuffle", a.upscale_factor)
+
+    def torch(self, a: PixelShuffleAttrs, *types: TensorType) -> Code:
+        return call("F.pixel_shuffle", Input(0), a.upscale_factor)

@@ -1,0 +1,55 @@
+"""Space moved into channels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.dims import floordiv, mod
+from fanin.ir.facts import Compare
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import PositiveInt
+from fanin.ops.code import Call, Code, Input, call
+from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
+
+
+@dataclass(frozen=True, slots=True)
+class PixelUnshuffleAttrs(OpAttrs):
+    downscale_factor: PositiveInt
+
+
+@final
+class PixelUnshuffle(Op[PixelUnshuffleAttrs]):
+    """Makes r² channels of every r × r pixels, with r = ``downscale_factor``.
+
+    Shape: ``[*, C, H r, W r] -> [*, C r², H, W]``
+    Signal: the input's: numbers only move.
+    Source: Shi et al. 2016, "Real-Time Single Image and Video Super-Resolution", section 2.2, the other way round.
+    """
+
+    name = "pixel_unshuffle"
+    module = "PixelUnshuffle"
+    attrs = PixelUnshuffleAttrs
+    inputs = (Port("x", ANY),)
+    example = "y = x -> pixel_unshuffle(2)"
+    example_inputs = {"x": "[N, 3, 8, 8]"}
+
+    def infer(self, a: PixelUnshuffleAttrs, *types: TensorType) -> Result:
+        (x,) = types
+        if x.rank < 3:
+            raise Complaint(f"`pixel_unshuffle` takes [*, C, H, W], not {x}", "x")
+        *outer, c, h, w = x.shape
+        r = a.downscale_factor
+        needs: tuple[Need, ...] = ()
+        for axis, size in ((-2, h), (-1, w)):
+            left = mod(size, r)
+            if left != 0:
+                message = f"an axis of {size} does not divide into steps of {r} pixels"
+                needs += (Need(Compare("==", left, 0), message, (("x", axis),), "indivisible"),)
+        return Inferred((x.with_shape(*outer, c * r * r, floordiv(h, r), floordiv(w, r)),), needs)
+
+    def construct(self, a: PixelUnshuffleAttrs, *types: TensorType) -> Call:
+        return call("nn.PixelUnshuffle", a.downscale_factor)
+
+    def torch(self, a: PixelUnshuffleAttrs, *types: TensorType) -> Code:
+        return call("F.pixel_unshuffle", Input(0), a.downscale_factor)

@@ -1,0 +1,26 @@
+"""Padding of three spatial axes with a reflection."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ops.contract import NUMBERS, Port
+from fanin.ops.resampling._padding import PlainPad
+
+
+@final
+class ReflectionPad3d(PlainPad):
+    """Pads with what is there, mirrored at the edge, which is not repeated.
+
+    ``padding`` is one width for all sides, or ``(left, right, top, bottom, front, back)``; a width is less than its axis.
+
+    Shape: ``[N, C, D, H, W]`` or ``[C, D, H, W]``, each spatial axis longer by its widths
+    """
+
+    name = "ReflectionPad3d"
+    module = "ReflectionPad3d"
+    inputs = (Port("x", NUMBERS),)
+    spatial = 3
+    mode = "reflect"
+    example = "y = x -> ReflectionPad3d(1)"
+    example_inputs = {"x": "[N, 3, 8, 8, 8]"}

@@ -1,0 +1,44 @@
+"""Resizing, as PyTorch's module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, final
+
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import PositiveInt
+from fanin.ops.code import Call
+from fanin.ops.contract import OpAttrs, Result, Weighted
+from fanin.ops.ports import X
+from fanin.ops.resampling._resize import Scale, resize
+from fanin.ops.spelling import spell_fields
+
+
+@dataclass(frozen=True, slots=True)
+class UpsampleAttrs(OpAttrs):
+    size: PositiveInt | tuple[PositiveInt, ...] | None = None
+    scale_factor: Scale = None
+    mode: Literal["nearest", "linear", "bilinear", "bicubic", "trilinear"] = "nearest"
+    align_corners: bool | None = None
+
+
+@final
+class Upsample(Weighted[UpsampleAttrs]):
+    """Resizes the spatial axes to a ``size`` or by a ``scale_factor``: ``interpolate`` as a module.
+
+    Shape: ``[N, C, *S] -> [N, C, *size]``
+    """
+
+    name = "Upsample"
+    module = "Upsample"
+    attrs = UpsampleAttrs
+    inputs = X
+    example = "y = x -> Upsample(scale_factor=2)"
+    example_inputs = {"x": "[N, 3, 8, 8]"}
+
+    def infer(self, a: UpsampleAttrs, *types: TensorType) -> Result:
+        return resize(self.name, types[0], a.size, a.scale_factor, a.mode, a.align_corners)
+
+    def construct(self, a: UpsampleAttrs, *types: TensorType) -> Call:
+        args, keywords = spell_fields(a)
+        return Call("nn.Upsample", args, keywords)
