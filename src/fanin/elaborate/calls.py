@@ -400,7 +400,9 @@ def apply_function(body: Body, op: Op[Any], args: tuple[Argument, ...], flow: li
     attrs = bind_attributes(body, op, to_attrs, extra, span, op.name)
     operands, owners = port_operands(body, op, to_ports, span, op.name)
     if op.inputs and operands and all(isinstance(o, Scalar) for o in operands):
-        return fold(body, op, attrs, operands, to_attrs, to_ports, span)
+        value = fold(body, op, attrs, operands, to_attrs, to_ports, span)
+        if value is not None:
+            return value
     return apply_op(body, op, attrs, operands, owners, None, span, to_attrs, to_ports, op.name)
 
 
@@ -413,24 +415,13 @@ def fold(
     to_ports: dict[str, list[Argument]],
     span: Span,
 ) -> Any:
-    """A function of numbers, carried out when the spec is compiled."""
+    """A function of numbers, carried out when the spec is compiled; None where it stays an op."""
     try:
         value = op.fold(attrs, *(o.value for o in operands))
     except Complaint as complaint:
         raise complained(body, op, complaint, to_attrs, to_ports, span, op.name) from None
     except (OverflowError, ValueError, ZeroDivisionError) as error:
         raise refuse(TYP410, f"`{span.text}` is no number: {error}", span, "cannot be computed") from None
-    if value is None:
-        opens = [o.value for o in operands if isinstance(o.value, Poly)]
-        if opens:
-            raise refuse(
-                SHP305,
-                f"`{op.name}` of an open dimension is not known when the spec is compiled",
-                span,
-                f"open: {opens[0]}",
-                helps=[give_size(body, opens[0])],
-            )
-        raise refuse(TYP401, f"`{op.name}` takes a tensor, not a number", span, "only numbers here")
     return value
 
 
@@ -450,10 +441,7 @@ def apply_op(
     types = [None if o is None else o.type for o in operands]
     try:
         if any(isinstance(o, Scalar) for o in operands):
-            op.check_numbers(
-                attrs,
-                *(o.value if isinstance(o, Scalar) and not isinstance(o.value, Poly) else None for o in operands),
-            )
+            op.check_numbers(attrs, [o.type for o in operands if o is not None], [_number_of(o) for o in operands])
         result = inferred(op.infer(attrs, *types))  # type: ignore[arg-type]
     except Complaint as complaint:
         raise complained(body, op, complaint, to_attrs, to_ports, span, shown) from None
@@ -498,6 +486,13 @@ def apply_op(
     if len(outputs) == 1:
         return outputs[0]
     return Record(op.results or ("",) * len(outputs), outputs)
+
+
+def _number_of(found: Operand | None) -> int | float | None:
+    """The number that an operand is, None for a tensor and an open dimension."""
+    if isinstance(found, Scalar) and not isinstance(found.value, Poly):
+        return found.value
+    return None
 
 
 def fill_sizes(message: str, condition: Any) -> str:

@@ -81,7 +81,7 @@ def stands_alone(problems: list[Diagnostic]) -> bool:
 
 
 @cache
-def _slots(kind: type[tree.Tree]) -> tuple[str, ...]:
+def _slots(kind: Any) -> tuple[str, ...]:
     return tuple(f.name for f in fields(kind) if f.name != "span")
 
 
@@ -330,7 +330,7 @@ class _Survey:
                         path.parts[0],
                     )
                 )
-            self._name(s.loss)
+            self._expr(s.loss)
             for clause in (s.optimiser, *s.options):
                 for a in clause.args or ():
                     self._expr(a.value)
