@@ -76,7 +76,9 @@ def check_source(source: Source, path: str, names: Sequence[str] | None, hyper: 
     unit = loader.units[0]
     found = list(loader.diagnostics)
     readable = not found
-    found += survey.check_names(loader.units)
+    surveys = [survey.Survey(u) for u in loader.units]
+    for surveyed in surveys:
+        found += surveyed.unbound()
     if names is not None:
         for name in names:
             require_name(unit, name, path)
@@ -95,7 +97,7 @@ def check_source(source: Source, path: str, names: Sequence[str] | None, hyper: 
             programs.append(program)
             found += broken_promises(program)
     if readable:
-        found += survey.notices(unit)
+        found += surveys[0].notices()
     kept = apply_allows(loader.units, in_order(found))
     return Report(tuple(kept), tuple(u.source for u in loader.units), tuple(programs))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from functools import cache
 from typing import Any
@@ -24,7 +25,7 @@ from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body, evaluates
 from fanin.elaborate.context import refuse
 from fanin.elaborate.expressions import give_size, operand
-from fanin.elaborate.problems import settle
+from fanin.elaborate.problems import CODES_BY_KIND, Place, name_of, settle, with_noun
 from fanin.elaborate.values import (
     FLOW,
     Argument,
@@ -41,10 +42,11 @@ from fanin.elaborate.values import (
     is_tensor,
 )
 from fanin.ir.dims import Poly
+from fanin.ir.facts import Compare
 from fanin.ir.graph import Apply, ModuleRef, Operand, Scalar, Value
 from fanin.ir.laws import Law
 from fanin.ops.attributes import bind
-from fanin.ops.contract import Complaint, Op, OpAttrs, Port, argument_order, inferred
+from fanin.ops.contract import Complaint, Need, Op, OpAttrs, Port, argument_order, inferred
 from fanin.source import Span
 from fanin.syntax import tree
 
@@ -446,39 +448,19 @@ def apply_op(
     except Complaint as complaint:
         raise complained(body, op, complaint, to_attrs, to_ports, span, shown) from None
     builder = body.builder
-    if result.needs:
-        by_port: dict[str, list[tuple[Operand | None, Span]]] = {}
-        for found, (port, at) in zip(operands, owners, strict=True):
-            by_port.setdefault(port.name, []).append((found, at))
-        for need in result.needs:
-            places = []
-            for name, axis in need.places:
-                base, _, number = name.partition("#")
-                group = by_port.get(base, [])
-                found, at = group[int(number or 0)] if len(group) > int(number or 0) else (None, span)
-                if isinstance(found, Value) and -found.type.rank <= axis < found.type.rank:
-                    places.append(
-                        (
-                            found,
-                            axis,
-                            f"`{at.text}`" if len(at.text) < 24 and "\n" not in at.text else "this arm",
-                            at,
-                        )
-                    )
-            message = need.message
-            if "{left}" in message and not isinstance(need.condition, type(None)):
-                message = fill_sizes(message, need.condition)
-            settle(
-                body.ctx,
-                builder,
-                need.condition,
-                message,
-                span,
-                kind=need.kind,
-                places=tuple(places),
-                help=need.help,
-                training=need.training,
-            )
+    for need in result.needs:
+        places = need_places(need, operands, owners, span)
+        settle(
+            body.ctx,
+            builder,
+            need.condition,
+            need_message(need, places),
+            span,
+            kind=need.kind,
+            places=places,
+            help=need.help,
+            training=need.training,
+        )
     outputs = tuple(builder.value(t) for t in result.types)
     builder.add(Apply(tuple(operands), outputs, span, builder.loop, op, attrs, module))
     if op.listed:
@@ -495,6 +477,37 @@ def _number_of(found: Operand | None) -> int | float | None:
     return None
 
 
-def fill_sizes(message: str, condition: Any) -> str:
-    left, right = getattr(condition, "left", ""), getattr(condition, "right", "")
-    return message.replace("{left}", str(left)).replace("{right}", str(right))
+_PLACE = re.compile(r"(\w+)(?:[\[#](\d+)\]?)?")  # a port, or one of the tensors of a variadic one: `xs[1]`
+_ORDINALS = ("the first tensor", "the second tensor", "the third tensor")
+
+
+def need_places(
+    need: Need, operands: list[Operand | None], owners: list[tuple[Port, Span]], span: Span
+) -> tuple[Place, ...]:
+    """The axes that a need speaks of, with what a message calls their tensors."""
+    by_port: dict[str, list[tuple[int, Operand | None, Span]]] = {}
+    for number, (found, (port, at)) in enumerate(zip(operands, owners, strict=True)):
+        by_port.setdefault(port.name, []).append((number, found, at))
+    places = []
+    for name, axis in need.places:
+        parts = _PLACE.fullmatch(name)
+        group = by_port.get(parts[1], []) if parts else []
+        index = int(parts[2] or 0) if parts else 0
+        if index >= len(group):
+            continue
+        number, found, at = group[index]
+        if isinstance(found, Value) and -found.type.rank <= axis < found.type.rank:
+            ordinal = _ORDINALS[number] if number < len(_ORDINALS) else f"tensor {number + 1}"
+            in_list = sum(other == at for _, _, other in group) > 1
+            places.append(Place(found, axis, ordinal if in_list else name_of(at, span, ordinal)))
+    return tuple(places)
+
+
+def need_message(need: Need, places: tuple[Place, ...]) -> str:
+    """The headline of a refuted need, with the sizes that disagree."""
+    left, right = str(getattr(need.condition, "left", "")), str(getattr(need.condition, "right", ""))
+    if places and need.kind == "mismatch" and "{right}" in need.message:
+        first = places[0]
+        if not isinstance(need.condition, Compare) or first.value.type.shape[first.axis] == need.condition.left:
+            left = with_noun(first.value.type.shape[first.axis], first.axis, first.value.type.rank)
+    return need.message.replace("{left}", left).replace("{right}", right)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from fanin.diagnostics import Label, Refusal
-from fanin.diagnostics.codes import SHP301, SHP302, SHP303, SHP304
+from fanin.diagnostics.codes import SHP301, SHP302, SHP303, SHP304, SHP306
 from fanin.elaborate.builder import Builder
 from fanin.elaborate.context import Context, refuse
 from fanin.ir.dims import Dim
@@ -13,7 +14,22 @@ from fanin.ir.facts import AllOf, AnyOf, Compare, Condition, Verdict
 from fanin.ir.graph import Value
 from fanin.source import Span
 
-_CODES = {"mismatch": SHP301, "too-small": SHP303, "indivisible": SHP302, "other": SHP304}
+CODES_BY_KIND = {
+    "mismatch": SHP301,
+    "too-small": SHP303,
+    "indivisible": SHP302,
+    "rank": SHP306,
+    "other": SHP304,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An axis of a tensor that a condition speaks of, and what a message calls the tensor."""
+
+    value: Value
+    axis: int
+    name: str
 
 
 def noun(axis: int, rank: int) -> str:
@@ -66,13 +82,41 @@ def _same_axis(source: Value, axis: int, rank: int, size: Dim) -> int | None:
     return next((a for a in tries if 0 <= a < len(shape) and shape[a] == size), None)
 
 
-def size_label(builder: Builder, value: Value, axis: int, arm: str) -> Label | None:
+def size_label(builder: Builder, place: Place) -> Label | None:
+    """Where the size at a place came from, as a label."""
+    value, axis = place.value, place.axis
     found = origin_of(builder, value, axis)
     if found is None:
         return None
     span, is_input = found
-    words = f"{value.type.shape[axis]} {noun(axis, value.type.rank)}".strip()
-    return Label(span, f"{arm} has {words} {'from this input' if is_input else 'because of this'}")
+    words = with_noun(value.type.shape[axis], axis, value.type.rank)
+    return Label(span, f"{place.name} has {words} {'from this input' if is_input else 'because of this'}")
+
+
+def with_noun(size: Dim, axis: int, rank: int) -> str:
+    """``64 channels``, ``H rows``, or the size alone where there is no word for it."""
+    words = f"{size} {noun(axis, rank)}".strip()
+    return words.removesuffix("s") if size == 1 else words
+
+
+def name_of(at: Span, whole: Span, place: str) -> str:
+    """What a message calls the tensor written at ``at``: its text if that is short. ``whole`` is what uses it."""
+    if at.start <= whole.start and at.end >= whole.end:
+        return "what flows in"
+    text = bare(at.text)
+    return f"`{text}`" if len(text) <= 40 and "\n" not in text else place
+
+
+def bare(text: str) -> str:
+    """An expression without the brackets around the whole of it."""
+    while text.startswith("(") and text.endswith(")"):
+        depth = 0
+        for at, sign in enumerate(text):
+            depth += (sign == "(") - (sign == ")")
+            if depth == 0 and at < len(text) - 1:
+                return text
+        text = text[1:-1].strip()
+    return text
 
 
 def show_condition(ctx: Context, condition: Condition) -> str:
@@ -94,19 +138,22 @@ def settle(
     span: Span,
     *,
     kind: str = "other",
-    places: tuple[tuple[Value, int, str, Span], ...] = (),
+    places: tuple[Place, ...] = (),
+    labels: tuple[Label, ...] = (),
     notes: tuple[str, ...] = (),
     help: str = "",
     training: bool = False,
 ) -> None:
-    """Prove a condition, make it one of the model's, or refuse. ``places`` are (value, axis, name, span)."""
+    """Prove a condition, make it one of the model's, or refuse."""
     verdict = ctx.facts.verdict(condition)
     if verdict is Verdict.PROVED:
         return
     if verdict is Verdict.OPEN:
         ctx.require(condition, message, span, training=training)
         return
-    raise mismatch(ctx, builder, condition, message, span, kind=kind, places=places, notes=notes, help=help)
+    raise mismatch(
+        ctx, builder, condition, message, span, kind=kind, places=places, labels=labels, notes=notes, help=help
+    )
 
 
 def mismatch(
@@ -117,34 +164,29 @@ def mismatch(
     span: Span,
     *,
     kind: str = "other",
-    places: tuple[tuple[Value, int, str, Span], ...] = (),
+    places: tuple[Place, ...] = (),
+    labels: tuple[Label, ...] = (),
     notes: tuple[str, ...] = (),
     help: str = "",
 ) -> Refusal:
-    labels: list[Label] = []
-    for value, axis, arm, _ in places:
-        label = size_label(builder, value, axis, arm)
-        if label is not None and all(label.span != other.span for other in labels) and label.span != span:
-            labels.append(label)
-    seen: dict[str, str] = {}
-    for value, _, arm, where in places:
-        seen[where.text if len(where.text) <= 40 and "\n" not in where.text else arm] = str(value.type)
-    label_text = ", ".join(
-        f"`{k}` is {v}" if not k.startswith(("this", "the")) else f"{k} is {v}" for k, v in seen.items()
-    )
-    extra: list[str] = list(notes)
-    symbols = _open_sizes(ctx, condition)
-    if symbols:
+    shown = list(labels)
+    for place in places:
+        label = size_label(builder, place)
+        if label is not None and all(label.span != other for other in (span, *(s.span for s in shown))):
+            shown.append(label)
+    types = {place.name: str(place.value.type) for place in places}
+    extra = list(notes)
+    if kind == "mismatch" and _is_open(condition):
         breaking = ctx.facts.example(condition, False)
         if breaking:
             sizes = ", ".join(f"{s.name} = {n}" for s, n in breaking.items())
             extra.append(f"with {sizes}, {_with_sizes(condition, breaking)}")
-    return refuse(
-        _CODES.get(kind, SHP304), message, span, label_text, labels, notes=extra, helps=[help] if help else []
-    )
+    label_text = ", ".join(f"{name} is {type_}" for name, type_ in types.items())
+    helps = [help] if help else []
+    return refuse(CODES_BY_KIND.get(kind, SHP304), message, span, label_text, shown, notes=extra, helps=helps)
 
 
-def _open_sizes(ctx: Context, condition: Condition) -> bool:
+def _is_open(condition: Condition) -> bool:
     if isinstance(condition, Compare):
         return not (isinstance(condition.left, int) and isinstance(condition.right, int))
     return True

@@ -5,7 +5,7 @@ Every body is surveyed, also one that no model reaches: systems, prunes, and blo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields
 from functools import cache
 from typing import Any
@@ -22,23 +22,28 @@ from fanin.syntax import tree
 _SYSTEM_NAMES = frozenset(["ema", "copy", "ramp", "training", "grad", "stop_gradient"])
 
 
-def check_names(units: Iterable[Unit]) -> list[Diagnostic]:
-    """Every name that is not bound, in all bodies of all files."""
-    found: list[Diagnostic] = []
-    for unit in units:
-        for declaration in unit.file.declarations:
-            found += _Survey(unit, declaration).unbound()
-    return found
+class Survey:
+    """The surveys of a file's declarations."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+        self.parts = [_Survey(unit, declaration) for declaration in unit.file.declarations]
+
+    def unbound(self) -> list[Diagnostic]:
+        """Every name that is not bound, in all bodies."""
+        return [problem for part in self.parts for problem in part.problems]
+
+    def notices(self) -> list[Diagnostic]:
+        """Warnings and advice about the file itself: what nothing uses, and what cannot be run yet."""
+        return _notices(self.unit, self.parts)
 
 
-def notices(unit: Unit) -> list[Diagnostic]:
-    """Warnings and advice about the file itself: what nothing uses, and what cannot be run yet."""
+def _notices(unit: Unit, parts: list[_Survey]) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     read: set[str] = set()
-    for declaration in unit.file.declarations:
-        survey = _Survey(unit, declaration)
-        found += survey.unused()
-        read |= survey.read
+    for part in parts:
+        found += part.unused()
+        read |= part.read
     for declaration in unit.file.declarations:
         if isinstance(declaration, tree.Import):
             for alias in declaration.names:
@@ -102,6 +107,9 @@ def _flat(values: tuple[Any, ...]) -> Iterator[Any]:
             yield from _flat(v)
 
 
+_LITERALS = frozenset((tree.Number, tree.String, tree.Bool, tree.NoneValue, tree.Dots))
+
+
 class _Survey:
     """One declaration: the names that it binds, and those that it reads, in the order of the text."""
 
@@ -116,9 +124,6 @@ class _Survey:
         self._visit_declaration(declaration)
 
     # -- results
-
-    def unbound(self) -> list[Diagnostic]:
-        return self.problems
 
     def unused(self) -> list[Diagnostic]:
         found = []
@@ -265,15 +270,29 @@ class _Survey:
         work = [node]
         while work:
             n = work.pop()
-            if isinstance(n, tree.Stage) and n.label is not None:
-                label = n.label
-                while isinstance(label, tree.Index):
-                    label = label.value
-                if isinstance(label, tree.Ident):
-                    self.labels.add(label.name)
-            if isinstance(n, (tree.TypedBind, tree.State)):
-                self._letters_of(n.type)
-            work.extend(_children(n))
+            kind = type(n)
+            if kind is tree.Ident or kind in _LITERALS:
+                continue
+            if kind is tree.Pipe:
+                for stage in n.stages:
+                    label = stage.label
+                    while type(label) is tree.Index:
+                        label = label.value
+                    if type(label) is tree.Ident:
+                        self.labels.add(label.name)
+                    work.append(stage.value)
+            elif kind is tree.Bind or kind is tree.Augment or kind is tree.Paren:
+                work.append(n.value)
+            elif kind is tree.Call:
+                work.extend([a.value for a in n.args])
+                work.append(n.callee)
+            elif kind is tree.Chain:
+                work.append(n.first)
+                work.extend([step.operand for step in n.steps])
+            else:
+                if kind is tree.TypedBind or kind is tree.State:
+                    self._letters_of(n.type)
+                work.extend(_children(n))
 
     def _body(self, body: tree.Body) -> None:
         for statement in body.statements:
@@ -341,10 +360,7 @@ class _Survey:
             self._body(s.body)
 
     def _expect(self, expr: tree.Expr) -> None:
-        def known(name: str) -> bool:
-            return name in QUERIES
-
-        self._expr(expr, extra=known, lenient_arguments=True)
+        self._expr(expr, extra=QUERIES, lenient_arguments=True)
 
     # -- expressions
 
@@ -352,39 +368,50 @@ class _Survey:
         self,
         expr: Any,
         in_shape: bool = False,
-        extra: Callable[[str], bool] | None = None,
+        extra: frozenset[str] = frozenset(),
         lenient_arguments: bool = False,
     ) -> None:
+        """Names in an expression, in the order of the text: an ``as`` is bound before what follows reads it."""
         work: list[Any] = [expr]
         while work:
             n = work.pop()
-            if isinstance(n, tree.Ident):
-                if extra is not None and extra(n.name):
+            kind = type(n)
+            if kind is tree.Ident:
+                if n.name in extra:
                     continue
                 if in_shape and n.name[0].isupper():
                     self.read.add(n.name)
-                    continue
-                self._name(n)
-            elif isinstance(n, tree.Pipe):
+                else:
+                    self._name(n)
+            elif kind in _LITERALS:
+                continue
+            elif kind is tree.Call:
+                for a in reversed(n.args):
+                    if not (lenient_arguments and type(a.value) is tree.Ident):
+                        work.append(a.value)
+                work.append(n.callee)
+            elif kind is tree.Pipe:
                 for stage in n.stages:
                     self._expr(stage.value)
-                    label = stage.label
-                    while isinstance(label, tree.Index):
-                        for item in label.items:
-                            self._expr(item)
-                        label = label.value
+                    if stage.label is not None:
+                        self._label(stage.label)
                     if stage.name is not None:
                         self._bind(stage.name)
-            elif isinstance(n, tree.Arg):
-                if not (lenient_arguments and isinstance(n.value, tree.Ident)):
-                    work.append(n.value)
-            elif isinstance(n, tree.Member):
+            elif kind is tree.Chain:
+                work.extend([step.operand for step in reversed(n.steps)])
+                work.append(n.first)
+            elif kind is tree.Paren or kind is tree.Member:
                 work.append(n.value)
-            elif isinstance(n, tree.Chain):
-                # In the order of the text, so that an `as` is bound before it is read.
-                work.extend(reversed([n.first, *(step.operand for step in n.steps)]))
-            elif isinstance(n, tree.Tree):
+            elif kind is tree.Unary:
+                work.append(n.operand)
+            else:
                 work.extend(reversed(list(_children(n))))
+
+    def _label(self, label: Any) -> None:
+        while type(label) is tree.Index:
+            for item in label.items:
+                self._expr(item)
+            label = label.value
 
     def _name(self, n: tree.Ident) -> None:
         name = n.name
