@@ -88,6 +88,9 @@ def run(
         assert isinstance(module, nn.Module)
         module = module.to(device).double().train(training)
     inputs = [i.to(device) if isinstance(i, torch.Tensor) else i for i in tensors(case, grad=backward)]
+    for i, port in enumerate(op.inputs[: len(inputs)]):
+        if port.name in getattr(op, "constants", ()) and isinstance(inputs[i], torch.Tensor):
+            inputs[i] = inputs[i].detach()
     result = Evaluator(inputs, module, training)(op.torch(a, *case.types))
     results = list(result) if isinstance(result, (tuple, list)) else [result]
     if backward:

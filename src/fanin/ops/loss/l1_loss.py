@@ -1,0 +1,25 @@
+"""The absolute difference."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.contract import Result
+from fanin.ops.loss._loss import Distance, LossAttrs
+
+
+@final
+class L1Loss(Distance[LossAttrs]):
+    """``|x - target|``, its mean by default.
+
+    Shape: ``x [*S], target [*S] -> []``, or ``[*S]`` with ``reduction="none"``; broadcast, and the target may be a number
+    """
+
+    name = "l1_loss"
+    attrs = LossAttrs
+    example = "y = l1_loss(x, target)"
+    example_inputs = {"x": "[N, 8]", "target": "[N, 8]"}
+
+    def infer(self, a: LossAttrs, *types: TensorType) -> Result:
+        return self.distance(a, *types)

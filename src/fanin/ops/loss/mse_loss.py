@@ -1,0 +1,25 @@
+"""The squared difference."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.contract import Result
+from fanin.ops.loss._loss import Distance, LossAttrs
+
+
+@final
+class MseLoss(Distance[LossAttrs]):
+    """``(x - target)²``, its mean by default.
+
+    Shape: ``x [*S], target [*S] -> []``, or ``[*S]`` with ``reduction="none"``; broadcast, and the target may be a number
+    """
+
+    name = "mse_loss"
+    attrs = LossAttrs
+    example = "y = mse_loss(x, target)"
+    example_inputs = {"x": "[N, 8]", "target": "[N, 8]"}
+
+    def infer(self, a: LossAttrs, *types: TensorType) -> Result:
+        return self.distance(a, *types)

@@ -1,0 +1,34 @@
+"""The absolute difference, rounded at 0."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import NonNegativeFloat
+from fanin.ops.contract import OpAttrs, Result
+from fanin.ops.loss._loss import Distance, Reduction
+
+
+@dataclass(frozen=True, slots=True)
+class SmoothL1LossAttrs(OpAttrs):
+    reduction: Reduction = "mean"
+    beta: NonNegativeFloat = 1.0
+
+
+@final
+class SmoothL1Loss(Distance[SmoothL1LossAttrs]):
+    """``(x - target)² / (2 beta)`` where the difference is below ``beta``, otherwise ``|x - target| - beta / 2``.
+
+    Shape: ``x [*S], target [*S] -> []``, or ``[*S]`` with ``reduction="none"``; broadcast, and the target may be a number
+    Source: Girshick 2015, "Fast R-CNN", eq. 3.
+    """
+
+    name = "smooth_l1_loss"
+    attrs = SmoothL1LossAttrs
+    example = "y = smooth_l1_loss(x, target)"
+    example_inputs = {"x": "[N, 8]", "target": "[N, 8]"}
+
+    def infer(self, a: SmoothL1LossAttrs, *types: TensorType) -> Result:
+        return self.distance(a, *types)

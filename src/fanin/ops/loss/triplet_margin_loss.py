@@ -1,0 +1,54 @@
+"""A loss of distances to a like and an unlike vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import PositiveFloat
+from fanin.ops.broadcasting import broadcast
+from fanin.ops.code import Call, Code, Input
+from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Port, Result
+from fanin.ops.loss._loss import Reduction, reduced
+from fanin.ops.ports import FLOAT
+from fanin.ops.spelling import spell_fields
+
+
+@dataclass(frozen=True, slots=True)
+class TripletAttrs(OpAttrs):
+    margin: PositiveFloat = 1.0
+    p: float = 2.0
+    eps: float = 1e-6
+    swap: bool = False
+    reduction: Reduction = "mean"
+
+
+@final
+class TripletMarginLoss(Op[TripletAttrs]):
+    """``max(d(anchor, positive) - d(anchor, negative) + margin, 0)``, with the p-norm for a distance.
+
+    With ``swap`` the negative is compared with the nearer of anchor and positive.
+
+    Shape: ``anchor [*, D], positive [*, D], negative [*, D] -> []``, or ``[*]`` with ``reduction="none"``
+    Source: Schroff et al. 2015, "FaceNet", eq. 2; Balntas et al. 2016 (swap).
+    """
+
+    name = "triplet_margin_loss"
+    attrs = TripletAttrs
+    inputs = (Port("anchor", FLOAT), Port("positive", FLOAT), Port("negative", FLOAT))
+    example = "y = triplet_margin_loss(a, p, n)"
+    example_inputs = {"a": "[N, 8]", "p": "[N, 8]", "n": "[N, 8]"}
+
+    def infer(self, a: TripletAttrs, *types: TensorType) -> Result:
+        anchor, positive, negative = types
+        for port, t in (("positive", positive), ("negative", negative)):
+            if t.rank != anchor.rank:
+                raise Complaint(f"`{port}` has as many axes as `anchor`: it is {t}, and `anchor` is {anchor}", port)
+        both = ("anchor", anchor), ("positive", positive), ("negative", negative)
+        shape, needs = broadcast(*both, what="anchor, positive and negative")
+        return Inferred((reduced(anchor, shape[:-1], a.reduction),), needs)
+
+    def torch(self, a: TripletAttrs, *types: TensorType) -> Code:
+        _, keywords = spell_fields(a)
+        return Call("F.triplet_margin_loss", (Input(0), Input(1), Input(2)), keywords)
