@@ -302,8 +302,9 @@ def need_at_least(size: Dim, least: int, message: str, *places: tuple[str, int],
 def normal_axis(axis: int, rank: int, about: str = "axis") -> int:
     """The axis counted from 0. Raises Complaint where there is none such."""
     if not -rank <= axis < rank:
-        span = f"-{rank} to {rank - 1}" if rank else "none: it is a scalar"
-        raise Complaint(f"there is no axis {axis}: the axes here are {span}", about)
+        if not rank:  # PyTorch gives a scalar an axis of its own here and there; NumPy does not
+            raise Complaint(f"there is no axis {axis}: a scalar has none", about, kind="type")
+        raise Complaint(f"there is no axis {axis}: the axes here are -{rank} to {rank - 1}", about)
     return axis % rank
 
 

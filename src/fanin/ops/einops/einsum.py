@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from string import ascii_lowercase, ascii_uppercase
@@ -52,25 +53,36 @@ class Einsum(Op[EinsumAttrs]):
                 message = f"`einsum` takes tensors of one kind, not {types[0].dtype.value} and {t.dtype.value}"
                 raise Complaint(message, "tensors", kind="type")
             for axis, place in _places(term, t).items():
-                here = ("tensors[%d]" % number, place)
-                owner = owners.setdefault(axis.rstrip("'"), here)
-                known = sizes.setdefault(axis.rstrip("'"), t.shape[place])
-                message = f"`{axis.rstrip(chr(39))}` is {{left}} in one tensor of this einsum, and {{right}} in another"
-                needs += need_equal(known, t.shape[place], message, owner, here)
+                here, size = (f"tensors[{number}]", place), t.shape[place]
+                known = sizes.setdefault(axis, size)
+                owner = owners.setdefault(axis, here)
+                if type(known) is int and known == 1:
+                    sizes[axis], owners[axis] = size, here  # a size written as 1 stretches
+                elif not (type(size) is int and size == 1):
+                    message = f"`{axis}` is {{left}} in one tensor of this einsum, and {{right}} in another"
+                    needs += need_equal(known, size, message, owner, here)
+            for first, second in _twice(term, t):
+                message = f"`{term[first]}` is {{left}} and {{right}} in one tensor of this einsum"
+                places = (f"tensors[{number}]", first), (f"tensors[{number}]", second)
+                needs += need_equal(t.shape[first], t.shape[second], message, *places)
         dots, more = _dots(terms, types)
         shape = tuple(s for axis in result for s in (dots if axis == DOTS else (sizes[axis],)))
         return Inferred((TensorType(types[0].dtype, shape),), (*needs, *more))
 
     def flops(self, a: EinsumAttrs, *types: TensorType) -> Dim:
         terms, result = parse_equation(a.equation)
-        sizes = {axis.rstrip("'"): t.shape[i] for term, t in zip(terms, types, strict=True) for axis, i in _places(term, t).items()}
-        dots, _ = _dots(terms, types)
-        sizes[DOTS] = cast(Dim, prod(dots))
+        # An axis of size 1 costs nothing, and is not there for what has it.
+        sizes: dict[str, Dim] = {}
+        parts: list[frozenset[str]] = []
+        for term, t in zip(terms, types, strict=True):
+            own = {axis: t.shape[i] for axis, i in _places(term, t).items() if t.shape[i] != 1}
+            sizes |= own
+            parts.append(frozenset(own) | frozenset(_dotted(term, t, sizes)))
         count: Dim = 0
-        left = frozenset(terms[0])
-        for number, term in enumerate(terms[1:], 1):
-            later = frozenset(result).union(*terms[number + 1 :])
-            right = frozenset(term)
+        left = parts[0]
+        kept = frozenset(result) | frozenset(axis for axis in sizes if axis.startswith(DOTS))
+        for number, right in enumerate(parts[1:], 1):
+            later = kept.union(*parts[number + 1 :])
             left, right = left & (right | later), right & (left | later)  # what one alone has is summed before
             if not left & right <= later:
                 count = count + 2 * cast(Dim, prod(sizes[axis] for axis in left | right))
@@ -101,21 +113,43 @@ def _letters(terms: tuple[Group, ...]) -> dict[str, str]:
 
 
 def _places(term: Group, t: TensorType) -> dict[str, int]:
-    """Where each name of a term stands in its tensor; a name met again gets a prime. Raises Complaint for its rank."""
+    """Where each name of a term stands in its tensor, at first. Raises Complaint for its rank."""
     names = len(term) - (DOTS in term)
     if names > t.rank or (names < t.rank and DOTS not in term):
         message = f"`{' '.join(term)}` names {names} {'axis' if names == 1 else 'axes'}, and its tensor is {t}"
         squeezed = len(term) == 1 and len(term[0]) == t.rank
         raise Complaint(message, "equation", help=" ".join(term[0]) if squeezed else "")
-    places: dict[str, int] = {}
+    return {axis: place for place, axis in reversed(list(_placed(term, t))) }
+
+
+def _placed(term: Group, t: TensorType) -> Iterator[tuple[int, str]]:
+    """Every name of a term with the place of its axis."""
+    skipped = 0
     for i, axis in enumerate(term):
         if axis == DOTS:
-            continue
-        after = DOTS in term[:i]
-        while axis in places:
-            axis += "'"
-        places[axis] = i + (t.rank - len(term) if after else 0)
-    return places
+            skipped = t.rank - len(term)
+        else:
+            yield i + skipped, axis
+
+
+def _twice(term: Group, t: TensorType) -> Iterator[tuple[int, int]]:
+    """The places of a name that stands in a term again."""
+    first: dict[str, int] = {}
+    for place, axis in _placed(term, t):
+        if first.setdefault(axis, place) != place:
+            yield first[axis], place
+
+
+def _dotted(term: Group, t: TensorType, sizes: dict[str, Dim]) -> Iterator[str]:
+    """A name for each axis in the dots, counted from the last, whose size it notes."""
+    if DOTS not in term:
+        return
+    start, count = term.index(DOTS), t.rank - len(term) + 1
+    for i in range(count):
+        size = t.shape[start + i]
+        if size != 1:
+            sizes[f"{DOTS}{count - i}"] = size
+            yield f"{DOTS}{count - i}"
 
 
 def _dots(terms: tuple[Group, ...], types: tuple[TensorType, ...]) -> tuple[tuple[Dim, ...], tuple[Need, ...]]:

@@ -7,7 +7,7 @@ from typing import Any, final
 
 from fanin.ir.types import DType, TensorType
 from fanin.ops.code import Code, as_tensor, call
-from fanin.ops.contract import NoAttrs
+from fanin.ops.contract import REALS, NoAttrs, Port
 from fanin.ops.dtypes import to_float
 from fanin.ops.elementwise.binary import Binary, ordered_kind
 
@@ -21,6 +21,7 @@ class Atan2(Binary):
 
     name = "atan2"
     title = "atan2"
+    inputs = (Port("x", REALS, number=True), Port("y", REALS, number=True))
     example = "z = atan2(x, y)"
     example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
 

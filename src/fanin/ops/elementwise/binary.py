@@ -77,6 +77,23 @@ class Arithmetic(Binary):
         return self.settled(Infix(self.title, Input(0), Input(1)), *types)
 
 
+class WholeDivision(Binary):
+    """A quotient or remainder in whole numbers."""
+
+    def kind(self, x: DType, y: DType) -> DType:
+        if x is y is DType.BOOL:
+            message = f"`{self.title}` is not defined for two bool tensors"
+            raise Complaint(message, "x", kind="type", help="int(mask)")
+        return ordered_kind(x, y, self.title)
+
+    def check_numbers(
+        self, a: NoAttrs, types: Sequence[TensorType], numbers: Sequence[int | float | None]
+    ) -> None:
+        whole = promote(types[0].dtype, types[1].dtype) is not DType.FLOAT
+        if whole and numbers[1] is not None and not numbers[1]:
+            raise Complaint(f"the number to the right of `{self.title}` is zero", "y", kind="type")
+
+
 class Comparison(Binary):
     """An infix operator that gives true or false; ``sign`` is how Python writes it."""
 
@@ -92,16 +109,3 @@ def ordered_kind(x: DType, y: DType, title: str) -> DType:
         if dtype is DType.COMPLEX:
             raise Complaint(f"`{title}` is not defined for complex numbers", port, kind="type")
     return promote(x, y)
-
-
-def divisible_kind(x: DType, y: DType, title: str) -> DType:
-    """The kind of a quotient or remainder in whole numbers. Raises Complaint for complex and for two bool tensors."""
-    if x is y is DType.BOOL:
-        raise Complaint(f"`{title}` is not defined for two bool tensors", "x", kind="type", help="int(mask)")
-    return ordered_kind(x, y, title)
-
-
-def refuse_zero(types: Sequence[TensorType], numbers: Sequence[int | float | None], title: str) -> None:
-    """Raises Complaint for a zero to the right of a division in whole numbers."""
-    if types[0].dtype is not DType.FLOAT and numbers[1] is not None and isinstance(numbers[1], int) and not numbers[1]:
-        raise Complaint(f"the number to the right of `{title}` is zero", "y", kind="type")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, final
 
 from fanin.ir.types import DType, TensorType
+from fanin.ops.code import Code, Infix, Input, as_tensor, call
 from fanin.ops.contract import NoAttrs
-from fanin.ops.elementwise.binary import Arithmetic, divisible_kind, refuse_zero
+from fanin.ops.elementwise.binary import WholeDivision
 
 
 @final
-class Floordiv(Arithmetic):
+class Floordiv(WholeDivision):
     """``x / y`` rounded down, broadcast.
 
     Shape: ``[*S], [*S] -> [*S]``
@@ -23,13 +23,11 @@ class Floordiv(Arithmetic):
     example = "z = x // y"
     example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
 
-    def kind(self, x: DType, y: DType) -> DType:
-        return divisible_kind(x, y, self.title)
-
     def number(self, x: Any, y: Any) -> Any:
         return x // y
 
-    def check_numbers(
-        self, a: NoAttrs, types: Sequence[TensorType], numbers: Sequence[int | float | None]
-    ) -> None:
-        refuse_zero(types, numbers, self.title)
+    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
+        if self.kind(types[0].dtype, types[1].dtype) is not DType.FLOAT:
+            return Infix("//", Input(0), Input(1))
+        # The operator has no gradient for floats; this has one, of 0.
+        return self.settled(call("torch.div", as_tensor(0), Input(1), rounding_mode="floor"), *types)

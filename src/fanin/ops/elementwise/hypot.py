@@ -7,7 +7,7 @@ from typing import Any, final
 
 from fanin.ir.types import DType, TensorType
 from fanin.ops.code import Code, as_tensor, call
-from fanin.ops.contract import Complaint, NoAttrs
+from fanin.ops.contract import ANY, Complaint, NoAttrs, Port
 from fanin.ops.elementwise.binary import Binary, ordered_kind
 
 
@@ -20,6 +20,7 @@ class Hypot(Binary):
 
     name = "hypot"
     title = "hypot"
+    inputs = (Port("x", ANY, number=True), Port("y", ANY, number=True))
     example = "z = hypot(x, y)"
     example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
 

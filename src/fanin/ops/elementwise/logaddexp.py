@@ -7,7 +7,7 @@ from typing import Any, final
 
 from fanin.ir.types import DType, TensorType, promote
 from fanin.ops.code import Code, as_tensor, call
-from fanin.ops.contract import Complaint, NoAttrs
+from fanin.ops.contract import REALS, Complaint, NoAttrs, Port
 from fanin.ops.elementwise.binary import Binary
 
 
@@ -20,12 +20,13 @@ class Logaddexp(Binary):
 
     name = "logaddexp"
     title = "logaddexp"
+    inputs = (Port("x", REALS, number=True), Port("y", REALS, number=True))
     example = "z = logaddexp(x, y)"
     example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
 
     def kind(self, x: DType, y: DType) -> DType:
         kind = promote(x, y)
-        if kind not in (DType.FLOAT, DType.COMPLEX):
+        if kind is not DType.FLOAT:
             raise Complaint("`logaddexp` takes floats, and neither side is", "x", kind="type", help="float(x)")
         return kind
 

@@ -19,7 +19,8 @@ class MaskedFill(Op[NoAttrs]):
 
     name = "masked_fill"
     inputs = (Port("x", ANY), Port("mask", BOOLS), Port("value", ANY, number=True))
-    example = "y = masked_fill(x, x > 0, -inf)"
+    example = "y = masked_fill(x, mask, -inf)"
+    example_inputs = {"x": "[N, 8]", "mask": "bool[N, 8]"}
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x, mask, value = types

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, final
 
 from fanin.ir.types import DType, TensorType
+from fanin.ops.code import Code, IfNumber, Infix, Input, as_tensor, call
 from fanin.ops.contract import NoAttrs
-from fanin.ops.elementwise.binary import Arithmetic, divisible_kind, refuse_zero
+from fanin.ops.elementwise.binary import WholeDivision
 
 
 @final
-class Mod(Arithmetic):
+class Mod(WholeDivision):
     """The remainder of ``x / y``, with the sign of y, broadcast.
 
     Shape: ``[*S], [*S] -> [*S]``
@@ -22,13 +22,12 @@ class Mod(Arithmetic):
     example = "z = x % y"
     example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
 
-    def kind(self, x: DType, y: DType) -> DType:
-        return divisible_kind(x, y, self.title)
-
     def number(self, x: Any, y: Any) -> Any:
         return x % y
 
-    def check_numbers(
-        self, a: NoAttrs, types: Sequence[TensorType], numbers: Sequence[int | float | None]
-    ) -> None:
-        refuse_zero(types, numbers, self.title)
+    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
+        if self.kind(types[0].dtype, types[1].dtype) is not DType.FLOAT:
+            return Infix("%", Input(0), Input(1))
+        # A number to the left of the operator leaves what stands right without a gradient.
+        number = call("torch.remainder", as_tensor(0), Input(1))
+        return self.settled(IfNumber(0, number, Infix("%", Input(0), Input(1))), *types)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from fanin.ir.types import TensorType
+from fanin.ir.types import DType, TensorType
 from fanin.ops.code import Code, Input, call, unless
-from fanin.ops.contract import ANY, Elementwise, OpAttrs, Port
+from fanin.ops.contract import Elementwise, OpAttrs, Port
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class NanToNum(Elementwise[NanToNumAttrs]):
 
     name = "nan_to_num"
     attrs = NanToNumAttrs
-    inputs = (Port("x", ANY),)
+    inputs = (Port("x", (DType.BOOL, DType.INT, DType.FLOAT)),)
     example = "y = nan_to_num(x)"
 
     def torch(self, a: NanToNumAttrs, *types: TensorType) -> Code:

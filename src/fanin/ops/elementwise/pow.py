@@ -23,11 +23,12 @@ class Pow(Arithmetic):
 
     name = "pow"
     title = "**"
-    example = "z = x ** 2"
+    example = "z = x ** y"
+    example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
 
     def kind(self, x: DType, y: DType) -> DType:
-        if x is y is DType.BOOL:
-            raise Complaint("`**` is not defined for two bool tensors", "x", kind="type", help="int(mask)")
+        if y is DType.BOOL:
+            raise Complaint("a bool tensor is no exponent", "y", kind="type", help="int(mask)")
         return promote(x, y)
 
     def check_numbers(

@@ -21,7 +21,8 @@ class Where(Op[NoAttrs]):
 
     name = "where"
     inputs = (Port("condition", BOOLS), Port("x", ANY, number=True), Port("y", ANY, number=True))
-    example = "y = where(x > 0, x, 0)"
+    example = "y = where(mask, x, 0)"
+    example_inputs = {"x": "[N, 8]", "mask": "bool[N, 8]"}
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         condition, x, y = types

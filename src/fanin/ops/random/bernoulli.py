@@ -20,7 +20,8 @@ class Bernoulli(Elementwise[NoAttrs]):
 
     name = "bernoulli"
     inputs = (Port("x", (DType.FLOAT,)),)
-    example = "y = bernoulli(sigmoid(x))"
+    example = "y = bernoulli(p)"
+    example_inputs = {"p": "[N, 8]"}
     keeps = False
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:

@@ -29,7 +29,8 @@ class Multinomial(Op[MultinomialAttrs]):
     name = "multinomial"
     attrs = MultinomialAttrs
     inputs = (Port("x", (DType.FLOAT,)),)
-    example = "y = multinomial(softmax(x, axis=-1), 2)"
+    example = "y = multinomial(p, 2)"
+    example_inputs = {"p": "[N, 8]"}
     keeps = False
 
     def infer(self, a: MultinomialAttrs, *types: TensorType) -> Result:

@@ -12,7 +12,7 @@ from fanin.ir.facts import Compare
 from fanin.ir.types import DType, TensorType
 from fanin.ops.attributes import Axes, Axis
 from fanin.ops.axes import normal_axes, spelled
-from fanin.ops.code import OMIT, Code, Input, method, unless
+from fanin.ops.code import OMIT, Code, Input, Sequence, method, unless
 from fanin.ops.contract import ANY, FLOATS, Complaint, Inferred, Need, Op, OpAttrs, Port, Reach, Result
 from fanin.ops.sizes import at_least
 
@@ -85,11 +85,24 @@ class Reduction(Op[A]):
         return Reach(mixes=normal_axes(a.axis, types[0].rank))
 
 
-class Folding(Reduction[A]):
-    """A reduction by torch's method of the same name."""
+class Folding(Reduction[ReductionAttrs]):
+    """A reduction by torch's method of the same name, along any axes."""
 
-    def torch(self, a: A, *types: TensorType) -> Code:
-        return method(Input(0), self.name, dim=along(a.axis), keepdim=unless(a.keepdim, False))
+    attrs = ReductionAttrs
+
+    def torch(self, a: ReductionAttrs, *types: TensorType) -> Code:
+        return method(Input(0), self.name, dim=along(a.axis, types[0], a.keepdim), keepdim=unless(a.keepdim, False))
+
+
+class Choosing(Reduction[SingleAttrs]):
+    """A reduction by torch's method of the same name, along one axis or all."""
+
+    attrs = SingleAttrs
+    nonempty = True
+
+    def torch(self, a: SingleAttrs, *types: TensorType) -> Code:
+        dim = OMIT if a.axis is None else a.axis
+        return method(Input(0), self.name, dim=dim, keepdim=unless(a.keepdim, False))
 
 
 class Spread(Reduction[VarianceAttrs]):
@@ -104,7 +117,7 @@ class Spread(Reduction[VarianceAttrs]):
     def torch(self, a: VarianceAttrs, *types: TensorType) -> Code:
         correction = unless(a.correction, 1)
         keepdim = unless(a.keepdim, False)
-        return method(Input(0), self.name, dim=along(a.axis), correction=correction, keepdim=keepdim)
+        return method(Input(0), self.name, dim=along(a.axis, types[0], a.keepdim), correction=correction, keepdim=keepdim)
 
 
 class Running(Op[AlongAttrs]):
@@ -122,9 +135,11 @@ class Running(Op[AlongAttrs]):
         return method(Input(0), self.name, dim=a.axis)
 
 
-def along(axis: int | tuple[int, ...] | None) -> Code:
-    """The value of ``dim=``, left out for all axes."""
-    return OMIT if axis is None else spelled(axis)
+def along(axis: int | tuple[int, ...] | None, x: TensorType, keepdim: bool = False) -> Code:
+    """The value of ``dim=``: left out for all axes, unless they are to be kept, which PyTorch wants to see named."""
+    if axis is None:
+        return Sequence(tuple(range(x.rank))) if keepdim else OMIT
+    return spelled(axis)
 
 
 def whole(dtype: DType) -> DType:

@@ -6,11 +6,11 @@ from typing import final
 
 from fanin.ir.types import DType
 from fanin.ops.contract import Port
-from fanin.ops.reduction._reduction import ReductionAttrs, Folding
+from fanin.ops.reduction._reduction import Folding
 
 
 @final
-class Amax(Folding[ReductionAttrs]):
+class Amax(Folding):
     """The largest number along some axes, or of all there are.
 
     Shape: ``[N, D] -> [N]``
@@ -18,7 +18,6 @@ class Amax(Folding[ReductionAttrs]):
     """
 
     name = "amax"
-    attrs = ReductionAttrs
     inputs = (Port("x", (DType.BOOL, DType.INT, DType.FLOAT)),)
     example = "y = amax(x, axis=1)"
     nonempty = True

@@ -6,11 +6,11 @@ from typing import final
 
 from fanin.ir.types import DType
 from fanin.ops.contract import Port
-from fanin.ops.reduction._reduction import ReductionAttrs, Folding
+from fanin.ops.reduction._reduction import Folding
 
 
 @final
-class Amin(Folding[ReductionAttrs]):
+class Amin(Folding):
     """The smallest number along some axes, or of all there are.
 
     Shape: ``[N, D] -> [N]``
@@ -18,7 +18,6 @@ class Amin(Folding[ReductionAttrs]):
     """
 
     name = "amin"
-    attrs = ReductionAttrs
     inputs = (Port("x", (DType.BOOL, DType.INT, DType.FLOAT)),)
     example = "y = amin(x, axis=1)"
     nonempty = True

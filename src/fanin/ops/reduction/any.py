@@ -6,18 +6,17 @@ from typing import final
 
 from fanin.ir.types import DType
 from fanin.ops.contract import ANY, Port
-from fanin.ops.reduction._reduction import ReductionAttrs, Folding
+from fanin.ops.reduction._reduction import Folding
 
 
 @final
-class AnyOf(Folding[ReductionAttrs]):
+class AnyOf(Folding):
     """Whether some number along some axes is true, or not 0.
 
     Shape: ``[N, D] -> bool[N]``
     """
 
     name = "any"
-    attrs = ReductionAttrs
     inputs = (Port("x", ANY),)
     example = "y = any(x, axis=1)"
 

@@ -6,11 +6,11 @@ from typing import final
 
 from fanin.ir.types import DType
 from fanin.ops.contract import REALS, Port
-from fanin.ops.reduction._reduction import SingleAttrs, Folding
+from fanin.ops.reduction._reduction import Choosing
 
 
 @final
-class Argmin(Folding[SingleAttrs]):
+class Argmin(Choosing):
     """The place of the smallest number along an axis; without one, its place in the flattened tensor.
 
     Shape: ``[N, D] -> int[N]``
@@ -18,10 +18,8 @@ class Argmin(Folding[SingleAttrs]):
     """
 
     name = "argmin"
-    attrs = SingleAttrs
     inputs = (Port("x", REALS),)
     example = "y = argmin(x, axis=1)"
-    nonempty = True
 
     def kind(self, dtype: DType) -> DType:
         return DType.INT

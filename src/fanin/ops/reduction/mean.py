@@ -34,5 +34,5 @@ class Mean(Op[ReductionAttrs]):
 
     def torch(self, a: ReductionAttrs, *types: TensorType) -> Code:
         if len(types) == 1:
-            return method(Input(0), "mean", dim=along(a.axis), keepdim=unless(a.keepdim, False))
+            return method(Input(0), "mean", dim=along(a.axis, types[0], a.keepdim), keepdim=unless(a.keepdim, False))
         return Infix("/", added(Input(0), len(types)), len(types))

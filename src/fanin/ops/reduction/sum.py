@@ -39,7 +39,7 @@ class Sum(Op[ReductionAttrs]):
 
     def torch(self, a: ReductionAttrs, *types: TensorType) -> Code:
         if len(types) == 1:
-            return method(Input(0), "sum", dim=along(a.axis), keepdim=unless(a.keepdim, False))
+            return method(Input(0), "sum", dim=along(a.axis, types[0], a.keepdim), keepdim=unless(a.keepdim, False))
         kind = promote(*(t.dtype for t in types))
         # Two bool tensors would give a bool.
         code = added(method(Input(0), "long") if kind is DType.BOOL else Input(0), len(types))

@@ -28,7 +28,8 @@ class BroadcastTo(Op[BroadcastToAttrs]):
     attrs = BroadcastToAttrs
     inputs = (Port("x", ANY),)
     order = ("x", "*shape")
-    example = "y = broadcast_to(x, 3, N, 8)"
+    example = "y = broadcast_to(x, 3, 8)"
+    example_inputs = {"x": "[8]"}
 
     def infer(self, a: BroadcastToAttrs, *types: TensorType) -> Result:
         return stretched(types[0], a.shape, self.name)

@@ -60,7 +60,7 @@ class Reshape(Op[ReshapeAttrs]):
     attrs = ReshapeAttrs
     inputs = (Port("x", ANY),)
     order = ("x", "*shape")
-    example = "y = reshape(x, 2 * N, 4)"
+    example = "y = reshape(x, -1, 4)"
 
     def infer(self, a: ReshapeAttrs, *types: TensorType) -> Result:
         x = types[0]

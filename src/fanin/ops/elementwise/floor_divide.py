@@ -1,0 +1,33 @@
+"""Division, rounded down."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from fanin.ir.types import DType, TensorType
+from fanin.ops.code import Code, Infix, Input, as_tensor, call
+from fanin.ops.contract import NoAttrs
+from fanin.ops.elementwise.binary import WholeDivision
+
+
+@final
+class FloorDivide(WholeDivision):
+    """``x / y`` rounded down, broadcast; ``x // y``.
+
+    Shape: ``[*S], [*S] -> [*S]``
+    Its gradient is 0.
+    """
+
+    name = "floor_divide"
+    title = "floor_divide"
+    example = "z = floor_divide(x, y)"
+    example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
+
+    def number(self, x: Any, y: Any) -> Any:
+        return x // y
+
+    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
+        if self.kind(types[0].dtype, types[1].dtype) is not DType.FLOAT:
+            return Infix("//", Input(0), Input(1))
+        # The operator has no gradient for floats; this has one, of 0.
+        return self.settled(call("torch.div", as_tensor(0), Input(1), rounding_mode="floor"), *types)
