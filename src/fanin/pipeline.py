@@ -84,11 +84,12 @@ def check_source(source: Source, path: str, names: Sequence[str] | None, hyper: 
             require_name(unit, name, path)
     programs: list[Program] = []
     used: set[int] = set()
-    for name in names if names is not None else entries(unit):
+    chosen = list(names) if names is not None else entries(unit)
+    for name in chosen:
         lone = names is None and not is_model(unit, name)
         if lone and id(declaration(unit, name)) in used:
             continue
-        program, problems, reached = build(unit, name, hyper)
+        program, problems, reached = build(unit, name, _meant(unit, name, chosen, hyper or {}))
         used |= reached
         if lone and not survey.stands_alone(problems):
             continue
@@ -100,6 +101,13 @@ def check_source(source: Source, path: str, names: Sequence[str] | None, hyper: 
         found += surveys[0].notices()
     kept = apply_allows(loader.units, in_order(found))
     return Report(tuple(kept), tuple(u.source for u in loader.units), tuple(programs))
+
+
+def _meant(unit: Unit, entry: str, entries: Sequence[str], hyper: Hyper) -> Hyper:
+    """Of the values that were given, those for this entry: one that another entry knows is not this one's mistake."""
+    from fanin.elaborate.program import takes
+
+    return {k: v for k, v in hyper.items() if takes(unit, entry, k) or not any(takes(unit, e, k) for e in entries)}
 
 
 def in_order(found: Iterable[Diagnostic]) -> list[Diagnostic]:

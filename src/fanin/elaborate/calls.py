@@ -24,7 +24,7 @@ from fanin.diagnostics.model import Edit
 from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body, evaluates
 from fanin.elaborate.context import refuse
-from fanin.elaborate.expressions import give_size, operand
+from fanin.elaborate.expressions import give_size, open_labels, operand
 from fanin.elaborate.problems import CODES_BY_KIND, Place, name_of, settle, with_noun
 from fanin.elaborate.values import (
     FLOW,
@@ -284,39 +284,77 @@ def complained(
     """A complaint of an op, with the place in the source that it is about."""
     about = complaint.about
     at = attrs[about].span if about in attrs else ports[about][0].span if ports.get(about) else span
-    helps = [complaint.help] if complaint.help else []
+    helps = [_as_help(complaint.help)] if complaint.help else []
     if complaint.kind == "missing":
-        order = _signature(op)[2]
-        return refuse(
-            TYP407,
-            f"`{shown}` needs `{about}`",
-            span,
-            f"`{about}` is missing",
-            helps=[f"write `{shown}({', '.join(order)})`"],
-        )
+        return _missing_attribute(op, complaint, attrs, span, shown, helps)
     if complaint.kind == "type":
-        value = attrs[about].value if about in attrs else None
-        if is_tensor(value):
-            helps = helps or [f"`{shown}` takes its tensors first: {', '.join(p.name for p in op.inputs) or 'none'}"]
-        if isinstance(value, Poly):
-            return refuse(
-                SHP305,
-                f"`{about}` of `{shown}` sizes a weight or decides what is built, and {value} is open",
-                at,
-                f"open: {value}",
-                helps=[give_size(body, value)],
-            )
+        return _wrong_attribute(body, op, complaint, attrs.get(about), at, shown, helps)
+    code = CODES_BY_KIND.get(complaint.kind, SHP304)
+    return refuse(code, complaint.message, at, _tensors_seen(about, ports, span), helps=helps)
+
+
+def _as_help(text: str) -> str:
+    """An op's help: prose as it is, a piece of code as something to write."""
+    words = text.split()
+    prose = "`" in text or (len(words) > 2 and all(w.isalpha() for w in words[:2]))
+    return text if prose else f"write `{text}`"
+
+
+def _missing_attribute(
+    op: Op[Any], complaint: Complaint, attrs: dict[str, Argument], span: Span, shown: str, helps: list[str]
+) -> Refusal:
+    about = complaint.about
+    if about in attrs or complaint.help:  # it is there, and something in it is not
+        at = attrs[about].span if about in attrs else span
+        return refuse(TYP407, complaint.message, at, "not enough is known", helps=helps)
+    order = _signature(op)[2]
+    given = [a.span.text for name, a in attrs.items() if name in order[: order.index(about)]] if about in order else []
+    wanted = ", ".join([*given, f"{about}=…"]) if about not in order else ", ".join([*given, "…"])
+    return refuse(
+        TYP407,
+        f"`{shown}` needs its `{about}`",
+        span,
+        f"`{about}` is missing",
+        helps=[f"write `{shown}({wanted})`"],
+    )
+
+
+def _wrong_attribute(
+    body: Body,
+    op: Op[Any],
+    complaint: Complaint,
+    given: Argument | None,
+    at: Span,
+    shown: str,
+    helps: list[str],
+) -> Refusal:
+    value = given.value if given is not None else None
+    if is_tensor(value):
+        names = [p.name for p in op.inputs]
+        if names:
+            helps = helps or [f"`{shown}` takes its tensors first: {', '.join(names)}"]
+    if isinstance(value, Poly):
         return refuse(
-            TYP401,
-            f"in `{shown}`, {complaint.args[0]}",
+            SHP305,
+            f"`{complaint.about}` of `{shown}` has to be known when the model is built, and {value} is open",
             at,
-            describe(value) if value is not None else "",
-            helps=helps,
+            f"open: {value}",
+            open_labels(body, value),
+            helps=[give_size(body, value)],
         )
-    label = ""
-    if about in ports and ports[about] and is_tensor(ports[about][0].value):
-        label = f"this is {ports[about][0].value.type}"
-    return refuse(SHP304, complaint.message, at, label, helps=helps)
+    if isinstance(value, float) and value == int(value) and "whole number" in complaint.message:
+        helps = helps or [f"write `{int(value)}`"]
+    label = describe(value) if given is not None else ""
+    return refuse(TYP401, f"in `{shown}`, {complaint.message}", at, label, helps=helps)
+
+
+def _tensors_seen(about: str, ports: dict[str, list[Argument]], span: Span) -> str:
+    """The types of the tensors that a complaint is about: of that port, or of all where it is about a setting."""
+    if about in ports:
+        found = [a.value for a in ports[about] if is_tensor(a.value)]
+        return f"this is {found[0].type}" if found else ""
+    seen = [(name_of(a.span, span, f"`{n}`"), a.value.type) for n, g in ports.items() for a in g if is_tensor(a.value)]
+    return ", ".join(f"{name} is {type_}" for name, type_ in seen[:3])
 
 
 def port_operands(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fanin.diagnostics import Code, Diagnostic, Fix, Frame, Label, Refusal
@@ -44,23 +44,34 @@ class Context:
         default_factory=dict
     )  # the instances that each graph was made with, by key
     frames: list[Frame] = field(default_factory=list)
-    seen: set[tuple[str, Any, int]] = field(default_factory=set)
+    seen: set[tuple[Any, ...]] = field(default_factory=set)
+    open_places: dict[str, Span] = field(default_factory=dict)  # where each dimension of the model is left open
+    turns: list[str] = field(default_factory=list)  # the turns of the loops around, in the body that is elaborated
     used: set[int] = field(default_factory=set)  # ids of declarations that something has used
 
     def report(self, diagnostic: Diagnostic) -> None:
-        """Keep a message, once for each place: a block that is wrong is wrong in every use."""
-        key = (diagnostic.code.id, diagnostic.span, 0)
-        if key not in self.seen:
-            self.seen.add(key)
-            self.diagnostics.append(diagnostic.within(tuple(reversed(self.frames))))
+        """Keep a message, once for each place and each cause: a block that is wrong is wrong in every use.
+
+        Two messages have one cause where they say the same of sizes that came from the same places.
+        """
+        place: tuple[Any, ...] = (diagnostic.code.id, diagnostic.span)
+        cause: tuple[Any, ...] = (diagnostic.code.id, diagnostic.headline, diagnostic.labels)
+        if place in self.seen or (diagnostic.labels and cause in self.seen):
+            return
+        self.seen |= {place, cause}
+        notes = (*diagnostic.notes, *(f"in {turn}" for turn in reversed(self.turns)))
+        self.diagnostics.append(replace(diagnostic, notes=notes, chain=tuple(reversed(self.frames))))
 
     @contextmanager
     def inside(self, what: str, span: Span) -> Iterator[None]:
+        """What is reported in here has been led to by the use of ``what`` at ``span``."""
+        turns, self.turns = self.turns, []
         self.frames.append(Frame(what, span))
         try:
             yield
         finally:
             self.frames.pop()
+            self.turns = turns
 
     def require(
         self, condition: Condition, message: str, span: Span, *, written: bool = False, training: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fanin.diagnostics import Label
 from fanin.diagnostics.codes import NAM208, NAM209, SHP305, TYP401, TYP402, TYP411
 from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body, evaluates
@@ -20,7 +21,7 @@ from fanin.elaborate.values import (
     describe,
     is_tensor,
 )
-from fanin.ir.dims import Poly
+from fanin.ir.dims import Poly, expand, symbols_of
 from fanin.ir.facts import AllOf, AnyOf, Compare, Verdict
 from fanin.ir.graph import Operand, Scalar, Value
 from fanin.ir.types import TensorType
@@ -88,6 +89,7 @@ def decide(body: Body, expr: tree.Expr) -> bool:
             f"`{value}` is not known when the spec is compiled: it hangs on an open dimension",
             expr.span,
             "decides what is built",
+            open_labels(body, value),
             helps=[give_size(body, value)],
         )
     if is_tensor(value):
@@ -101,26 +103,35 @@ def decide(body: Body, expr: tree.Expr) -> bool:
     raise refuse(TYP401, f"a condition is true or false, and this is {describe(value)}", expr.span, describe(value))
 
 
-def give_size(body: Body, value: Any) -> str:
-    """How to give the sizes that something hangs on."""
+def open_symbols(body: Body, value: Any) -> list[str]:
+    """The open dimensions that something hangs on, in the model's own letters."""
     symbols: set[str] = set()
     work = [value]
     while work:
         v = work.pop()
         if isinstance(v, Poly):
-            normal = body.ctx.facts.normal(v)
-            if isinstance(normal, Poly):
-                symbols.update(s.name for s in normal.symbols())
+            symbols.update(s.name for s in symbols_of(expand(v)))
         elif isinstance(v, Compare):
             work += [v.left, v.right]
         elif isinstance(v, (AnyOf, AllOf)):
             work += list(v.options if isinstance(v, AnyOf) else v.parts)
-    flags = " ".join(f"-p {name}=…" for name in sorted(symbols))
-    return (
-        f"give the size when the model is built: `{flags}`"
-        if flags
-        else "give the sizes when the model is built, with -p"
-    )
+    return sorted(symbols)
+
+
+def give_size(body: Body, value: Any) -> str:
+    """How to give the sizes that something hangs on."""
+    names = open_symbols(body, value)
+    flags = " ".join(f"-p {name}=…" for name in names)
+    if not flags:
+        return "give the sizes when the model is built, with -p"
+    numbers = "a number for it" if len(names) == 1 else "numbers for them"
+    return f"give the size when the model is built, `{flags}`, or write {numbers} in the type of the input"
+
+
+def open_labels(body: Body, value: Any) -> list[Label]:
+    """Where the open dimensions come in."""
+    places = body.ctx.open_places
+    return [Label(places[n], f"`{n}` is left open here") for n in open_symbols(body, value) if n in places]
 
 
 def as_int(body: Body, value: Any, span: Span, what: str) -> int:
@@ -136,6 +147,7 @@ def as_int(body: Body, value: Any, span: Span, what: str) -> int:
             f"{what} has to be known when the spec is compiled, and {value} is open",
             span,
             f"open: {value}",
+            open_labels(body, value),
             helps=[give_size(body, value)],
         )
     raise refuse(TYP401, f"{what} is a whole number, not {describe(value)}", span, describe(value))

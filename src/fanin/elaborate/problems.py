@@ -9,8 +9,9 @@ from fanin.diagnostics import Label, Refusal
 from fanin.diagnostics.codes import SHP301, SHP302, SHP303, SHP304, SHP306
 from fanin.elaborate.builder import Builder
 from fanin.elaborate.context import Context, refuse
-from fanin.ir.dims import Dim
-from fanin.ir.facts import AllOf, AnyOf, Compare, Condition, Verdict
+from fanin.ir.conditions import change, simplified
+from fanin.ir.dims import Dim, evaluate, expand
+from fanin.ir.facts import Compare, Condition, Verdict
 from fanin.ir.graph import Value
 from fanin.source import Span
 
@@ -119,15 +120,9 @@ def bare(text: str) -> str:
     return text
 
 
-def show_condition(ctx: Context, condition: Condition) -> str:
+def show_condition(condition: Condition) -> str:
     """The condition in the model's own letters."""
-    if isinstance(condition, Compare):
-        return str(Compare(condition.op, ctx.facts.normal(condition.left), ctx.facts.normal(condition.right)))
-    joined = " or " if isinstance(condition, AnyOf) else " and "
-    assert isinstance(condition, (AnyOf, AllOf))
-    return joined.join(
-        show_condition(ctx, c) for c in (condition.options if isinstance(condition, AnyOf) else condition.parts)
-    )
+    return str(simplified(change(condition, expand)))
 
 
 def settle(
@@ -193,8 +188,6 @@ def _is_open(condition: Condition) -> bool:
 
 
 def _with_sizes(condition: Condition, sizes: dict[Any, int]) -> str:
-    from fanin.ir.dims import evaluate, expand
-
     if not isinstance(condition, Compare):
         return "it does not hold"
     left, right = (evaluate(expand(d), sizes) for d in (condition.left, condition.right))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from fanin.diagnostics import Diagnostic, Frame, Refusal
+from fanin.diagnostics import Diagnostic, Refusal
 from fanin.diagnostics.codes import NAM222, TYP401, TYP405, TYP407
 from fanin.diagnostics.suggest import nearest
 
@@ -18,6 +18,7 @@ from fanin.elaborate.context import Context, refuse
 from fanin.elaborate.files import Unit
 from fanin.elaborate.graphs import elaborate_body
 from fanin.elaborate.hypers import bind_hypers
+from fanin.elaborate.names import lookup_global, unbound
 from fanin.elaborate.policy import NO_POLICY, policy_of
 from fanin.elaborate.promises import promise_of
 from fanin.elaborate.signatures import open_inputs
@@ -78,9 +79,8 @@ def _elaborate(ctx: Context, unit: Unit, name: str, given: dict[str, Any], skip_
             None if isinstance(p.type, tree.ShapeType) and p.type.optional else t
             for p, t in zip(block.inputs, types, strict=True)
         ]
-    ctx.frames.append(Frame(name, decl.span))
+    ctx.open_places.update(letters.places)
     special = elaborate_body(body, block, instance, None, types, [p.span for p in block.inputs], None, None, letters)
-    ctx.frames.pop()
     if special is None:
         return None
     promises = special.graph.promises
@@ -117,7 +117,7 @@ def _resolve(
     params = decl.hypers or ()
     names = {p.name.name for p in params}
     mine = {k: v for k, v in given.items() if k in names}
-    args = tuple(Argument(k, _outside(v), _told(k, v)) for k, v in mine.items())
+    args = tuple(Argument(k, _outside(reader, params, k, v), _told(k, v)) for k, v in mine.items())
     if isinstance(decl, tree.BlockAlias):
         target, hypers, _ = resolve_alias(reader, BlockConstructor(decl, home), args, span)
         block = target.decl
@@ -131,7 +131,7 @@ def _resolve(
                 reader,
                 target.file,
                 block.hypers,
-                (*merged_args, *(Argument(k, _outside(v), _told(k, v)) for k, v in more.items())),
+                (*merged_args, *(Argument(k, _outside(reader, block.hypers, k, v), _told(k, v)) for k, v in more.items())),
                 span,
                 decl.name.name,
                 block.inputs,
@@ -155,8 +155,16 @@ def _resolve(
     return decl, hypers, home, {k: v for k, v in given.items() if k not in names}
 
 
-def _outside(value: Any) -> Any:
-    return value
+def _outside(body: Body, params: tuple[tree.Param, ...], name: str, value: Any) -> Any:
+    """A value from the command line or from Python, as a spec would have it: a bare word may be a name."""
+    type_ = next((p.type for p in params if p.name.name == name), None)
+    wants_name = isinstance(type_, tree.NameType) and type_.name.name in ("fn", "block", "module")
+    if isinstance(value, str) and wants_name:
+        found = lookup_global(body, value)
+        if found is None:
+            raise unbound(body, tree.Ident(_told(name, value), value))
+        return found
+    return list(value) if isinstance(value, range) else value
 
 
 def _told(name: str, value: Any) -> Span:
@@ -184,3 +192,18 @@ def _check_given(sizes: dict[str, Any], letters: dict[str, Any], block: tree.Blo
                 _told(name, value),
                 "not a size",
             )
+
+
+def takes(unit: Unit, entry: str, name: str) -> bool:
+    """Whether an entry point has a hyper-parameter or a dimension of that name."""
+    found = unit.lookup(entry)
+    if found is None or not isinstance(found[1], (tree.Block, tree.BlockAlias)):
+        return False
+    decl = found[1]
+    if any(p.name.name == name for p in decl.hypers or ()):
+        return True
+    if isinstance(decl, tree.BlockAlias):
+        callee = decl.value.callee if isinstance(decl.value, tree.Call) else decl.value
+        return isinstance(callee, tree.Ident) and callee.name != entry and takes(found[0], callee.name, name)
+    shapes = [p.type for p in decl.inputs if isinstance(p.type, tree.ShapeType)]
+    return any(isinstance(d, tree.Ident) and d.name == name for shape in shapes for d in shape.dims)

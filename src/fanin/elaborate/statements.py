@@ -7,7 +7,7 @@ from typing import Any
 from fanin.diagnostics.codes import EXP502, SHP305, TYP401, TYP408, TYP410, TYP411, TYP413, TYP417, TYP418
 from fanin.elaborate.body import Body, Returned, executes
 from fanin.elaborate.context import MAX_TURNS, refuse
-from fanin.elaborate.expressions import decide, elements_of, give_size, operand
+from fanin.elaborate.expressions import decide, elements_of, give_size, open_labels, operand
 from fanin.elaborate.initial import maybe_law, not_a_law
 from fanin.elaborate.operators import binary
 from fanin.elaborate.problems import show_condition
@@ -189,6 +189,7 @@ def _state(body: Body, statement: tree.State) -> None:
                 f"the {statement.kind} `{statement.name.name}` hangs on {size}, which is open",
                 item.span,
                 f"open: {size}",
+                open_labels(body, size),
                 helps=[give_size(body, size)],
             )
     name = statement.name.name
@@ -250,7 +251,11 @@ def _for(body: Body, statement: tree.For) -> None:
             builder.loop = (*around, (serial, turn))
             builder.counters = dict(counters)
             _bind_turn(body, statement, item)
-            body.run(statement.body.statements)
+            body.ctx.turns.append(_turn_text(statement, turn, item))
+            try:
+                body.run(statement.body.statements)
+            finally:
+                body.ctx.turns.pop()
     finally:
         builder.loop = around
         if items:
@@ -259,6 +264,15 @@ def _for(body: Body, statement: tree.For) -> None:
     for label, modules in body.labels.items():
         if label not in before and isinstance(modules, list):
             body.labels[label] = list(modules)
+
+
+def _turn_text(statement: tree.For, turn: int, item: Any) -> str:
+    """A turn of a loop in a message: ``turn 3 of the `for` at net.arch:4:3, with w = 128``."""
+    line = f"turn {turn + 1} of the `for` at {statement.span}"
+    names = [n.name for n in statement.names]
+    values = list(item) if len(names) > 1 and isinstance(item, (list, tuple)) else [item]
+    known = [f"{n} = {v}" for n, v in zip(names, values, strict=False) if n != "_" and isinstance(v, (int, float, str))]
+    return f"{line}, with {', '.join(known)}" if known else line
 
 
 def _bind_turn(body: Body, statement: tree.For, item: Any) -> None:
@@ -379,7 +393,7 @@ def _assert_condition(body: Body, statement: tree.Assert, condition: Condition, 
             EXP502,
             f"this can never hold: {message or statement.test.span.text}",
             statement.test.span,
-            f"`{show_condition(body.ctx, condition)}` is false for every size",
+            f"`{show_condition(condition)}` is false for every size",
         )
     body.ctx.require(condition, message, statement.test.span, written=True)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
-from functools import cache
 from typing import Any
 
 from fanin.diagnostics import Diagnostic
@@ -80,14 +79,19 @@ def _is_reexport(unit: Unit) -> bool:
 def stands_alone(problems: list[Diagnostic]) -> bool:
     """Whether a block could be built by itself, or only lacked sizes or hyper-parameters that its users give it."""
     return not any(
-        d.code.id in ("SHP305", "SHP301", "SHP304", "SHP306", "SHP302", "TYP407") and len(d.chain) <= 1
+        d.code.id in ("SHP305", "SHP301", "SHP304", "SHP306", "SHP302", "TYP407") and not d.chain
         for d in problems
     )
 
 
-@cache
-def _slots(kind: Any) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(kind) if f.name != "span")
+_SLOTS: dict[type[tree.Tree], tuple[str, ...]] = {}
+
+
+def _slots(kind: type[tree.Tree]) -> tuple[str, ...]:
+    slots = _SLOTS.get(kind)
+    if slots is None:
+        slots = _SLOTS[kind] = tuple(f.name for f in fields(kind) if f.name != "span")
+    return slots
 
 
 def _children(node: Any) -> Iterator[Any]:
