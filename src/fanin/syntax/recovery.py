@@ -28,9 +28,14 @@ def read(automaton: Automaton, tokens: Tokens, builder: Builder) -> tuple[Declar
         builder.restart(strange)
         parse = Parse(automaton, tokens, builder)
     reported = 0
+    left = 0
     while not parse.run():
         if split(parse):
             continue
+        # A parser that stands where it stood before would stand there for ever.
+        if len(tokens.types) - parse.at == left:
+            parse.at = min(parse.at + 1, len(tokens.types) - 1)
+        left = len(tokens.types) - parse.at
         reported += _recover(parse)
         if reported >= LIMIT:
             return _file_so_far(parse)
@@ -127,7 +132,7 @@ def _recover(parse: Parse) -> int:
 
 
 def _is_body(row: Row) -> bool:
-    return "_stmt" in row
+    return "_stmt" in row and "RBRACE" in row  # not behind an attribute
 
 
 def _is_clauses(row: Row) -> bool:
