@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from fanin.diagnostics import Label
 from fanin.diagnostics.codes import SHP305, SHP308, TYP405, TYP407
 from fanin.elaborate.body import Body
 from fanin.elaborate.calls import apply_op, complained, port_operands, sort_arguments
 from fanin.elaborate.compositions import apply_composition
 from fanin.elaborate.context import refuse
-from fanin.elaborate.expressions import give_size
+from fanin.elaborate.expressions import give_size, open_labels
 from fanin.elaborate.inputs import input_operands, results_of, sort_inputs
 from fanin.elaborate.policy import Policy, law_for
 from fanin.elaborate.rows import apply_row
@@ -28,7 +29,8 @@ from fanin.ir.graph import (
     StateRef,
     Weight,
 )
-from fanin.ops.contract import Complaint, Op
+from fanin.ir.types import TensorType
+from fanin.ops.contract import Complaint, Op, OpAttrs, ParamSpec
 from fanin.source import Span
 from fanin.syntax import tree
 
@@ -64,20 +66,7 @@ def apply_leaf(body: Body, instance: Instance, args: tuple[Argument, ...], flow:
     types = tuple(None if o is None else o.type for o in operands)
     ref = body.builder.ref(instance)
     result = apply_op(body, op, attrs, operands, owners, ref, span, made, to_ports, shown)
-    try:
-        specs = op.params(attrs, *types)  # type: ignore[arg-type]
-    except Complaint as complaint:
-        raise complained(body, op, complaint, made, to_ports, span, shown) from None
-    for spec in specs:
-        for axis in spec.axes:
-            if isinstance(axis.size, Poly):
-                raise refuse(
-                    SHP305,
-                    f"the weights of `{shown}` hang on {axis.size}, which is open",
-                    span,
-                    f"this needs to know {axis.size}",
-                    helps=[give_size(body, axis.size)],
-                )
+    specs = _weights_of(body, op, attrs, types, made, to_ports, span, shown)
     if instance.uses:
         before = instance.uses[0]
         for mine, other in zip(specs, before.weights, strict=True):
@@ -104,6 +93,60 @@ def apply_leaf(body: Body, instance: Instance, args: tuple[Argument, ...], flow:
     return result
 
 
+def _weights_of(
+    body: Body,
+    op: Op[Any],
+    attrs: OpAttrs,
+    types: tuple[TensorType | None, ...],
+    made: dict[str, Argument],
+    to_ports: dict[str, list[Argument]],
+    span: Span,
+    shown: str,
+) -> tuple[ParamSpec, ...]:
+    """The parameters of a module on these inputs, all of whose sizes are known."""
+    try:
+        opened = open_weight_sizes(op, attrs, types)
+        specs = () if opened else op.params(attrs, *types)  # type: ignore[arg-type]
+    except Complaint as complaint:
+        raise complained(body, op, complaint, made, to_ports, span, shown) from None
+    for size in opened:
+        raise refuse(
+            SHP305,
+            f"the weights of `{shown}` hang on {size}, which is open",
+            span,
+            f"what flows in is {types[0]}",
+            open_labels(body, size),
+            helps=[give_size(body, size)],
+        )
+    return specs
+
+
+def open_weight_sizes(op: Op[Any], attrs: OpAttrs, types: tuple[TensorType | None, ...]) -> list[Poly]:
+    """The open sizes of the inputs that the weights would be made of.
+
+    Two guesses at a size tell: where the weights differ, they are made of it.
+    """
+    sizes = dict.fromkeys(s for t in types if t is not None for s in t.shape if isinstance(s, Poly))
+    if not sizes:
+        return []
+
+    def shapes(guess: int, changed: Poly | None) -> list[tuple[int, ...]]:
+        known = [
+            None
+            if t is None
+            else TensorType(
+                t.dtype, tuple(s if isinstance(s, int) else guess if s == changed else _GUESS for s in t.shape)
+            )
+            for t in types
+        ]
+        return [spec.shape for spec in op.params(attrs, *known)]  # type: ignore[arg-type]
+
+    return [size for size in sizes if shapes(_GUESS, None) != shapes(2 * _GUESS, size)]
+
+
+_GUESS = 720_720  # divided by every small number, so that no guess breaks a rule of an op
+
+
 def _tie(body: Body, instance: Instance, parameter: Parameter | None, spec: Any) -> StateRef | None:
     if parameter is None:
         return None
@@ -115,6 +158,8 @@ def _tie(body: Body, instance: Instance, parameter: Parameter | None, spec: Any)
             f"a tied `{spec.name}` has to be {list(spec.shape)}, and this one is {list(shape)}",
             at,
             f"this is {parameter.type}",
+            [] if parameter.instance is None else [Label(parameter.instance.span, "its sizes were fixed here")],
+            helps=["bring what flows in to the width of the tied weight first"],
         )
     return StateRef(None if parameter.instance is None else body.builder.ref(parameter.instance), parameter.name)
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from fanin.diagnostics import Refusal
 from fanin.diagnostics.codes import TYP401, TYP409
 from fanin.elaborate.body import Body, Returned
 from fanin.elaborate.builder import Builder
@@ -78,7 +79,7 @@ def elaborate_body(
                 "no shape",
             )
         if t is not None:
-            match(inner, p.type, t, letters, f"`{p.name.name}`", at, value)
+            match(inner, p.type, t, letters, f"`{p.name.name}` of `{shown}`", at, value)
     builder.letters.update(letters.sizes)
     inner.scope = stand_ins(builder, hypers, instance)
     for name, value in list(inner.scope.items()):
@@ -98,17 +99,12 @@ def elaborate_body(
         inner.run(decl.body.statements)
     if inner.failed:
         return None
-    if inner.results is None:
-        raise refuse(
-            TYP409,
-            f"`{shown}` returns nothing",
-            decl.name.span,
-            "no `return` is reached",
-            helps=["end its braces with `return …`"],
-        )
-    result_letters = Letters({**letters.sizes}, dict(letters.stars), dict(letters.places))
-    span = inner.result_span or decl.span
-    result_names = check_result(inner, decl.result, [r.value for r in inner.results], result_letters, span, shown)
+    try:
+        result_names = _result_names(inner, decl, letters)
+    except Refusal as refusal:  # of this body, and no fault of the one that uses it
+        ctx.report(refusal.diagnostic)
+        return None
+    assert inner.results is not None
     kept = tuple(Result(n, r.value) for n, r in zip(result_names, inner.results, strict=True))
     kind = "fn" if isinstance(decl, tree.Fn) else "model" if decl.is_model else "block"
     graph = finish(
@@ -123,6 +119,22 @@ def elaborate_body(
         tuple(inner.promises),
     )
     return Specialisation(graph, builder.borrowed, [], size_origins(builder, graph))
+
+
+def _result_names(inner: Body, decl: tree.Block | tree.Fn, letters: Letters) -> tuple[str, ...]:
+    """The names of the results, once they are what the declaration says."""
+    shown = decl.name.name
+    if inner.results is None:
+        raise refuse(
+            TYP409,
+            f"`{shown}` returns nothing",
+            decl.name.span,
+            "no `return` is reached",
+            helps=["end its braces with `return …`"],
+        )
+    known = Letters({**letters.sizes}, dict(letters.stars), dict(letters.places))
+    values = [r.value for r in inner.results]
+    return check_result(inner, decl.result, values, known, inner.result_span or decl.span, shown)
 
 
 def stand_ins(builder: Builder, hypers: dict[str, Any], instance: Instance | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from fanin.diagnostics.codes import SHP304, SHP306, SHP307, TYP401, TYP408
 from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body
 from fanin.elaborate.context import refuse
-from fanin.elaborate.problems import noun, settle
+from fanin.elaborate.problems import Place, noun, origin_of, settle
 from fanin.elaborate.values import Poisoned, describe
 from fanin.ir.dims import Dim, Poly, Symbol, dim
 from fanin.ir.facts import Compare
@@ -65,10 +65,12 @@ def match(
     what: str,
     span: Span,
     value: Value | None = None,
+    result: bool = False,
 ) -> None:
     """Bind the letters of a declared shape to an actual type, or refuse where they disagree.
 
-    ``span`` is where the tensor comes from, ``what`` what it is called.
+    ``span`` is where the tensor comes from, ``what`` what it is called. ``result`` is for what a body gives, as against
+    what it takes in.
     """
     wanted = dtype_of(shape)
     if actual.dtype is not wanted:
@@ -77,19 +79,21 @@ def match(
         )
         raise refuse(
             TYP408,
-            f"{what} holds {wanted.value} numbers, and {actual.dtype.value} ones come in",
+            f"{what} is declared as {wanted.value}, and is {actual.dtype.value}"
+            if result
+            else f"{what} takes {wanted.value} numbers, and {actual.dtype.value} ones come in",
             span,
             f"this is {actual}",
             [Label(shape.span, f"declared as {shape.span.text}")],
             helps=helps,
         )
-    pairs = pair_axes(shape, actual, what, span, letters)
+    pairs = pair_axes(shape, actual, what, span, letters, result)
     for item, axis, size in pairs:
-        match_size(body, item, size, letters, what, shape, span, value, axis)
+        match_size(body, item, size, letters, what, shape, span, value, axis, result)
 
 
 def pair_axes(
-    shape: tree.ShapeType, actual: TensorType, what: str, span: Span, letters: Letters
+    shape: tree.ShapeType, actual: TensorType, what: str, span: Span, letters: Letters, result: bool = False
 ) -> list[tuple[tree.Expr, int, Dim]]:
     """Which declared dimension meets which actual size; a star takes what is left."""
     dims = shape.dims
@@ -97,11 +101,11 @@ def pair_axes(
     count = len(dims)
     if star is None:
         if count != actual.rank:
-            raise rank_mismatch(shape, actual, what, span)
+            raise rank_mismatch(shape, actual, what, span, result)
         return [(d, i, s) for i, (d, s) in enumerate(zip(dims, actual.shape, strict=True)) if isinstance(d, tree.Expr)]
     taken = actual.rank - (count - 1)
     if taken < 0:
-        raise rank_mismatch(shape, actual, what, span)
+        raise rank_mismatch(shape, actual, what, span, result)
     starred = dims[star]
     assert isinstance(starred, tree.StarDim)
     sizes = actual.shape[star : star + taken]
@@ -130,16 +134,37 @@ def _shape(sizes: tuple[Dim, ...]) -> str:
     return f"[{', '.join(map(str, sizes))}]"
 
 
-def rank_mismatch(shape: tree.ShapeType, actual: TensorType, what: str, span: Span) -> Exception:
+def rank_mismatch(shape: tree.ShapeType, actual: TensorType, what: str, span: Span, result: bool) -> Exception:
     count = len([d for d in shape.dims if isinstance(d, tree.Expr)])
     least = "at least " if count != len(shape.dims) else ""
+    axes = f"{least}{count} {'axis' if count == 1 else 'axes'}"
+    headline = f"{what} is declared with {axes}, and has {actual.rank}"
+    if not result:
+        headline = f"{what} takes {axes}, and a tensor with {actual.rank} comes in"
     return refuse(
         SHP306,
-        f"{what} has {least}{count} {'axis' if count == 1 else 'axes'}, and a tensor with {actual.rank} comes in",
+        headline,
         span,
         f"this is {actual}",
         [Label(shape.span, f"declared as {shape.span.text}")],
+        helps=_rank_help(count, actual, result) if not least else [],
     )
+
+
+def _rank_help(wanted: int, actual: TensorType, result: bool) -> list[str]:
+    """How a tensor usually gets from its rank to the one that is wanted."""
+    stage = ""
+    if wanted == 2 and actual.rank > 2:
+        stage = "flatten(1)" if actual.rank == 4 or result else "mean(axis=1)"
+    elif wanted == 1 and actual.rank == 2 and actual.shape[1] == 1:
+        stage = "squeeze(1)"
+    elif wanted == 0 and actual.rank:
+        stage = "mean"
+    elif wanted == actual.rank + 1:
+        stage = "unsqueeze(1)"
+    if not stage:
+        return []
+    return [f"end with `… -> {stage}`" if result else f"send it through `{stage}` first"]
 
 
 def match_size(
@@ -152,6 +177,7 @@ def match_size(
     span: Span,
     value: Value | None,
     axis: int,
+    result: bool = False,
 ) -> None:
     if isinstance(item, tree.Ident):
         name = item.name
@@ -165,21 +191,44 @@ def match_size(
     if wanted == size or body.ctx.facts.equal(wanted, size):
         return
     text = item.span.text
-    word = noun(axis, len(shape.dims)) if not any(isinstance(d, tree.StarDim) for d in shape.dims) else ""
-    places = ((value, axis, what, span),) if value is not None else ()
+    rank = len(shape.dims)
+    starred = any(isinstance(d, tree.StarDim) for d in shape.dims)
+    declared = str(wanted) if str(wanted) == text else f"{text} = {wanted}"
+    word = "" if starred else noun(axis, rank)
+    place = None
+    if value is not None:
+        place = Place(value, axis, what.split(" of ")[0] if result else "what comes in")
+    if result and place is not None:
+        span = _smallest(body, place, span)
     settle(
         body.ctx,
         body.builder,
         Compare("==", wanted, size),
-        f"{what} has {wanted if str(wanted) == text else f'{text} = {wanted}'} {word}".rstrip()
-        + f", and {size} come{'s' if size == 1 else ''} in",
+        f"{what} {'is declared with' if result else 'takes'} {declared} {word}".rstrip()
+        + f", and {'has ' if result else ''}{size}"
+        + ("" if result else f" come{'s' if size == 1 else ''} in"),
         span,
         kind="mismatch",
-        places=places,
-        notes=(f"`{text}` was bound at {letters.places[text]}",)
-        if text in letters.places
-        else (f"declared as {shape.span.text} at {shape.span}",),
+        places=(place,) if place is not None else (),
+        labels=(_declared_label(text, item, letters, wanted),),
     )
+
+
+def _smallest(body: Body, place: Place, span: Span) -> Span:
+    """The part of a result's expression that gave the size, where that is written inside it."""
+    found = origin_of(body.builder, place.value, place.axis)
+    if found is None or found[1]:
+        return span
+    inside = found[0].source is span.source and span.start <= found[0].start and found[0].end <= span.end
+    return found[0] if inside else span
+
+
+def _declared_label(text: str, item: tree.Expr, letters: Letters, wanted: Dim) -> Label:
+    """Where the size that is asked for was set."""
+    bound = letters.places.get(text)
+    if bound is not None and bound != item.span:
+        return Label(bound, f"`{text}` is bound to {wanted} here")
+    return Label(item.span, "declared here" if str(wanted) == text else f"declared here: {text} = {wanted}")
 
 
 def size_of(body: Body, item: tree.Expr, letters: Letters) -> Dim:
@@ -326,6 +375,11 @@ def axis_letters(body: Body, shape: tree.TypeExpr | None, rank: int, letters: Le
     return tuple(names) if len(names) == rank else (None,) * rank
 
 
+def _count_help(names: list[str]) -> list[str]:
+    names = [name or "…" for name in names]
+    return [f"write `return {', '.join(names)}`" if all(n != "…" for n in names) else "return each of them"]
+
+
 def check_result(
     body: Body, declared: tree.TypeExpr | None, values: list[Any], letters: Letters, span: Span, shown: str
 ) -> tuple[str, ...]:
@@ -347,6 +401,7 @@ def check_result(
             span,
             f"{len(values)} here",
             [Label(declared.span, f"{len(fields)} declared here")],
+            helps=_count_help([name for name, _, _ in fields]),
         )
     for (_, type_, _), value in zip(fields, values, strict=True):
         if not isinstance(type_, tree.ShapeType):
@@ -374,6 +429,7 @@ def check_result(
                 f"the result of `{shown}`" if len(fields) == 1 else f"a result of `{shown}`",
                 span,
                 found if isinstance(found, Value) else None,
+                result=True,
             )
         except Poisoned:
             raise

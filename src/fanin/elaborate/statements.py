@@ -127,6 +127,7 @@ def _typed_bind(body: Body, statement: tree.TypedBind) -> None:
         f"`{statement.name.name}`",
         statement.value.span,
         found if isinstance(found, Value) else None,
+        result=True,
     )
     body.builder.letters.update(letters.sizes)
     for star, sizes in letters.stars.items():
@@ -179,7 +180,7 @@ def _state(body: Body, statement: tree.State) -> None:
             raise not_a_law(value, statement.value.span)
         found = operand(body, value, statement.value.span)
         assert isinstance(found, Value)
-        match(body, shape, found.type, letters, f"`{statement.name.name}`", statement.value.span, found)
+        match(body, shape, found.type, letters, f"`{statement.name.name}`", statement.value.span, found, True)
         builder.letters.update(letters.sizes)
         type_, start = found.type, found
     for item, size in zip([d for d in shape.dims if isinstance(d, tree.Expr)], type_.shape, strict=False):
