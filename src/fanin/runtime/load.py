@@ -10,29 +10,11 @@ import hashlib
 import linecache
 import sys
 from types import ModuleType
-from typing import Any
 
 from torch import nn
 
-from fanin import pipeline
 from fanin.emit.torch.names import camel
 from fanin.ir.graph import Program
-from fanin.source import Source
-
-
-def load(path: str, name: str | None = None, *, seed: int = 0, optimize: int = 1, **hyper: Any) -> nn.Module:
-    """The model (or block) of that name in a spec, the only model without one. ``hyper`` are its hyper-parameters.
-
-    Raises Unreadable, NoSuchName, and CheckFailed where the spec has errors.
-    """
-    program = pipeline.elaborate(str(path), name, hyper)
-    return build(program, pipeline.source(program, optimize=optimize), seed=seed)
-
-
-def loads(text: str, name: str | None = None, *, seed: int = 0, optimize: int = 1, **hyper: Any) -> nn.Module:
-    """The same for a spec in a string; imports of files are relative to the current folder."""
-    program = pipeline.elaborate_source(Source("<string>", text), "<string>", name, hyper)
-    return build(program, pipeline.source(program, optimize=optimize), seed=seed)
 
 
 def build(program: Program, source: str, *, seed: int = 0) -> nn.Module:

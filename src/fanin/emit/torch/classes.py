@@ -237,15 +237,16 @@ def _types_text(column: tuple[tuple[TensorType, ...], ...], shared: Shared) -> s
 def _type_text(types: Sequence[TensorType], shared: Shared) -> str:
     if len({t.rank for t in types}) > 1:
         return "..."
-    dims = [_dim_text([t.shape[i] for t in types], shared) for i in range(types[0].rank)]
+    spatial = types[0].rank >= 4
+    dims = [_dim_text([t.shape[i] for t in types], shared, spatial and i >= 2) for i in range(types[0].rank)]
     prefix = "" if types[0].dtype is DType.FLOAT else types[0].dtype.value
     return f"{prefix}[{', '.join(dims)}]"
 
 
-def _dim_text(dims: Sequence[Dim], shared: Shared) -> str:
+def _dim_text(dims: Sequence[Dim], shared: Shared, spatial: bool) -> str:
     trees = [dimension(d, _plain_symbol, python=False) for d in dims]
     if len({repr(sharing.skeleton(tree)) for tree in trees}) == 1:
-        return flat(_soft(trees, shared))
+        return flat(_soft(trees, shared, spatial))
     # Sizes of different form: the letter with a prime, where there is one letter.
     letters = {s.name for d in dims if isinstance(d, Poly) for s in d.symbols()}
     return f"{re.sub(r'[^A-Za-z0-9]', '', letters.pop())}'" if len(letters) == 1 else "_"
@@ -255,14 +256,14 @@ def _plain_symbol(symbol: object) -> str:
     return re.sub(r"\W", "_", str(getattr(symbol, "name", symbol)), flags=re.ASCII)
 
 
-def _soft(trees: list[Tree], shared: Shared) -> Tree:
+def _soft(trees: list[Tree], shared: Shared, spatial: bool) -> Tree:
     if isinstance(trees[0], bool | int | float):
-        found = shared.soft(tuple(trees))
+        found = shared.soft(tuple(trees), spatial=spatial)
         return Name("_") if found is None else found
     columns = [list(parts(tree)) for tree in trees]
     if not columns[0]:
         return trees[0]
-    done = iter([_soft(list(column), shared) for column in zip(*columns, strict=True)])
+    done = iter([_soft(list(column), shared, spatial) for column in zip(*columns, strict=True)])
     return rebuild(trees[0], lambda part: next(done))
 
 
@@ -280,7 +281,8 @@ def _signature(drafts: Sequence[Draft], shared: Shared) -> str:
         name = result_column[0].name
         results.append(text if len(graphs[0].results) == 1 or not name else f"{name}: {text}")
     out = results[0] if len(results) == 1 else f"({', '.join(results)})"
-    return f"{', '.join(inputs) or '()'} -> {out}"
+    line = f"{', '.join(inputs) or '()'} -> {out}"
+    return line if len(line) <= WIDTH - 12 else f"{', '.join(inputs)}\n-> {out}"
 
 
 # ------------------------------------------------------------------------------------------------------- printing
@@ -382,6 +384,12 @@ def class_name(base: str, printed: Sequence[Printed], draft: Draft, names: Names
     more = [port.name for port in draft.graph.ports if port.value is not None and port.name not in inputs]
     if more:
         return names.fresh(f"{camel(base)}With{camel(more[0])}"), f"As `{printed[0].name}`, where `{more[0]}` is given."
+    was = dict(first.hypers)
+    for name, value in draft.graph.hypers:
+        # What is no number is described in words: "the function `swish`".
+        word = re.search(r"`(\w+)`", value) if isinstance(value, str) else None
+        if word is not None and value != was.get(name):
+            return names.fresh(f"{camel(base)}{camel(word[1])}"), f"As `{printed[0].name}`, with `{name}={word[1]}`."
     return names.fresh(camel(base)), ""
 
 

@@ -337,10 +337,10 @@ class Forward:
     def _flush(self, keep: int = 0) -> list[Statement]:
         """Statements for what is pending, but the last ``keep`` of it."""
         out: list[Statement] = []
-        for entry in self.pending[: len(self.pending) - keep]:
-            target = self._target(entry.value, entry.head)
+        while len(self.pending) > keep:
+            entry = self.pending.pop(0)
+            target = self._target(entry.value, entry.head, before=True)
             out.append(Assign((target,), entry.tree, self._note(entry.value, entry.read), entry.written))
-        del self.pending[: len(self.pending) - keep]
         return out
 
     def _note(self, value: Value, read: Iterable[Value]) -> tuple[TensorType, ...]:
@@ -349,8 +349,8 @@ class Forward:
             return ()
         return (value.type,)
 
-    def _target(self, value: Value, head: Value | None) -> str:
-        """The variable for a value; it holds the value from now on."""
+    def _target(self, value: Value, head: Value | None, *, before: bool = False) -> str:
+        """The variable for a value; it holds the value from now on. ``before`` the node at hand has read its inputs."""
         own = self.forced.get(value.index) or self.name_of(value)
         candidates = [own] if own else []
         if not own:
@@ -358,9 +358,11 @@ class Forward:
             holding = self.vars.get(head.index) if head is not None else None
             old = holding.text if isinstance(holding, Name) and holding.text not in self.ports.values() else None
             candidates = [c for c in (wanted, old) if c]
-            candidates += _PLAIN
+            # A name that something else had is no name for this, even if that is not read any more.
+            mine = head.index if head is not None else None
+            candidates += [name for name in _PLAIN if self.holders.get(name, mine) == mine]
         for name in candidates:
-            if self._free(name):
+            if self._free(name, before):
                 break
         else:
             name = self.scope.names.fresh(candidates[0])
@@ -369,11 +371,14 @@ class Forward:
         self.holders[name] = value.index
         return name
 
-    def _free(self, name: str) -> bool:
+    def _free(self, name: str, before: bool = False) -> bool:
         """Whether a variable may be given a new value: nothing reads the old one any more."""
-        if name in self.holders:
-            return self.last.get(self.holders[name], 0) <= self.position
-        return name not in self.scope.names.taken
+        if name not in self.holders:
+            return name not in self.scope.names.taken
+        held = self.holders[name]
+        if any(value.index == held for entry in self.pending for value in entry.read):
+            return False
+        return self.last.get(held, 0) < self.position + (not before)
 
     def _node(self, node: Node) -> list[Statement]:
         out: list[Statement] = []
@@ -498,7 +503,9 @@ class Forward:
             names.append(name)
             self.forced[carry.out.index] = name
         self.pending.clear()
-        variables = [self._variable(over.container) for over in loop.over]
+        variables: list[str] = []
+        for over in loop.over:
+            variables.append(self._variable(over.container, variables))
         iterables = [self._iterable(over.container, over.indices) for over in loop.over]
         self.rolled += [(over.last, variable) for over, variable in zip(loop.over, variables, strict=True)]
         self.unsteady += not loop.steady
@@ -529,14 +536,15 @@ class Forward:
             head, over_what = ", ".join(variables), ops.Call("zip", tuple(Name(t) for t in texts), strict)
         return [*out, For(head, over_what, tuple(body))]
 
-    def _variable(self, container: str) -> str:
+    def _variable(self, container: str, others: Sequence[str] = ()) -> str:
+        """A name for the module at hand in a loop. The next loop may use it again."""
         last = next((part for part in reversed(container.split(".")) if not part.isdigit()), "module")
         name = identifier(singular(last))
-        free = name not in self.scope.names.taken or (name in self.holders and self._free(name))
-        if not free or name in TAKEN:
-            return self.scope.names.fresh(name if name not in self.holders else f"{name}_module")
-        # Loop variables may be used again by the next loop, so the name is not taken for good.
-        return name
+        active = {variable for _, variable in self.rolled} | set(others)
+        for candidate in (name, f"inner_{name}", f"{name}_module"):
+            if candidate not in active and candidate not in TAKEN and self._free(candidate):
+                return candidate
+        return self.scope.names.fresh(name)
 
     # --------------------------------------------------------------------------------------------- special nodes
 

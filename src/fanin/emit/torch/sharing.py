@@ -119,12 +119,13 @@ class Shared:
     def explain(self, vector: Vector, wanted: str = "size", written: Arguments = ()) -> Tree:
         """What is printed in a position with these values. ``wanted`` names the argument it may take."""
         found = self._authored(vector, wanted, written)
-        if found is None and vector in self.said and not _mixed(self.said, vector):
-            return self.said[vector]
         constant = _constant(vector)
+        if found is None and vector in self.said and not _mixed(self.said, vector):
+            if not constant or _is_size(vector[0], wanted):
+                return self.said[vector]
         if found is None and not constant:
             found = self._search(vector, {**self.known, **self.used})
-        elif found is None and _is_telling(vector[0]):
+        elif found is None and _is_size(vector[0], wanted):
             likely = {name: v for name, v in self.known.items() if name in self.likely}
             found = self._search(vector, likely, exact=True)
         if found is None:
@@ -132,7 +133,7 @@ class Shared:
         for name in _names(found):
             if name in self.known:
                 self.used[name] = self.known[name]
-        if not isinstance(found, bool | int | float) and (not constant or _is_telling(vector[0])):
+        if not isinstance(found, bool | int | float) and (not constant or _is_size(vector[0], wanted)):
             self.said[vector] = found
         return found
 
@@ -145,9 +146,9 @@ class Shared:
                 return found[0]
         return None
 
-    def soft(self, vector: Vector) -> Tree | None:
-        """As ``explain`` for a comment: None where only a new argument would do."""
-        if vector in self.said and not _mixed(self.said, vector):
+    def soft(self, vector: Vector, *, spatial: bool = False) -> Tree | None:
+        """As ``explain`` for a comment: None where only a new argument would do. Height and width are seldom arguments."""
+        if vector in self.said and not _mixed(self.said, vector) and not (spatial and _constant(vector)):
             return self.said[vector]
         if _constant(vector):
             return vector[0]
@@ -204,9 +205,15 @@ class Shared:
         return None
 
 
-def _is_telling(value: Number) -> bool:
-    """Whether two equal numbers of this size are probably one: 768 is, 1 or 0.5 is not."""
-    return isinstance(value, int) and not isinstance(value, bool) and value > 8
+_SIZES = frozenset("in_channels out_channels channels in_features out_features in_features1 in_features2 features".split())
+_NO_SIZES = frozenset("kernel_size stride padding output_padding dilation groups count bias p eps momentum std val".split())
+
+
+def _is_size(value: Number, role: str) -> bool:
+    """Whether two equal numbers in such a position are probably one: 768 is, a stride of 1 is not."""
+    if isinstance(value, bool) or not isinstance(value, int) or role in _NO_SIZES:
+        return False
+    return role in _SIZES or value > 8
 
 
 def _constant(vector: Vector) -> bool:
@@ -252,11 +259,11 @@ _ROLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("nn.Conv", ("in_channels", "out_channels", "kernel_size")),
     ("nn.Linear", ("in_features", "out_features")),
     ("nn.Bilinear", ("in_features1", "in_features2", "out_features")),
-    ("nn.Embedding", ("vocabulary", "dim")),
+    ("nn.Embedding", ("vocabulary", "features")),
     ("nn.BatchNorm", ("channels",)),
     ("nn.InstanceNorm", ("channels",)),
     ("nn.GroupNorm", ("groups", "channels")),
-    ("nn.LayerNorm", ("dim",)),
+    ("nn.LayerNorm", ("features",)),
     ("nn.Dropout", ("p",)),
     ("range", ("count",)),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeAlias
 
+from fanin import __version__
 from fanin.emit.torch import places, weights
 from fanin.emit.torch.checks import check_inputs, check_requirements
 from fanin.emit.torch.classes import (
@@ -29,6 +30,7 @@ from fanin.emit.torch.uses import EmitError, Use
 from fanin.ir.graph import (
     Apply,
     Call,
+    Child,
     Choice,
     Ensemble,
     Graph,
@@ -72,6 +74,12 @@ class _Writer:
         self.helpers: dict[str, tuple[Function, str]] = {}
         self.laws = weights.Laws()
         self.graphs = list(_reachable(program.graph))
+        self.labels: dict[int, str] = {}  # the first path under which a graph is made
+        for graph in self.graphs:
+            for child in graph.children:
+                for unit in _units_of(child):
+                    for own in unit.graphs:
+                        self.labels.setdefault(id(own), child.path)
 
     # ------------------------------------------------------------------------------------------------ the module
 
@@ -108,7 +116,7 @@ class _Writer:
         text = "\n\n\n".join("\n".join(part) for part in body)
         constants = 'Module = TypeVar("Module", bound=nn.Module)' if "def init(module: Module" in text else ""
         imports = import_lines(f"{constants}\n{text}")
-        head = [*header_lines(self.program, _version()), "", *imports]
+        head = [*header_lines(self.program, __version__), "", *imports]
         if constants:
             head += ["", constants]
         return "\n".join(head) + "\n\n\n" + text + "\n"
@@ -153,7 +161,10 @@ class _Writer:
             self._same_use(graph)
 
     def _base_name(self, graph: Graph) -> str:
-        return graph.name if is_identifier(graph.name) else "Composition"
+        if graph.kind != "composition":
+            return graph.name if is_identifier(graph.name) else "Block"
+        parts = [part for part in self.labels.get(id(graph), "").split(".") if part and not part.isdigit()]
+        return parts[-1] if parts else "Composition"
 
     def _same_use(self, graph: Graph) -> None:
         """An instance that runs several graphs needs one class with one set of arguments for all of them."""
@@ -305,13 +316,22 @@ def _node_graphs(nodes: tuple[Node, ...]) -> Iterator[Graph]:
 
 def _instances(graph: Graph) -> Iterator[Leaf | Unit]:
     for child in graph.children:
-        todo: list[Leaf | Unit | Row] = [child.instance]
-        while todo:
-            instance = todo.pop()
-            if isinstance(instance, Row):
-                todo.extend(part for _, part in reversed(instance.parts))
-            else:
-                yield instance
+        yield from _within(child.instance)
+
+
+def _within(instance: Leaf | Unit | Row) -> Iterator[Leaf | Unit]:
+    """What a row is made of, or the instance itself."""
+    todo = [instance]
+    while todo:
+        here = todo.pop()
+        if isinstance(here, Row):
+            todo.extend(part for _, part in reversed(here.parts))
+        else:
+            yield here
+
+
+def _units_of(child: Child) -> list[Unit]:
+    return [instance for instance in _within(child.instance) if isinstance(instance, Unit)]
 
 
 def _leaves(graph: Graph) -> list[Leaf]:
@@ -375,15 +395,6 @@ def _by_block(graphs: list[Graph], root: Graph) -> list[list[Graph]]:
 
 def _key(graph: Graph) -> Key:
     return graph.kind, graph.name, id(graph.span.source), graph.span.start, graph.span.end
-
-
-def _version() -> str:
-    try:
-        from importlib.metadata import version
-
-        return version("fanin")
-    except Exception:
-        return "0.1.0"
 
 
 __all__ = ["EmitError", "docstring", "emit_source"]

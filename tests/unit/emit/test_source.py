@@ -1,0 +1,98 @@
+"""The emitted source: what a reader sees, and what a linter sees."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+
+from tests.unit.emit.specs import GPT, LENET, RESNET, source_of
+
+RUFF = shutil.which("ruff", path=f"{Path(sys.executable).parent}") or shutil.which("ruff")
+
+
+@pytest.mark.parametrize(("name", "spec"), [("lenet", LENET), ("resnet50", RESNET), ("gpt", GPT)])
+def test_the_source_is_what_a_careful_person_writes(
+    name: str, spec: str, golden: Callable[[str, str], None]
+) -> None:
+    golden(f"torch/{name}.py", source_of(spec))
+
+
+@pytest.mark.parametrize("spec", [LENET, RESNET, GPT])
+def test_the_source_stands_alone(spec: str) -> None:
+    tree = ast.parse(source_of(spec))
+    imported = {
+        alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    } | {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    known = {"hashlib", "math", "collections", "collections.abc", "functools", "typing", "torch", "torch.nn.functional"}
+    assert imported <= known
+
+
+@pytest.mark.skipif(RUFF is None, reason="ruff is not installed")
+@pytest.mark.parametrize("spec", [LENET, RESNET, GPT])
+def test_ruff_has_nothing_to_add(spec: str) -> None:
+    assert RUFF is not None
+    text = source_of(spec)
+    config = ["--isolated", "--line-length", "100"]
+    done = subprocess.run(
+        [RUFF, "format", *config, "-"], input=text, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == text
+    checked = subprocess.run(
+        [RUFF, "check", *config, "--select", "E,F,W,I,UP,B", "-"], input=text, capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_text_of_a_spec_is_data() -> None:
+    spec = '''
+## """ + __import__("os").system("true") + """ \\\\ \\x00 and a "quote"
+block Odd(input: int)(lambda_: [B, D]) -> [B, input] { return lambda_ -> sum: Linear(input) }
+model M()(nn: [B, 4]) -> [B, 3] {
+  assert B > 1, "braces {B} and \\"quotes\\""
+  torch = nn -> Odd(5)
+  return torch -> F: Odd(3)
+}
+'''
+    tree = ast.parse(source_of(spec))
+    calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert "__import__" not in calls
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    assert not names & {"torch", "nn", "F"}
+
+
+def test_one_class_for_specialisations_that_differ_in_numbers() -> None:
+    text = source_of(RESNET)
+    classes = [node.name for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
+    assert len([name for name in classes if name.startswith("Bottleneck")]) <= 2
+    assert "nn.Conv2d(width, 4 * width, 1, bias=False)" in text
+    assert "padding=stride" not in text
+
+
+def test_a_loop_stays_a_loop() -> None:
+    text = source_of(GPT)
+    assert "for h in self.h:" in text
+    assert "for _ in range(3)" in text
+
+
+def test_a_value_that_nobody_reads_is_not_computed() -> None:
+    spec = """
+    model M()(x: [B, 4]) -> [B, 4] {
+      unread = x -> aux: Linear(7) -> relu
+      return x -> main: Linear(4)
+    }
+    """
+    text = source_of(spec)
+    assert "self.aux = nn.Linear(4, 7)" in text
+    assert "self.aux(" not in text
+
+
+def test_emission_does_not_grow_with_equal_layers() -> None:
+    assert len(source_of(GPT, depth=100).split("\n")) == len(source_of(GPT, depth=3).split("\n"))
