@@ -74,9 +74,7 @@ def const(b: Builder, at: int, name: Ident, equals: int, value: Any) -> Const:
     return Const(Span(b.source, at, value.span[2]), (), "", name, value)
 
 
-def fn(
-    b: Builder, word: Ident, name: Ident, params: tuple[Param, ...], result: TypeExpr | None, body: Body
-) -> Fn:
+def fn(b: Builder, word: Ident, name: Ident, params: tuple[Param, ...], result: TypeExpr | None, body: Body) -> Fn:
     return Fn(Span(b.source, word.span[1], body.span[2]), (), "", name, params, result, body)
 
 

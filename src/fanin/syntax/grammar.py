@@ -78,10 +78,8 @@ def build_data(text: str, strict: bool = False) -> tuple[Any, ...]:
     """Has Lark read the grammar, and gives its LALR table as plain data."""
     import lark
 
-    parser = lark.Lark(
-        text, parser="lalr", start="file", maybe_placeholders=False, keep_all_tokens=True, strict=strict
-    )
-    table = parser.parser.parser._parse_table  # type: ignore[attr-defined]  # Lark has no public way to its table
+    parser = lark.Lark(text, parser="lalr", start="file", maybe_placeholders=False, keep_all_tokens=True, strict=strict)
+    table = parser.parser.parser._parse_table  # Lark has no public way to its table
     number = {rule: at for at, rule in enumerate(parser.rules)}
     rules = [
         (
@@ -136,7 +134,7 @@ def _cache_folder() -> Path:
     return Path(base) / "fanin"
 
 
-def _read(path: Path, key: tuple[object, ...]) -> tuple[Any, ...] | None:
+def _read(path: Path, key: Any) -> tuple[Any, ...] | None:
     try:
         raw = path.read_bytes()
         if zlib.crc32(raw[4:]) != int.from_bytes(raw[:4], "big"):
@@ -147,7 +145,7 @@ def _read(path: Path, key: tuple[object, ...]) -> tuple[Any, ...] | None:
     return data if found == key else None
 
 
-def _write(path: Path, key: tuple[object, ...], data: tuple[Any, ...]) -> None:
+def _write(path: Path, key: Any, data: Any) -> None:
     """Stores the table for the next start; a folder that can't be written to is no mistake."""
     raw = marshal.dumps((key, data))
     scratch = path.with_name(f"{path.name}.{os.getpid()}")

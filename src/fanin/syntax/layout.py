@@ -42,7 +42,9 @@ class Group:
     forced: bool = False
 
 
-Doc = Union[str, Line, IfBroken, Beside, Group, Sequence["Doc"]]
+Doc = Union[  # noqa: UP007  (a forward reference can't be joined by `|`)
+    str, Line, IfBroken, Beside, Group, Sequence["Doc"]
+]
 HARD = Line(hard=True)
 
 _Entry = tuple[bool, int, int, Doc]  # broken, where its group's line began, its group's own indent, what

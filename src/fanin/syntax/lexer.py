@@ -15,9 +15,12 @@ from fanin.syntax.nodes import quick
 from fanin.syntax.tree import Bool, Comment, Ident, NoneValue, Number, String
 
 END = "$END"
-RESERVED = frozenset(
-    "and as assert buffer const elif else expect false for from if import in none not or param return true with".split()
-)
+# fmt: off
+RESERVED = frozenset((
+    "and", "as", "assert", "buffer", "const", "elif", "else", "expect", "false", "for", "from", "if", "import",
+    "in", "none", "not", "or", "param", "return", "true", "with",
+))
+# fmt: on
 
 # Python's words for ours: read as meant, and reported.
 FOREIGN = {"None": "NONE", "True": "TRUE", "False": "FALSE"}
@@ -204,4 +207,4 @@ def _size(written: str) -> int | float:
     base = 1024 if "i" in written else 1000
     whole, _, fraction = digits.replace("_", "").partition(".")
     value, rest = divmod(int(whole + fraction) * base ** _SIZES[written[len(digits)]], 10 ** len(fraction))
-    return value if not rest else value + rest / 10 ** len(fraction)
+    return value if not rest else float(value + rest / 10 ** len(fraction))

@@ -8,6 +8,7 @@ same node, in less than half of the time.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any, TypeVar
 
 from fanin.syntax.tree import Tree
@@ -17,16 +18,16 @@ Node = TypeVar("Node", bound=Tree)
 
 def quick(node: Callable[..., Node]) -> Callable[..., Node]:
     """The class's constructor, faster. Takes every field, by place."""
-    assert isinstance(node, type)
-    fields = list(node.__dataclass_fields__)
-    sets = "".join(f"    self.{name} = {name}\n" for name in fields)
+    assert isinstance(node, type) and issubclass(node, Tree)
+    names = [each.name for each in fields(node)]
+    sets = "".join(f"    self.{name} = {name}\n" for name in names)
     space: dict[str, Any] = {"frozen": node}
-    exec(f"def __init__(self, {', '.join(fields)}):\n{sets}    self.__class__ = frozen\n", space)
+    exec(f"def __init__(self, {', '.join(names)}):\n{sets}    self.__class__ = frozen\n", space)
     return type(
         node.__name__,
         node.__bases__,
         {
-            "__slots__": node.__slots__,
+            "__slots__": vars(node)["__slots__"],
             "__setattr__": object.__setattr__,
             "__init__": space["__init__"],
         },

@@ -7,14 +7,29 @@ from fanin.syntax.brackets import begins_declaration, begins_line, column
 from fanin.syntax.builder import Builder
 from fanin.syntax.driver import Automaton, Edge, Parse, Reduction, Row
 from fanin.syntax.lexer import END, Tokens
+from fanin.syntax.meant_statements import FOREIGN_DECLARATIONS
+from fanin.syntax.place import Place
 from fanin.syntax.rework import LIMIT, Virtual, rework
 from fanin.syntax.tree import Declaration, Ident, Number
-from fanin.syntax.unexpected import FOREIGN_DECLARATIONS, Unexpected
+from fanin.syntax.unexpected import explain
 
 _HEADS = {"BLOCK", "MODEL", "FN", "SYSTEM", "PRUNE", "CONST", "EXTERN", "FROM"}
 _STARTS = {"PARAM", "BUFFER", "FOR", "IF", "ASSERT", "EXPECT", "RETURN", "ATTR"}
 _SOFT_STARTS = {"UPDATE", "LOSS", "METRIC", "TRAIN", "STAGE"}
-_CLAUSES = {"BY", "UNIT", "SCOPE", "REMOVE", "RATE", "EXCEPT", "FLOOR", "REWIND", "COMPARE", "RETRAIN", "SEEDS", "MEASURE"}
+_CLAUSES = {
+    "BY",
+    "UNIT",
+    "SCOPE",
+    "REMOVE",
+    "RATE",
+    "EXCEPT",
+    "FLOOR",
+    "REWIND",
+    "COMPARE",
+    "RETRAIN",
+    "SEEDS",
+    "MEASURE",
+}
 
 
 def read(automaton: Automaton, tokens: Tokens, builder: Builder) -> tuple[Declaration, ...]:
@@ -121,11 +136,10 @@ def _recover(parse: Parse) -> int:
     at = parse.at
     found: Diagnostic | None = None
     if not isinstance(tokens.values[at], Virtual):
-        unexpected = Unexpected(parse, expected(parse), accepts)
-        found = unexpected.explain()
-        if found:
-            builder.diagnostics.append(found)
-        if unexpected.mended:
+        place = Place(parse, expected(parse), accepts)
+        found = explain(place)
+        builder.diagnostics.append(found)
+        if place.mended:
             return 1
     _skip(parse)
     return 1 if found else 0
@@ -166,7 +180,7 @@ def _skip(parse: Parse) -> None:
                 return
             depth = max(0, depth - 1)
         elif begins_declaration(tokens, at) or (body is None and _may_declare(tokens, at)):
-            if at > first or body is None and len(rows) > _file_row(parse) + 1:
+            if at > first or (body is None and len(rows) > _file_row(parse) + 1):
                 _to_file(parse, at)
                 return
         elif depth == 0 and body is not None and (at > first or len(rows) > body + 1) and begins_line(tokens, at):
@@ -231,7 +245,9 @@ def _into_body(parse: Parse) -> bool:
     tokens = parse.tokens
     types = tokens.types
     base = _file_row(parse)
-    head = next((v for v in parse.values[base:] if isinstance(v, Ident) and v.name in ("block", "model", "fn", "system")), None)
+    head = next(
+        (v for v in parse.values[base:] if isinstance(v, Ident) and v.name in ("block", "model", "fn", "system")), None
+    )
     if head is None:
         return False
     at = parse.at

@@ -6,6 +6,8 @@ is a consequence, and is not reported.
 
 from __future__ import annotations
 
+import itertools
+
 from fanin.diagnostics import codes
 from fanin.diagnostics.model import Diagnostic, Edit, Fix, Label
 from fanin.source import Span
@@ -47,7 +49,7 @@ def _comments(tokens: Tokens, diagnostics: list[Diagnostic]) -> bool:
         while types[stop] != END and tokens.start(stop) < line_end and stop < at + _GLANCE:
             stop += 1
         words = [kind.isalpha() and kind != END and tokens.text(n)[:1].isalpha() for n, kind in _range(types, at, stop)]
-        prose = any(left and right for left, right in zip(words, words[1:], strict=False))
+        prose = any(left and right for left, right in itertools.pairwise(words))
         if not begins_line(tokens, at) and not prose and stop > at + 1:
             at += 1
             continue

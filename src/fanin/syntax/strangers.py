@@ -166,7 +166,7 @@ class Strangers:
         self._say(
             Diagnostic(
                 codes.SYN106,
-                f'a string stands in double quotes: `{_short(written)}`',
+                f"a string stands in double quotes: `{_short(written)}`",
                 span,
                 f"write `{_short(written)}`",
                 helps=(f"write `{_short(written)}`",),

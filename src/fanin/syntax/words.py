@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _VALUE = {"NAME", "INT", "FLOAT", "STRING", "LPAR", "LSQB"}
-_NAMES = (
-    "FN BLOCK MODEL EXTERN SYSTEM PRUNE OF INVERSE UPDATE LOSS METRIC TRAIN ON STAGE LIST BY UNIT SCOPE REMOVE "
-    "EACH ROUNDS AT ONCE TO RATE EXCEPT FLOOR REWIND COMPARE RETRAIN SEEDS MEASURE"
-).split()
-_OPERATORS = (
-    "PLUS MINUS STAR SLASH INTDIV REMAINDER MATMUL POWER CONCAT RANGE CMP AND OR IN ARROW LPAR LSQB DOT AS IF"
-).split()
+_NAMES = [
+    "FN", "BLOCK", "MODEL", "EXTERN", "SYSTEM", "PRUNE", "OF", "INVERSE", "UPDATE", "LOSS", "METRIC",
+    "TRAIN", "ON", "STAGE", "LIST", "BY", "UNIT", "SCOPE", "REMOVE", "EACH", "ROUNDS", "AT", "ONCE",
+    "TO", "RATE", "EXCEPT", "FLOOR", "REWIND", "COMPARE", "RETRAIN", "SEEDS", "MEASURE",
+]  # fmt: skip
+_OPERATORS = [
+    "PLUS", "MINUS", "STAR", "SLASH", "INTDIV", "REMAINDER", "MATMUL", "POWER", "CONCAT", "RANGE",
+    "CMP", "AND", "OR", "IN", "ARROW", "LPAR", "LSQB", "DOT", "AS", "IF",
+]  # fmt: skip
 _LITERALS = {"INT", "FLOAT", "SIZE", "STRING", "TRUE", "FALSE", "NONE", "NOT", "MINUS", "DOTS"}
 _SIGNS = {
     "RPAR": "`)`",
@@ -64,7 +66,9 @@ def expectation(expected: Iterable[str]) -> str:
     elif "NAME" in left:
         said.append("a name")
         left -= {"NAME", *_NAMES}
-    closing = [kind for kind in ("COMMA", "RPAR", "RSQB", "RBRACE", "LBRACE", "EQUAL", "COLON", "ARROW") if kind in left]
+    closing = [
+        kind for kind in ("COMMA", "RPAR", "RSQB", "RBRACE", "LBRACE", "EQUAL", "COLON", "ARROW") if kind in left
+    ]
     if len(left & set(_OPERATORS)) > 4:
         left -= set(_OPERATORS)
         said.append("an operator")
