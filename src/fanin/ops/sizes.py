@@ -39,5 +39,15 @@ def need_quotient(
     exact = exact_quotient(whole, part)
     if exact is not None:
         return exact, needs
-    need = Need(Compare("==", mod(whole, part), 0), message, places, "indivisible")
+    need = Need(Compare("==", mod(whole, part), 0), message, places, "indivisible", divisors_near(whole, part))
     return floordiv(whole, part), (*needs, need)
+
+
+def divisors_near(whole: Dim, part: Dim) -> str:
+    """``510 divides by 6 and by 10``: what could stand for a part that does not divide. Empty for open sizes."""
+    if type(whole) is not int or type(part) is not int or whole <= 0 or part <= 0:
+        return ""
+    below = next((d for d in range(min(part - 1, whole), 1, -1) if whole % d == 0), 0)
+    above = next((d for d in range(part + 1, min(whole, 64 * part) + 1) if whole % d == 0), 0)
+    found = [f"by {d}" for d in (below, above) if d]
+    return f"{whole} divides {' and '.join(found)}" if found else ""

@@ -9,7 +9,7 @@ from fanin.ops.contract import Complaint, Need, need_at_least
 LAYOUTS = {1: "[N, C, L] or [C, L]", 2: "[N, C, H, W] or [C, H, W]", 3: "[N, C, D, H, W] or [C, D, H, W]"}
 
 
-def check_spatial(name: str, x: TensorType, n: int, kind: str = "shape") -> None:
+def check_spatial(name: str, x: TensorType, n: int, kind: str = "rank") -> None:
     """Raises Complaint unless x has channels and ``n`` spatial axes, with or without a batch."""
     if x.rank not in (n + 1, n + 2):
         raise Complaint(f"`{name}` takes {LAYOUTS[n]}, not {x}", "x", kind=kind)

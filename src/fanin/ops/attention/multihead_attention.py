@@ -26,6 +26,7 @@ from fanin.ops.contract import (
     need_equal,
 )
 from fanin.ops.ports import FLOAT
+from fanin.ops.sizes import divisors_near
 from fanin.ops.spelling import optional, spell_unless
 
 
@@ -69,16 +70,17 @@ class MultiheadAttention(Weighted[MultiheadAttrs]):
         q, k, v = types[:3]
         if q.rank not in (2, 3):
             raise Complaint(
-                f"`MultiheadAttention` takes three axes, or two without a batch: `query` is {q}", "query"
+                f"`MultiheadAttention` takes three axes, or two without a batch: `query` is {q}", "query", kind="rank"
             )
         for port, t in (("key", k), ("value", v)):
             if t.rank != q.rank:
-                raise Complaint(f"`{port}` has as many axes as `query`: it is {t}, and `query` is {q}", port)
+                raise Complaint(f"`{port}` has as many axes as `query`: it is {t}, and `query` is {q}", port, kind="rank")
         needs: tuple[Need, ...] = ()
         left = mod(q.shape[-1], a.num_heads)
         if left != 0:
             message = f"{q.shape[-1]} numbers do not divide among {a.num_heads} heads"
-            needs += (Need(Compare("==", left, 0), message, (("query", -1),), "indivisible"),)
+            help = divisors_near(q.shape[-1], a.num_heads)
+            needs += (Need(Compare("==", left, 0), message, (("query", -1),), "indivisible", help),)
         length, batch = axes_of(q.rank, a.batch_first)
         message = "there are {left} keys for {right} values"
         needs += need_equal(k.shape[length], v.shape[length], message, ("key", length), ("value", length))

@@ -115,7 +115,7 @@ def need_groups(count: Dim, groups: int, axis: int) -> tuple[Need, ...]:
 def check_out(out: int, groups: int) -> None:
     """Raises Complaint where the channels that go out do not divide into groups."""
     if out % groups:
-        raise Complaint(f"the {out} channels that go out do not divide into {groups} groups", "groups")
+        raise Complaint(f"the {out} channels that go out do not divide into {groups} groups", "groups", kind="indivisible")
 
 
 class Convolution(Weighted[ConvAttrs]):

@@ -82,7 +82,7 @@ class BatchNorm(Weighted[BatchNormAttrs]):
     def infer(self, a: BatchNormAttrs, *types: TensorType) -> Result:
         (x,) = types
         if x.rank not in self.ranks:
-            raise Complaint(f"`{self.name}` takes {self.layout}, not {x}", "x")
+            raise Complaint(f"`{self.name}` takes {self.layout}, not {x}", "x", kind="rank")
         count = cast(Dim, prod((x.shape[0], *x.shape[2:])))
         message = f"`{self.name}` needs more than one value for each channel to find a variance, and {x} has {{left}}"
         if not a.track_running_stats:

@@ -28,6 +28,7 @@ from fanin.ops.contract import (
     need_equal,
 )
 from fanin.ops.ports import FLOAT, X
+from fanin.ops.sizes import divisors_near
 from fanin.ops.spelling import optional, optional_input
 
 
@@ -42,12 +43,13 @@ class GroupNormAttrs(OpAttrs):
 def infer_groups(name: str, groups: int, x: TensorType) -> tuple[Need, ...]:
     """Channels divide into groups, and a group has more than one value. Raises Complaint without a channel axis."""
     if x.rank < 2:
-        raise Complaint(f"`{name}` takes [N, C, *], not {x}", "x")
+        raise Complaint(f"`{name}` takes [N, C, *], not {x}", "x", kind="rank")
     needs: tuple[Need, ...] = ()
     left = mod(x.shape[1], groups)
     if left != 0:
         message = f"{x.shape[1]} channels do not divide into {groups} groups"
-        needs += (Need(Compare("==", left, 0), message, (("x", 1),), "indivisible"),)
+        help = divisors_near(x.shape[1], groups)
+        needs += (Need(Compare("==", left, 0), message, (("x", 1),), "indivisible", help),)
     # PyTorch counts the values over the batch as well, and complains of one alone.
     count = floordiv(cast(Dim, prod(x.shape)), groups)
     message = f"`{name}` needs more than one value for each group to find a variance, and {x} has {{left}}"

@@ -63,7 +63,7 @@ class Cell(Weighted[A]):
         """The result and the next states. Raises Complaint for ranks that do not go together."""
         x, *states = types
         if x.rank not in (1, 2):
-            raise Complaint(f"`{self.name}` takes [B, in] or [in], not {x}: `scan` goes over a sequence", "x")
+            raise Complaint(f"`{self.name}` takes [B, in] or [in], not {x}: `scan` goes over a sequence", "x", kind="rank")
         needs: tuple[Need, ...] = ()
         for name, state in zip(("h", "c"), states, strict=False):
             if state.rank != x.rank:

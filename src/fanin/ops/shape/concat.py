@@ -44,7 +44,7 @@ class Concat(Op[ConcatAttrs]):
         needs: tuple[Need, ...] = ()
         for number, t in enumerate(types):
             if t.rank != first.rank:
-                raise Complaint(f"`concat` takes tensors of one rank, not {first} and {t}", "xs")
+                raise Complaint(f"`concat` takes tensors of one rank, not {first} and {t}", "xs", kind="rank")
             length = length + t.shape[axis]
             for i in range(first.rank):
                 if i != axis:
