@@ -16,7 +16,7 @@ class Attention(nn.Module):
     [B, T, dim] -> [B, T, dim]
     """
 
-    def __init__(self, dim: int, heads: int, p: float) -> None:
+    def __init__(self, dim: int, heads: int, p: float = 0.1) -> None:
         super().__init__()
         self.heads = heads
         self.dim = dim
@@ -38,7 +38,7 @@ class Attention(nn.Module):
 class GptBlock(nn.Module):
     """[B, T, width] -> [B, T, width]"""
 
-    def __init__(self, width: int, heads: int, p: float) -> None:
+    def __init__(self, width: int, heads: int, p: float = 0.1) -> None:
         super().__init__()
         self.p = p
         self.ln1 = nn.LayerNorm(width)
@@ -62,7 +62,7 @@ class Gpt(nn.Module):
         with torch.device("meta"):
             self.wte = nn.Embedding(96, 48)
             self.wpe = nn.Embedding(64, 48)
-            self.h = nn.ModuleList([GptBlock(48, 4, p=0.1) for _ in range(3)])
+            self.h = nn.ModuleList([GptBlock(48, 4) for _ in range(3)])
             self.ln_f = nn.LayerNorm(48)
             self.lm_head = nn.Linear(48, 96, bias=False)
             self.lm_head.weight = self.wte.weight

@@ -14,34 +14,12 @@ from torch import Tensor, nn
 class Bottleneck(nn.Module):
     """The bottleneck of He et al. 2015: 1 x 1, 3 x 3, 1 x 1.
 
-    [N, 4 * width, H, W] -> [N, 4 * width, H, W]
-    """
-
-    def __init__(self, in_channels: int, width: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(4 * width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        h = F.relu(self.bn1(self.conv1(x)))  # [N, width, H, W]
-        h = F.relu(self.bn2(self.conv2(h)))
-        h = self.bn3(self.conv3(h))  # [N, 4 * width, H, W]
-        return F.relu(h + x)
-
-
-class BottleneckWithDownsample(nn.Module):
-    """The bottleneck of He et al. 2015: 1 x 1, 3 x 3, 1 x 1.
-
-    As `Bottleneck`, with `downsample`.
-
     [N, in_channels, H, W] -> [N, 4 * width, H', W']
     """
 
-    def __init__(self, in_channels: int, width: int, stride: int) -> None:
+    def __init__(
+        self, in_channels: int, width: int, stride: int = 1, downsample: bool = False
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
@@ -49,16 +27,20 @@ class BottleneckWithDownsample(nn.Module):
         self.bn2 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(4 * width)
-        self.downsample = nn.Sequential(
-            nn.Conv2d(in_channels, 4 * width, 1, stride=stride, bias=False),
-            nn.BatchNorm2d(4 * width),
-        )
+        self.downsample: nn.Module | None = None
+        if downsample:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(in_channels, 4 * width, 1, stride=stride, bias=False),
+                nn.BatchNorm2d(4 * width),
+            )
 
     def forward(self, x: Tensor) -> Tensor:
-        h = F.relu(self.bn1(self.conv1(x)))
-        h = F.relu(self.bn2(self.conv2(h)))
+        h = F.relu(self.bn1(self.conv1(x)))  # [N, width, H, W]
+        h = F.relu(self.bn2(self.conv2(h)))  # [N, width, H', W']
         h = self.bn3(self.conv3(h))  # [N, 4 * width, H', W']
-        shortcut = self.downsample(x)  # [N, 4 * width, H', W']
+        shortcut = x
+        if self.downsample is not None:
+            shortcut = self.downsample(x)
         return F.relu(h + shortcut)
 
 
@@ -73,28 +55,20 @@ class ResNet50(nn.Module):
             self.stage = nn.ModuleList(
                 [
                     nn.Sequential(
-                        BottleneckWithDownsample(64, 64, stride=1),
-                        Bottleneck(256, 64, stride=1),
-                        Bottleneck(256, 64, stride=1),
+                        Bottleneck(64, 64, downsample=True),
+                        *[Bottleneck(256, 64) for _ in range(2)],
                     ),
                     nn.Sequential(
-                        BottleneckWithDownsample(256, 128, stride=2),
-                        Bottleneck(512, 128, stride=1),
-                        Bottleneck(512, 128, stride=1),
-                        Bottleneck(512, 128, stride=1),
+                        Bottleneck(256, 128, stride=2, downsample=True),
+                        *[Bottleneck(512, 128) for _ in range(3)],
                     ),
                     nn.Sequential(
-                        BottleneckWithDownsample(512, 256, stride=2),
-                        Bottleneck(1024, 256, stride=1),
-                        Bottleneck(1024, 256, stride=1),
-                        Bottleneck(1024, 256, stride=1),
-                        Bottleneck(1024, 256, stride=1),
-                        Bottleneck(1024, 256, stride=1),
+                        Bottleneck(512, 256, stride=2, downsample=True),
+                        *[Bottleneck(1024, 256) for _ in range(5)],
                     ),
                     nn.Sequential(
-                        BottleneckWithDownsample(1024, 512, stride=2),
-                        Bottleneck(2048, 512, stride=1),
-                        Bottleneck(2048, 512, stride=1),
+                        Bottleneck(1024, 512, stride=2, downsample=True),
+                        *[Bottleneck(2048, 512) for _ in range(2)],
                     ),
                 ]
             )

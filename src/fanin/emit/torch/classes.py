@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fanin.emit.torch import sharing
-from fanin.emit.torch.authored import Arguments
+from fanin.emit.torch.authored import Arguments, Number
 from fanin.emit.torch.expressions import WIDTH, Tree, dimension, flat, parts, quoted, rebuild
 from fanin.emit.torch.names import MODULE_ATTRIBUTES, TAKEN, Names, camel, identifier, snake
 from fanin.emit.torch.sharing import Shared, Vector
 from fanin.emit.torch.statements import (
+    Absent,
     Assign,
     Do,
     For,
@@ -45,6 +46,7 @@ class Draft:
     like: bool = False
     training: bool = False
     ties: tuple[str, ...] = ()
+    flags: tuple[tuple[str, bool], ...] = ()  # children that only some graphs of the class have
 
     def key(self) -> object:
         """Equal for drafts that can share one class."""
@@ -64,6 +66,7 @@ class Printed:
     arguments: dict[str, Vector]
     comments: list[str]
     signature: str
+    defaults: dict[str, Number] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
     @property
@@ -88,23 +91,51 @@ def draft_groups(drafts: Sequence[Draft]) -> list[list[Draft]]:
     return list(groups.values())
 
 
-def share(name: str, drafts: list[Draft], module_names: frozenset[str], roles: dict[str, tuple[str, ...]], fixed: bool) -> Printed:
+def share(
+    name: str,
+    drafts: list[Draft],
+    module_names: frozenset[str],
+    roles: dict[str, tuple[str, ...]],
+    known_defaults: dict[str, dict[str, Number]],
+    fixed: bool,
+) -> Printed:
     """One class for these drafts. ``fixed`` keeps every number as it is."""
     shared = Shared({}, frozenset(), Names(TAKEN | module_names))
     if not fixed:
         shared = _known(drafts, module_names)
     shared.roles = roles
+    for i, (flag, _) in enumerate(drafts[0].flags):
+        shared.names.taken.add(flag)
+        shared.used[flag] = tuple(draft.flags[i][1] for draft in drafts)
     init = _unify([draft.init for draft in drafts], shared)
     forward = _unify([draft.forward for draft in drafts], shared)
-    init = change_trees(init, sharing.without_defaults)
+    init = change_trees(init, lambda tree: sharing.without_defaults(tree, known_defaults))
+    forward = change_trees(forward, lambda tree: sharing.without_defaults(tree, known_defaults))
     order = [n for n in shared.known if n in shared.used and n not in shared.hypers]
     order += [n for n in shared.known if n in shared.used and n in shared.hypers]
     order += [n for n in shared.used if n not in order]
     if not fixed and drafts[0].graph.kind != "fn":
         init, forward = _keep(drafts[0], shared, init, forward)
     comments = [_types_text(column, shared) for column in zip(*(notes(d.forward) for d in drafts), strict=True)]
+    flags = {flag for flag, _ in drafts[0].flags}
+    written = {own: _default(drafts[0].graph, word) for word, own in shared.spoken.items() if own in shared.hypers}
+    defaults = {n: False if n in flags else written.get(n) for n in order}
+    order.sort(key=lambda n: defaults[n] is not None)
     arguments = {n: shared.used[n] for n in order}
-    return Printed(name, drafts, init, forward, arguments, comments, _signature(drafts, shared))
+    kept = {n: value for n in order if (value := defaults[n]) is not None}
+    return Printed(name, drafts, init, forward, arguments, comments, _signature(drafts, shared), kept)
+
+
+def _default(graph: Graph, hyper: str) -> Number | None:
+    """The default that the author gave a hyper-parameter, where it is a number."""
+    head = graph.span.text.split("{", 1)[0]
+    match = re.search(rf"\b{re.escape(hyper)}\s*(?::[^,=()]*)?=\s*(true|false|-?[0-9][0-9_]*(?:\.[0-9]+)?)\s*[,)]", head)
+    if match is None:
+        return None
+    text = match[1].replace("_", "")
+    if text in ("true", "false"):
+        return text == "true"
+    return float(text) if "." in text else int(text)
 
 
 def _keep(
@@ -195,6 +226,12 @@ def _unify(columns: Sequence[tuple[Statement, ...]], shared: Shared) -> tuple[St
     """Statements of one skeleton as one."""
     unified: list[Statement] = []
     for row in zip(*columns, strict=True):
+        present = [i for i, statement in enumerate(row) if not isinstance(statement, Absent)]
+        if len(present) < len(row):
+            part = shared.at(present)
+            unified += _unify([(row[i],) for i in present], part)
+            shared.take_back(part, present, len(row))
+            continue
         first = row[0]
 
         def one(trees: list[Tree], written: Arguments = ()) -> Tree:
@@ -203,7 +240,7 @@ def _unify(columns: Sequence[tuple[Statement, ...]], shared: Shared) -> tuple[St
         match first:
             case Assign():
                 value = one([s.value for s in row], first.written)  # type: ignore[union-attr]
-                unified.append(Assign(first.targets, value, first.types, first.written))
+                unified.append(Assign(first.targets, value, first.types, first.written, first.noted))
             case Do():
                 unified.append(Do(one([s.value for s in row], first.written), first.written))  # type: ignore[union-attr]
             case Return():
@@ -216,7 +253,7 @@ def _unify(columns: Sequence[tuple[Statement, ...]], shared: Shared) -> tuple[St
                 body = _unify([s.body for s in row], shared)  # type: ignore[union-attr]
                 otherwise = _unify([s.otherwise for s in row], shared)  # type: ignore[union-attr]
                 unified.append(If(condition, body, otherwise))
-            case Lines():
+            case Lines() | Absent():
                 unified.append(first)
     return tuple(unified)
 
@@ -224,11 +261,12 @@ def _unify(columns: Sequence[tuple[Statement, ...]], shared: Shared) -> tuple[St
 # ------------------------------------------------------------------------------------------------------- comments
 
 
-def _types_text(column: tuple[tuple[TensorType, ...], ...], shared: Shared) -> str:
-    """A note on a line: ``[N, 64, H, W]``."""
-    if not column[0]:
+def _types_text(column: tuple[tuple[tuple[TensorType, ...], bool], ...], shared: Shared) -> str:
+    """A note on a line: ``[N, 64, H, W]``. It is there if any of the graphs has it."""
+    types = [types for types, _ in column]
+    if not any(noted for _, noted in column) or len({len(own) for own in types}) > 1:
         return ""
-    texts = [_type_text([types[i] for types in column], shared) for i in range(len(column[0]))]
+    texts = [_type_text([own[i] for own in types], shared) for i in range(len(types[0]))]
     if len(texts) > 1 and len(set(texts)) == 1:
         return f"{texts[0]} each"
     return ", ".join(texts)
@@ -313,14 +351,15 @@ def signature_lines(head: str, parameters: Sequence[str], tail: str, indent: int
     return [f"{pad}{head}(", *(f"{pad}    {p}," for p in parameters), f"{pad}){tail}"]
 
 
-def annotated(arguments: dict[str, Vector]) -> list[str]:
-    """Constructor arguments with their types."""
+def annotated(printed: Printed) -> list[str]:
+    """Constructor arguments with their types and defaults."""
     found = []
-    for name, values in arguments.items():
+    for name, values in printed.arguments.items():
         kind = "bool" if all(isinstance(v, bool) for v in values) else "int"
         if any(isinstance(v, float) for v in values):
             kind = "float"
-        found.append(f"{name}: {kind}")
+        default = printed.defaults.get(name)
+        found.append(f"{name}: {kind}" + ("" if default is None else f" = {default!r}"))
     return found
 
 
@@ -337,7 +376,10 @@ def print_class(printed: Printed, base: str | None = None, init: Sequence[str] |
     if init is not None:
         lines += init
     elif printed.init or printed.arguments:
-        parameters = ["self", *annotated(printed.arguments), *(f"{name}: nn.Module" for name in draft.ties)]
+        ties = [f"{name}: nn.Module" for name in draft.ties]
+        at = 1 + len(printed.arguments) - len(printed.defaults)
+        parameters = ["self", *annotated(printed)]
+        parameters[at:at] = ties
         lines += signature_lines("def __init__", parameters, " -> None:", 4)
         lines.append("        super().__init__()")
         lines += print_statements(printed.init, 8)
@@ -358,7 +400,7 @@ def forward_lines(printed: Printed, returns: str | None = None) -> list[str]:
 def print_function(printed: Printed) -> list[str]:
     """The lines of a function."""
     draft = printed.draft
-    parameters = [*(f"{name}: {kind}" for name, kind in draft.parameters), *annotated(printed.arguments)]
+    parameters = [*(f"{name}: {kind}" for name, kind in draft.parameters), *annotated(printed)]
     lines = signature_lines(f"def {printed.name}", parameters, f" -> {draft.returns}:", 0)
     lines += docstring("\n\n".join(t for t in (draft.graph.doc.strip(), printed.signature) if t), 4)
     return [*lines, *print_statements(printed.forward, 4, iter(printed.comments))]
@@ -368,7 +410,8 @@ def use_for(printed: Printed, index: int) -> Use:
     """How the graph of one of its drafts uses it."""
     draft = printed.drafts[index]
     arguments = tuple(vector[index] for vector in printed.arguments.values())
-    return Use(printed.name, tuple(printed.arguments), arguments, draft.like, draft.training, draft.ties)
+    places = len(printed.arguments) - len(printed.defaults)
+    return Use(printed.name, tuple(printed.arguments), arguments, draft.like, draft.training, draft.ties, places)
 
 
 def class_name(base: str, printed: Sequence[Printed], draft: Draft, names: Names) -> tuple[str, str]:

@@ -101,16 +101,15 @@ class Constructor:
                 return self._unit(use, path)
 
     def _unit(self, use: Use, path: str) -> Tree:
-        numbers = [i for i, value in enumerate(use.arguments) if not isinstance(value, bool)]
-        places_count = 0
-        while places_count < min(2, len(use.arguments)) and places_count in numbers:
-            places_count += 1
-        keywords = list(zip(use.parameters, use.arguments, strict=True))[places_count:]
+        count = 0
+        while count < min(2, use.places) and not isinstance(use.arguments[count], bool):
+            count += 1
+        keywords = list(zip(use.parameters, use.arguments, strict=True))[count:]
         ties: list[tuple[str, Tree]] = []
         for name in use.ties:
             graph, lent = self.lent[path]
             ties.append((name, self._lent_text(lent[graph.borrows.index(name)])))
-        return ops.Call(use.name, use.arguments[:places_count], (*keywords, *ties))
+        return ops.Call(use.name, use.arguments[:count], (*keywords, *ties))
 
     def _lent_text(self, ref: ModuleRef) -> Tree:
         if ref.borrowed:
@@ -150,7 +149,7 @@ class Constructor:
                 items.append(Frame(()).fill(places.module_form(graph.nodes[place])))
         keys = places.sequential_keys(graph)
         if all(key == str(i) for i, key in enumerate(keys)):
-            return ops.Call("nn.Sequential", tuple(items))
+            return ops.Call("nn.Sequential", tuple(runs(items)))
         pairs = tuple(zip(keys, items, strict=True))
         ordered = ops.Call("OrderedDict", (), pairs) if all(map(is_identifier, keys)) else ops.Call("OrderedDict", (Mapping(pairs),))
         return ops.Call("nn.Sequential", (ordered,))
@@ -249,19 +248,22 @@ def written(child: Child) -> Arguments:
 
 def fold(trees: Sequence[Tree]) -> Tree:
     """A list of constructor calls, where equal neighbours are a comprehension."""
-    runs: list[tuple[int, Tree, str]] = []
+    items = runs(trees)
+    if len(items) == 1 and isinstance(items[0], Star):
+        return items[0].value
+    return ops.Sequence(tuple(items), "[]")
+
+
+def runs(trees: Sequence[Tree]) -> list[Tree]:
+    """Constructor calls with equal neighbours taken together: ``*[Block(8) for _ in range(3)]``."""
+    found: list[tuple[int, Tree, str]] = []
     for tree in trees:
         text = flat(tree)
-        if runs and runs[-1][2] == text:
-            runs[-1] = (runs[-1][0] + 1, tree, text)
+        if found and found[-1][2] == text:
+            found[-1] = (found[-1][0] + 1, tree, text)
         else:
-            runs.append((1, tree, text))
-    if len(runs) == 1 and runs[0][0] > 1:
-        return Comprehension(runs[0][1], runs[0][0])
-    items: list[Tree] = []
-    for count, tree, _ in runs:
-        items += [Star(Comprehension(tree, count))] if count > 2 else [tree] * count
-    return ops.Sequence(tuple(items), "[]")
+            found.append((1, tree, text))
+    return [tree if count == 1 else Star(Comprehension(tree, count)) for count, tree, _ in found]
 
 
 def first_float(graph: Graph, own: str = "self") -> str | None:

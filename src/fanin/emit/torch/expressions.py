@@ -28,20 +28,21 @@ from fanin.ops.code import (
     Prefix,
     Subscript,
 )
+from fanin.record import record
 
 WIDTH = 100
 
 # ------------------------------------------------------------------- what the writer adds to the code of the ops
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Star:
     """``*value`` in an argument list."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comprehension:
     """``[element for _ in range(count)]``"""
 
@@ -49,14 +50,14 @@ class Comprehension:
     count: Any
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mapping:
     """``{"0": a, "2": b}``; the keys are part of the structure."""
 
     items: tuple[tuple[str, Any], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lambda:
     """``lambda t: body``"""
 
@@ -64,7 +65,7 @@ class Lambda:
     body: Any
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bare:
     """``a, b``: values side by side, where a tuple needs no brackets."""
 

@@ -34,13 +34,14 @@ from fanin.ir.graph import (
 from fanin.ir.types import TensorType
 from fanin.ops import code as ops
 from fanin.ops.code import Function, Invoke, Name
+from fanin.record import record
 
 MAX_DEPTH = 3
 MAX_LENGTH = 86
 _PLAIN = ("x", "h", "y", "z", "u", "v", "w")
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Pending:
     """A value that is not computed yet: it will stand inside the expression that reads it."""
 
@@ -340,14 +341,14 @@ class Forward:
         while len(self.pending) > keep:
             entry = self.pending.pop(0)
             target = self._target(entry.value, entry.head, before=True)
-            out.append(Assign((target,), entry.tree, self._note(entry.value, entry.read), entry.written))
+            out.append(Assign((target,), entry.tree, *self._note(entry.value, entry.read, entry.written)))
         return out
 
-    def _note(self, value: Value, read: Iterable[Value]) -> tuple[TensorType, ...]:
-        """The type of a value, where no tensor that it is made of has it already."""
-        if self.unsteady or any(source.type == value.type for source in read):
-            return ()
-        return (value.type,)
+    def _note(self, value: Value, read: Iterable[Value], written: Arguments = ()) -> tuple[tuple[TensorType, ...], Arguments, bool]:
+        """The type of a value, noted where no tensor that it is made of has it already."""
+        if self.unsteady:
+            return (), written, False
+        return (value.type,), written, not any(source.type == value.type for source in read)
 
     def _target(self, value: Value, head: Value | None, *, before: bool = False) -> str:
         """The variable for a value; it holds the value from now on. ``before`` the node at hand has read its inputs."""
@@ -418,8 +419,7 @@ class Forward:
         out += self._flush(kept)
         self.pending.clear()
         if single is not None:
-            note = self._note(single, read)
-            out.append(Assign((self._target(single, head),), tree, note, spoken))
+            out.append(Assign((self._target(single, head),), tree, *self._note(single, read, spoken)))
         else:
             targets = tuple(self._target(v, None) if self.uses.get(v.index) else "_" for v in node.outputs)
             while len(targets) > 2 and targets[-2:] == ("_", "_"):
@@ -498,8 +498,8 @@ class Forward:
                 if wanted:
                     self.wanted[carry.inside.index] = wanted
                 name = self._target(carry.inside, None)
-                note = self._note(waiting.value, waiting.read) if waiting else ()
-                out.append(Assign((name,), begin, note, waiting.written if waiting else ()))
+                note = self._note(waiting.value, waiting.read, waiting.written) if waiting else ()
+                out.append(Assign((name,), begin, *note))
             names.append(name)
             self.forced[carry.out.index] = name
         self.pending.clear()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 from fanin.ir.graph import Apply, Call, Ensemble, Iterate, ModuleRef, Node, Operand, Read, Repeat, Scan, StateRef, Value
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Over:
     """What a loop runs over: the modules at these indices of a container. ``last`` is the path in the last turn."""
 
@@ -18,7 +19,7 @@ class Over:
     last: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Carry:
     """A value that goes from turn to turn: where it starts, what the body calls it, what the next turn gets."""
 
@@ -27,7 +28,7 @@ class Carry:
     out: Value
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loop:
     """Turns as one body: that of the last turn."""
 

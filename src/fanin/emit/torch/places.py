@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from fanin.emit.torch.names import is_identifier
 from fanin.ir.graph import Apply, Call, Child, Graph, Leaf, Node, Row, State, Unit, Value
+from fanin.record import field, record
 
 Instance: TypeAlias = Leaf | Unit | Row
 
@@ -15,7 +15,7 @@ Instance: TypeAlias = Leaf | Unit | Row
 _DICT = frozenset("clear pop keys items values update add_module forward type float double half train eval to".split())
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Holder:
     """A container that the paths of a graph imply (``layer`` of ``layer.0``), or the graph itself."""
 

@@ -8,17 +8,18 @@ where the class says so in other places: `Linear(3 * width)` is not `Linear(2304
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fanin.emit.torch.authored import Arguments, Number, Vector, authored
 from fanin.emit.torch.expressions import Tree, rebuild
 from fanin.emit.torch.names import Names
 from fanin.ops.code import Call, Infix, Name, Prefix
+from fanin.record import field, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hole:
     """A number in a skeleton."""
 
@@ -78,14 +79,14 @@ def with_defaults(tree: Tree, found: dict[str, set[str]]) -> Tree:
     return visit(tree)
 
 
-def without_defaults(tree: Tree) -> Tree:
-    """The tree without keywords that say what PyTorch does anyway."""
+def without_defaults(tree: Tree, own: Mapping[str, Mapping[str, Number]]) -> Tree:
+    """The tree without keywords that say what PyTorch, or a class of the file, does anyway."""
 
     def visit(part: Tree) -> Tree:
         part = rebuild(part, visit)
-        if not isinstance(part, Call) or not part.target.startswith("nn."):
+        if not isinstance(part, Call):
             return part
-        known = _defaults(part.target)
+        known = own.get(part.target) or _defaults(part.target)
         kept = tuple((name, value) for name, value in part.keywords if name not in known or not _is(value, known[name]))
         return Call(part.target, part.args, kept)
 
@@ -136,6 +137,29 @@ class Shared:
         if not isinstance(found, bool | int | float) and (not constant or _is_size(vector[0], wanted)):
             self.said[vector] = found
         return found
+
+    def at(self, indices: Sequence[int]) -> Shared:
+        """The same for some of the graphs alone, where the others have no such position."""
+
+        def pick(vector: Vector) -> Vector:
+            return tuple(vector[i] for i in indices)
+
+        part = Shared({name: pick(v) for name, v in self.known.items()}, self.likely, self.names)
+        part.hypers, part.spoken, part.roles = self.hypers, self.spoken, self.roles
+        part.used = {name: pick(v) for name, v in self.used.items()}
+        part.said = {pick(v): tree for v, tree in reversed(self.said.items())}
+        return part
+
+    def take_back(self, part: Shared, indices: Sequence[int], count: int) -> None:
+        """Note the arguments that ``part`` of the graphs need; the others get 0 for new ones."""
+        for name, values in part.used.items():
+            if name in self.known:
+                self.used[name] = self.known[name]
+            elif name not in self.used:
+                full: list[Number] = [type(values[0])(0)] * count
+                for i, value in zip(indices, values, strict=True):
+                    full[i] = value
+                self.used[name] = tuple(full)
 
     def _authored(self, vector: Vector, wanted: str, written: Arguments) -> Tree | None:
         """The author's own expression, where it gives these values."""

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from fanin.emit.torch.authored import Arguments
 from fanin.emit.torch.expressions import WIDTH, Tree, flat, layout, rebuild
 from fanin.ir.types import TensorType
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Assign:
-    """``a, b = value``; ``types`` are noted beside it, and ``written`` are the arguments in the text of
+    """``a, b = value``; ``types`` are noted beside it where ``noted``, and ``written`` are the arguments in the text of
     the spec that it is from."""
 
     targets: tuple[str, ...]
     value: Tree
     types: tuple[TensorType, ...] = ()
     written: Arguments = ()
+    noted: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Do:
     """An expression for its effect."""
 
@@ -30,7 +31,7 @@ class Do:
     written: Arguments = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Return:
     """``return value``"""
 
@@ -38,7 +39,7 @@ class Return:
     written: Arguments = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class For:
     """``for target in iterable:``"""
 
@@ -47,7 +48,7 @@ class For:
     body: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class If:
     """``if condition:``, with what stands in its ``else``."""
 
@@ -56,14 +57,19 @@ class If:
     otherwise: tuple[Statement, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lines:
     """Text that stands as it is, relative to the indentation."""
 
     lines: tuple[str, ...]
 
 
-Statement: TypeAlias = "Assign | Do | Return | For | If | Lines"
+@record
+class Absent:
+    """What one graph of a class has no statement for, where others have one."""
+
+
+Statement: TypeAlias = "Assign | Do | Return | For | If | Lines | Absent"
 
 
 def change_trees(statements: Iterable[Statement], change: Callable[[Tree], Tree]) -> tuple[Statement, ...]:
@@ -71,8 +77,8 @@ def change_trees(statements: Iterable[Statement], change: Callable[[Tree], Tree]
     changed: list[Statement] = []
     for statement in statements:
         match statement:
-            case Assign(targets, value, types, written):
-                changed.append(Assign(targets, change(value), types, written))
+            case Assign(targets, value, types, written, noted):
+                changed.append(Assign(targets, change(value), types, written, noted))
             case Do(value, written):
                 changed.append(Do(change(value), written))
             case Return(value, written):
@@ -82,7 +88,7 @@ def change_trees(statements: Iterable[Statement], change: Callable[[Tree], Tree]
             case If(condition, body, otherwise):
                 first = change(condition)
                 changed.append(If(first, change_trees(body, change), change_trees(otherwise, change)))
-            case Lines():
+            case Lines() | Absent():
                 changed.append(statement)
     return tuple(changed)
 
@@ -107,12 +113,14 @@ def without_types(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     return tuple(bare)
 
 
-def notes(statements: Iterable[Statement]) -> Iterator[tuple[TensorType, ...]]:
-    """The types noted, in the order of the text."""
+def notes(statements: Iterable[Statement]) -> Iterator[tuple[tuple[TensorType, ...], bool]]:
+    """The types of what is assigned and whether they are to be noted, in the order of the text."""
     for statement in statements:
         match statement:
             case Assign():
-                yield statement.types
+                yield statement.types, statement.noted
+            case Absent():
+                yield (), False
             case For():
                 yield from notes(statement.body)
             case If():

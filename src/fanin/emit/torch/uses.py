@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fanin.emit.torch.sharing import Number
+from fanin.record import record
 
 
 class EmitError(Exception):
     """Something that the writer cannot put into PyTorch. The message is for the author of the spec."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Use:
     """The class or function that a graph becomes, and the numbers it is given for this graph.
 
@@ -25,4 +24,5 @@ class Use:
     like: bool = False
     training: bool = False
     ties: tuple[str, ...] = ()
+    places: int = 0  # how many of the arguments have no default, and may go by place
     inline: bool = False  # a composition that becomes an `nn.Sequential` where it is made

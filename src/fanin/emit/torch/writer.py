@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from fanin import __version__
 from fanin.emit.torch import places, weights
+from fanin.emit.torch.authored import Number
 from fanin.emit.torch.checks import check_inputs, check_requirements
 from fanin.emit.torch.classes import (
     Draft,
@@ -25,6 +26,7 @@ from fanin.emit.torch.expressions import Tree
 from fanin.emit.torch.forward import Forward, Scope
 from fanin.emit.torch.header import header_lines, import_lines
 from fanin.emit.torch.names import TAKEN, Names, camel, identifier, is_identifier
+from fanin.emit.torch.optional import merge_optional
 from fanin.emit.torch.statements import Lines, Return, Statement, print_statements
 from fanin.emit.torch.uses import EmitError, Use
 from fanin.ir.graph import (
@@ -69,6 +71,7 @@ class _Writer:
         self.names = Names(TAKEN)
         self.uses: dict[int, Use] = {}
         self.roles: dict[str, tuple[str, ...]] = {}
+        self.defaults: dict[str, dict[str, Number]] = {}
         self.functions: list[Printed] = []
         self.classes: list[Printed] = []
         self.helpers: dict[str, tuple[Function, str]] = {}
@@ -145,14 +148,15 @@ class _Writer:
         is_function = graphs[0].kind == "fn"
         drafts = [self._draft(graph) for graph in graphs]
         printed: list[Printed] = []
-        for group in sorted(draft_groups(drafts), key=lambda group: len(group[0].graph.children)):
+        for group in sorted(merge_optional(draft_groups(drafts)), key=lambda group: len(group[0].graph.children)):
             if is_function:
                 name, remark = self.names.fresh(graphs[0].name), ""
             else:
                 name, remark = class_name(self._base_name(graphs[0]), printed, group[0], self.names)
-            done = share(name, group, frozenset(self.names.taken), self.roles, fixed=False)
+            done = share(name, group, frozenset(self.names.taken), self.roles, self.defaults, fixed=False)
             done.remarks += [remark] if remark else []
             self.roles[name] = tuple(done.arguments)
+            self.defaults[name] = done.defaults
             printed.append(done)
             for index, draft in enumerate(group):
                 self.uses[id(draft.graph)] = use_for(done, index)
@@ -273,7 +277,7 @@ class _Writer:
         attributes = tuple((s.name, "Tensor") for s in graph.states if s.kind == "buffer")
         statements: tuple[Statement, ...] = (*check_inputs(graph.ports), *body)
         draft = Draft(graph, init, statements, tuple(parameters), returns, attributes)
-        printed = share(name, [draft], frozenset(self.names.taken), self.roles, fixed=True)
+        printed = share(name, [draft], frozenset(self.names.taken), self.roles, self.defaults, fixed=True)
         lines = ["    def __init__(self, *, seed: int = 0) -> None:", "        super().__init__()"]
         if printed.init:
             lines.append('        with torch.device("meta"):')
