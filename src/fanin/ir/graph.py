@@ -8,13 +8,14 @@ are relative to that instance; ``analyses/paths.py`` walks a program and gives t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fanin.ir.dims import Dim, Symbol
 from fanin.ir.facts import Condition
 from fanin.ir.laws import Law
 from fanin.ir.types import DType, TensorType
+from fanin.record import field, record
 from fanin.source import Span
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 # ------------------------------------------------------------------------------------------------- operands
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Value:
     """An edge of a graph: what a node gives, or an input. ``index`` is unique in its graph."""
 
@@ -31,7 +32,7 @@ class Value:
     type: TensorType
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scalar:
     """A number known when the spec is compiled, or an open dimension, where a tensor may stand."""
 
@@ -50,7 +51,7 @@ Operand: TypeAlias = Value | Scalar
 # -------------------------------------------------------------------------------------------- module places
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModuleRef:
     """A module as a graph sees it. ``path`` is relative to the graph's instance (``conv1``, ``layer.0``, ``body``).
 
@@ -62,7 +63,7 @@ class ModuleRef:
     borrowed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StateRef:
     """A parameter or buffer as a graph sees it: of its own (``module`` None), or of a module (``wte``, ``weight``)."""
 
@@ -73,7 +74,7 @@ class StateRef:
 # ---------------------------------------------------------------------------------------------------- nodes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """One use of something. ``loop`` says in which turns of which ``for`` it was made: ((loop, turn), …), outermost first.
 
@@ -86,7 +87,7 @@ class Node:
     loop: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Apply(Node):
     """An op with its attributes; ``module`` is the instance that owns its weights, None for a function."""
 
@@ -95,7 +96,7 @@ class Apply(Node):
     module: ModuleRef | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call(Node):
     """A use of a graph: of a block's or composition's instance, or (``module`` None) of a ``fn``.
 
@@ -109,7 +110,7 @@ class Call(Node):
     sizes: tuple[Dim, ...] = ()  # for ``graph.sizes``, in the letters of the graph around
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Run:
     """``count`` places in a row of a repetition that use one graph, or one op (a leaf such as ``3 * Linear(8)``)."""
 
@@ -117,7 +118,7 @@ class Run:
     call: Call | Apply  # of the first of them; its module is that place
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Repeat(Node):
     """``n * M``: the instances ``module.0`` … ``module.n-1`` one after the other, what flows going through all.
 
@@ -129,7 +130,7 @@ class Repeat(Node):
     runs: tuple[Run, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scan(Node):
     """``scan(cell, xs, state=…)``: ``graph`` once for each step along ``axis``."""
 
@@ -142,7 +143,7 @@ class Scan(Node):
     lent: tuple[ModuleRef, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Iterate(Node):
     """``iterate(cell, x=…, max=n)``: until ``done`` everywhere, at most ``limit`` times."""
 
@@ -152,7 +153,7 @@ class Iterate(Node):
     lent: tuple[ModuleRef, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ensemble(Node):
     """``ensemble(n, M)``: ``count`` copies with stacked weights on a leading axis of that size."""
 
@@ -161,7 +162,7 @@ class Ensemble(Node):
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Choice(Node):
     """``if training``: both ways, with results of one type."""
 
@@ -169,7 +170,7 @@ class Choice(Node):
     evaluation: Graph
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Read(Node):
     """A parameter or buffer as a value."""
 
@@ -179,7 +180,7 @@ class Read(Node):
 # --------------------------------------------------------------------------------------- instances and states
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class State:
     """A ``param`` or ``buffer`` of a graph, or of a leaf module.
 
@@ -194,7 +195,7 @@ class State:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Weight:
     """One parameter or buffer of a leaf: its spec with axis roles, the law in force, and what it is tied to."""
 
@@ -203,7 +204,7 @@ class Weight:
     tied: StateRef | None = None  # seen from the graph that holds the leaf
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Leaf:
     """An instance of an op with a module form (``Linear(8)``, ``ReLU()``): torch's own module."""
 
@@ -214,7 +215,7 @@ class Leaf:
     frozen: bool | float = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unit:
     """An instance of a block or a composition. ``graphs`` are the specialisations it runs, the first of them first."""
 
@@ -225,7 +226,7 @@ class Unit:
         return self.graphs[0]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """A repetition: equal neighbours share an entry. ``parts`` are (how many in a row, what each is)."""
 
@@ -236,7 +237,7 @@ class Row:
         return sum(n for n, _ in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Child:
     """An instance and its path, relative to the instance that holds it (``conv1``, ``layer.0``)."""
 
@@ -248,7 +249,7 @@ class Child:
 # ---------------------------------------------------------------------------------------------------- graph
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Port:
     """A named input. ``value`` is None where an optional input was left out."""
 
@@ -257,7 +258,7 @@ class Port:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Result:
     """A result: its name (``""`` for the only, unnamed one) and what it is."""
 
@@ -265,7 +266,7 @@ class Result:
     value: Operand
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Graph:
     """One specialisation of a block, ``fn`` or composition. Identity is equality: it is made once and shared.
 
@@ -301,7 +302,7 @@ class Graph:
             yield from node.outputs
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Query:
     """Something an analysis answers, in an ``expect``: ``params``, ``flops(image=[1, 3, 224, 224])``."""
 
@@ -309,7 +310,7 @@ class Query:
     args: tuple[tuple[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Promise:
     """An ``expect``: comparisons that all have to hold, as (left, operator, right) of numbers, ranges and queries."""
 
@@ -318,7 +319,7 @@ class Promise:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Requirement:
     """A condition of a model, and where it comes from. ``training`` ones bind in training only."""
 
@@ -329,7 +330,7 @@ class Requirement:
     training: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Program:
     """An entry point, elaborated: its graph, and the conditions on its open dimensions."""
 
