@@ -36,9 +36,7 @@ def draw(program: Program, *, depth: int | None = None, expand: tuple[str, ...] 
     return Picture(program, depth=depth, expand=expand)
 
 
-def load(
-    path: str, name: str | None = None, *, seed: int = 0, optimize: int = 1, **hyper: Any
-) -> torch.nn.Module:
+def load(path: str, name: str | None = None, *, seed: int = 0, optimize: int = 1, **hyper: Any) -> torch.nn.Module:
     """The model as a ``torch.nn.Module``, its weights drawn from the laws of the spec by (seed, path)."""
     from fanin.runtime.load import build
 
@@ -46,9 +44,7 @@ def load(
     return build(program, pipeline.source(program, optimize=optimize), seed=seed)
 
 
-def loads(
-    text: str, name: str | None = None, *, seed: int = 0, optimize: int = 1, **hyper: Any
-) -> torch.nn.Module:
+def loads(text: str, name: str | None = None, *, seed: int = 0, optimize: int = 1, **hyper: Any) -> torch.nn.Module:
     """The same for a spec in a string: the model of that name, or the only one."""
     from fanin.runtime.load import build
     from fanin.source import Source

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from fanin.diagnostics.model import Diagnostic, Severity
+from fanin.record import record
 from fanin.source import Source
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """The findings of a check, with the sources it read and the programs it could build."""
 

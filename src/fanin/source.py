@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from fanin.record import field, record
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@record(eq=False)
 class Source:
     """One spec file. ``name`` is what messages print: the path as the user wrote it, or ``<string>``."""
 

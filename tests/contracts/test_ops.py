@@ -26,7 +26,7 @@ from fanin.ops.attributes import bind
 from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, inferred
 from fanin.ops.registry import all_ops
 
-TRIES = 150
+TRIES = 1200
 OPS = pytest.mark.parametrize("op", all_ops(), ids=lambda op: f"{type(op).__module__.split('.')[-2]}-{op.name}")
 
 

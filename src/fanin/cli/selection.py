@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from fanin.cli.exits import Failure
 from fanin.diagnostics.model import Diagnostic, Severity
+from fanin.record import record
 from fanin.report import Report
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Selection:
     """Ids of codes; ``select`` is None where all are wanted. Errors always are: they stop what comes next."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from fanin.record import record
 
 TAB = 4
 ROOM = 110  # columns of source text; beyond them a line is shown around its spans only
@@ -11,7 +12,7 @@ CONTEXT = 24  # columns kept on each side of a span in such a line
 _CUT = "…"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class View:
     """A line as it is shown, and the terminal column of each of its code points (and of its end)."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from fanin.diagnostics.columns import View, printable, view
+from fanin.record import field, record
 from fanin.source import Source, Span
 
 _INSIDE = 4  # lines of a longer span that are shown between its first and its last
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Row:
     """A line of output: characters and the style of each. Styles only colour: the text needs none."""
 
@@ -42,7 +42,7 @@ class Row:
         return self.text.rstrip()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mark:
     """A span by lines (from 1) and code points in them (from 0), and what is said at it."""
 

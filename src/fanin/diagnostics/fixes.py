@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from fanin.diagnostics.model import Diagnostic, Edit
+from fanin.record import record
 from fanin.source import Source
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fixed:
     """The new text of each source that changes, and the diagnostics whose fixes are in it."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
+from fanin.record import record
 from fanin.source import Span
 
 
@@ -14,7 +15,7 @@ class Severity(StrEnum):
     ADVICE = "advice"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Code:
     """``SHP301 axis-mismatch``: it never changes its meaning. Its page is ``pages/SHP301.md``."""
 
@@ -23,7 +24,7 @@ class Code:
     severity: Severity = Severity.ERROR
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Label:
     """A span and what is to be seen there."""
 
@@ -31,7 +32,7 @@ class Label:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Edit:
     """Replace the text of ``span`` by ``text``."""
 
@@ -39,7 +40,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fix:
     """Edits that remove the cause. ``safe`` ones keep the meaning and are what ``check --fix`` applies."""
 
@@ -48,7 +49,7 @@ class Fix:
     safe: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Frame:
     """A use that led to the diagnostic: ``Basic(width=64)``, used at ``span``."""
 
@@ -56,7 +57,7 @@ class Frame:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnostic:
     """One message. ``span`` is the smallest text whose change could fix it, ``label`` what is said under it."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from importlib.resources import files
 
 from fanin.diagnostics.model import Code
+from fanin.record import record
 
 _TITLE = re.compile(r"# (?P<id>[A-Z]{3}\d{3}) (?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)\n")
 _SPEC = re.compile(r"^```fanin (?P<kind>bad|good)\n(?P<spec>.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Page:
     """A page as its file has it, and its parts. ``prose`` is the text up to the first spec."""
 

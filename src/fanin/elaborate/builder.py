@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from fanin.diagnostics import Diagnostic, Label, Refusal
@@ -13,6 +12,7 @@ from fanin.elaborate.values import Composition, Element, Instance, Parameter, Re
 from fanin.ir.dims import Dim, Symbol
 from fanin.ir.graph import ModuleRef, Node, Operand, Port, Read, State, StateRef, Value
 from fanin.ir.types import TensorType
+from fanin.record import record
 from fanin.source import Span
 
 # Attributes of nn.Module, and Python's keywords: a child of that name would break the emitted class.
@@ -111,7 +111,7 @@ _TAKEN = frozenset(
 )
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Capture:
     """A tensor of the graph around that a composition uses: it comes in as one more input."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from fanin.diagnostics import Code, Diagnostic, Fix, Frame, Label, Refusal
@@ -12,6 +12,7 @@ from fanin.ir.conditions import change, simplified
 from fanin.ir.dims import expand
 from fanin.ir.facts import Condition, Facts, Verdict
 from fanin.ir.graph import Graph, Requirement
+from fanin.record import field, record
 from fanin.source import Span
 
 MAX_DEPTH = 200  # blocks in blocks; a U-Net of that depth would need images of 2**200 pixels
@@ -20,7 +21,7 @@ MAX_LIST = 1_000_000
 MAX_NUMBER = 2**63 - 1
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Specialisation:
     """A graph and what its uses have to supply. ``captured`` are places in the user's list of held tensors."""
 
@@ -32,7 +33,7 @@ class Specialisation:
     )  # for each of `graph.sizes`: the hyper-parameter it is, or the symbol
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Context:
     """Shared by everything that is elaborated for one entry point."""
 

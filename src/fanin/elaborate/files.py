@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from fanin.diagnostics import Diagnostic, Label
 from fanin.diagnostics.codes import NAM203, NAM204, NAM205, NAM206
 from fanin.diagnostics.suggest import nearest
+from fanin.record import field, record
 from fanin.source import Source
 from fanin.syntax import tree
 
 Named = tree.Const | tree.Fn | tree.Block | tree.BlockAlias | tree.Extern | tree.System | tree.Prune
 
 
-@dataclass(slots=True, eq=False)
+@record(eq=False, frozen=False)
 class Unit:
     """One file: its declarations by name, and the names it imports."""
 

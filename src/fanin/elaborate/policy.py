@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fanin.ir.laws import DEFAULT, ZEROS, Law
 from fanin.ops.contract import ParamSpec
+from fanin.record import record
 from fanin.syntax import tree
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fanin.elaborate.files import Unit
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Policy:
     """The laws in force by family; the nearest ``@init`` that names a family counts."""
 

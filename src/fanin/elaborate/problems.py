@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
 from typing import Any
 
 from fanin.diagnostics import Label, Refusal
@@ -13,6 +13,7 @@ from fanin.ir.conditions import change, simplified
 from fanin.ir.dims import Dim, evaluate, expand
 from fanin.ir.facts import Compare, Condition, Verdict
 from fanin.ir.graph import Value
+from fanin.record import record
 from fanin.source import Span
 
 CODES_BY_KIND = {
@@ -24,7 +25,7 @@ CODES_BY_KIND = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """An axis of a tensor that a condition speaks of, and what a message calls the tensor."""
 
@@ -165,7 +166,10 @@ def mismatch(
     help: str = "",
 ) -> Refusal:
     shown = list(labels)
+    axes = Counter(id(place.value) for place in places)
     for place in places:
+        if axes[id(place.value)] > 1:  # the message is about the whole of it
+            continue
         label = size_label(builder, place)
         if label is not None and all(label.span != other for other in (span, *(s.span for s in shown))):
             shown.append(label)

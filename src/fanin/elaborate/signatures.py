@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from fanin.diagnostics import Label
@@ -16,13 +15,14 @@ from fanin.ir.dims import Dim, Poly, Symbol, dim
 from fanin.ir.facts import Compare
 from fanin.ir.graph import Value
 from fanin.ir.types import DType, TensorType
+from fanin.record import field, record
 from fanin.source import Span
 from fanin.syntax import tree
 
 DTYPES = {"float": DType.FLOAT, "int": DType.INT, "bool": DType.BOOL, "complex": DType.COMPLEX}
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Letters:
     """The letters of a signature as they are bound, in order; and the sizes that a named star stands for."""
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 from fanin.diagnostics import Diagnostic, Severity
 from fanin.diagnostics.codes import NAM230, NAM231, NAM232, find_code, nearest_code
 from fanin.elaborate.files import Unit
+from fanin.record import record
 from fanin.source import Span
 from fanin.syntax import tree
 
 ATTRIBUTES = ("allow", "init")
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Allow:
     code: str
     span: Span

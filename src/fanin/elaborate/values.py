@@ -7,12 +7,12 @@ Everything else is here: modules, functions, constructors, and what waits for it
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fanin.ir.graph import Graph, Value
 from fanin.ir.laws import Law
 from fanin.ops.contract import Op
+from fanin.record import field, record
 from fanin.source import Span
 from fanin.syntax import tree
 
@@ -43,7 +43,7 @@ class _Flow:
 FLOW: Any = _Flow()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Record:
     """Several results, some with names. They flow on as so many tensors."""
 
@@ -54,28 +54,28 @@ class Record:
 # ------------------------------------------------------------------------------------------------- callables
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OpFunction:
     """A function of the language: ``relu``."""
 
     op: Op[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OpConstructor:
     """A module of the language: ``Linear``."""
 
     op: Op[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Builtin:
     """A function the elaborator itself carries out: ``len``, ``map``."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FnFunction:
     """A ``fn`` of a spec."""
 
@@ -89,7 +89,7 @@ class FnFunction:
         return isinstance(other, FnFunction) and other.decl is self.decl
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BlockConstructor:
     """A block or model of a spec."""
 
@@ -103,7 +103,7 @@ class BlockConstructor:
         return isinstance(other, BlockConstructor) and other.decl is self.decl
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LawFunction:
     """An initialiser that may take arguments: ``normal(std=0.02)``."""
 
@@ -114,7 +114,7 @@ Constructor: TypeAlias = OpConstructor | BlockConstructor
 Function: TypeAlias = OpFunction | FnFunction | Builtin
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Argument:
     """An evaluated argument. ``name`` is None for one that goes by place."""
 
@@ -123,7 +123,7 @@ class Argument:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Partial:
     """A call with a place left open: ``GroupNorm(8, ...)``, ``rearrange(..., "…")``, ``attn(..., memory)``.
 
@@ -140,7 +140,7 @@ class Partial:
 # -------------------------------------------------------------------------------------------------- modules
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Element:
     """A part of a composition or list: its label, and a module, a function, or what waits for its tensor.
 
@@ -153,14 +153,14 @@ class Element:
     exact: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Composition:
     """``f -> g -> h`` without a tensor at its head."""
 
     elements: tuple[Element, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Repetition:
     """``n * M``. ``cell`` is the module expression, evaluated once: all cells are made like it."""
 
@@ -171,7 +171,7 @@ class Repetition:
 Target: TypeAlias = "Op[Any] | BlockConstructor | Composition | Repetition"
 
 
-@dataclass(slots=True, eq=False)
+@record(eq=False, frozen=False)
 class Instance:
     """A module: something that may own weights. It lives in ``home`` under ``key`` once it has a name."""
 
@@ -197,7 +197,7 @@ class Instance:
         return "this composition" if isinstance(self.target, Composition) else "this repetition"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Use:
     """One application of an instance: the graph it ran, or the input types of a leaf; and where."""
 
@@ -208,7 +208,7 @@ class Use:
     attrs: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     """A parameter or buffer of an instance (``wte.weight``), or (``instance`` None) of the block that is elaborated."""
 

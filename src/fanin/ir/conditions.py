@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import gcd
 from typing import Final, Literal, TypeAlias
 
@@ -13,6 +12,7 @@ from fanin.ir.dimtext import DimReader, Name, own_name, render
 from fanin.ir.division import exact_quotient, mod
 from fanin.ir.poly import Dim, Extremum, Floor, Poly, Symbol, from_terms, symbols_of, terms_of
 from fanin.ir.substitution import evaluate
+from fanin.record import record
 
 Relation: TypeAlias = Literal["==", "!=", "<", "<=", ">", ">="]
 
@@ -34,7 +34,7 @@ _HOLDS: Final[dict[Relation, Callable[[int, int], bool]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Compare:
     """``left op right``."""
 
@@ -49,7 +49,7 @@ class Compare:
         return render_condition(self)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AnyOf:
     """At least one of these; none at all never holds."""
 
@@ -62,7 +62,7 @@ class AnyOf:
         return render_condition(self)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AllOf:
     """Every one of these; none at all always holds."""
 

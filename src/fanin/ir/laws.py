@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import sqrt
 from typing import ClassVar
 
+from fanin.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Fans:
     """Fan-in and fan-out of one weight, computed from the roles of its axes."""
 
@@ -21,14 +22,14 @@ class Fans:
         return self.fan_out if mode == "fan_out" else self.fan_in
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Law:
     """A distribution that a parameter starts from. Subclasses are frozen values that print as they are written."""
 
     name: ClassVar[str]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Constant(Law):
     """Every number is ``value``; ``zeros`` and ``ones`` are such laws."""
 
@@ -39,7 +40,7 @@ class Constant(Law):
         return {0.0: "zeros", 1.0: "ones"}.get(self.value, f"constant({self.value!r})")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Normal(Law):
     """Independent normal numbers."""
 
@@ -51,7 +52,7 @@ class Normal(Law):
         return f"normal(std={self.std!r})" if self.mean == 0 else f"normal(mean={self.mean!r}, std={self.std!r})"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TruncNormal(Law):
     """A normal law cut to [low, high], as ``torch.nn.init.trunc_normal_``: the cut is not rescaled by std."""
 
@@ -65,7 +66,7 @@ class TruncNormal(Law):
         return f"trunc_normal(std={self.std!r})"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Uniform(Law):
     """Independent numbers, uniform on [low, high)."""
 
@@ -77,7 +78,7 @@ class Uniform(Law):
         return f"uniform({self.low!r}, {self.high!r})"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scaled(Law):
     """Zero mean and a variance of ``gain² · scale / fan``.
 
@@ -103,7 +104,7 @@ class Scaled(Law):
         return f"{self.family}_{'uniform' if self.uniform else 'normal'}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Orthogonal(Law):
     """A random (semi-)orthogonal matrix times ``gain``. Source: Saxe et al. 2013."""
 
@@ -114,7 +115,7 @@ class Orthogonal(Law):
         return "orthogonal" if self.gain == 1 else f"orthogonal(gain={self.gain!r})"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TorchDefault(Law):
     """Whatever PyTorch's own module does; the op's ParamSpec says what that is, as ``fallback``."""
 

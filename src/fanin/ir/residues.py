@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import lcm, prod
 
 from fanin.ir.poly import Atom, Dim, Extremum, Floor, Poly, Symbol, ordered, terms_of
 from fanin.ir.substitution import evaluate
+from fanin.record import record
 
 EXACT = 4096
 """So many evaluations decide exactly; past that, a sample of the classes is looked at."""
@@ -22,7 +22,7 @@ _SAMPLED = 192
 Residues = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Zeros:
     """In which residue classes an expression is 0.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from math import prod
 from typing import cast
 
 from fanin.ir.dims import Dim
+from fanin.record import record
 
 
 class DType(StrEnum):
@@ -27,7 +27,7 @@ def promote(*kinds: DType) -> DType:
     return max(kinds, key=_RANK.__getitem__)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TensorType:
     """``[N, 64, H, W]`` (float) or ``int[B, T]``."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unknown:
     """No answer, and why. It spreads: what depends on it is unknown for the same reason."""
 

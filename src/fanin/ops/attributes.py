@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import types
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from fanin.ir.dims import Dim, Poly
 from fanin.ir.laws import Law
 from fanin.ops.contract import Complaint, OpAttrs
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Range:
     """Bounds of a number, both included; ``open_low`` and ``open_high`` leave the bound itself out."""
 

@@ -6,37 +6,37 @@ a string that is printed quoted, a dimension, or one of the op's inputs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from fanin.ir.dims import Poly
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Input:
     """The op's input number ``index``."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Module:
     """The instance that owns the op's weights: ``self.conv1``."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Like:
     """A float tensor whose dtype and device new tensors take: prints as ``x``, for ``Like.dtype`` or ``Like.device``."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Name:
     """A dotted name of torch or Python: ``torch.float``, ``None``, ``math.inf``."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """``target(args…, keywords…)``. Aliases are the writer's: ``F.relu``, ``nn.Linear``, ``torch.cat``."""
 
@@ -45,7 +45,7 @@ class Call:
     keywords: tuple[tuple[str, Code], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Method:
     """``receiver.name(args…, keywords…)``"""
 
@@ -55,7 +55,7 @@ class Method:
     keywords: tuple[tuple[str, Code], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Invoke:
     """``callee(args…)`` of a value, such as the module itself."""
 
@@ -64,7 +64,7 @@ class Invoke:
     keywords: tuple[tuple[str, Code], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Infix:
     """``left op right``, with Python's precedence for ``op``."""
 
@@ -73,7 +73,7 @@ class Infix:
     right: Code
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Prefix:
     """``-x`` or ``~x``"""
 
@@ -81,7 +81,7 @@ class Prefix:
     operand: Code
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attribute:
     """``value.name``: ``x.mT``"""
 
@@ -89,7 +89,7 @@ class Attribute:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cut:
     """``start:stop:step`` in a subscript."""
 
@@ -98,7 +98,7 @@ class Cut:
     step: Code | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Subscript:
     """``value[items…]``; ``...`` is ``Name("...")``."""
 
@@ -106,7 +106,7 @@ class Subscript:
     items: tuple[Code | Cut, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sequence:
     """``(a, b)`` or, where ``brackets`` is ``[]``, a list."""
 
@@ -114,7 +114,7 @@ class Sequence:
     brackets: str = "()"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IfNumber:
     """``number`` where input ``index`` is a number or an open dimension, otherwise ``tensor``: the writer knows which."""
 
@@ -123,7 +123,7 @@ class IfNumber:
     tensor: Code
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Function:
     """A small function that the writer prints once, above the classes, where an op needs more than an expression.
 
@@ -134,7 +134,7 @@ class Function:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Helper:
     """A call of such a function: ``segment_softmax(x, index, size)``."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
@@ -18,11 +18,12 @@ from fanin.ir.laws import Law
 from fanin.ir.types import DType, TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, Invoke, Module
+from fanin.record import record
 
 # ------------------------------------------------------------------------------------------ ports and attributes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Port:
     """A tensor input. A number may stand where ``number`` is true; a list, or several tensors, where ``variadic``."""
 
@@ -44,7 +45,7 @@ INTS = (DType.INT,)
 BOOLS = (DType.BOOL,)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OpAttrs:
     """What is set when the spec is compiled. Fields are annotated with the types of ``attributes.py``, which checks them.
 
@@ -52,7 +53,7 @@ class OpAttrs:
     """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NoAttrs(OpAttrs):
     """For ops without attributes."""
 
@@ -73,7 +74,7 @@ class Complaint(Exception):
         self.message, self.about, self.kind, self.help = message, about, kind, help
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Need:
     """A condition on dimensions that the op holds only under.
 
@@ -89,7 +90,7 @@ class Need:
     training: bool = False  # binds in training only
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Inferred:
     """The types of the results, the conditions they need, and what deserves a note (a silent broadcast)."""
 
@@ -108,7 +109,7 @@ def inferred(result: Result) -> Inferred:
 # ------------------------------------------------------------------------------------------------- parameters
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Axis:
     """An axis of a parameter: ``out``, ``in``, ``kernel``, ``group``, ``gate``, ``feature``, ``vocabulary`` … and its size."""
 
@@ -116,7 +117,7 @@ class Axis:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ParamSpec:
     """A parameter or buffer of a module: axes with roles, and the law PyTorch's own module draws it from.
 
@@ -140,7 +141,7 @@ class ParamSpec:
 # --------------------------------------------------------------------------------- facts for the analyses to come
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Coupling:
     """Axes that are cut together. A member is ``weight.out`` (parameter.role), ``x[1]`` or ``y[-1]`` (port[axis])."""
 
@@ -151,7 +152,7 @@ def couple(*members: str) -> Coupling:
     return Coupling(members)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reach:
     """How many positions of the input an output position sees along each axis, and at which stride.
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from fanin.record import record
 from fanin.syntax.lexer import END, Tokens
 
 OPENING = {"LPAR": ")", "LSQB": "]", "LBRACE": "}"}
@@ -13,7 +12,7 @@ _DECLARING = {"BLOCK", "MODEL", "FN", "SYSTEM", "PRUNE", "CONST"}
 _STATING = {"RETURN", "PARAM", "BUFFER", "ASSERT", "EXPECT"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mistake:
     """Token numbers. Without ``close``, ``open`` is never closed, which is noticed at ``noticed``; without ``open``,
     ``close`` closes nothing; with both, they don't belong together."""

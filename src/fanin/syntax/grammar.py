@@ -11,15 +11,16 @@ import os
 import re
 import sys
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from fanin.record import record
 
 _FORMAT = 1
 _HERE = Path(__file__).resolve()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """One expansion. ``name`` is its alias, or else its origin; a ``unit`` one only passes its symbol on."""
 
@@ -39,7 +40,7 @@ class Rule:
         return self.is_list and self.symbols[0] == self.origin
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Grammar:
     """The LALR table. In ``states``, a positive number shifts to that state, a negative one reduces the rule
     ``-n - 1``; a rule's name leads to the state behind it."""

@@ -7,13 +7,14 @@ doesn't, or must not, every line of its own breaks. Lines are indented from the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Union
+
+from fanin.record import record
 
 WIDTH = 120
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """A place to break. ``flat`` is what stands there otherwise."""
 
@@ -23,19 +24,19 @@ class Line:
     closing: bool = False  # goes back to where the group's line began
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IfBroken:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Beside:
     """A comment at the end of a line: no reason to break anything."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Group:
     parts: Sequence[Doc]
     hang: int

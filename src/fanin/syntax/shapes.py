@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
+from fanin.record import field, record
 from fanin.source import Source
 from fanin.syntax.flat import flat, simple, spaced
 from fanin.syntax.layout import HARD, Beside, Doc, Group, IfBroken, Line
@@ -34,7 +34,7 @@ from fanin.syntax.tree import (
 )
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Item:
     """Something that begins a line of its own where it has to: comments above, its document, comments behind."""
 
@@ -43,7 +43,7 @@ class Item:
     behind: list[Comment]
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Open:
     """An item that is being built."""
 

@@ -6,12 +6,11 @@ stages of a pipe are flat tuples, so that nothing recurses on the length of a li
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from fanin.record import field, record
 from fanin.source import Source, Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tree:
     """Anything with a span."""
 
@@ -21,19 +20,19 @@ class Tree:
 # --------------------------------------------------------------------------------------------- expressions
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expr(Tree):
     """Anything with a value."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ident(Expr):
     """A name, where it is used as an expression, and where it is declared."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Number(Expr):
     """INT, FLOAT, SIZE (``26M``, ``6GiB``) or PERCENT; ``text`` is how it was written."""
 
@@ -42,44 +41,44 @@ class Number(Expr):
     kind: str  # "int" | "float" | "size" | "percent"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class String(Expr):
     value: str  # unescaped
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bool(Expr):
     value: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NoneValue(Expr):
     """``none``"""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dots(Expr):
     """``...``, as an argument or in an index."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Paren(Expr):
     """``( value )``: kept, since brackets make a level in paths and hold a conditional."""
 
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TupleExpr(Expr):
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ListExpr(Expr):
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Conditional(Expr):
     """``then if test else otherwise``, in brackets."""
 
@@ -88,7 +87,7 @@ class Conditional(Expr):
     otherwise: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stage(Tree):
     """``[label:] value [as name]``. The label is a name, or a name with indices (``features[at]``)."""
 
@@ -97,14 +96,14 @@ class Stage(Tree):
     name: Ident | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pipe(Expr):
     """Stages joined by ``->``. A single stage is a Pipe only where it has a label or an ``as``."""
 
     stages: tuple[Stage, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step(Tree):
     """An operator and its right operand, in a chain. Its span is that of the operator."""
 
@@ -112,7 +111,7 @@ class Step(Tree):
     operand: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Chain(Expr):
     """``first op operand op operand …`` of one level, left to right: ``or``, ``and``, comparisons and ``in``,
     ``..``, ``++``, sums, products. A power is a Chain of one step, right-associative."""
@@ -121,13 +120,13 @@ class Chain(Expr):
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unary(Expr):
     op: str  # "-" | "not"
     operand: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Arg(Tree):
     """An argument, by place or by name; ``...`` is a Dots value."""
 
@@ -135,13 +134,13 @@ class Arg(Tree):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call(Expr):
     callee: Expr
     args: tuple[Arg, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slice(Expr):
     """``start:stop:step`` in an index."""
 
@@ -150,13 +149,13 @@ class Slice(Expr):
     step: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Index(Expr):
     value: Expr
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Member(Expr):
     value: Expr
     name: Ident
@@ -165,21 +164,21 @@ class Member(Expr):
 # --------------------------------------------------------------------------------------------------- types
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StarDim(Tree):
     """``*`` or ``*S`` in a shape."""
 
     name: Ident | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Type(Tree):
     """A type, with ``?`` behind it where ``optional``."""
 
     optional: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ShapeType(Type):
     """``[N, C]`` or ``int[B, T]``."""
 
@@ -187,19 +186,19 @@ class ShapeType(Type):
     dims: tuple[Expr | StarDim, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NameType(Type):
     """``int``, ``fn``, ``block``, ``module`` …"""
 
     name: Ident
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ListType(Type):
     element: TypeExpr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Field(Tree):
     """``name: type`` of a tuple, or a type alone."""
 
@@ -207,12 +206,12 @@ class Field(Tree):
     type: TypeExpr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TupleType(Type):
     fields: tuple[Field, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnionType(Tree):
     """``int | (int, int)``"""
 
@@ -225,7 +224,7 @@ TypeExpr = Type | UnionType
 # --------------------------------------------------------------------------- attributes, parameters, bodies
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mark(Tree):
     """An argument of an attribute: a dashed name (``thin-layer``), ``name = value``, or a string."""
 
@@ -233,7 +232,7 @@ class Mark(Tree):
     value: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attribute(Tree):
     """``@allow(thin-layer, "reason")``; ``name`` is without the ``@``."""
 
@@ -241,31 +240,31 @@ class Attribute(Tree):
     marks: tuple[Mark, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Param(Tree):
     name: Ident
     type: TypeExpr | None
     default: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Statement(Tree):
     attributes: tuple[Attribute, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Body(Tree):
     """``{ … }``; a ``return`` is its last statement."""
 
     statements: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Return(Statement):
     values: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bind(Statement):
     """``a, b = value``"""
 
@@ -273,7 +272,7 @@ class Bind(Statement):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Augment(Statement):
     """``name += value``; ``op`` is the operator without its ``=``."""
 
@@ -282,14 +281,14 @@ class Augment(Statement):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TypedBind(Statement):
     name: Ident
     type: TypeExpr
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class State(Statement):
     """``param`` or ``buffer``."""
 
@@ -299,20 +298,20 @@ class State(Statement):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Update(Statement):
     name: Ident
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class For(Statement):
     names: tuple[Ident, ...]
     iterable: Expr
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class If(Statement):
     """``branches`` are the tests and bodies of ``if`` and each ``elif``."""
 
@@ -320,18 +319,18 @@ class If(Statement):
     otherwise: Body | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Assert(Statement):
     test: Expr
     message: String | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expect(Statement):
     test: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Measure(Statement):
     """``loss name = value`` or ``metric name = value``."""
 
@@ -340,14 +339,14 @@ class Measure(Statement):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Path(Tree):
     """``net.*.norm``; a part is a name, a number or ``*``."""
 
     parts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Clause(Tree):
     """``name(args)`` in a recipe: an optimiser, ``clip(1.0)``, ``by snip(samples=128)``. Without brackets, args is None."""
 
@@ -355,7 +354,7 @@ class Clause(Tree):
     args: tuple[Arg, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Train(Statement):
     nets: tuple[Path, ...]
     loss: Expr
@@ -363,7 +362,7 @@ class Train(Statement):
     options: tuple[Clause, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TrainingStage(Statement):
     """``stage name(args) for count unit { … }``"""
 
@@ -377,19 +376,19 @@ class TrainingStage(Statement):
 # -------------------------------------------------------------------------------------------- declarations
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Declaration(Tree):
     attributes: tuple[Attribute, ...]
     doc: str  # the `##` comment directly above, or ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Alias(Tree):
     name: Ident
     alias: Ident | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Import(Declaration):
     """``origin`` is a dotted name (``std.vision``) or, where ``is_file``, a path."""
 
@@ -399,13 +398,13 @@ class Import(Declaration):
     names: tuple[Alias, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Const(Declaration):
     name: Ident
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fn(Declaration):
     name: Ident
     params: tuple[Param, ...]
@@ -413,14 +412,14 @@ class Fn(Declaration):
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Inverse(Tree):
     params: tuple[Param, ...]
     result: TypeExpr | None
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block(Declaration):
     """A ``block``, or where ``is_model`` a ``model``, with a body."""
 
@@ -433,7 +432,7 @@ class Block(Declaration):
     inverse: Inverse | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BlockAlias(Declaration):
     """``model ResNet50 = ResNet(…) { expect … }`` or ``block Cba(w: int) = Conv2d(w) -> …``."""
 
@@ -444,7 +443,7 @@ class BlockAlias(Declaration):
     promises: Body | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Extern(Declaration):
     name: Ident
     hypers: tuple[Param, ...]
@@ -453,7 +452,7 @@ class Extern(Declaration):
     target: String
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class System(Declaration):
     name: Ident
     hypers: tuple[Param, ...]
@@ -461,7 +460,7 @@ class System(Declaration):
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Share(Tree):
     """``net.fc3: half`` or ``net.conv1: 10%``."""
 
@@ -469,7 +468,7 @@ class Share(Tree):
     rate: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PruneClause(Tree):
     """One clause. ``kind`` is its first word; ``values`` are its parts in order, as the reference lists them:
 
@@ -482,20 +481,20 @@ class PruneClause(Tree):
     values: tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Prune(Declaration):
     name: Ident
     of: Expr
     clauses: tuple[PruneClause, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comment(Tree):
     text: str  # from its `#` to the end of the line
     own_line: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class File:
     """A parsed file: its declarations in order, and its comments in order."""
 

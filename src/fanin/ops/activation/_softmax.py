@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
 from fanin.ops.code import Call, Code, Input, call
 from fanin.ops.contract import Coupling, Op, OpAttrs, Reach, Result, couple, normal_axis
 from fanin.ops.ports import X
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SoftmaxAttrs(OpAttrs):
     axis: int
 

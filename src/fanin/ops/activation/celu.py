@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.contract import Complaint, OpAttrs
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CeluAttrs(OpAttrs):
     alpha: float = 1.0
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.contract import OpAttrs
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GeluAttrs(OpAttrs):
     approximate: Literal["none", "tanh"] = "none"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.dims import floordiv, mod
@@ -12,9 +11,10 @@ from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Result, normal_axis
 from fanin.ops.ports import X
 from fanin.ops.spelling import spell_fields
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GluAttrs(OpAttrs):
     axis: int = -1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.laws import Constant
@@ -25,9 +24,10 @@ from fanin.ops.contract import (
 )
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.spelling import spell_fields
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PreluAttrs(OpAttrs):
     num_parameters: PositiveInt = 1
 

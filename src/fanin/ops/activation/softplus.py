@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.contract import OpAttrs
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SoftplusAttrs(OpAttrs):
     beta: float = 1.0
     threshold: float = 20.0

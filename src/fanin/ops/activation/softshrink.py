@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.attributes import NonNegativeFloat
 from fanin.ops.contract import OpAttrs
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SoftshrinkAttrs(OpAttrs):
     lambd: NonNegativeFloat = 0.5
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
 from math import prod, sqrt
 from typing import cast, final
 
@@ -28,9 +27,10 @@ from fanin.ops.contract import (
 from fanin.ops.ports import FLOAT
 from fanin.ops.sizes import divisors_near
 from fanin.ops.spelling import optional, spell_unless
+from fanin.record import KW_ONLY, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MultiheadAttrs(OpAttrs):
     num_heads: PositiveInt
     _: KW_ONLY

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import cast, final
 
@@ -15,9 +15,10 @@ from fanin.ops.code import OMIT, TRAINING, Code, Infix, Input, call, unless
 from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Port, Reach, Result, need_equal
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import optional, optional_input, spell, spell_unless
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttentionAttrs(OpAttrs):
     dropout_p: Probability = 0.0
     is_causal: bool = False

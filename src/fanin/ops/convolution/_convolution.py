@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
 from math import prod, sqrt
 from typing import ClassVar, Literal, TypeAlias, cast
 
@@ -33,11 +32,12 @@ from fanin.ops.contract import (
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.spelling import optional, optional_input, spell, spell_unless
 from fanin.ops.windows import batch, channels, check_spatial, need_room, slide
+from fanin.record import KW_ONLY, record
 
 PaddingMode: TypeAlias = Literal["zeros", "reflect", "replicate", "circular"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConvAttrs(OpAttrs):
     out_channels: PositiveInt
     kernel_size: Kernel
@@ -50,7 +50,7 @@ class ConvAttrs(OpAttrs):
     padding_mode: PaddingMode = "zeros"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Geometry:
     """Kernel, stride, dilation and padding along each spatial axis. ``same`` keeps the size, whatever the kernel."""
 
@@ -209,7 +209,7 @@ def spatial_reach(n: int, rank: int, g: Geometry) -> Reach:
 # ------------------------------------------------------------------------------------------------- as a function
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConvFunctionAttrs(OpAttrs):
     stride: Kernel = 1
     padding: Padding | Literal["same", "valid"] = 0

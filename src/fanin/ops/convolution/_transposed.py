@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
 from math import prod, sqrt
 from typing import ClassVar, cast
 
@@ -32,9 +31,10 @@ from fanin.ops.convolution._convolution import check_out, need_bias, need_groups
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.spelling import optional, optional_input, spell, spell_unless
 from fanin.ops.windows import batch, channels, check_spatial
+from fanin.record import KW_ONLY, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TransposedAttrs(OpAttrs):
     out_channels: PositiveInt
     kernel_size: Kernel
@@ -47,7 +47,7 @@ class TransposedAttrs(OpAttrs):
     dilation: Kernel = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Spread:
     """How far the input is spread along each spatial axis: ``(size - 1) stride - 2 padding + …``."""
 
@@ -161,7 +161,7 @@ class Transposed(Weighted[TransposedAttrs]):
 # ------------------------------------------------------------------------------------------------- as a function
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TransposedFunctionAttrs(OpAttrs):
     stride: Kernel = 1
     padding: Padding = 0

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fanin.ir.types import DType, TensorType, floats
 from fanin.ops.attributes import Sizes
 from fanin.ops.code import Attribute, Code, Input, Like, Sequence, call
 from fanin.ops.contract import Inferred, NoAttrs, Op, OpAttrs, Port, Result
 from fanin.ops.sizes import need_sizes
+from fanin.record import record
 
 DEVICE = Attribute(Like(), "device")
 DTYPE = Attribute(Like(), "dtype")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ShapeAttrs(OpAttrs):
     shape: Sizes
 

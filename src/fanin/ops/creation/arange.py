@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil, isfinite
 from typing import TypeAlias, final
 
@@ -13,11 +12,12 @@ from fanin.ops.code import Code, call
 from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Result
 from fanin.ops.creation._shaped import DEVICE, DTYPE
 from fanin.ops.sizes import at_least
+from fanin.record import record
 
 Number: TypeAlias = int | float | Poly
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArangeAttrs(OpAttrs):
     start: Number = 0
     end: Number | None = None

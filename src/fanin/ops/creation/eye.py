@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import TensorType, floats
@@ -11,9 +10,10 @@ from fanin.ops.code import Code, call
 from fanin.ops.contract import Inferred, Op, OpAttrs, Result
 from fanin.ops.creation._shaped import DEVICE, DTYPE
 from fanin.ops.sizes import need_sizes
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EyeAttrs(OpAttrs):
     n: Size
     m: Size | None = None

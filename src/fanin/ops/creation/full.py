@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.dims import Poly
@@ -13,9 +12,10 @@ from fanin.ops.contract import Inferred, Op, OpAttrs, Result
 from fanin.ops.creation._shaped import DEVICE, DTYPE
 from fanin.ops.sizes import need_sizes
 from fanin.ops.spelling import spell
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FullAttrs(OpAttrs):
     shape: Size | Sizes
     fill_value: int | float | Poly

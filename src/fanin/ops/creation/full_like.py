@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.dims import Poly
@@ -10,9 +9,10 @@ from fanin.ir.types import DType, TensorType, promote
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
 from fanin.ops.spelling import spell
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FullLikeAttrs(OpAttrs):
     fill_value: bool | int | float | Poly
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
 from typing import final
 
 from fanin.ir.dims import mod
@@ -14,6 +13,7 @@ from fanin.ops.contract import Inferred, Need, Op, OpAttrs, Result
 from fanin.ops.creation._shaped import DEVICE, DTYPE
 from fanin.ops.sizes import need_sizes
 from fanin.ops.spelling import spell
+from fanin.record import KW_ONLY, record
 
 SINUSOIDAL = Function(
     "sinusoidal",
@@ -30,7 +30,7 @@ def sinusoidal(length, width, *, interleaved=True, base=10000, dtype=None, devic
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SinusoidalAttrs(OpAttrs):
     length: Size
     width: Size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import TensorType
@@ -12,9 +11,10 @@ from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Port, Result, normal_axis
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import spell_fields
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CosineAttrs(OpAttrs):
     axis: int = 1
     eps: NonNegativeFloat = 1e-8

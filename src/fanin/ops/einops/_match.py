@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import TypeAlias, cast
 
@@ -12,11 +11,12 @@ from fanin.ops.attributes import Size
 from fanin.ops.contract import Complaint, Need, need_equal
 from fanin.ops.einops._pattern import DOTS, Group, Side, parse_pattern
 from fanin.ops.sizes import at_least, need_quotient
+from fanin.record import record
 
 Given: TypeAlias = tuple[tuple[str, Size], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Matched:
     """A pattern with ``...`` spelled out and every axis with its size.
 

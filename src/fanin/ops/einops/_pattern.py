@@ -6,10 +6,10 @@ Source: Rogozhnikov 2022, "Einops: Clear and Reliable Tensor Manipulations with 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from fanin.ops.contract import Complaint
+from fanin.record import record
 
 DOTS = "..."
 Group: TypeAlias = tuple[str, ...]
@@ -18,7 +18,7 @@ Group: TypeAlias = tuple[str, ...]
 _TOKEN = re.compile(r"\s*(\.\.\.|…|->|[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[(),]|\S)")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Side:
     """One side of a pattern: a group for each axis of the tensor."""
 

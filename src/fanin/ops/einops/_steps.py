@@ -6,18 +6,18 @@ Sizes are printed only where PyTorch cannot work them out, so that an open one i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from fanin.ir.dims import Dim
 from fanin.ops.code import Code, Sequence, method
 from fanin.ops.einops._match import Matched
 from fanin.ops.einops._pattern import Group
+from fanin.record import record
 
 Reducer: TypeAlias = Callable[[Code, tuple[int, ...]], Code]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _State:
     """The code so far and, for each axis of its value, the axes of the pattern it holds."""
 

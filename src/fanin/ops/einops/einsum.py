@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import prod
 from string import ascii_lowercase, ascii_uppercase
 from typing import cast, final
@@ -14,9 +13,10 @@ from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import FLOATS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
 from fanin.ops.einops._pattern import DOTS, Group, parse_equation
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EinsumAttrs(OpAttrs):
     equation: str
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import TensorType
@@ -10,9 +9,10 @@ from fanin.ops.code import Code, Input
 from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result
 from fanin.ops.einops._match import Given, match
 from fanin.ops.einops._steps import steps
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RearrangeAttrs(OpAttrs):
     pattern: str
     sizes: Given = ()

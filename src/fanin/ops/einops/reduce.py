@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import Literal, cast, final
 
@@ -14,9 +13,10 @@ from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port
 from fanin.ops.einops._match import Given, match
 from fanin.ops.einops._steps import steps
 from fanin.ops.sizes import at_least
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReduceAttrs(OpAttrs):
     pattern: str
     reduction: Literal["sum", "mean", "max", "min", "prod", "any", "all"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, final
 
 from fanin.ir.dims import Poly
@@ -10,9 +9,10 @@ from fanin.ir.types import DType, TensorType, promote
 from fanin.ops.code import OMIT, Code, Input, method
 from fanin.ops.contract import Complaint, OpAttrs, Pointwise, Port, Result
 from fanin.ops.dtypes import own_float
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClampAttrs(OpAttrs):
     min: int | float | Poly | None = None
     max: int | float | Poly | None = None

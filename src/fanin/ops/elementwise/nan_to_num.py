@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import DType, TensorType
 from fanin.ops.code import Code, Input, call, unless
 from fanin.ops.contract import Elementwise, OpAttrs, Port
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NanToNumAttrs(OpAttrs):
     nan: float = 0.0
     posinf: float | None = None

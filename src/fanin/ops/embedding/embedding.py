@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
 from typing import final
 
 from fanin.ir.laws import Normal
@@ -26,9 +25,10 @@ from fanin.ops.contract import (
     need_at_least,
 )
 from fanin.ops.ports import FLOAT
+from fanin.record import KW_ONLY, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EmbeddingAttrs(OpAttrs):
     num_embeddings: PositiveInt
     embedding_dim: PositiveInt

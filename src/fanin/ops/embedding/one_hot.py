@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, final
 
 from fanin.ir.poly import Poly
@@ -10,9 +9,10 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Range
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import INTS, Op, OpAttrs, Port, Reach, Result
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OneHotAttrs(OpAttrs):
     num_classes: Annotated[int | Poly, Range(1)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
 from math import sqrt
 from typing import cast, final
 
@@ -26,9 +25,10 @@ from fanin.ops.contract import (
 )
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import optional, optional_input
+from fanin.record import KW_ONLY, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BilinearAttrs(OpAttrs):
     out_features: PositiveInt
     _: KW_ONLY

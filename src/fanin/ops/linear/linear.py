@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
 from math import sqrt
 from typing import cast, final
 
@@ -27,9 +26,10 @@ from fanin.ops.contract import (
     need_equal,
 )
 from fanin.ops.ports import X
+from fanin.record import KW_ONLY, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LinearAttrs(OpAttrs):
     out_features: PositiveInt
     _: KW_ONLY

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from fanin.ir.dims import Dim
@@ -13,6 +12,7 @@ from fanin.ops.code import Call, Code, IfNumber, Input, call, method
 from fanin.ops.contract import A, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import optional, spell_fields
+from fanin.record import record
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
@@ -21,7 +21,7 @@ TARGET = Port("target", FLOAT, number=True)
 WEIGHT = Port("weight", FLOAT, optional=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LossAttrs(OpAttrs):
     reduction: Reduction = "mean"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import TensorType
@@ -12,9 +11,10 @@ from fanin.ops.contract import REALS, Complaint, Inferred, Op, OpAttrs, Port, Re
 from fanin.ops.loss._loss import Reduction, reduced
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import spell_fields
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CosineEmbeddingAttrs(OpAttrs):
     margin: float = 0.0
     reduction: Reduction = "mean"

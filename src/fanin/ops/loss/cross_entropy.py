@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import DType, TensorType
@@ -10,9 +9,10 @@ from fanin.ops.attributes import Probability
 from fanin.ops.contract import REALS, Complaint, Inferred, OpAttrs, Port, Result
 from fanin.ops.loss._loss import WEIGHT, Loss, Reduction, X, classified, need_classes, reduced
 from fanin.ops.spelling import optional
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CrossEntropyAttrs(OpAttrs):
     ignore_index: int = -100
     reduction: Reduction = "mean"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveFloat
 from fanin.ops.contract import OpAttrs, Result
 from fanin.ops.loss._loss import Distance, Reduction
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HuberLossAttrs(OpAttrs):
     reduction: Reduction = "mean"
     delta: PositiveFloat = 1.0

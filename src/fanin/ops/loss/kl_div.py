@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.contract import OpAttrs, Port, Result
 from fanin.ops.loss._loss import Distance, X
 from fanin.ops.ports import FLOAT
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KlDivAttrs(OpAttrs):
     reduction: Literal["mean", "sum", "none", "batchmean"] = "mean"
     log_target: bool = False

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import TensorType
 from fanin.ops.contract import INTS, Inferred, OpAttrs, Port, Result
 from fanin.ops.loss._loss import WEIGHT, Loss, Reduction, X, classified, need_classes, reduced
 from fanin.ops.spelling import optional
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NllAttrs(OpAttrs):
     ignore_index: int = -100
     reduction: Reduction = "mean"

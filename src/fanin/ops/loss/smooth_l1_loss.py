@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import NonNegativeFloat
 from fanin.ops.contract import OpAttrs, Result
 from fanin.ops.loss._loss import Distance, Reduction
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SmoothL1LossAttrs(OpAttrs):
     reduction: Reduction = "mean"
     beta: NonNegativeFloat = 1.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import TensorType
@@ -13,9 +12,10 @@ from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Port, Result
 from fanin.ops.loss._loss import Reduction, reduced
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import spell_fields
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TripletAttrs(OpAttrs):
     margin: PositiveFloat = 1.0
     p: float = 2.0

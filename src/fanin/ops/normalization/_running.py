@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
 from math import prod
 from typing import ClassVar, cast
 
@@ -29,9 +28,10 @@ from fanin.ops.contract import (
 from fanin.ops.ports import X
 from fanin.ops.spelling import spell_unless
 from fanin.ops.windows import check_spatial
+from fanin.record import KW_ONLY, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BatchNormAttrs(OpAttrs):
     _: KW_ONLY
     eps: PositiveFloat = 1e-5
@@ -40,7 +40,7 @@ class BatchNormAttrs(OpAttrs):
     track_running_stats: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InstanceNormAttrs(OpAttrs):
     _: KW_ONLY
     eps: NonNegativeFloat = 1e-5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
 from math import prod
 from typing import cast, final
 
@@ -30,9 +29,10 @@ from fanin.ops.contract import (
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.sizes import divisors_near
 from fanin.ops.spelling import optional, optional_input
+from fanin.record import KW_ONLY, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GroupNormAttrs(OpAttrs):
     num_groups: PositiveInt
     _: KW_ONLY
@@ -92,7 +92,7 @@ class GroupNorm(Weighted[GroupNormAttrs]):
         return Reach(mixes=tuple(range(1, types[0].rank)))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GroupNormFunctionAttrs(OpAttrs):
     num_groups: PositiveInt
     eps: NonNegativeFloat = 1e-5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import cast, final
 
@@ -14,9 +13,10 @@ from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Port, Reach, Re
 from fanin.ops.normalization.group_norm import need_channels
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import optional, optional_input
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InstanceNormFunctionAttrs(OpAttrs):
     eps: NonNegativeFloat = 1e-5
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
 from typing import final
 
 from fanin.ir.dims import Dim
@@ -14,9 +13,10 @@ from fanin.ops.contract import Inferred, Op, OpAttrs, ParamSpec, Port, Reach, Re
 from fanin.ops.normalization._last import check_axes, feature_axes, need_last, own_shape, spell_shape
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.spelling import optional, optional_input
+from fanin.record import KW_ONLY, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LayerNormAttrs(OpAttrs):
     _: KW_ONLY
     eps: NonNegativeFloat = 1e-5
@@ -69,7 +69,7 @@ class LayerNorm(Weighted[LayerNormAttrs]):
         return Reach(mixes=tuple(range(rank - a.axes, rank)))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LayerNormFunctionAttrs(OpAttrs):
     eps: NonNegativeFloat = 1e-5
     _: KW_ONLY

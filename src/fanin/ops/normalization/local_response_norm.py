@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import TensorType
@@ -11,9 +10,10 @@ from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Complaint, Op, OpAttrs, Reach, Result
 from fanin.ops.ports import X
 from fanin.ops.spelling import spell_fields
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LocalResponseAttrs(OpAttrs):
     size: PositiveInt
     alpha: float = 1e-4

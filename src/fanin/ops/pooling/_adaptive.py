@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from fanin.ir.dims import Dim
@@ -13,9 +12,10 @@ from fanin.ops.contract import Complaint, Coupling, Inferred, Need, Op, OpAttrs,
 from fanin.ops.ports import X
 from fanin.ops.spelling import spell
 from fanin.ops.windows import check_spatial
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AdaptiveAttrs(OpAttrs):
     output_size: PositiveInt | tuple[PositiveInt | None, ...] | None
 

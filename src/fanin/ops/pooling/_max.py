@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fanin.ops.attributes import Kernel, Padding
 from fanin.ops.contract import OpAttrs
 from fanin.ops.pooling._window import Window, WindowPool
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MaxPoolAttrs(OpAttrs):
     kernel_size: Kernel
     stride: Kernel | None = None

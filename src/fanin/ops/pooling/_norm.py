@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fanin.ops.attributes import Kernel, PositiveFloat
 from fanin.ops.contract import OpAttrs
 from fanin.ops.pooling._window import Window, WindowPool
 from fanin.ops.ports import X
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LpPoolAttrs(OpAttrs):
     norm_type: PositiveFloat
     kernel_size: Kernel

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.facts import Compare
@@ -11,9 +10,10 @@ from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Code, Input, call, unless
 from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Port, Result
 from fanin.ops.sizes import at_least
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MultinomialAttrs(OpAttrs):
     num_samples: PositiveInt
     replacement: bool = False

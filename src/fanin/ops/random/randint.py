@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.dims import Poly
@@ -13,9 +12,10 @@ from fanin.ops.code import Code, Sequence, call
 from fanin.ops.contract import Inferred, Need, Op, OpAttrs, Result
 from fanin.ops.creation._shaped import DEVICE
 from fanin.ops.sizes import at_least, need_sizes
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RandintAttrs(OpAttrs):
     low: int | Poly
     high: int | Poly

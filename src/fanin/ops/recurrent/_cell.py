@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
 from math import sqrt
 from typing import ClassVar, cast
 
@@ -24,11 +23,12 @@ from fanin.ops.contract import (
     need_equal,
 )
 from fanin.ops.ports import FLOAT
+from fanin.record import KW_ONLY, record
 
 X, H, C = Port("x", FLOAT), Port("h", FLOAT), Port("c", FLOAT)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CellAttrs(OpAttrs):
     hidden_size: PositiveInt
     _: KW_ONLY

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
 from typing import Literal, final
 
 from fanin.ir.dims import Dim
@@ -11,9 +10,10 @@ from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, Module, call, helper, unless
 from fanin.ops.contract import OpAttrs, ParamSpec, Result
 from fanin.ops.recurrent._cell import STEP, Cell, H, X
+from fanin.record import KW_ONLY, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RNNCellAttrs(OpAttrs):
     hidden_size: PositiveInt
     _: KW_ONLY

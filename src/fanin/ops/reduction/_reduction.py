@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import KW_ONLY, dataclass
 from math import prod
 from typing import ClassVar, TypeVar, cast
 
@@ -15,21 +14,22 @@ from fanin.ops.axes import normal_axes, spelled
 from fanin.ops.code import OMIT, Code, Input, Sequence, method, unless
 from fanin.ops.contract import ANY, FLOATS, Complaint, Inferred, Need, Op, OpAttrs, Port, Reach, Result
 from fanin.ops.sizes import at_least
+from fanin.record import KW_ONLY, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReductionAttrs(OpAttrs):
     axis: Axes = None
     keepdim: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SingleAttrs(OpAttrs):
     axis: Axis | None = None
     keepdim: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VarianceAttrs(OpAttrs):
     axis: Axes = None
     _: KW_ONLY
@@ -37,7 +37,7 @@ class VarianceAttrs(OpAttrs):
     keepdim: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AlongAttrs(OpAttrs):
     axis: Axis
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import DType, TensorType
@@ -10,9 +9,10 @@ from fanin.ops.attributes import Axes
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result
 from fanin.ops.reduction._reduction import along, reduced
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CountNonzeroAttrs(OpAttrs):
     axis: Axes = None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import TensorType
@@ -11,9 +10,10 @@ from fanin.ops.code import Code, Input, method, unless
 from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result
 from fanin.ops.dtypes import own_float, to_float
 from fanin.ops.reduction._reduction import reduced
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LogsumexpAttrs(OpAttrs):
     axis: int | tuple[int, ...]
     keepdim: bool = False

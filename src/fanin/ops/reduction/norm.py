@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import isinf
 from typing import final
 
@@ -12,9 +11,10 @@ from fanin.ops.code import OMIT, Code, Input, call, unless
 from fanin.ops.contract import FLOATS, Inferred, Op, OpAttrs, Port, Result
 from fanin.ops.reduction._reduction import along, need_some, real, reduced
 from fanin.ops.spelling import spell
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NormAttrs(OpAttrs):
     ord: float = 2.0
     axis: Axes = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import TensorType
@@ -11,9 +10,10 @@ from fanin.ops.code import TRAINING, Code, Infix, Input, call, method
 from fanin.ops.contract import Complaint, Op, OpAttrs, Reach, Result
 from fanin.ops.ports import X
 from fanin.ops.spelling import spell
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StochasticDepthAttrs(OpAttrs):
     p: Probability
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from fanin.ir.dims import Dim, minimum
@@ -12,6 +11,7 @@ from fanin.ops.code import Call, Code, call
 from fanin.ops.contract import ANY, A, Complaint, Inferred, Need, OpAttrs, Port, Result, Weighted, need_at_least
 from fanin.ops.spelling import spell
 from fanin.ops.windows import check_spatial
+from fanin.record import record
 
 WIDTHS = "from the last axis on, each axis before and after: (left, right, top, bottom)"
 
@@ -49,12 +49,12 @@ def need_left(size: Dim, before: Dim, after: Dim, axis: int) -> tuple[Need, ...]
     return need_at_least(left, 0, message, ("x", axis))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PadAttrs(OpAttrs):
     padding: int | tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConstantPadAttrs(OpAttrs):
     padding: int | tuple[int, ...]
     value: float

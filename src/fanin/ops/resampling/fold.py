@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import final
 
@@ -14,9 +13,10 @@ from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_at_least, need_equal
 from fanin.ops.spelling import spell_fields
 from fanin.ops.windows import slide
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FoldAttrs(OpAttrs):
     output_size: PositiveInt | tuple[PositiveInt, ...]
     kernel_size: Kernel

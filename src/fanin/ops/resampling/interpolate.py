@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, final
 
 from fanin.ir.types import TensorType
@@ -11,9 +10,10 @@ from fanin.ops.contract import Complaint, Op, OpAttrs, Result
 from fanin.ops.ports import X
 from fanin.ops.resampling._resize import Extent, Scale, resize
 from fanin.ops.spelling import spell_fields
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InterpolateAttrs(OpAttrs):
     size: Extent = None
     scale_factor: Scale = None

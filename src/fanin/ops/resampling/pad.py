@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, final
 
 from fanin.ir.poly import Poly
@@ -11,9 +10,10 @@ from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Reach, Result
 from fanin.ops.resampling._padding import WIDTHS, pad_axes
 from fanin.ops.spelling import spell_fields
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PadFunctionAttrs(OpAttrs):
     pad: tuple[int | Poly, ...]
     mode: Literal["constant", "reflect", "replicate", "circular"] = "constant"

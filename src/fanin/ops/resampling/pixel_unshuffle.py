@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.dims import floordiv, mod
@@ -11,9 +10,10 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PixelUnshuffleAttrs(OpAttrs):
     downscale_factor: PositiveInt
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import cast, final
 
@@ -13,9 +12,10 @@ from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Inferred, Need, Op, OpAttrs, Port, Result
 from fanin.ops.spelling import spell_fields
 from fanin.ops.windows import channels, check_spatial, need_room, slide
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnfoldAttrs(OpAttrs):
     kernel_size: Kernel
     dilation: Kernel = 1

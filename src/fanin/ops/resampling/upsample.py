@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, final
 
 from fanin.ir.types import TensorType
@@ -12,9 +11,10 @@ from fanin.ops.contract import OpAttrs, Result, Weighted
 from fanin.ops.ports import X
 from fanin.ops.resampling._resize import Scale, resize
 from fanin.ops.spelling import spell_fields
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UpsampleAttrs(OpAttrs):
     size: PositiveInt | tuple[PositiveInt, ...] | None = None
     scale_factor: Scale = None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, method
-from fanin.ops.contract import Complaint, Op, OpAttrs, Port, Result
-from fanin.ops.contract import ANY
+from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TriangleAttrs(OpAttrs):
     diagonal: int = 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
 from typing import final
 
 from fanin.ir.dims import Dim
@@ -10,9 +9,10 @@ from fanin.ir.types import TensorType, promote
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, Sequence, call
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal, normal_axis
+from fanin.record import KW_ONLY, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConcatAttrs(OpAttrs):
     _: KW_ONLY
     axis: Axis = 0

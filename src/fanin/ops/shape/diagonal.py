@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import TensorType
@@ -10,9 +9,10 @@ from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, method, unless
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result, normal_axis
 from fanin.ops.shape._diagonals import diagonal_length
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DiagonalAttrs(OpAttrs):
     offset: int = 0
     axis1: Axis = 0

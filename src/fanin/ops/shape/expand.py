@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.dims import Dim
@@ -11,9 +10,10 @@ from fanin.ops.code import Code, Input
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
 from fanin.ops.shape._stretch import expanded, stretched
 from fanin.ops.shape.reshape import SizeOrRest
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExpandAttrs(OpAttrs):
     shape: tuple[SizeOrRest, ...]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import cast, final
 
@@ -11,15 +10,16 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
 from fanin.ops.code import OMIT, Call, Code, Input, Invoke, Module, call, method
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result, normal_axis
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FlattenAttrs(OpAttrs):
     start_axis: Axis = 0
     end_axis: Axis = -1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FlattenModuleAttrs(OpAttrs):
     start_axis: Axis = 1
     end_axis: Axis = -1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.facts import Compare
@@ -11,9 +10,10 @@ from fanin.ops.attributes import Axis, Size
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Inferred, Need, Op, OpAttrs, Port, Result, normal_axis
 from fanin.ops.sizes import at_least, need_sizes
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NarrowAttrs(OpAttrs):
     axis: Axis
     start: Size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import TensorType
@@ -10,9 +9,10 @@ from fanin.ops.attributes import Axis
 from fanin.ops.axes import normal_axes
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PermuteAttrs(OpAttrs):
     axes: tuple[Axis, ...]
 

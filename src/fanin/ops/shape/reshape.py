@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import Annotated, TypeAlias, cast, final
 
@@ -12,11 +11,12 @@ from fanin.ops.attributes import Range
 from fanin.ops.code import Code, Input, Sequence, method
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
 from fanin.ops.sizes import need_quotient, need_sizes
+from fanin.record import record
 
 SizeOrRest: TypeAlias = Annotated[int | Poly, Range(-1)]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReshapeAttrs(OpAttrs):
     shape: tuple[SizeOrRest, ...]
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import TensorType
 from fanin.ops.axes import normal_axes, spelled
 from fanin.ops.code import OMIT, Code, Input, method
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RollAttrs(OpAttrs):
     shifts: int | tuple[int, ...]
     axis: int | tuple[int, ...] | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.dims import Dim
@@ -11,9 +10,10 @@ from fanin.ops.attributes import Axis, PositiveInt, Size
 from fanin.ops.code import Code, Input, Sequence, Subscript, method, unless
 from fanin.ops.contract import ANY, Complaint, Inferred, Op, OpAttrs, Port, Result, need_equal, normal_axis
 from fanin.ops.sizes import need_sizes
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SplitAttrs(OpAttrs):
     sizes: PositiveInt | tuple[Size, ...]
     axis: Axis = 0

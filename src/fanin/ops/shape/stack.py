@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
 from typing import final
 
 from fanin.ir.types import TensorType, promote
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, Sequence, call, unless
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal, normal_axis
+from fanin.record import KW_ONLY, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StackAttrs(OpAttrs):
     _: KW_ONLY
     axis: Axis = 0

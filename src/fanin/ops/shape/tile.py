@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import TensorType
@@ -10,9 +9,10 @@ from fanin.ops.attributes import Sizes
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result
 from fanin.ops.sizes import need_sizes
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TileAttrs(OpAttrs):
     repeats: Sizes
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, Subscript, method
 from fanin.ops.contract import ANY, Complaint, Inferred, Op, OpAttrs, Port, Result, normal_axis
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnbindAttrs(OpAttrs):
     axis: Axis = 0
 

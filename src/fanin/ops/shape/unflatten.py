@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from fanin.ir.types import TensorType
@@ -10,9 +9,10 @@ from fanin.ops.attributes import Axis
 from fanin.ops.code import Call, Code, Input, Sequence, call, method
 from fanin.ops.contract import ANY, Complaint, Inferred, Op, OpAttrs, Port, Result, normal_axis
 from fanin.ops.shape.reshape import SizeOrRest, filled, printed
+from fanin.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnflattenAttrs(OpAttrs):
     axis: Axis
     sizes: tuple[SizeOrRest, ...]

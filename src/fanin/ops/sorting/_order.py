@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
-
 from fanin.ir.types import DType
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, method, unless
 from fanin.ops.contract import OpAttrs
+from fanin.record import KW_ONLY, record
 
 ORDERED = (DType.BOOL, DType.INT, DType.FLOAT)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SortAttrs(OpAttrs):
     axis: Axis = -1
     descending: bool = False
