@@ -1,0 +1,284 @@
+"""Words for what is drawn: ops, sizes, paths, numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from typing import Any, TypeAlias
+
+from fanin.ir.dims import Dim, Poly, render
+from fanin.ir.graph import Apply, Scalar, Value
+from fanin.ir.types import DType, TensorType
+from fanin.ops.contract import Axis, Op, OpAttrs
+from fanin.ops.spelling import same
+
+SizeText: TypeAlias = Callable[[Dim], str]
+
+MINUS, TIMES = "−", "×"
+
+# Attributes that a picture does without: they change neither what flows nor, much, what is learned.
+QUIET = frozenset(
+    "affine approximate batch_first beta bias ceil_mode count_include_pad elementwise_affine enable_gqa eps inplace"
+    " interleaved keepdim momentum output_padding padding padding_idx padding_mode stable sorted threshold"
+    " track_running_stats".split()
+)
+# Attributes whose value speaks for itself; others are named.
+BARE = frozenset(
+    "p out_channels out_features kernel_size output_size hidden_size equation pattern negative_slope shape sizes num_classes"
+    " num_embeddings embedding_dim repeats chunks axes".split()
+)
+WORDS = {"num_groups": "groups", "num_heads": "heads", "is_causal": "causal", "dropout_p": "dropout"}
+SIGNS = {"+": "⊕", "-": "⊖", "*": "⊗", "/": "⊘"}
+INFIX = {"*": TIMES, "-": MINUS, "/": "÷", "<=": "≤", ">=": "≥", "!=": "≠"}
+
+
+# --------------------------------------------------------------------------------------------------------- ops
+
+
+def family(op: Op[Any]) -> str:
+    """The kind of op, which decides its colour: the folder it stands in."""
+    parts = type(op).__module__.split(".")
+    return parts[2] if len(parts) > 3 and parts[:2] == ["fanin", "ops"] else ""
+
+
+def op_text(node: Apply, size: SizeText | None = None) -> str:
+    """``Conv 3×3, 64, stride 2``, ``Linear 768 → 3072``, ``softmax``."""
+    title = getattr(node.op, "title", "")
+    size = size or size_text
+    if title and len(node.inputs) == 2:
+        return _binary_text(node, title, size)
+    name = op_name(node)
+    words = attribute_words(node, size)
+    return f"{name} {', '.join(words)}" if words else name
+
+
+def op_name(node: Apply) -> str:
+    """The name as it was written, without the count of axes and PyTorch's underscores."""
+    name = node.op.module if node.module is not None and node.op.module else node.op.name
+    if node.op.name == "scaled_dot_product_attention":
+        return "attention"
+    name = re.sub(r"(?<=[a-z])[123]d$", "", name)
+    return name.replace("_", " ")
+
+
+def _binary_text(node: Apply, title: str, size: SizeText) -> str:
+    """``× 0.125``, ``1 − x``; the sign alone between two tensors."""
+    left, right = node.inputs
+    sign = INFIX.get(title, title)
+    if isinstance(right, Scalar):
+        return f"{sign} {value_text(right.value, size)}"
+    if isinstance(left, Scalar):
+        plain = title in "+*"
+        return f"{sign} {value_text(left.value, size)}" if plain else f"{value_text(left.value, size)} {sign} x"
+    return sign
+
+
+def attribute_words(node: Apply, size: SizeText) -> list[str]:
+    """What is worth saying of an op's attributes, in few words."""
+    words: list[str] = []
+    axes = weight_axes(node)
+    roles = {axis.role: axis.size for axis in axes}
+    kernel = [axis.size for axis in axes if axis.role == "kernel"]
+    attrs = node.attrs
+    told: set[str] = set()
+    if not kernel and len(axes) == 2:
+        words.append(_matrix(node, axes))
+        told |= {"out_features", "num_embeddings", "embedding_dim"}
+    if hasattr(attrs, "kernel_size"):
+        words.append(TIMES.join(map(str, kernel or _spread(attrs.kernel_size, node.op.name))))
+        told.add("kernel_size")
+    if kernel and hasattr(attrs, "out_channels"):
+        words.append(str(attrs.out_channels))
+        told.add("out_channels")
+    groups = getattr(attrs, "groups", 1)
+    if kernel and groups != 1:
+        depthwise = groups == getattr(attrs, "out_channels", None) and roles.get("in") == 1
+        words.append("depthwise" if depthwise else f"groups {groups}")
+    told.add("groups")
+    for name, value in _salient(attrs):
+        if name in told or (name == "stride" and value == getattr(attrs, "kernel_size", None)):
+            continue
+        text = _spread_text(value, node.op.name) if name in ("stride", "dilation", "output_size") else value_text(value, size)
+        if value is True:
+            words.append(WORDS.get(name, name))
+        elif name in BARE:
+            words.append(text)
+        else:
+            words.append(f"{WORDS.get(name, name)} {text}")
+    scalars = [operand for operand in node.inputs if isinstance(operand, Scalar)]
+    return words + [value_text(scalar.value, size) for scalar in scalars]
+
+
+def _salient(attrs: OpAttrs) -> list[tuple[str, Any]]:
+    found = []
+    for field in fields(attrs):
+        value = getattr(attrs, field.name)
+        default = field.default
+        if field.name in QUIET or value is None or value == ():
+            continue
+        if field.name not in ("p", "axis") and default is not MISSING and same(value, default):
+            continue
+        if field.name == "axis" and default is not MISSING and same(value, default):
+            continue
+        found.append((field.name, value))
+    return found
+
+
+def weight_axes(node: Apply) -> tuple[Axis, ...]:
+    """The axes, with roles, of the first parameter of an op that owns weights."""
+    if node.module is None:
+        return ()
+    types = [None if operand is None else operand.type for operand in node.inputs]
+    try:
+        specs = node.op.params(node.attrs, *types)  # type: ignore[arg-type]
+    except Exception:  # a use with sizes of its own: the picture does without
+        return ()
+    return specs[0].axes if specs else ()
+
+
+def _matrix(node: Apply, axes: tuple[Axis, ...]) -> str:
+    first, second = axes
+    if (first.role, second.role) == ("out", "in"):
+        return f"{number(second.size)} → {number(first.size)}"
+    return f"{number(first.size)} {TIMES} {number(second.size)}"
+
+
+def _spread(value: Any, name: str) -> tuple[Any, ...]:
+    """A size for each spatial axis: 3 of ``max_pool2d`` is 3 × 3."""
+    if isinstance(value, (tuple, list)):
+        return tuple(value)
+    digits = re.search(r"([123])d$", name)
+    return (value,) * (int(digits[1]) if digits else 1)
+
+
+def _spread_text(value: Any, name: str) -> str:
+    sizes = _spread(value, name)
+    if name.startswith("adaptive"):
+        return TIMES.join(map(value_text, sizes))
+    return value_text(sizes[0]) if len(set(sizes)) == 1 else TIMES.join(map(value_text, sizes))
+
+
+def is_join(node: Apply) -> bool:
+    """Where arms meet: a sum, product or concatenation of tensors."""
+    if len({operand.index for operand in node.inputs if isinstance(operand, Value)}) < 2:
+        return False
+    return join_text(node) is not None
+
+
+def join_text(node: Apply) -> str | None:
+    """``⊕``, ``concat``; None for what is no mere meeting of arms."""
+    sign = SIGNS.get(getattr(node.op, "title", ""))
+    if sign is not None:
+        return sign
+    if any(port.variadic for port in node.op.inputs):
+        return node.op.name
+    return None
+
+
+# --------------------------------------------------------------------------------------------- types and numbers
+
+
+def type_text(type: TensorType) -> str:
+    """``[N, 64, ⌈H/2⌉]``"""
+    shape = f"[{', '.join(size_text(size) for size in type.shape)}]"
+    return shape if type.dtype is DType.FLOAT else f"{type.dtype.value}{shape}"
+
+
+def size_text(size: Dim) -> str:
+    """A dimension as a paper has it: ``⌈H/2⌉`` for ``ceildiv(H, 2)``, ``2H`` for ``2*H``."""
+    if not isinstance(size, Poly):
+        return str(size)
+    text = render(size)
+    before = ""
+    while before != text:
+        before = text
+        text = re.sub(r"ceildiv\(((?:[^(),]|\([^(),]*\))+), ([^(),]+)\)", _ceiling, text)
+    return re.sub(r"\b(\d+)\*(?=[A-Za-z⌈])", r"\1", text).replace("*", "·")
+
+
+def _ceiling(found: re.Match[str]) -> str:
+    above, below = found[1], found[2]
+    simple = re.fullmatch(r"[\w.⌈⌉/]+", above)
+    return f"⌈{above}/{below}⌉" if simple else f"⌈({above})/{below}⌉"
+
+
+def number(value: int) -> str:
+    """``3072``, and ``50,257`` from ten thousand on."""
+    return f"{value:,}" if abs(value) >= 10_000 else str(value)
+
+
+def short(value: int) -> str:
+    """``640``, ``9.4K``, ``25.6M``."""
+    size = float(value)
+    for unit in ("", "K", "M", "G", "T", "P"):
+        if abs(size) < 999.5 or unit == "P":
+            return f"{value}" if not unit else f"{size:.3g}{unit}" if size < 100 else f"{size:.0f}{unit}"
+        size /= 1000
+    raise AssertionError
+
+
+def value_text(value: Any, size: SizeText | None = None) -> str:
+    """An attribute's or scalar's value: whole numbers without a point, tuples in brackets."""
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    if isinstance(value, float):
+        if value in (float("inf"), float("-inf")):
+            return "∞" if value > 0 else f"{MINUS}∞"
+        return f"{value:.4g}".replace("-", MINUS) if value != int(value) or abs(value) >= 1e6 else str(int(value)).replace("-", MINUS)
+    if isinstance(value, int):
+        return str(value).replace("-", MINUS)
+    if isinstance(value, Poly):
+        return (size or size_text)(value)
+    if isinstance(value, (tuple, list)):
+        return f"({', '.join(value_text(v, size) for v in value)})"
+    text = str(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def flops_text(cost: Dim | None) -> str:
+    """``118 MFLOP``, ``18.8K·⌈H/2⌉·⌈W/2⌉ FLOP``; empty where nothing counts or too much would have to be said."""
+    if cost is None or (isinstance(cost, int) and cost == 0):
+        return ""
+    if isinstance(cost, int):
+        text = short(cost)
+        return f"{text[:-1]} {text[-1]}FLOP" if text[-1].isalpha() else f"{text} FLOP"
+    if len(cost.terms) > 2:
+        return ""
+    parts = []
+    for monomial, factor in cost.terms.items():
+        if factor < 0:
+            return ""
+        letters = "·".join(size_text(atom.poly) for atom in monomial)
+        parts.append("·".join(filter(None, (short(factor) if factor != 1 or not letters else "", letters))))
+    text = " + ".join(parts)
+    return f"{text} FLOP" if len(text) <= 40 else ""
+
+
+def cost_text(params: int, flops: Dim | None, each: bool = False) -> str:
+    """``9.4K params · 236 MFLOP``"""
+    parts = [f"{short(params)} params" if params else "", flops_text(flops)]
+    text = " · ".join(filter(None, parts))
+    return f"{text} each" if text and each else text
+
+
+# ------------------------------------------------------------------------------------------------------- paths
+
+
+def range_text(paths: list[str]) -> str:
+    """What several paths are together: ``layer.0–11``, ``features.24, 26``, ``fc1 … fc9``."""
+    first, last = paths[0], paths[-1]
+    if len(set(paths)) == 1:
+        return first
+    parts = [path.split(".") for path in paths]
+    if len({len(p) for p in parts}) == 1:
+        differing = [i for i in range(len(parts[0])) if len({p[i] for p in parts}) > 1]
+        if len(differing) == 1 and all(p[differing[0]].isdigit() for p in parts):
+            i = differing[0]
+            numbers = [int(p[i]) for p in parts]
+            if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+                text = f"{numbers[0]}–{numbers[-1]}"
+            else:
+                text = f"{numbers[0]}, {numbers[1]}" if len(numbers) == 2 else f"{numbers[0]} … {numbers[-1]}"
+            return ".".join((*parts[0][:i], text, *parts[0][i + 1 :]))
+    return f"{first} … {last}"
