@@ -5,6 +5,8 @@ Importing the package imports nothing but names; each function imports what it n
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +31,20 @@ __all__ = [
 
 _API = frozenset({"check", "draw", "elaborate", "load", "loads", "source"})
 _REPORT = frozenset({"CheckFailed", "NoSuchName", "Report", "Unreadable"})
+
+
+class _Package(ModuleType):
+    """The package as a module whose functions stay functions.
+
+    Importing ``fanin.elaborate`` or ``fanin.source`` would put the module in the place of the function of that name.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _API and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:
