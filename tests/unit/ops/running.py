@@ -34,34 +34,34 @@ def run(code: Any, inputs: Sequence[Any], sizes: dict[Symbol, int] | None = None
 
     def value(x: Any) -> Any:
         match x:
-            case c.Input(index):
+            case c.Input(index=index):
                 return inputs[index]
             case c.Like():
                 return LIKE
-            case c.Name("..."):
+            case c.Name(text="..."):
                 return ...
-            case c.Name(text):
+            case c.Name(text=text):
                 return eval(text, {"torch": torch, "F": F, "math": math})
-            case c.Call(target, args, keywords):
+            case c.Call(target=target, args=args, keywords=keywords):
                 function = eval(target, {"torch": torch, "F": F, "math": math, "float": float, "int": int})
                 return function(*map(value, args), **{k: value(v) for k, v in keywords})
-            case c.Method(receiver, name, args, keywords):
+            case c.Method(receiver=receiver, name=name, args=args, keywords=keywords):
                 return getattr(value(receiver), name)(*map(value, args), **{k: value(v) for k, v in keywords})
-            case c.Infix(op, left, right):
+            case c.Infix(op=op, left=left, right=right):
                 return INFIX[op](value(left), value(right))
-            case c.Prefix(op, operand):
+            case c.Prefix(op=op, operand=operand):
                 return -value(operand) if op == "-" else ~value(operand)
-            case c.Attribute(owner, name):
+            case c.Attribute(value=owner, name=name):
                 return getattr(value(owner), name)
-            case c.Cut(start, stop, step):
+            case c.Cut(start=start, stop=stop, step=step):
                 return slice(value(start), value(stop), value(step))
-            case c.Subscript(owner, items):
+            case c.Subscript(value=owner, items=items):
                 return value(owner)[value(items[0]) if len(items) == 1 else tuple(map(value, items))]
-            case c.Sequence(items, brackets):
+            case c.Sequence(items=items, brackets=brackets):
                 return (list if brackets == "[]" else tuple)(map(value, items))
-            case c.IfNumber(index, number, tensor):
+            case c.IfNumber(index=index, number=number, tensor=tensor):
                 return value(tensor if isinstance(inputs[index], torch.Tensor) else number)
-            case c.Helper(function, args, keywords):
+            case c.Helper(function=function, args=args, keywords=keywords):
                 names: dict[str, Any] = {"torch": torch, "F": F, "math": math, "Tensor": torch.Tensor}
                 exec(function.source, names)
                 return names[function.name](*map(value, args), **{k: value(v) for k, v in keywords})

@@ -1,0 +1,43 @@
+"""Index tensors of the same rank as what they index."""
+
+from __future__ import annotations
+
+
+from fanin.ir.facts import Compare
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import Axis
+from fanin.ops.contract import Complaint, Need, OpAttrs
+from fanin.ops.sizes import at_least
+from fanin.record import record
+
+
+@record
+class AxisAttrs(OpAttrs):
+    axis: Axis
+
+
+def need_rank(t: TensorType, rank: int, port: str, name: str) -> None:
+    """Raises Complaint for another rank."""
+    if t.rank != rank:
+        axes = f"{rank} axis" if rank == 1 else f"{rank} axes"
+        raise Complaint(f"the {port} of `{name}` has {axes} here, not {t.rank}", port)
+
+
+def need_within(
+    inner: tuple[str, TensorType], outer: tuple[str, TensorType], name: str, besides: int | None
+) -> tuple[Need, ...]:
+    """That the first is no larger than the second along every axis, or all but one."""
+    needs: tuple[Need, ...] = ()
+    for i, (small, large) in enumerate(zip(inner[1].shape, outer[1].shape, strict=True)):
+        if i != besides and not at_least(large - small, 0):
+            message = f"the {inner[0]} of `{name}` is larger than the {outer[0]} along axis {i}: {{left}} and {{right}}"
+            where = ((inner[0], i), (outer[0], i))
+            needs += (Need(Compare("<=", small, large), message, where, "mismatch"),)
+    return needs
+
+
+def same_kind(x: TensorType, source: TensorType, port: str, name: str) -> None:
+    """Raises Complaint for two kinds of number."""
+    if x.dtype is not source.dtype:
+        message = f"`{name}` puts {source.dtype.value} numbers into a tensor of {x.dtype.value} ones"
+        raise Complaint(message, port, kind="type")

@@ -1,0 +1,36 @@
+"""Numbers picked out along an axis."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.code import Code, Input, method
+from fanin.ops.contract import ANY, INTS, Inferred, Op, Port, Result, normal_axis
+from fanin.ops.indexing._places import AxisAttrs, need_rank, need_within
+
+
+@final
+class Gather(Op[AxisAttrs]):
+    """For each place of ``index`` the number of x at the same place, but along the axis where the index says.
+
+    Shape: ``x [N, D], index int[N, K] -> [N, K]`` for ``gather(x, 1, index)``
+    The index may be smaller than x along the other axes, which do not broadcast.
+    """
+
+    name = "gather"
+    attrs = AxisAttrs
+    inputs = (Port("x", ANY), Port("index", INTS))
+    order = ("x", "axis", "index")
+    example = "y = gather(x, 1, i)"
+    example_inputs = {"x": "[N, 8]", "i": "int[N, 3]"}
+
+    def infer(self, a: AxisAttrs, *types: TensorType) -> Result:
+        x, index = types
+        axis = normal_axis(a.axis, x.rank)
+        need_rank(index, x.rank, "index", self.name)
+        needs = need_within(("index", index), ("x", x), self.name, axis)
+        return Inferred((index.with_dtype(x.dtype),), needs)
+
+    def torch(self, a: AxisAttrs, *types: TensorType) -> Code:
+        return method(Input(0), "gather", a.axis, Input(1))

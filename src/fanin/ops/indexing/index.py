@@ -1,0 +1,202 @@
+"""What ``x[…]`` means: NumPy's indexing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias, final
+
+from fanin.ir.bounds import SIZES
+from fanin.ir.dims import Dim, Poly, ceildiv, maximum, minimum
+from fanin.ir.facts import Compare
+from fanin.ir.types import TensorType
+from fanin.ops.broadcasting import broadcast
+from fanin.ops.code import Code, Cut, Input, Name, Subscript, method
+from fanin.ops.code import Sequence as Row
+from fanin.ops.contract import ANY, INTS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
+from fanin.ops.sizes import at_least
+from fanin.record import record
+
+
+@record
+class At:
+    """``x[3]``: one place, which has to be there; below 0 it counts from the end."""
+
+    place: int | Poly
+
+
+@record
+class Range:
+    """``x[a:b:c]``: the places from ``start`` to before ``stop``, as far as they are there."""
+
+    start: int | Poly | None = None
+    stop: int | Poly | None = None
+    step: int | Poly | None = None
+
+
+@record
+class NewAxis:
+    """``x[none]``"""
+
+
+@record
+class Dots:
+    """``x[...]``: as many whole axes as there are left."""
+
+
+@record
+class Pick:
+    """``x[index]``: the next of the int tensors."""
+
+
+Item: TypeAlias = At | Range | NewAxis | Dots | Pick
+
+
+@record
+class IndexAttrs(OpAttrs):
+    items: tuple[At | Range | NewAxis | Dots | Pick, ...]
+
+
+@final
+class Index(Op[IndexAttrs]):
+    """``x[…]`` with numbers, slices, ``none``, ``...`` and int tensors.
+
+    Shape: ``[N, T, D] -> [N, D]`` for ``x[:, 0]``; ``[N, T, D] -> [N, T - 1, D]`` for ``x[:, 1:]``
+    A number takes an axis away and has to be a place on it. A slice is cut off at the ends. Several int tensors
+    broadcast, and are one index: their axes stand where they stood, or in front where a slice stands between them.
+    Source: NumPy's reference, "Indexing on ndarrays".
+    """
+
+    name = "index"
+    attrs = IndexAttrs
+    inputs = (Port("x", ANY), Port("index", INTS, optional=True, variadic=True))
+    example = "y = x[:, 0]"
+
+    def infer(self, a: IndexAttrs, *types: TensorType) -> Result:
+        x, *picks = types
+        items = _spelled_out(a.items, x)
+        if sum(isinstance(item, Pick) for item in items) != len(picks):
+            raise Complaint("there is an index for each int tensor", "items")
+        operands = ((f"index[{i}]", t) for i, t in enumerate(picks))
+        picked, needs = broadcast(*operands, what="the index tensors") if picks else ((), ())
+        shape: list[Dim] = []
+        axis = 0
+        for item in items:
+            if isinstance(item, NewAxis):
+                shape.append(1)
+                continue
+            size = x.shape[axis]
+            if isinstance(item, At):
+                needs += _need_place(item.place, size, axis)
+            elif isinstance(item, Range):
+                length, more = _length(item, size, axis)
+                shape.append(length)
+                needs += more
+            axis += 1
+        front = _front(items)
+        return Inferred((x.with_shape(*shape[:front], *picked, *shape[front:]),), needs)
+
+    def torch(self, a: IndexAttrs, *types: TensorType) -> Code:
+        x, *picks = types
+        if not a.items:
+            return Input(0)
+        inputs = iter(range(1, len(types)))
+        code: Code = Subscript(Input(0), tuple(_printed(item, inputs) for item in a.items))
+        rank = max((t.rank for t in picks), default=0)
+        if not rank:
+            return code
+        items = _spelled_out(a.items, x)
+        here, there = _torch_front(items, picks), _front(items)
+        if here == there:
+            return code
+        # PyTorch does not count numbers as indices that an int tensor may stand apart from; NumPy does.
+        if rank == 1:
+            return method(code, "movedim", here, there)
+        moved = Row(tuple(range(here, here + rank))), Row(tuple(range(there, there + rank)))
+        return method(code, "movedim", *moved)
+
+
+def _spelled_out(items: tuple[Item, ...], x: TensorType) -> tuple[Item, ...]:
+    """The items with whole slices for ``...`` and for what is left out. Raises Complaint for too many."""
+    used = sum(not isinstance(item, (NewAxis, Dots)) for item in items)
+    if used > x.rank:
+        axes = f"{x.rank} axis" if x.rank == 1 else f"{x.rank} axes"
+        raise Complaint(f"there are {used} indices for the {axes} of {x}", "items")
+    dots = [i for i, item in enumerate(items) if isinstance(item, Dots)]
+    if len(dots) > 1:
+        raise Complaint("`...` stands twice in an index", "items", kind="type")
+    at = dots[0] if dots else len(items)
+    return (*items[:at], *(Range(),) * (x.rank - used), *items[at + 1 :])
+
+
+def _need_place(place: int | Poly, size: Dim, axis: int) -> tuple[Need, ...]:
+    where = (("x", axis),)
+    if _below_zero(place):
+        if at_least(size + place, 0):
+            return ()
+        message = f"place {place} is before the start of an axis of {{left}}"
+        return (Need(Compare(">=", size, -place), message, where, "too-small"),)
+    needs: tuple[Need, ...] = ()
+    if not at_least(place, 0):
+        needs += (Need(Compare(">=", place, 0), "place {left} of an axis is below 0", where, "too-small"),)
+    if not at_least(size - place, 1):
+        message = f"place {place} is past the end of an axis of {{left}}"
+        needs += (Need(Compare(">", size, place), message, where, "too-small"),)
+    return needs
+
+
+def _below_zero(place: int | Poly) -> bool:
+    high = SIZES.high(place)
+    return high is not None and high < 0
+
+
+def _length(item: Range, size: Dim, axis: int) -> tuple[Dim, tuple[Need, ...]]:
+    """How many places a slice has. Raises Complaint for a step that is no positive number."""
+    step = 1 if item.step is None else item.step
+    if not isinstance(step, int):
+        raise Complaint(f"the step of a slice is a known number, not {step}", "items", kind="type")
+    if step < 1:
+        raise Complaint(f"the step of a slice is above 0, not {step}", "items", kind="type", help=f"flip(x, axis={axis})")
+    needs: tuple[Need, ...] = ()
+    ends: list[Dim] = []
+    for end, default in ((item.start, 0), (item.stop, size)):
+        if end is None:
+            ends.append(default)
+        elif _below_zero(end):
+            ends.append(maximum(size + end, 0))
+        else:
+            if not at_least(end, 0):
+                message = "{left}, an end of a slice, is below 0"
+                needs += (Need(Compare(">=", end, 0), message, (("x", axis),), "too-small"),)
+            ends.append(minimum(end, size))
+    return ceildiv(maximum(ends[1] - ends[0], 0), step), needs
+
+
+def _front(items: Sequence[Item]) -> int:
+    """How many axes of the result stand before those of the int tensors: NumPy's rule, numbers being indices too."""
+    chosen = [i for i, item in enumerate(items) if isinstance(item, (At, Pick))]
+    if not any(isinstance(item, Pick) for item in items) or chosen[-1] - chosen[0] >= len(chosen):
+        return 0
+    return sum(isinstance(item, (Range, NewAxis)) for item in items[: chosen[0]])
+
+
+def _torch_front(items: Sequence[Item], picks: Sequence[TensorType]) -> int:
+    """The same in PyTorch, which takes numbers and scalar tensors away first."""
+    ranks = iter(t.rank for t in picks)
+    left = [item for item in items if not isinstance(item, At) and (not isinstance(item, Pick) or next(ranks))]
+    chosen = [i for i, item in enumerate(left) if isinstance(item, Pick)]
+    return 0 if chosen[-1] - chosen[0] >= len(chosen) else chosen[0]
+
+
+def _printed(item: Item, inputs: Iterator[int]) -> Code | Cut:
+    """An item as Python writes it; ``inputs`` are the int tensors to come."""
+    match item:
+        case At():
+            return item.place
+        case Range():
+            return Cut(item.start, item.stop, item.step)
+        case NewAxis():
+            return Name("None")
+        case Dots():
+            return Name("...")
+        case Pick():
+            return Input(next(inputs))

@@ -1,0 +1,34 @@
+"""Slices picked out along an axis."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.code import Code, Input, method
+from fanin.ops.contract import ANY, INTS, Inferred, Op, Port, Result, normal_axis
+from fanin.ops.indexing._places import AxisAttrs, need_rank
+
+
+@final
+class IndexSelect(Op[AxisAttrs]):
+    """The slices of x along an axis that ``index`` names, in its order.
+
+    Shape: ``x [N, D], index int[K] -> [N, K]`` for ``index_select(x, 1, index)``
+    """
+
+    name = "index_select"
+    attrs = AxisAttrs
+    inputs = (Port("x", ANY), Port("index", INTS))
+    order = ("x", "axis", "index")
+    example = "y = index_select(x, 1, i)"
+    example_inputs = {"x": "[N, 8]", "i": "int[3]"}
+
+    def infer(self, a: AxisAttrs, *types: TensorType) -> Result:
+        x, index = types
+        axis = normal_axis(a.axis, x.rank)
+        need_rank(index, 1, "index", self.name)
+        return Inferred((x.with_axis(axis, index.shape[0]),))
+
+    def torch(self, a: AxisAttrs, *types: TensorType) -> Code:
+        return method(Input(0), "index_select", a.axis, Input(1))

@@ -1,0 +1,38 @@
+"""Numbers put at chosen places."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.code import Code, Input, method
+from fanin.ops.contract import ANY, INTS, Inferred, Op, Port, Result, normal_axis
+from fanin.ops.indexing._places import AxisAttrs, need_rank, need_within, same_kind
+
+
+@final
+class Scatter(Op[AxisAttrs]):
+    """x, and each number of ``source`` at its own place, but along the axis where ``index`` says, put there; of several at one place, any.
+
+    Shape: ``x [N, D], index int[N, K], source [N, K] -> [N, D]`` for ``scatter(x, 1, index, source)``
+    The index may be smaller than x along the other axes, and than the source, whose other numbers are not read.
+    """
+
+    name = "scatter"
+    attrs = AxisAttrs
+    inputs = (Port("x", ANY), Port("index", INTS), Port("source", ANY))
+    order = ("x", "axis", "index", "source")
+    example = "y = scatter(x, 1, i, s)"
+    example_inputs = {"x": "[N, 8]", "i": "int[N, 3]", "s": "[N, 3]"}
+
+    def infer(self, a: AxisAttrs, *types: TensorType) -> Result:
+        x, index, source = types
+        axis = normal_axis(a.axis, x.rank)
+        need_rank(index, x.rank, "index", self.name)
+        need_rank(source, x.rank, "source", self.name)
+        same_kind(x, source, "source", self.name)
+        needs = need_within(("index", index), ("x", x), self.name, axis)
+        return Inferred((x,), (*needs, *need_within(("index", index), ("source", source), self.name, None)))
+
+    def torch(self, a: AxisAttrs, *types: TensorType) -> Code:
+        return method(Input(0), "scatter", a.axis, Input(1), Input(2))

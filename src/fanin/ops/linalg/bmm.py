@@ -1,0 +1,42 @@
+"""Products of matrices in a batch."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.dims import Dim
+from fanin.ir.types import TensorType
+from fanin.ops.code import Code, Input, call
+from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Result, need_equal
+
+
+@final
+class Bmm(Op[NoAttrs]):
+    """The product of each matrix of x with that of y: ``@`` of two tensors with three axes.
+
+    Shape: ``[N, A, B], [N, B, C] -> [N, A, C]``
+    """
+
+    name = "bmm"
+    inputs = (Port("x", FLOATS), Port("y", FLOATS))
+    example = "z = bmm(x, y)"
+    example_inputs = {"x": "[N, 4, 8]", "y": "[N, 8, 3]"}
+
+    def infer(self, a: NoAttrs, *types: TensorType) -> Result:
+        x, y = types
+        for port, t in (("x", x), ("y", y)):
+            if t.rank != 3:
+                raise Complaint(f"`bmm` takes tensors of three axes, not {t}", port, help="x @ y")
+        if x.dtype is not y.dtype:
+            raise Complaint(f"`bmm` takes two of a kind, not {x.dtype} and {y.dtype} numbers", "y", kind="type")
+        batch = "the batches of this `bmm` disagree: {left} and {right}"
+        inner = "the inner sizes of this `bmm` disagree: {left} and {right}"
+        needs = need_equal(x.shape[0], y.shape[0], batch, ("x", 0), ("y", 0))
+        needs += need_equal(x.shape[2], y.shape[1], inner, ("x", 2), ("y", 1))
+        return Inferred((x.with_last(y.shape[2]),), needs)
+
+    def flops(self, a: NoAttrs, *types: TensorType) -> Dim:
+        return 2 * types[0].numel() * types[1].shape[2]
+
+    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
+        return call("torch.bmm", Input(0), Input(1))

@@ -1,0 +1,52 @@
+"""The matrix product."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.dims import Dim
+from fanin.ir.types import TensorType
+from fanin.ops.broadcasting import broadcast
+from fanin.ops.code import Code, Infix, Input
+from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Result, need_equal
+
+
+@final
+class Matmul(Op[NoAttrs]):
+    """``x @ y``: the last two axes are matrices, those before them broadcast; a tensor of one axis is a vector.
+
+    Shape: ``[*S, A, B], [*S, B, C] -> [*S, A, C]``; ``[A, B], [B] -> [A]``; ``[B], [B] -> []``
+    Signal: ``E[z²] = B · E[x²] · E[y²]`` where the two are independent and one has mean zero.
+    """
+
+    name = "matmul"
+    inputs = (Port("x", FLOATS), Port("y", FLOATS))
+    example = "z = x @ y"
+    example_inputs = {"x": "[N, 8]", "y": "[8, 4]"}
+
+    def infer(self, a: NoAttrs, *types: TensorType) -> Result:
+        x, y = types
+        for port, t in (("x", x), ("y", y)):
+            if not t.rank:
+                raise Complaint("`@` multiplies matrices and vectors; `*` takes scalars", port, help="x * y")
+        if x.dtype is not y.dtype:
+            raise Complaint(f"`@` takes two of a kind, not {x.dtype} and {y.dtype} numbers", "y", kind="type")
+        inner = ("y", 0) if y.rank == 1 else ("y", -2)
+        message = "the inner sizes of this `@` disagree: {left} and {right}"
+        needs = need_equal(x.shape[-1], y.shape[inner[1]], message, ("x", -1), inner)
+        batches = x.with_shape(*x.shape[:-2]), y.with_shape(*y.shape[:-2])
+        batch, more = broadcast(("x", batches[0]), ("y", batches[1]), what="the batches of this `@`")
+        rows = x.shape[-2:-1] if x.rank > 1 else ()
+        columns = y.shape[-1:] if y.rank > 1 else ()
+        return Inferred((x.with_shape(*batch, *rows, *columns),), (*needs, *more))
+
+    def flops(self, a: NoAttrs, *types: TensorType) -> Dim:
+        x, y = types
+        if y.rank == 1:
+            return 0  # PyTorch's counter does not see a product with a vector
+        batch, _ = broadcast(("x", x.with_shape(*x.shape[:-2])), ("y", y.with_shape(*y.shape[:-2])), what="")
+        rows = x.shape[-2:-1] if x.rank > 1 else ()
+        return 2 * x.with_shape(*batch, *rows, x.shape[-1], y.shape[-1]).numel()
+
+    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
+        return Infix("@", Input(0), Input(1))

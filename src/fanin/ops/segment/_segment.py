@@ -1,0 +1,51 @@
+"""Rows that share a number are a segment."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from fanin.ir.types import DType, TensorType
+from fanin.ops.attributes import Size
+from fanin.ops.code import Code, Function, Input, helper
+from fanin.ops.contract import INTS, Complaint, Inferred, Op, OpAttrs, Port, Result, need_equal
+from fanin.ops.sizes import need_sizes
+from fanin.record import record
+
+
+@record
+class SegmentAttrs(OpAttrs):
+    size: Size
+
+
+class Segment(Op[SegmentAttrs]):
+    """An op on rows of x, row i being in segment ``index[i]`` of ``size`` ones."""
+
+    attrs = SegmentAttrs
+    inputs = (Port("x", (DType.FLOAT,)), Port("index", INTS))
+    example_inputs = {"x": "[E, 8]", "i": "int[E]"}
+
+    @abstractmethod
+    def rows(self, a: SegmentAttrs, x: TensorType) -> TensorType:
+        """The type of the result."""
+
+    def infer(self, a: SegmentAttrs, *types: TensorType) -> Result:
+        x, index = types
+        if not x.rank:
+            raise Complaint(f"`{self.name}` takes rows, and a scalar has none", "x")
+        if index.rank != 1:
+            raise Complaint(f"`{self.name}` takes one number for each row, not {index}", "index")
+        message = f"`{self.name}` has {{left}} rows and {{right}} numbers of segments"
+        needs = need_equal(x.shape[0], index.shape[0], message, ("x", 0), ("index", 0))
+        return Inferred((self.rows(a, x),), (*need_sizes(a.size), *needs))
+
+
+class PerSegment(Segment):
+    """A row for each segment."""
+
+    def rows(self, a: SegmentAttrs, x: TensorType) -> TensorType:
+        return x.with_axis(0, a.size)
+
+
+def printed(function: Function, a: SegmentAttrs) -> Code:
+    """The call of a printed function on x, the index and the size."""
+    return helper(function, Input(0), Input(1), a.size)

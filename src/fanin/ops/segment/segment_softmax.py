@@ -1,0 +1,41 @@
+"""The softmax within segments."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.code import Code, Function
+from fanin.ops.segment._segment import Segment, SegmentAttrs, printed
+
+SOFTMAX = Function(
+    "segment_softmax",
+    '''\
+def segment_softmax(x, index, size):
+    """The exponentials of x over their sum in each segment: the rows i with the same index[i]."""
+    places = index.view(-1, *[1] * (x.dim() - 1)).expand_as(x)
+    empty = x.new_zeros(size, *x.shape[1:])
+    # The largest is taken off first, so that nothing overflows; it cancels, and so needs no gradient.
+    top = empty.scatter_reduce(0, places, x.detach(), "amax", include_self=False)
+    weight = (x - top[index]).exp()
+    return weight / empty.index_add(0, index, weight)[index]
+''',
+)
+
+
+@final
+class SegmentSoftmax(Segment):
+    """``exp(x)`` over its sum among the rows with the same number in ``index``: weights that add up to 1 in each segment.
+
+    Shape: ``x [E, *S], index int[E] -> [E, *S]``
+    Source: Veličković et al. 2017, "Graph Attention Networks", eq. 3.
+    """
+
+    name = "segment_softmax"
+    example = "y = segment_softmax(x, i, 5)"
+
+    def rows(self, a: SegmentAttrs, x: TensorType) -> TensorType:
+        return x
+
+    def torch(self, a: SegmentAttrs, *types: TensorType) -> Code:
+        return printed(SOFTMAX, a)
