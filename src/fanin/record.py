@@ -142,8 +142,14 @@ def _refuse(self: Any, name: str, value: Any = None) -> None:
 class _Lazy:
     """``__dataclass_fields__``, made when something asks."""
 
+    def __init__(self) -> None:
+        self.made: dict[type[Any], dict[str, Any]] = {}
+
     def __get__(self, instance: Any, owner: type[Any]) -> dict[str, Any]:
-        made: dict[str, Any] = {}
+        known = self.made.get(owner)
+        if known is not None:
+            return known
+        made = self.made[owner] = {}
         for name, (default, factory, compared, shown, by_name) in owner._record_fields.items():
             f: Any = (
                 field(default=default, compare=compared, repr=shown, kw_only=by_name)

@@ -10,8 +10,9 @@ from fanin.elaborate.body import Body
 from fanin.elaborate.calls import apply_op, complained, port_operands, sort_arguments
 from fanin.elaborate.compositions import apply_composition
 from fanin.elaborate.context import refuse
+from fanin.elaborate.declared import declared_results
 from fanin.elaborate.expressions import give_size, open_labels
-from fanin.elaborate.inputs import input_operands, results_of, sort_inputs
+from fanin.elaborate.inputs import input_operands, input_type, results_of, sort_inputs
 from fanin.elaborate.policy import Policy, law_for
 from fanin.elaborate.rows import apply_row
 from fanin.elaborate.specialisation import block_node, record_use, two_sizes
@@ -21,6 +22,7 @@ from fanin.elaborate.values import (
     Composition,
     Instance,
     Parameter,
+    Poisoned,
     Use,
     describe,
 )
@@ -104,6 +106,10 @@ def _weights_of(
     shown: str,
 ) -> tuple[ParamSpec, ...]:
     """The parameters of a module on these inputs, all of whose sizes are known."""
+    key = (op, attrs, types)
+    known = body.ctx.weights.get(key)
+    if known is not None:
+        return known
     try:
         opened = open_weight_sizes(op, attrs, types)
         specs = () if opened else op.params(attrs, *types)  # type: ignore[arg-type]
@@ -118,6 +124,7 @@ def _weights_of(
             open_labels(body, size),
             helps=[give_size(body, size)],
         )
+    body.ctx.weights[key] = specs
     return specs
 
 
@@ -172,9 +179,12 @@ def apply_block(body: Body, instance: Instance, args: tuple[Argument, ...], flow
     given = sort_inputs(body, decl.inputs, args, flow, span, shown)
     operands = input_operands(body, decl.inputs, given, shown)
     ref = body.builder.ref(instance)
-    node, use = block_node(
-        body, instance, decl, constructor, operands, [given[p.name.name].span for p in decl.inputs], ref, span
-    )
+    spans = [given[p.name.name].span for p in decl.inputs]
+    try:
+        node, use = block_node(body, instance, decl, constructor, operands, spans, ref, span)
+    except Poisoned:
+        types = [None if o is None else input_type(o, p) for o, p in zip(operands, decl.inputs, strict=True)]
+        return declared_results(body, decl, constructor.file, decl.inputs, types, instance.hypers)
     body.builder.add(node)
     record_use(instance, use)
     return results_of(node.outputs, [r.name for r in node.graph.results])

@@ -136,6 +136,7 @@ class Builder:
         self.names: dict[int, str] = {}
         self.instances: dict[str, Instance] = {}
         self.order: list[str] = []
+        self.handed: set[str] = set()  # the keys of the modules that came in as hyper-parameters
         self.states: dict[str, State] = {}
         self.reads: dict[tuple[ModuleRef | None, str, bool], Value] = {}
         self.borrowed: list[tuple[Instance, str]] = []

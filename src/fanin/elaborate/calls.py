@@ -42,7 +42,7 @@ from fanin.elaborate.values import (
     is_tensor,
 )
 from fanin.ir.dims import Poly
-from fanin.ir.facts import Compare
+from fanin.ir.facts import Compare, Verdict
 from fanin.ir.graph import Apply, ModuleRef, Operand, Scalar, Value
 from fanin.ir.laws import Law
 from fanin.ops.attributes import bind
@@ -482,11 +482,16 @@ def apply_op(
     try:
         if any(isinstance(o, Scalar) for o in operands):
             op.check_numbers(attrs, [o.type for o in operands if o is not None], [_number_of(o) for o in operands])
-        result = inferred(op.infer(attrs, *types))  # type: ignore[arg-type]
+        key = (op, attrs, tuple(types))
+        result = body.ctx.inferred.get(key)
+        if result is None:
+            result = body.ctx.inferred[key] = inferred(op.infer(attrs, *types))  # type: ignore[arg-type]
     except Complaint as complaint:
         raise complained(body, op, complaint, to_attrs, to_ports, span, shown) from None
     builder = body.builder
     for need in result.needs:
+        if body.ctx.facts.verdict(need.condition) is Verdict.PROVED:
+            continue
         places = need_places(need, operands, owners, span)
         settle(
             body.ctx,

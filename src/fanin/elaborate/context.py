@@ -12,6 +12,7 @@ from fanin.ir.conditions import change, simplified
 from fanin.ir.dims import expand
 from fanin.ir.facts import Condition, Facts, Verdict
 from fanin.ir.graph import Graph, Requirement
+from fanin.ops.contract import Inferred, ParamSpec
 from fanin.record import field, record
 from fanin.source import Span
 
@@ -44,10 +45,14 @@ class Context:
     parts: dict[Graph, dict[str, Any]] = field(
         default_factory=dict
     )  # the instances that each graph was made with, by key
+    inferred: dict[Any, Inferred] = field(default_factory=dict)  # what an op's rule said, by attributes and types
+    weights: dict[Any, tuple[ParamSpec, ...]] = field(default_factory=dict)  # and which parameters it has
     frames: list[Frame] = field(default_factory=list)
     seen: set[tuple[Any, ...]] = field(default_factory=set)
     open_places: dict[str, Span] = field(default_factory=dict)  # where each dimension of the model is left open
     turns: list[str] = field(default_factory=list)  # the turns of the loops around, in the body that is elaborated
+    idle: dict[Span, str] = field(default_factory=dict)  # modules that nothing flows through in some graph
+    flowing: set[Span] = field(default_factory=set)  # and those that something flows through in some other
     used: set[int] = field(default_factory=set)  # ids of declarations that something has used
 
     def report(self, diagnostic: Diagnostic) -> None:

@@ -12,6 +12,7 @@ from fanin.elaborate.body import Body, Returned
 from fanin.elaborate.builder import Builder
 from fanin.elaborate.construction import show_hypers
 from fanin.elaborate.context import MAX_DEPTH, refuse
+from fanin.elaborate.declared import declared_results
 from fanin.elaborate.graphs import elaborate_body
 from fanin.elaborate.hypers import bind_hypers
 from fanin.elaborate.inputs import input_operands, input_type, results_of
@@ -100,7 +101,7 @@ def call_fn(body: Body, function: FnFunction, args: tuple[Argument, ...], flow: 
     key = (id(decl), tuple((k, key_of(_expanded(v), numbering)) for k, v in hypers.items()), type_key(types))
     special = ctx.memo.get(key, MISSING)
     if special is None:
-        raise Poisoned
+        return declared_results(body, decl, unit, tensors, types, hypers)
     if special is GOING:
         raise endless(body, shown, span)
     if special is MISSING:
@@ -124,7 +125,7 @@ def call_fn(body: Body, function: FnFunction, args: tuple[Argument, ...], flow: 
                 raise
         ctx.memo[key] = special
         if special is None:
-            raise Poisoned
+            return declared_results(body, decl, unit, tensors, types, hypers)
     node, _ = call_node(body, special, operands, types, None, span, [], hypers)
     body.builder.add(node)
     return results_of(node.outputs, [r.name for r in node.graph.results])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from fanin.diagnostics import Refusal
@@ -145,6 +144,7 @@ def stand_ins(builder: Builder, hypers: dict[str, Any], instance: Instance | Non
             twin = copy_instance(value)
             twin.home, twin.loose = builder, True
             builder.name_instance(twin, name)
+            builder.handed.add(name)
             return twin
         if isinstance(value, list):
             return [local(f"{name}.{i}", v) for i, v in enumerate(value)]
@@ -173,6 +173,7 @@ def untold_sizes(builder: Builder) -> tuple[Symbol, ...]:
         if s * 1 == d
     }
     found: dict[Symbol, None] = {}
+    plain: set[Any] = set()  # attributes without an open size
 
     def visit(value: Any) -> None:
         if isinstance(value, Poly):
@@ -180,16 +181,20 @@ def untold_sizes(builder: Builder) -> tuple[Symbol, ...]:
         elif isinstance(value, (tuple, list)):
             for v in value:
                 visit(v)
-        elif is_dataclass(value) and not isinstance(value, type):
-            for f in fields(value):
-                visit(getattr(value, f.name))
+        elif hasattr(value, "_record_fields"):
+            for name in value._record_fields:
+                visit(getattr(value, name))
 
     for node in builder.nodes:
         for operand_ in node.inputs:
             if isinstance(operand_, Scalar):
                 visit(operand_.value)
         if isinstance(node, Apply):
-            visit(node.attrs)
+            if node.attrs not in plain:
+                before = len(found)
+                visit(node.attrs)
+                if len(found) == before:
+                    plain.add(node.attrs)
         elif isinstance(node, Call):
             visit(node.sizes)
         elif isinstance(node, Repeat):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fanin.diagnostics import Diagnostic
+from fanin.diagnostics.codes import NAM211
 from fanin.elaborate.builder import Builder
 from fanin.elaborate.context import Context
 from fanin.elaborate.values import Instance, Partial, Repetition, Use
@@ -82,8 +84,32 @@ def children(builder: Builder, ctx: Context) -> tuple[Child, ...]:
     for instance in builder.fresh():
         made = freeze(instance)
         if made is not None:
+            ctx.flowing.add(instance.span)
             found.append(Child(instance.key or "", made, instance.span))
+        elif not _may_be_idle(builder, instance):
+            ctx.idle.setdefault(instance.span, instance.key or "")
     return tuple(found)
+
+
+def _may_be_idle(builder: Builder, instance: Instance) -> bool:
+    """A repetition of none, and a module that the user of a block hands over."""
+    none = isinstance(instance.target, Repetition) and instance.target.count == 0
+    return none or instance.key in builder.handed
+
+
+def report_idle(ctx: Context) -> None:
+    """Warn of the modules that nothing flows through, in none of the graphs that their block became."""
+    for span, key in ctx.idle.items():
+        if span not in ctx.flowing:
+            ctx.report(
+                Diagnostic(
+                    NAM211,
+                    f"nothing flows through the module `{key}`, so it is not built",
+                    span,
+                    "not used",
+                    helps=("leave it out, or send something through it",),
+                )
+            )
 
 
 def freeze(instance: Instance) -> Leaf | Unit | Row | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from fanin.diagnostics.codes import SHP302, TYP401, TYP410, TYP416
+from fanin.diagnostics import Refusal
+from fanin.diagnostics.codes import SHP301, SHP302, TYP401, TYP410, TYP416
 from fanin.diagnostics.model import Edit, Fix
 from fanin.elaborate.body import Body, evaluates
 from fanin.elaborate.calls import apply_op
 from fanin.elaborate.context import MAX_LIST, MAX_NUMBER, refuse
 from fanin.elaborate.expressions import as_int, elements_of, operand
 from fanin.elaborate.problems import settle
+from fanin.elaborate.repairs import project_skip
 from fanin.elaborate.values import Instance, Record, describe, is_callable, is_tensor
 from fanin.ir.dims import Poly, floordiv, mod
 from fanin.ir.facts import AllOf, AnyOf, Compare
@@ -91,7 +94,7 @@ def binary(body: Body, op: str, left: Any, right: Any, left_span: Span, right_sp
     if is_number(left) and is_number(right):
         return arithmetic(body, op, left, right, left_span, right_span)
     if _tensorish(left) or _tensorish(right):
-        return tensor_op(body, _OPS[op], [left, right], [left_span, right_span], left_span.to(right_span))
+        return _tensors(body, op, left, right, left_span, right_span)
     if op == "+" and isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
         raise refuse(
             TYP416,
@@ -106,6 +109,16 @@ def binary(body: Body, op: str, left: Any, right: Any, left_span: Span, right_sp
     wrong, where = (left, left_span) if not is_number(left) else (right, right_span)
     helps = ["apply it first: `x -> …`"] if is_callable(wrong) else []
     raise refuse(TYP416, f"`{op}` takes numbers or tensors, not {describe(wrong)}", where, describe(wrong), helps=helps)
+
+
+def _tensors(body: Body, op: str, left: Any, right: Any, left_span: Span, right_span: Span) -> Any:
+    try:
+        return tensor_op(body, _OPS[op], [left, right], [left_span, right_span], left_span.to(right_span))
+    except Refusal as refusal:
+        fix = None
+        if op in ("+", "-") and refusal.diagnostic.code is SHP301:
+            fix = project_skip(body, left, right, left_span, right_span)
+        raise (Refusal(replace(refusal.diagnostic, fix=fix)) if fix else refusal) from None
 
 
 def is_number(value: Any) -> bool:

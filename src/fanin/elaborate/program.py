@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from fanin.diagnostics import Diagnostic, Refusal
+from fanin.diagnostics import Diagnostic, Refusal, Severity
 from fanin.diagnostics.codes import NAM222, TYP401, TYP405, TYP407
 from fanin.diagnostics.suggest import nearest
 
@@ -18,6 +18,7 @@ from fanin.elaborate.context import Context, refuse
 from fanin.elaborate.files import Unit
 from fanin.elaborate.graphs import elaborate_body
 from fanin.elaborate.hypers import bind_hypers
+from fanin.elaborate.instances import report_idle
 from fanin.elaborate.names import lookup_global, unbound
 from fanin.elaborate.policy import NO_POLICY, policy_of
 from fanin.elaborate.promises import promise_of
@@ -81,8 +82,9 @@ def _elaborate(ctx: Context, unit: Unit, name: str, given: dict[str, Any], skip_
         ]
     ctx.open_places.update(letters.places)
     special = elaborate_body(body, block, instance, None, types, [p.span for p in block.inputs], None, None, letters)
-    if special is None:
+    if special is None or any(d.severity is Severity.ERROR for d in ctx.diagnostics):
         return None
+    report_idle(ctx)
     promises = special.graph.promises
     if isinstance(decl, tree.BlockAlias) and decl.promises is not None:
         promises += tuple(promise_of(reader, s) for s in decl.promises.statements if isinstance(s, tree.Expect))

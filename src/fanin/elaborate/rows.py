@@ -13,6 +13,7 @@ from fanin.elaborate.values import (
     Argument,
     Instance,
     Partial,
+    Poisoned,
     Record,
     Repetition,
 )
@@ -86,6 +87,10 @@ def _apply_whole_row(
         before = len(builder.nodes)
         result = apply_element(body, with_core(repetition.cell, cell), current, span)
         added = builder.nodes[before:]
+        if not added or not isinstance(added[-1], (Call, Apply)):  # the cell has failed, and gives what it declares
+            if [operand(body, v, span).type for v in spread(result)] != [v.type for v in inputs if v is not None]:
+                raise Poisoned
+            return result
         del builder.nodes[before:]
         reads = added[:-1]
         builder.nodes.extend(reads)  # parameters that the cell's arguments read

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from fanin.diagnostics import Refusal
 from fanin.diagnostics.codes import EXP502, SHP305, TYP401, TYP408, TYP410, TYP411, TYP413, TYP417, TYP418
 from fanin.elaborate.body import Body, Returned, executes
 from fanin.elaborate.context import MAX_TURNS, refuse
@@ -12,6 +14,7 @@ from fanin.elaborate.initial import maybe_law, not_a_law
 from fanin.elaborate.operators import binary
 from fanin.elaborate.problems import show_condition
 from fanin.elaborate.promises import promise_of
+from fanin.elaborate.repairs import project_back
 from fanin.elaborate.signatures import Letters, dtype_of, match, size_of
 from fanin.elaborate.values import (
     Element,
@@ -93,7 +96,13 @@ def _augment(body: Body, statement: tree.Augment) -> None:
     if before is None:
         raise refuse(TYP401, f"`{statement.name.name}` is `none`", statement.name.span, "none")
     value = body.evaluate(statement.value)
-    result = binary(body, statement.op, before, value, statement.name.span, statement.value.span, statement.value.span)
+    at = statement.value.span
+    try:
+        result = binary(body, statement.op, before, value, statement.name.span, at, at)
+    except Refusal as refusal:
+        if refusal.diagnostic.fix is None or not isinstance(statement.value, tree.Pipe):
+            raise Refusal(replace(refusal.diagnostic, fix=None)) from None
+        raise Refusal(replace(refusal.diagnostic, fix=project_back(body, before, value, at))) from None
     bind(body, statement.name, result)
 
 

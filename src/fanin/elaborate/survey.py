@@ -5,12 +5,13 @@ Every body is surveyed, also one that no model reaches: systems, prunes, and blo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
 from fanin.diagnostics import Diagnostic
-from fanin.diagnostics.codes import NAM202, NAM210, NAM212, SYS701
+from fanin.diagnostics.codes import NAM202, NAM210, NAM211, NAM212, SYS701
 from fanin.elaborate.files import Unit
 from fanin.elaborate.names import BUILTINS, HABITS, LAWS, NUMBERS, QUERIES
 from fanin.elaborate.names import unbound_message as unbound
@@ -69,6 +70,22 @@ def _notices(unit: Unit, parts: list[_Survey]) -> list[Diagnostic]:
                 )
             )
     return found
+
+
+def without_repeats(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The findings, without those of a module whose name has been reported as never read."""
+    given = list(found)
+    unread = [d.span for d in given if d.code is NAM202]
+
+    def repeats(d: Diagnostic) -> bool:
+        return d.code is NAM211 and any(
+            d.span.source is s.source
+            and s.end <= d.span.start
+            and re.fullmatch(r"\s*=[^\n]*", s.source.text[s.end : d.span.start]) is not None
+            for s in unread
+        )
+
+    return [d for d in given if not repeats(d)]
 
 
 def _is_reexport(unit: Unit) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Callable
 from dataclasses import MISSING, fields
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
@@ -97,40 +98,93 @@ def coerce(value: Any, hint: Any, name: str) -> Any:
 _NO: Any = object()
 
 
+Check = Callable[[Any], Any]
+_CHECKS: dict[Any, Check] = {}
+
+
 def _fit(value: Any, hint: Any) -> Any:
+    """``value`` as ``hint`` wants it, or ``_NO``."""
+    try:
+        check = _CHECKS.get(hint)
+    except TypeError:  # an annotation that cannot be hashed
+        return _checker(hint)(value)
+    if check is None:
+        check = _CHECKS[hint] = _checker(hint)
+    return check(value)
+
+
+def _checker(hint: Any) -> Check:
+    """The check of an annotation, taken apart once."""
     origin = get_origin(hint)
     if origin is Annotated:
         base, *marks = get_args(hint)
-        fitted = _fit(value, base)
-        if fitted is _NO or not isinstance(fitted, (int, float)):
-            return fitted
-        return fitted if all(m.holds(fitted) for m in marks if isinstance(m, Range)) else _NO
+        return _ranged(_checker(base), tuple(m for m in marks if isinstance(m, Range)))
     if origin in (Union, types.UnionType):
-        for option in get_args(hint):
-            fitted = _fit(value, option)
+        return _any_of(tuple(_checker(option) for option in get_args(hint)))
+    if origin is Literal:
+        options = get_args(hint)
+        return lambda value: value if not isinstance(value, bool) and value in options else _NO
+    if origin is tuple:
+        args = get_args(hint)
+        if len(args) == 2 and args[1] is Ellipsis:
+            return _items(_checker(args[0]))
+        return _row(tuple(_checker(a) for a in args))
+    if hint is None or hint is type(None):
+        return lambda value: None if value is None else _NO
+    if hint is Any:
+        return lambda value: value
+    if hint is float:
+        return _as_float
+    if hint is bool:
+        return lambda value: value if isinstance(value, bool) else _NO
+    return lambda value: value if isinstance(value, hint) and not isinstance(value, bool) else _NO
+
+
+def _as_float(value: Any) -> Any:
+    if isinstance(value, bool):
+        return _NO
+    return float(value) if isinstance(value, int) else value if isinstance(value, float) else _NO
+
+
+def _ranged(check: Check, marks: tuple[Range, ...]) -> Check:
+    def ranged(value: Any) -> Any:
+        fitted = check(value)
+        if isinstance(fitted, (int, float)) and not all(m.holds(fitted) for m in marks):
+            return _NO
+        return fitted
+
+    return ranged
+
+
+def _any_of(checks: tuple[Check, ...]) -> Check:
+    def any_of(value: Any) -> Any:
+        for check in checks:
+            fitted = check(value)
             if fitted is not _NO:
                 return fitted
         return _NO
-    if origin is Literal:
-        return value if value in get_args(hint) and not isinstance(value, bool) else _NO
-    if origin is tuple:
+
+    return any_of
+
+
+def _items(check: Check) -> Check:
+    def items(value: Any) -> Any:
         if not isinstance(value, (tuple, list)):
             return _NO
-        args = get_args(hint)
-        wanted = [args[0]] * len(value) if len(args) == 2 and args[1] is Ellipsis else list(args)
-        if len(wanted) != len(value):
+        fitted = tuple(check(v) for v in value)
+        return _NO if any(f is _NO for f in fitted) else fitted
+
+    return items
+
+
+def _row(checks: tuple[Check, ...]) -> Check:
+    def row(value: Any) -> Any:
+        if not isinstance(value, (tuple, list)) or len(value) != len(checks):
             return _NO
-        items = tuple(_fit(v, h) for v, h in zip(value, wanted, strict=True))
-        return _NO if any(i is _NO for i in items) else items
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if hint is None or hint is type(None):
-        return value if value is None else _NO
-    if hint is Any:
-        return value
-    if isinstance(value, bool):
-        return value if hint is bool else _NO
-    return value if isinstance(value, hint) else _NO
+        fitted = tuple(check(v) for check, v in zip(checks, value, strict=True))
+        return _NO if any(f is _NO for f in fitted) else fitted
+
+    return row
 
 
 _WORDS = {int: "a whole number", float: "a number", str: "a string", bool: "true or false", Poly: "a size", Law: "an initialiser"}
