@@ -99,7 +99,7 @@ def check_source(source: Source, path: str, names: Sequence[str] | None, hyper: 
             found += broken_promises(program)
     if readable:
         found += surveys[0].notices()
-    kept = apply_allows(loader.units, in_order(found))
+    kept = apply_allows(loader.units, survey.without_repeats(in_order(found)))
     return Report(tuple(kept), tuple(u.source for u in loader.units), tuple(programs))
 
 

@@ -13,7 +13,7 @@ from fanin.elaborate.calls import apply_op
 from fanin.elaborate.context import MAX_LIST, MAX_NUMBER, refuse
 from fanin.elaborate.expressions import as_int, elements_of, operand
 from fanin.elaborate.problems import settle
-from fanin.elaborate.repairs import project_skip
+from fanin.elaborate.repairs import project_skip, transpose_right
 from fanin.elaborate.values import Instance, Record, describe, is_callable, is_tensor
 from fanin.ir.dims import Poly, floordiv, mod
 from fanin.ir.facts import AllOf, AnyOf, Compare
@@ -116,8 +116,10 @@ def _tensors(body: Body, op: str, left: Any, right: Any, left_span: Span, right_
         return tensor_op(body, _OPS[op], [left, right], [left_span, right_span], left_span.to(right_span))
     except Refusal as refusal:
         fix = None
-        if op in ("+", "-") and refusal.diagnostic.code is SHP301:
+        if refusal.diagnostic.code is SHP301 and op in ("+", "-"):
             fix = project_skip(body, left, right, left_span, right_span)
+        elif refusal.diagnostic.code is SHP301 and op == "@":
+            fix = transpose_right(left, right, right_span)
         raise (Refusal(replace(refusal.diagnostic, fix=fix)) if fix else refusal) from None
 
 

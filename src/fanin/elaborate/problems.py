@@ -195,6 +195,8 @@ def _with_sizes(condition: Condition, sizes: dict[Any, int]) -> str:
     if not isinstance(condition, Compare):
         return "it does not hold"
     left, right = (evaluate(expand(d), sizes) for d in (condition.left, condition.right))
-    if condition.op == "==" and isinstance(condition.right, int) and right == 0:
-        return f"`{condition.left}` is {left}, not 0"
+    if isinstance(condition.right, int):
+        return f"`{condition.left}` is {left}, not {right}"
+    if isinstance(condition.left, int):
+        return f"`{condition.right}` is {right}, not {left}"
     return f"`{condition.left}` is {left} and `{condition.right}` is {right}"

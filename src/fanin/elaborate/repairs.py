@@ -31,6 +31,17 @@ def project_skip(body: Body, left: Any, right: Any, left_span: Span, right_span:
     return None
 
 
+def transpose_right(left: Any, right: Any, span: Span) -> Fix | None:
+    """Turn the right side of a matrix product, where that makes it fit."""
+    if not isinstance(left, Value) or not isinstance(right, Value):
+        return None
+    a, b = left.type.shape, right.type.shape
+    if len(a) < 2 or len(b) < 2 or a[-1] != b[-1] or a[:-2] != b[:-2]:
+        return None
+    text = f"transpose({bare(span.text)}, -2, -1)"
+    return Fix(f"turn `{bare(span.text)}` round", (Edit(span, text),))
+
+
 def project_back(body: Body, kept: Any, added: Any, span: Span) -> Fix | None:
     """Bring what is added to a name to the type that the name has."""
     if not isinstance(kept, Value) or not isinstance(added, Value):
@@ -53,7 +64,7 @@ def _layer(body: Body, source: TensorType, target: TensorType) -> str | None:
         return None
     if not isinstance(source.shape[-1], int) or not isinstance(target.shape[-1], int):
         return None
-    return f"Linear({target.shape[-1]})"
+    return f"Linear({_written(body, target.shape[-1])})"
 
 
 def _convolution(body: Body, source: TensorType, target: TensorType) -> str | None:
@@ -62,8 +73,15 @@ def _convolution(body: Body, source: TensorType, target: TensorType) -> str | No
         return None
     for stride in (1, 2, 4, 8):
         if all(_strided(body, a, b, stride) for a, b in zip(source.shape[2:], target.shape[2:], strict=True)):
-            return f"Conv2d({width}, 1)" if stride == 1 else f"Conv2d({width}, 1, stride={stride})"
+            wide = _written(body, width)
+            return f"Conv2d({wide}, 1)" if stride == 1 else f"Conv2d({wide}, 1, stride={stride})"
     return None
+
+
+def _written(body: Body, size: int) -> str:
+    """A size as the block would write it: by the name of the one hyper-parameter that has this value."""
+    names = [name for name, value in body.scope.items() if type(value) is int and value == size]
+    return names[0] if len(names) == 1 else str(size)
 
 
 def _strided(body: Body, size: Dim, target: Dim, stride: int) -> bool:
