@@ -139,7 +139,7 @@ def arguments(text: str) -> list[tuple[list[Any], dict[str, Any]]]:
     found = []
     while text.startswith("("):
         depth = 0
-        for end, letter in enumerate(text):
+        for end, letter in enumerate(text):  # noqa: B007 - where the brackets close
             depth += (letter in "([") - (letter in ")]")
             if depth == 0:
                 break

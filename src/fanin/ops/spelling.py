@@ -61,9 +61,7 @@ def spell_fields(
         elif i < places and not gap:
             args.append(spell(value))
         else:
-            keywords.append(
-                (names.get(field.name, "dim" if field.name == "axis" else field.name), spell(value))
-            )
+            keywords.append((names.get(field.name, "dim" if field.name == "axis" else field.name), spell(value)))
     return tuple(args), tuple(keywords)
 
 

@@ -25,9 +25,7 @@ def batch(x: TensorType, n: int) -> Dim:
     return x.shape[0] if x.rank == n + 2 else 1
 
 
-def slide(
-    size: Dim, kernel: int, stride: int, padding: int, dilation: int = 1, ceil_mode: bool = False
-) -> Dim:
+def slide(size: Dim, kernel: int, stride: int, padding: int, dilation: int = 1, ceil_mode: bool = False) -> Dim:
     """How many windows there are along an axis; ``padding`` is that of one end, the other has the same.
 
     With ``ceil_mode`` a last window may reach over the end, but not start beyond the input and its left padding.
@@ -38,9 +36,7 @@ def slide(
     return minimum(ceildiv(room, stride) + 1, ceildiv(size + padding, stride))
 
 
-def need_room(
-    size: Dim, axis: int, kernel: int, padding: int, dilation: int = 1, slack: int = 0
-) -> tuple[Need, ...]:
+def need_room(size: Dim, axis: int, kernel: int, padding: int, dilation: int = 1, slack: int = 0) -> tuple[Need, ...]:
     """The window fits at least once: into the padded axis, and ``slack`` beyond."""
     reach = dilation * (kernel - 1) + 1
     wide = f"a window of {reach}" + (f" ({kernel} dilated by {dilation})" if dilation > 1 else "")

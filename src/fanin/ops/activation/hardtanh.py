@@ -32,6 +32,4 @@ class Hardtanh(Activation[HardtanhAttrs]):
 
     def check(self, a: HardtanhAttrs) -> None:
         if a.min_val >= a.max_val:
-            raise Complaint(
-                f"`max_val` has to be above the `min_val` of {a.min_val:g}", "max_val", kind="type"
-            )
+            raise Complaint(f"`max_val` has to be above the `min_val` of {a.min_val:g}", "max_val", kind="type")

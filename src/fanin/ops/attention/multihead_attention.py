@@ -74,7 +74,9 @@ class MultiheadAttention(Weighted[MultiheadAttrs]):
             )
         for port, t in (("key", k), ("value", v)):
             if t.rank != q.rank:
-                raise Complaint(f"`{port}` has as many axes as `query`: it is {t}, and `query` is {q}", port, kind="rank")
+                raise Complaint(
+                    f"`{port}` has as many axes as `query`: it is {t}, and `query` is {q}", port, kind="rank"
+                )
         needs: tuple[Need, ...] = ()
         left = mod(q.shape[-1], a.num_heads)
         if left != 0:
@@ -97,9 +99,7 @@ class MultiheadAttention(Weighted[MultiheadAttrs]):
             )
         if mask is not None:
             scores = (q.shape[length], k.shape[length])
-            needs += need_shape(
-                "attn_mask", mask, scores if mask.rank == 2 else (count * a.num_heads, *scores)
-            )
+            needs += need_shape("attn_mask", mask, scores if mask.rank == 2 else (count * a.num_heads, *scores))
         return Inferred((q,), needs)
 
     def packed(self, q: TensorType, k: TensorType, v: TensorType) -> bool:

@@ -119,9 +119,7 @@ def common(inner: int, *operands: tuple[str, TensorType]) -> tuple[tuple[Dim, ..
     """The axes before the ``inner`` last ones, broadcast."""
     outer = [(port, t.with_shape(*t.shape[:-inner])) for port, t in operands]
     shape, needs = broadcast(*outer, what=f"the batches of {' and '.join(port for port, _ in operands)}")
-    return shape, tuple(
-        replace(n, places=tuple((port, axis - inner) for port, axis in n.places)) for n in needs
-    )
+    return shape, tuple(replace(n, places=tuple((port, axis - inner) for port, axis in n.places)) for n in needs)
 
 
 def need_heads(port: str, q: TensorType, other: TensorType) -> tuple[Need, ...]:
@@ -139,7 +137,8 @@ def need_heads(port: str, q: TensorType, other: TensorType) -> tuple[Need, ...]:
 def need_mask(mask: TensorType, scores: tuple[Dim, ...]) -> tuple[Need, ...]:
     """A mask fits the scores, where it is 1 by stretching. Raises Complaint for too few axes or too many."""
     if not 2 <= mask.rank <= len(scores):
-        raise Complaint(f"`attn_mask` has 2 to {len(scores)} axes here, not {mask.rank}: {mask}", "attn_mask")
+        message = f"`attn_mask` has 2 to {len(scores)} axes here, not {mask.rank}: {mask}"
+        raise Complaint(message, "attn_mask", kind="type" if mask.rank < 2 else "shape")
     needs: tuple[Need, ...] = ()
     for axis in range(-mask.rank, 0):
         size = mask.shape[axis]

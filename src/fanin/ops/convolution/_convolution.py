@@ -115,7 +115,9 @@ def need_groups(count: Dim, groups: int, axis: int) -> tuple[Need, ...]:
 def check_out(out: int, groups: int) -> None:
     """Raises Complaint where the channels that go out do not divide into groups."""
     if out % groups:
-        raise Complaint(f"the {out} channels that go out do not divide into {groups} groups", "groups", kind="indivisible")
+        raise Complaint(
+            f"the {out} channels that go out do not divide into {groups} groups", "groups", kind="indivisible"
+        )
 
 
 class Convolution(Weighted[ConvAttrs]):
@@ -146,7 +148,9 @@ class Convolution(Weighted[ConvAttrs]):
             wide = -(-g.dilation[i] * (g.kernel[i] - 1) // 2) if g.same else g.padding[i]
             least = wide + (a.padding_mode == "reflect")
             if wide:
-                message = f'padding_mode="{a.padding_mode}" by {wide} needs an axis of {least} or more, and this is {{left}}'
+                message = (
+                    f'padding_mode="{a.padding_mode}" by {wide} needs an axis of {least} or more, and this is {{left}}'
+                )
                 found += need_at_least(x.shape[i], least, message, ("x", i))
         return found
 
@@ -270,9 +274,7 @@ def number_kernel(name: str, weight: TensorType, n: int) -> tuple[int, ...]:
         raise Complaint(f"the weight of `{name}` has {n + 2} axes, not {weight.rank}: {weight}", "weight")
     kernel = weight.shape[2:]
     if not all(isinstance(k, int) for k in kernel):
-        raise Complaint(
-            f"the kernel of `{name}` has to be given in numbers, and the weight is {weight}", "weight"
-        )
+        raise Complaint(f"the kernel of `{name}` has to be given in numbers, and the weight is {weight}", "weight")
     return cast("tuple[int, ...]", kernel)
 
 

@@ -124,9 +124,7 @@ class Transposed(Weighted[TransposedAttrs]):
         law = Uniform(-bound, bound)
         axes = (Axis("in", into), Axis("out", within), *(Axis("kernel", k) for k in kernel))
         weight = ParamSpec("weight", axes, law, "conv", groups=a.groups)
-        return (
-            (weight, ParamSpec("bias", (Axis("out", a.out_channels),), law, "bias")) if a.bias else (weight,)
-        )
+        return (weight, ParamSpec("bias", (Axis("out", a.out_channels),), law, "bias")) if a.bias else (weight,)
 
     def construct(self, a: TransposedAttrs, *types: TensorType) -> Call:
         return call(

@@ -11,8 +11,8 @@ from fanin.ops.convolution._convolution import Convolution, ConvolutionFunction
 class Conv2d(Convolution):
     """A learned filter for each channel that goes out, moved over two spatial axes.
 
-    Shape: ``[N, in, H, W] -> [N, out, H', W']``, each ``L' = (L + 2 padding - dilation (kernel - 1) - 1) // stride + 1``;
-    the batch axis may be missing
+    Shape: ``[N, in, H, W] -> [N, out, H', W']``, each ``L' = (L + 2 padding - dilation (kernel - 1) - 1) // stride +
+    1``; the batch axis may be missing
     Params: ``weight [out, in / groups, k, k]``, ``bias [out]``
     Signal: ``E[y²] = fan_in · Var(W) · E[x²]`` away from the padding, for independent zero-mean weights and zero bias,
     with ``fan_in`` = in / groups times the size of the kernel.

@@ -69,9 +69,7 @@ class Embedding(Weighted[EmbeddingAttrs]):
         return (ParamSpec("weight", axes, Normal(0.0, 1.0), "embedding"),)
 
     def construct(self, a: EmbeddingAttrs, *types: TensorType) -> Call:
-        return call(
-            "nn.Embedding", a.num_embeddings, a.embedding_dim, padding_idx=unless(a.padding_idx, None)
-        )
+        return call("nn.Embedding", a.num_embeddings, a.embedding_dim, padding_idx=unless(a.padding_idx, None))
 
     def couplings(self, a: EmbeddingAttrs, *types: TensorType) -> tuple[Coupling, ...]:
         return (couple("weight.feature", "y[-1]"),)

@@ -102,9 +102,7 @@ class LinearFunction(Op[OpAttrs]):
             raise Complaint(f"the weight of `linear` is a matrix, not {weight}", "weight", kind="type")
         for port, t in zip(("weight", "bias"), types[1:], strict=False):
             if t.dtype is not x.dtype:
-                raise Complaint(
-                    f"`x` is {x.dtype} and `{port}` is {t.dtype}: they have to be of one kind", port
-                )
+                raise Complaint(f"`x` is {x.dtype} and `{port}` is {t.dtype}: they have to be of one kind", port)
         out = weight.shape[0]
         needs = need_equal(
             x.shape[-1],
@@ -116,13 +114,9 @@ class LinearFunction(Op[OpAttrs]):
         for bias in rest:
             if bias.rank != 1:
                 raise Complaint(f"the bias of `linear` has one axis, not {bias.rank}", "bias", kind="type")
-            needs += need_equal(
-                bias.shape[0],
-                out,
-                "the bias has {left} numbers for {right} features",
-                ("bias", 0),
-                ("weight", 0),
-            )
+            message = "the bias has {left} numbers for {right} features"
+            if bias.shape[0] != 1:
+                needs += need_equal(bias.shape[0], out, message, ("bias", 0), ("weight", 0))
         return Inferred((x.with_last(out),), needs)
 
     def torch(self, a: OpAttrs, *types: TensorType) -> Code:

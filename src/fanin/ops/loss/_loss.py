@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from fanin.ir.dims import Dim
 from fanin.ir.types import DType, TensorType
 from fanin.ops.broadcasting import broadcast
-from fanin.ops.code import Call, Code, IfNumber, Input, call, method
-from fanin.ops.contract import A, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
+from fanin.ops.code import Attribute, Call, Code, IfNumber, Input, call, method
+from fanin.ops.contract import REALS, A, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import optional, spell_fields
 from fanin.record import record
@@ -17,7 +17,7 @@ from fanin.record import record
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
 X = Port("x", FLOAT)
-TARGET = Port("target", FLOAT, number=True)
+TARGET = Port("target", REALS, number=True)  # ints as numbers only
 WEIGHT = Port("weight", FLOAT, optional=True)
 
 
@@ -48,12 +48,19 @@ class Loss(Op[A]):
         """The second argument. A hook: a number becomes a tensor like x."""
         if not self.inputs[1].number or types[1].rank:
             return Input(1)
-        return IfNumber(1, like_x(), Input(1))
+        return number_like_x(types[1].dtype, Input(1))
 
 
-def like_x() -> Call:
-    """A number as a tensor of x's shape."""
-    return call("torch.full_like", Input(0), Input(1))
+def number_like_x(dtype: DType, scalar: Code) -> Code:
+    """A number as a tensor of x's shape; a scalar tensor as it is, but for its kind."""
+    own = scalar if dtype is DType.FLOAT else method(scalar, "to", Attribute(Input(0), "dtype"))
+    return IfNumber(1, call("torch.full_like", Input(0), Input(1)), own)
+
+
+def check_target(name: str, target: TensorType) -> None:
+    """Raises Complaint for a tensor of ints: a number may be one."""
+    if target.rank and target.dtype is not DType.FLOAT:
+        raise Complaint(f"the target of `{name}` is float, not {target}", "target", kind="type", help="float(target)")
 
 
 class Distance(Loss[A]):
@@ -63,6 +70,7 @@ class Distance(Loss[A]):
 
     def distance(self, a: Any, *types: TensorType) -> Result:
         x, target = types
+        check_target(self.name, target)
         if not target.rank:
             return reduced(x, x.shape, a.reduction)
         shape, needs = broadcast(("x", x), ("target", target), what=f"the two sides of `{self.name}`")
@@ -76,10 +84,12 @@ class Binary(Loss[A]):
     def target(self, *types: TensorType) -> Code:
         if types[1].rank:
             return Input(1)
-        return IfNumber(1, like_x(), method(Input(1), "expand_as", Input(0)) if types[0].rank else Input(1))
+        stretched = method(Input(1), "expand_as", Input(0)) if types[0].rank else Input(1)
+        return number_like_x(types[1].dtype, stretched)
 
     def binary(self, a: Any, *types: TensorType) -> Result:
         x, target = types[:2]
+        check_target(self.name, target)
         if target.rank and target.rank != x.rank:
             raise Complaint(f"the target has as many axes as x: it is {target}, and x is {x}", "target")
         needs: tuple[Need, ...] = ()

@@ -16,7 +16,8 @@ class BinaryCrossEntropy(Binary[LossAttrs]):
 
     With logits, ``binary_cross_entropy_with_logits`` is exact where this one underflows.
 
-    Shape: ``x [*S], target [*S], weight [*S]? -> []``, or ``[*S]`` with ``reduction="none"``; the target may be a number
+    Shape: ``x [*S], target [*S], weight [*S]? -> []``, or ``[*S]`` with ``reduction="none"``; the target may be a
+    number
     """
 
     name = "binary_cross_entropy"
@@ -26,9 +27,7 @@ class BinaryCrossEntropy(Binary[LossAttrs]):
     example = "y = x -> sigmoid -> binary_cross_entropy(target)"
     example_inputs = {"x": "[N]", "target": "[N]"}
 
-    def check_numbers(
-        self, a: LossAttrs, types: Sequence[TensorType], numbers: Sequence[int | float | None]
-    ) -> None:
+    def check_numbers(self, a: LossAttrs, types: Sequence[TensorType], numbers: Sequence[int | float | None]) -> None:
         target = numbers[1]
         if target is not None and not 0 <= target <= 1:
             raise Complaint(f"the target is a probability, between 0 and 1, and not {target:g}", "target", kind="type")

@@ -16,8 +16,8 @@ class BinaryCrossEntropyWithLogits(Binary[LossAttrs]):
 
     ``pos_weight`` multiplies the first term: more than 1 asks for recall.
 
-    Shape: ``x [*S], target [*S], weight [*S]?, pos_weight [*S]? -> []``, or ``[*S]`` with ``reduction="none"``; the target
-    may be a number
+    Shape: ``x [*S], target [*S], weight [*S]?, pos_weight [*S]? -> []``, or ``[*S]`` with ``reduction="none"``; the
+    target may be a number
     Signal: ``log 2`` for small logits.
     """
 

@@ -24,7 +24,8 @@ class CosineEmbeddingAttrs(OpAttrs):
 class CosineEmbeddingLoss(Op[CosineEmbeddingAttrs]):
     """``1 - cos(x1, x2)`` where the target is 1, ``max(0, cos(x1, x2) - margin)`` where it is -1.
 
-    Shape: ``x1 [N, D], x2 [N, D], target [N] -> []``, or ``[N]`` with ``reduction="none"``; the batch axis may be missing
+    Shape: ``x1 [N, D], x2 [N, D], target [N] -> []``, or ``[N]`` with ``reduction="none"``; the batch axis may be
+    missing
     """
 
     name = "cosine_embedding_loss"

@@ -26,7 +26,8 @@ class CrossEntropy(Loss[CrossEntropyAttrs]):
     The target holds class indices, or with floats a probability for every class. Indices equal to ``ignore_index`` do
     not count; ``weight`` has a number for each class, by which the mean is weighted.
 
-    Shape: ``x [N, C, *], target int[N, *] -> []``, or ``[N, *]`` with ``reduction="none"``; ``x [C], target int[] -> []``
+    Shape: ``x [N, C, *], target int[N, *] -> []``, or ``[N, *]`` with ``reduction="none"``; ``x [C], target int[] ->
+    []``
     Signal: ``log C`` for small logits.
     Source: Bridle 1990; Szegedy et al. 2016, section 7 (label smoothing).
     """

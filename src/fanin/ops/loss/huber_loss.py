@@ -21,7 +21,8 @@ class HuberLossAttrs(OpAttrs):
 class HuberLoss(Distance[HuberLossAttrs]):
     """``(x - target)² / 2`` where the difference is below ``delta``, otherwise ``delta (|x - target| - delta / 2)``.
 
-    Shape: ``x [*S], target [*S] -> []``, or ``[*S]`` with ``reduction="none"``; broadcast, and the target may be a number
+    Shape: ``x [*S], target [*S] -> []``, or ``[*S]`` with ``reduction="none"``; broadcast, and the target may be a
+    number
     Source: Huber 1964.
     """
 

@@ -21,8 +21,8 @@ class KlDivAttrs(OpAttrs):
 class KlDiv(Distance[KlDivAttrs]):
     """``target · (log(target) - x)``: x holds log probabilities, and so does the target with ``log_target``.
 
-    The divergence is the sum over classes, so its mean over a batch is ``reduction="batchmean"``; "mean", the default as
-    in PyTorch, divides by the number of classes as well.
+    The divergence is the sum over classes, so its mean over a batch is ``reduction="batchmean"``; "mean", the default
+    as in PyTorch, divides by the number of classes as well.
 
     Shape: ``x [*S], target [*S] -> []``, or ``[*S]`` with ``reduction="none"``; broadcast
     Source: Kullback and Leibler 1951.

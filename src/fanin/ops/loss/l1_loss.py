@@ -13,7 +13,8 @@ from fanin.ops.loss._loss import Distance, LossAttrs
 class L1Loss(Distance[LossAttrs]):
     """``|x - target|``, its mean by default.
 
-    Shape: ``x [*S], target [*S] -> []``, or ``[*S]`` with ``reduction="none"``; broadcast, and the target may be a number
+    Shape: ``x [*S], target [*S] -> []``, or ``[*S]`` with ``reduction="none"``; broadcast, and the target may be a
+    number
     """
 
     name = "l1_loss"

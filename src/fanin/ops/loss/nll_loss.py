@@ -21,7 +21,8 @@ class NllAttrs(OpAttrs):
 class NllLoss(Loss[NllAttrs]):
     """``-x[target]``, from log probabilities such as ``log_softmax`` gives.
 
-    Shape: ``x [N, C, *], target int[N, *] -> []``, or ``[N, *]`` with ``reduction="none"``; ``x [C], target int[] -> []``
+    Shape: ``x [N, C, *], target int[N, *] -> []``, or ``[N, *]`` with ``reduction="none"``; ``x [C], target int[] ->
+    []``
     """
 
     name = "nll_loss"

@@ -21,7 +21,8 @@ class SmoothL1LossAttrs(OpAttrs):
 class SmoothL1Loss(Distance[SmoothL1LossAttrs]):
     """``(x - target)² / (2 beta)`` where the difference is below ``beta``, otherwise ``|x - target| - beta / 2``.
 
-    Shape: ``x [*S], target [*S] -> []``, or ``[*S]`` with ``reduction="none"``; broadcast, and the target may be a number
+    Shape: ``x [*S], target [*S] -> []``, or ``[*S]`` with ``reduction="none"``; broadcast, and the target may be a
+    number
     Source: Girshick 2015, "Fast R-CNN", eq. 3.
     """
 

@@ -8,7 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveFloat
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Call, Code, Input
-from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Port, Result
+from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Port, Result
 from fanin.ops.loss._loss import Reduction, reduced
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import spell_fields
@@ -45,9 +45,16 @@ class TripletMarginLoss(Op[TripletAttrs]):
         for port, t in (("positive", positive), ("negative", negative)):
             if t.rank != anchor.rank:
                 raise Complaint(f"`{port}` has as many axes as `anchor`: it is {t}, and `anchor` is {anchor}", port)
-        both = ("anchor", anchor), ("positive", positive), ("negative", negative)
-        shape, needs = broadcast(*both, what="anchor, positive and negative")
-        return Inferred((reduced(anchor, shape[:-1], a.reduction),), needs)
+        each = {"anchor": anchor, "positive": positive, "negative": negative}
+        pairs = [("anchor", "positive"), ("anchor", "negative"), ("positive", "negative")]
+        distances: list[tuple[str, TensorType]] = []
+        needs: tuple[Need, ...] = ()
+        for one, other in pairs if a.swap else pairs[:2]:
+            shape, more = broadcast((one, each[one]), (other, each[other]), what=f"{one} and {other}")
+            distances.append((other, anchor.with_shape(*shape[:-1])))
+            needs += more
+        outer, more = broadcast(*distances, what="the batches of the distances")
+        return Inferred((reduced(anchor, outer, a.reduction),), needs + more)
 
     def torch(self, a: TripletAttrs, *types: TensorType) -> Code:
         _, keywords = spell_fields(a)

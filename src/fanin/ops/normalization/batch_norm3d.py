@@ -11,8 +11,8 @@ from fanin.ops.normalization._running import BatchNorm
 class BatchNorm3d(BatchNorm):
     """Brings each channel to mean 0 and variance 1 over the batch and its places, then scales and shifts it.
 
-    In training with the statistics of the batch, which the running ones follow (``momentum``; with ``none`` they are the
-    mean of all so far); otherwise with the running ones.
+    In training with the statistics of the batch, which the running ones follow (``momentum``; with ``none`` they are
+    the mean of all so far); otherwise with the running ones.
 
     Shape: ``[N, C, D, H, W]``, kept
     Params: ``weight [C]``, ``bias [C]``; buffers ``running_mean [C]``, ``running_var [C]``, ``num_batches_tracked []``

@@ -140,6 +140,6 @@ class GroupNormFunction(Op[GroupNormFunctionAttrs]):
 def need_channels(port: str, given: TensorType, x: TensorType) -> tuple[Need, ...]:
     """A number for each channel. Raises Complaint for another rank than 1."""
     if given.rank != 1:
-        raise Complaint(f"`{port}` has one axis, not {given.rank}", port)
+        raise Complaint(f"`{port}` has one axis, not {given.rank}", port, kind="type")
     message = f"`{port}` has {{left}} numbers for {{right}} channels"
     return need_equal(given.shape[0], x.shape[1], message, (port, 0), ("x", 1))

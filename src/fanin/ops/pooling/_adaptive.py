@@ -21,7 +21,8 @@ class AdaptiveAttrs(OpAttrs):
 
 
 class AdaptivePool(Op[AdaptiveAttrs]):
-    """Cuts each spatial axis into so many windows, as equal as can be; window i is from ⌊i L / n⌋ to ⌈(i + 1) L / n⌉."""
+    """Cuts each spatial axis into so many windows, as equal as can be; window i is from ⌊i L / n⌋ to ⌈(i + 1) L /
+    n⌉."""
 
     attrs = AdaptiveAttrs
     inputs = X
@@ -33,9 +34,7 @@ class AdaptivePool(Op[AdaptiveAttrs]):
         check_spatial(self.name, x, n, kind="type")  # PyTorch lets more axes pass where all sizes are 1
         wanted = self.wanted(a)
         if len(wanted) != n:
-            raise Complaint(
-                f"`output_size` takes one number, or {n}, not {len(wanted)}", "output_size", kind="type"
-            )
+            raise Complaint(f"`output_size` takes one number, or {n}, not {len(wanted)}", "output_size", kind="type")
         if n == 1 and None in wanted:
             raise Complaint(f"`{self.name}` needs a number for its output size", "output_size", kind="type")
         sizes: list[Dim] = []
@@ -43,9 +42,7 @@ class AdaptivePool(Op[AdaptiveAttrs]):
         for i, size in enumerate(wanted):
             here = x.shape[i - n]
             sizes.append(here if size is None else size)
-            needs += need_at_least(
-                here, 1, f"`{self.name}` has nothing to pool: the axis is empty", ("x", i - n)
-            )
+            needs += need_at_least(here, 1, f"`{self.name}` has nothing to pool: the axis is empty", ("x", i - n))
         return Inferred((x.with_shape(*x.shape[:-n], *sizes),), needs)
 
     def wanted(self, a: AdaptiveAttrs) -> tuple[int | None, ...]:
@@ -55,9 +52,7 @@ class AdaptivePool(Op[AdaptiveAttrs]):
         return call(f"nn.{self.module}", spell(self.wanted(a) if a.output_size is None else a.output_size))
 
     def torch(self, a: AdaptiveAttrs, *types: TensorType) -> Code:
-        return call(
-            f"F.{self.name}", Input(0), spell(self.wanted(a) if a.output_size is None else a.output_size)
-        )
+        return call(f"F.{self.name}", Input(0), spell(self.wanted(a) if a.output_size is None else a.output_size))
 
     def couplings(self, a: AdaptiveAttrs, *types: TensorType) -> tuple[Coupling, ...]:
         return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank - self.spatial))

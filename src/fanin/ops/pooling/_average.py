@@ -25,6 +25,4 @@ class AvgPool(WindowPool[AvgPoolAttrs]):
     inputs = X
 
     def window(self, a: AvgPoolAttrs) -> Window:
-        return Window(
-            self.spatial, a.kernel_size, a.stride, a.padding, 1, a.ceil_mode, whole=self.spatial == 3
-        )
+        return Window(self.spatial, a.kernel_size, a.stride, a.padding, 1, a.ceil_mode, whole=self.spatial == 3)

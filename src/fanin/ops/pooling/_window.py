@@ -86,17 +86,13 @@ class Window:
                 raise Complaint(message, "padding", help=f"padding={most}")
 
     def sizes(self, x: TensorType) -> tuple[Dim, ...]:
-        spans = zip(
-            x.shape[-len(self.kernel) :], self.kernel, self.stride, self.padding, self.dilation, strict=True
-        )
+        spans = zip(x.shape[-len(self.kernel) :], self.kernel, self.stride, self.padding, self.dilation, strict=True)
         return tuple(slide(size, k, s, p, d, self.ceil_mode) for size, k, s, p, d in spans)
 
     def needs(self, x: TensorType) -> tuple[Need, ...]:
         n = len(self.kernel)
         found: tuple[Need, ...] = ()
-        for i, (k, s, p, d) in enumerate(
-            zip(self.kernel, self.stride, self.padding, self.dilation, strict=True)
-        ):
+        for i, (k, s, p, d) in enumerate(zip(self.kernel, self.stride, self.padding, self.dilation, strict=True)):
             slack = s - 1 if self.ceil_mode else 0
             found += need_room(x.shape[i - n], i - n, k, *((0, d) if self.whole else (p, d, slack)))
         return found

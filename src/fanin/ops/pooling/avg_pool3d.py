@@ -11,8 +11,8 @@ from fanin.ops.pooling._average import AvgPool
 class AvgPool3d(AvgPool):
     """The mean of every window, with the zeros of the padding unless ``count_include_pad`` is false.
 
-    Shape: ``[N, C, D, H, W] -> [N, C, D', H', W']``, each ``L' = (L + 2 padding - kernel) // stride + 1``, rounded up with
-    ``ceil_mode``; the batch axis may be missing. A stride left out is the kernel.
+    Shape: ``[N, C, D, H, W] -> [N, C, D', H', W']``, each ``L' = (L + 2 padding - kernel) // stride + 1``, rounded up
+    with ``ceil_mode``; the batch axis may be missing. A stride left out is the kernel.
     Signal: the mean stays; ``Var[y] = Var[x] / window`` for independent numbers, away from the padding.
     """
 

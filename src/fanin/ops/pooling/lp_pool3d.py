@@ -11,8 +11,8 @@ from fanin.ops.pooling._norm import LpPool
 class LpPool3d(LpPool):
     """``(sum of x^p)^(1/p)`` of every window, with p = ``norm_type``.
 
-    Shape: ``[N, C, D, H, W] -> [N, C, D', H', W']``, each ``L' = (L - kernel) // stride + 1``, rounded up with ``ceil_mode``; the
-    batch axis may be missing. A stride left out is the kernel.
+    Shape: ``[N, C, D, H, W] -> [N, C, D', H', W']``, each ``L' = (L - kernel) // stride + 1``, rounded up with
+    ``ceil_mode``; the batch axis may be missing. A stride left out is the kernel.
     """
 
     name = "lp_pool3d"

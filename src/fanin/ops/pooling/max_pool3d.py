@@ -12,8 +12,8 @@ from fanin.ops.pooling._max import MaxPool
 class MaxPool3d(MaxPool):
     """The largest number of every window; what lies in the padding never counts.
 
-    Shape: ``[N, C, D, H, W] -> [N, C, D', H', W']``, each ``L' = (L + 2 padding - dilation (kernel - 1) - 1) // stride + 1``, rounded
-    up with ``ceil_mode``; the batch axis may be missing. A stride left out is the kernel.
+    Shape: ``[N, C, D, H, W] -> [N, C, D', H', W']``, each ``L' = (L + 2 padding - dilation (kernel - 1) - 1) // stride
+    + 1``, rounded up with ``ceil_mode``; the batch axis may be missing. A stride left out is the kernel.
     """
 
     name = "max_pool3d"

@@ -63,13 +63,13 @@ class Cell(Weighted[A]):
         """The result and the next states. Raises Complaint for ranks that do not go together."""
         x, *states = types
         if x.rank not in (1, 2):
-            raise Complaint(f"`{self.name}` takes [B, in] or [in], not {x}: `scan` goes over a sequence", "x", kind="rank")
+            raise Complaint(
+                f"`{self.name}` takes [B, in] or [in], not {x}: `scan` goes over a sequence", "x", kind="rank"
+            )
         needs: tuple[Need, ...] = ()
         for name, state in zip(("h", "c"), states, strict=False):
             if state.rank != x.rank:
-                raise Complaint(
-                    f"the state `{name}` has as many axes as `x`: it is {state}, and `x` is {x}", name
-                )
+                raise Complaint(f"the state `{name}` has as many axes as `x`: it is {state}, and `x` is {x}", name)
             message = f"the state `{name}` has {{left}} numbers, and the cell {{right}}"
             needs += need_equal(state.shape[-1], hidden, message, (name, -1))
             if x.rank == 2:

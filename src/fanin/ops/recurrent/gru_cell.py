@@ -15,8 +15,8 @@ from fanin.ops.recurrent._cell import STEP, Cell, CellAttrs, H, X
 class GRUCell(Cell[CellAttrs]):
     """A step of a gated recurrent unit: ``h' = (1 - z) n + z h``, with ``n = tanh(W_n x + b_n + r (U_n h + c_n))``.
 
-    The gates r, z, n are, in this order, blocks of the weights; r is applied after the product, as in PyTorch and cuDNN,
-    where the paper has it before. What it gives, ``y``, is ``h'``.
+    The gates r, z, n are, in this order, blocks of the weights; r is applied after the product, as in PyTorch and
+    cuDNN, where the paper has it before. What it gives, ``y``, is ``h'``.
 
     Shape: ``x [B, in], h [B, hidden_size] -> y, h [B, hidden_size]``; the batch axis may be missing
     Params: ``weight_ih [3 hidden, in]``, ``weight_hh [3 hidden, hidden]``, ``bias_ih``, ``bias_hh [3 hidden]``

@@ -18,7 +18,8 @@ class LSTMCell(Cell[CellAttrs]):
     The gates i, f, g, o are, in this order, blocks of ``weight_ih x + bias_ih + weight_hh h + bias_hh``, with a sigmoid
     but for g. What it gives, ``y``, is ``h'``.
 
-    Shape: ``x [B, in], h [B, hidden_size], c [B, hidden_size] -> y, h, c [B, hidden_size]``; the batch axis may be missing
+    Shape: ``x [B, in], h [B, hidden_size], c [B, hidden_size] -> y, h, c [B, hidden_size]``; the batch axis may be
+    missing
     Params: ``weight_ih [4 hidden, in]``, ``weight_hh [4 hidden, hidden]``, ``bias_ih``, ``bias_hh [4 hidden]``
     Source: Hochreiter and Schmidhuber 1997; Gers et al. 2000 (forget gate).
     """

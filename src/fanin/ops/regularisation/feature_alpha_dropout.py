@@ -9,8 +9,8 @@ from fanin.ops.regularisation._dropout import AnyDropout
 
 @final
 class FeatureAlphaDropout(AnyDropout):
-    """Puts whole channels (axis 1) to SELU's lowest value with probability p and rescales, so that mean 0 and variance 1
-    stay, in training; nothing otherwise.
+    """Puts whole channels (axis 1) to SELU's lowest value with probability p and rescales, so that mean 0 and variance
+    1 stay, in training; nothing otherwise.
 
     Shape: ``[*S] -> [*S]``
     Signal: mean 0 and variance 1 stay.

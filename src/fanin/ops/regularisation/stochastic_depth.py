@@ -22,7 +22,8 @@ class StochasticDepthAttrs(OpAttrs):
 class StochasticDepth(Op[StochasticDepthAttrs]):
     """Puts whole samples (axis 0) to 0 with probability p and divides the others by 1 - p, in training; else nothing.
 
-    As torchvision's ``StochasticDepth`` in mode "row", for a residual branch: ``x += x -> body -> stochastic_depth(0.1)``.
+    As torchvision's ``StochasticDepth`` in mode "row", for a residual branch: ``x += x -> body ->
+    stochastic_depth(0.1)``.
 
     Shape: ``[N, *] -> [N, *]``
     Signal: the mean stays; ``E[y²] = E[x²] / (1 - p)`` in training.

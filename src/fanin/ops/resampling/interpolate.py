@@ -26,8 +26,8 @@ class InterpolateAttrs(OpAttrs):
 class Interpolate(Op[InterpolateAttrs]):
     """Resizes the spatial axes to a ``size`` or by a ``scale_factor``; the new size is rounded down.
 
-    ``linear`` is for one spatial axis, ``bilinear`` and ``bicubic`` for two, ``trilinear`` for three; the others for any
-    of them. ``antialias`` is for ``bilinear`` and ``bicubic``. PyTorch's ``recompute_scale_factor`` is left out.
+    ``linear`` is for one spatial axis, ``bilinear`` and ``bicubic`` for two, ``trilinear`` for three; the others for
+    any of them. ``antialias`` is for ``bilinear`` and ``bicubic``. PyTorch's ``recompute_scale_factor`` is left out.
 
     Shape: ``[N, C, *S] -> [N, C, *size]``
     """

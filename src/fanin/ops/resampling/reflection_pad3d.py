@@ -12,7 +12,8 @@ from fanin.ops.resampling._padding import PlainPad
 class ReflectionPad3d(PlainPad):
     """Pads with what is there, mirrored at the edge, which is not repeated.
 
-    ``padding`` is one width for all sides, or ``(left, right, top, bottom, front, back)``; a width is less than its axis.
+    ``padding`` is one width for all sides, or ``(left, right, top, bottom, front, back)``; a width is less than its
+    axis.
 
     Shape: ``[N, C, D, H, W]`` or ``[C, D, H, W]``, each spatial axis longer by its widths
     """
