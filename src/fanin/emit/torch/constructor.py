@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from fanin.emit.torch import places
 from fanin.emit.torch.authored import Arguments, arguments_in
-from fanin.emit.torch.expressions import Comprehension, Frame, Mapping, Star, Tree, flat
+from fanin.emit.torch.expressions import Comprehension, DoubleStar, Frame, Mapping, Star, Tree, flat
 from fanin.emit.torch.names import is_identifier
 from fanin.emit.torch.statements import Assign, Do, Statement
 from fanin.emit.torch.uses import EmitError, Use
@@ -127,12 +127,10 @@ class Constructor:
             raise EmitError(f"PyTorch has no module for `{leaf.op.name}`")
         tree: Tree = Frame(()).fill(made)
         laws = self.laws.exceptions(leaf_target(leaf), leaf)
-        plain = tuple((name, law) for name, law in laws if is_identifier(name))
         if laws:
-            keywords = plain
-            if len(plain) < len(laws):
-                raise EmitError(f"a law of its own for {laws[0][0]} of `{leaf.op.name}` is not emitted yet")
-            tree = ops.Call("init", (tree,), keywords)
+            plain = tuple((name, law) for name, law in laws if is_identifier(name))
+            dotted = tuple((name, law) for name, law in laws if not is_identifier(name))
+            tree = ops.Call("init", (tree, *((DoubleStar(Mapping(dotted)),) if dotted else ())), plain)
         if leaf.frozen:
             tree = ops.Method(tree, "requires_grad_", (Name("False"),))
         return tree

@@ -43,6 +43,13 @@ class Star:
 
 
 @record
+class DoubleStar:
+    """``**value`` in an argument list."""
+
+    value: Any
+
+
+@record
 class Comprehension:
     """``[element for _ in range(count)]``"""
 
@@ -100,6 +107,8 @@ def rebuild(tree: Tree, change: Callable[[Tree], Tree]) -> Tree:
             return ops.Sequence(_all(tree.items, change), tree.brackets)
         case Star():
             return Star(change(tree.value))
+        case DoubleStar():
+            return DoubleStar(change(tree.value))
         case Comprehension():
             return Comprehension(change(tree.element), change(tree.count))
         case Mapping():
@@ -259,6 +268,8 @@ def flat(tree: Tree) -> str:
             return f"{bracketed(tree.value, _ATOM)}.{tree.name}"
         case Subscript():
             return f"{bracketed(tree.value, _ATOM)}[{', '.join(_subscript(item) for item in tree.items)}]"
+        case DoubleStar():
+            return f"**{flat(tree.value)}"
         case Star():
             return f"*{bracketed(tree.value, 5)}"
         case Lambda():
@@ -291,8 +302,9 @@ def pieces(tree: Tree) -> tuple[str, list[tuple[str, Tree]], str]:
 
 
 def _arguments(tree: Call | Method | Invoke) -> list[tuple[str, Tree]]:
-    given = [("", arg) for arg in tree.args if arg != ops.OMIT]
-    return given + [(f"{name}=", arg) for name, arg in tree.keywords if arg != ops.OMIT]
+    given = [("", arg) for arg in tree.args if arg != ops.OMIT and not isinstance(arg, DoubleStar)]
+    named = [(f"{name}=", arg) for name, arg in tree.keywords if arg != ops.OMIT]
+    return given + named + [("", arg) for arg in tree.args if isinstance(arg, DoubleStar)]
 
 
 def quoted(text: str) -> str:
@@ -335,6 +347,8 @@ def layout(tree: Tree, indent: int, before: str = "", after: str = "") -> str:
     inner, pad = " " * (indent + 4), " " * indent
     if isinstance(tree, Star):
         return layout(tree.value, indent, before + "*", after)
+    if isinstance(tree, DoubleStar):
+        return layout(tree.value, indent, before + "**", after)
     if isinstance(tree, Comprehension):
         element = layout(tree.element, indent + 4)
         return f"{before}[\n{inner}{element}\n{inner}for _ in range({flat(tree.count)})\n{pad}]{after}"

@@ -178,7 +178,7 @@ class Forward:
             case Call():
                 use = self.scope.use_of(node.graph)
                 function = (use.name, use.arguments) if node.module is None else ()
-                return "call", len(node.outputs), node.module is None, len(node.lent), use.like, function
+                return "call", len(node.outputs), node.module is None, len(places.lends(node)), use.like, function
             case Repeat():
                 return "repeat", len(node.outputs), repeat_is_call(node)
             case _:
@@ -464,7 +464,7 @@ class Forward:
     def _call(self, node: Call | Scan | Iterate, inputs: Sequence[Tree]) -> Tree:
         """The call of a block's instance, or of a function."""
         use = self.scope.use_of(node.graph)
-        args = [*inputs, *(Name(self.access(ref)) for ref in node.lent)]
+        args = [*inputs, *(Name(self.access(ref)) for ref in places.lends(node))]
         if use.like:
             args.append(self.scope.like())
         if use.training:
@@ -575,7 +575,7 @@ class Forward:
         rest = [self.tree(operand) for operand in node.inputs[1:]]
         args: list[Tree] = [Name(name), *rest]
         if isinstance(use, Call):
-            args += [Name(self.access(ref)) for ref in use.lent]
+            args += [Name(self.access(ref)) for ref in places.lends(use)]
             made = self.scope.use_of(use.graph)
             args += [self.scope.like()] if made.like else []
         sums = [self._target(value, None) for value in node.outputs[1:]]
@@ -719,7 +719,7 @@ def repeat_is_call(node: Repeat) -> bool:
     for run in node.runs:
         if len(run.call.inputs) != 1 or len(run.call.outputs) != 1:
             return False
-        if isinstance(run.call, Call) and (run.call.lent or run.call.graph.borrows):
+        if isinstance(run.call, Call) and places.lends(run.call):
             return False
     return True
 

@@ -15,6 +15,7 @@ _IMPORTS: tuple[tuple[str, str], ...] = (
     (r"\bOrderedDict\(", "from collections import OrderedDict"),
     (r"\bCallable\[", "from collections.abc import Callable"),
     (r"\bpartial\(", "from functools import partial"),
+    (r"\battrgetter\(", "from operator import attrgetter"),
 )
 _TYPING = ("Any", "NamedTuple", "TypeVar")
 

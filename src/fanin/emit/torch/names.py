@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 # What the emitted code itself uses by name. A name of the author's that is one of these gets an underscore.
 TAKEN = frozenset(
-    """self torch nn F Tensor partial init math hashlib NamedTuple OrderedDict Callable Any
+    """self torch nn F Tensor partial init math hashlib NamedTuple OrderedDict Callable Any attrgetter
     bool dict enumerate float getattr int isinstance len list max min range reversed setattr str sum super tuple zip
     ValueError True False None""".split()
 )

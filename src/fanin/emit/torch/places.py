@@ -6,7 +6,25 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from fanin.emit.torch.names import is_identifier
-from fanin.ir.graph import Apply, Call, Child, Graph, Leaf, Node, Row, State, Unit, Value
+from fanin.ir.graph import (
+    Apply,
+    Call,
+    Child,
+    Choice,
+    Ensemble,
+    Graph,
+    Iterate,
+    Leaf,
+    ModuleRef,
+    Node,
+    Read,
+    Repeat,
+    Row,
+    Scan,
+    State,
+    Unit,
+    Value,
+)
 from fanin.record import field, record
 
 Instance: TypeAlias = Leaf | Unit | Row
@@ -128,11 +146,43 @@ def _step(text: str, here: Any, name: str) -> tuple[str, Any]:
 # -------------------------------------------------------------------------------------------- what is sequential
 
 
+def forward_borrows(graph: Graph, known: dict[int, tuple[str, ...]] | None = None) -> tuple[str, ...]:
+    """The borrowed modules that `forward` needs; others are borrowed for a tied parameter alone."""
+    if not graph.borrows:
+        return ()
+    known = {} if known is None else known
+    if id(graph) not in known:
+        used: set[str] = set()
+        for node in graph.nodes:
+            refs: list[ModuleRef | None] = []
+            if isinstance(node, Apply | Call | Repeat | Scan | Iterate | Ensemble):
+                refs.append(node.module)
+            if isinstance(node, Read):
+                refs.append(node.state.module)
+            calls = [run.call for run in node.runs if isinstance(run.call, Call)] if isinstance(node, Repeat) else [node]
+            for call in calls:
+                if isinstance(call, Call | Scan | Iterate) and call.lent:
+                    needed = forward_borrows(call.graph, known)
+                    refs += [ref for name, ref in zip(call.graph.borrows, call.lent, strict=True) if name in needed]
+            if isinstance(node, Choice):
+                for inner in (node.training, node.evaluation):
+                    used.update(forward_borrows(inner, known))
+            used.update(ref.path.split(".")[0] for ref in refs if ref is not None and ref.borrowed)
+        known[id(graph)] = tuple(name for name in graph.borrows if name in used)
+    return known[id(graph)]
+
+
+def lends(call: Call | Scan | Iterate) -> list[ModuleRef]:
+    """The modules that a call hands to `forward`."""
+    needed = forward_borrows(call.graph) if call.lent else ()
+    return [ref for name, ref in zip(call.graph.borrows, call.lent, strict=False) if name in needed]
+
+
 def one_to_one(node: Node) -> bool:
     """Whether one tensor flows in and one out, and nothing else is handed over."""
     if len(node.inputs) != 1 or len(node.outputs) != 1 or not isinstance(node.inputs[0], Value):
         return False
-    return not (isinstance(node, Call) and node.lent)
+    return not (isinstance(node, Call) and lends(node))
 
 
 def is_sequential(graph: Graph) -> bool:
@@ -174,6 +224,6 @@ def row_is_sequential(row: Row) -> bool:
         else:
             graph = part.graph
             given = [port for port in graph.ports if port.value is not None]
-            if len(given) != 1 or len(graph.results) != 1 or graph.borrows:
+            if len(given) != 1 or len(graph.results) != 1 or forward_borrows(graph):
                 return False
     return True

@@ -77,15 +77,15 @@ def change_trees(statements: Iterable[Statement], change: Callable[[Tree], Tree]
     changed: list[Statement] = []
     for statement in statements:
         match statement:
-            case Assign(targets, value, types, written, noted):
+            case Assign(targets=targets, value=value, types=types, written=written, noted=noted):
                 changed.append(Assign(targets, change(value), types, written, noted))
-            case Do(value, written):
+            case Do(value=value, written=written):
                 changed.append(Do(change(value), written))
-            case Return(value, written):
+            case Return(value=value, written=written):
                 changed.append(Return(change(value), written))
-            case For(target, iterable, body):
+            case For(target=target, iterable=iterable, body=body):
                 changed.append(For(target, change(iterable), change_trees(body, change)))
-            case If(condition, body, otherwise):
+            case If(condition=condition, body=body, otherwise=otherwise):
                 first = change(condition)
                 changed.append(If(first, change_trees(body, change), change_trees(otherwise, change)))
             case Lines() | Absent():
@@ -98,15 +98,15 @@ def without_types(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     bare: list[Statement] = []
     for statement in statements:
         match statement:
-            case Assign(targets, value):
+            case Assign(targets=targets, value=value):
                 bare.append(Assign(targets, value))
-            case Do(value):
+            case Do(value=value):
                 bare.append(Do(value))
-            case Return(value):
+            case Return(value=value):
                 bare.append(Return(value))
-            case For(target, iterable, body):
+            case For(target=target, iterable=iterable, body=body):
                 bare.append(For(target, iterable, without_types(body)))
-            case If(condition, body, otherwise):
+            case If(condition=condition, body=body, otherwise=otherwise):
                 bare.append(If(condition, without_types(body), without_types(otherwise)))
             case _:
                 bare.append(statement)
@@ -151,25 +151,25 @@ def print_statements(
     above = ""
     for statement in statements:
         match statement:
-            case Assign(targets, value):
+            case Assign(targets=targets, value=value):
                 comment = next(note) if note is not None else ""
                 text = pad + layout(value, indent, f"{', '.join(targets)} = ")
                 yield from commented(text, comment, pad, above)
                 above = comment
-            case Do(value):
+            case Do(value=value):
                 yield from (pad + layout(value, indent)).split("\n")
-            case Return(value):
+            case Return(value=value):
                 yield from (pad + layout(value, indent, "return ")).split("\n")
-            case For(target, iterable, body):
+            case For(target=target, iterable=iterable, body=body):
                 yield f"{pad}for {target} in {flat(iterable)}:"
                 yield from print_statements(body, indent + 4, note)
-            case If(condition, body, otherwise):
+            case If(condition=condition, body=body, otherwise=otherwise):
                 yield f"{pad}if {flat(condition)}:"
                 yield from print_statements(body, indent + 4, note)
                 if otherwise:
                     yield f"{pad}else:"
                     yield from print_statements(otherwise, indent + 4, note)
-            case Lines(lines):
+            case Lines(lines=lines):
                 yield from (pad + line if line else "" for line in lines)
 
 

@@ -59,18 +59,21 @@ def partial(function: str, **keywords: Tree) -> Tree:
 def law_code(law: Law, spec: ParamSpec | None = None) -> Tree:
     """A law as a function that fills a tensor."""
     match law:
-        case Constant(value):
+        case Constant(value=value):
             return _ZEROS if value == 0 else _ONES if value == 1 else partial("constant_", val=value)
-        case Normal(mean, std):
+        case Normal(mean=mean, std=std):
             given = {"mean": mean} if mean else {}
             return partial("normal_", **given, **({} if std == 1 else {"std": std}))
-        case Uniform(low, high):
+        case Uniform(low=low, high=high):
+            torch = None if spec is None else _torch_fans(spec.shape)
+            if torch is not None and low == -high and _close(high, sqrt(6 / max(torch.fan_in + torch.fan_out, 1))):
+                return partial("xavier_uniform_")
             return partial("uniform_", **({} if (low, high) == (0, 1) else {"a": low, "b": high}))
-        case TruncNormal(mean, std, low, high):
+        case TruncNormal(mean=mean, std=std, low=low, high=high):
             said = {"mean": mean, "std": std, "a": low, "b": high}
             usual = {"mean": 0.0, "std": 1.0, "a": -2.0, "b": 2.0}
             return partial("trunc_normal_", **{k: v for k, v in said.items() if v != usual[k]})
-        case Orthogonal(gain):
+        case Orthogonal(gain=gain):
             return partial("orthogonal_", **({} if gain == 1 else {"gain": gain}))
         case Scaled():
             assert spec is not None
@@ -107,14 +110,16 @@ class Laws:
 
     usual: dict[tuple[str, str], str] = field(default_factory=dict)
     codes: dict[str, Tree] = field(default_factory=dict)
+    padding: bool = False  # whether an embedding has an index whose vector starts at 0
 
     def collect(self, leaves: Iterable[tuple[str, Leaf]]) -> None:
         """Choose the usual law of each kind: PyTorch's own if any module has it, else the most common."""
         counts: dict[tuple[str, str], Counter[str]] = {}
         own: dict[tuple[str, str], str] = {}
         for target, leaf in leaves:
+            self.padding = self.padding or getattr(leaf.attrs, "padding_idx", None) is not None
             for weight in leaf.weights:
-                key = (target, weight.spec.name)
+                key = _kind(target, weight.spec.name)
                 code = self.label(leaf, weight)
                 fallback = self.label(leaf, Weight(weight.spec, weight.spec.fallback))
                 counts.setdefault(key, Counter())[code] += 1
@@ -127,14 +132,15 @@ class Laws:
         """A law as text that is equal for equal laws, whatever the sizes."""
         law = weight.spec.fallback if isinstance(weight.law, TorchDefault) else weight.law
         if isinstance(law, Uniform) and law == weight.spec.fallback and law.low == -law.high:
-            first = leaf.weights[0].spec
-            bound = law.high
-            if first.name == "weight" and len(first.shape) > 1 and _close(bound, 1 / sqrt(max(prod(first.shape[1:]), 1))):
+            # Bias and weight of one layer: `weight` and `bias`, or `out_proj.weight` and `out_proj.bias`.
+            prefix = weight.spec.name.rpartition(".")[0]
+            main = f"{prefix}.weight" if prefix else "weight"
+            spec = next((w.spec for w in leaf.weights if w.spec.name == main), None)
+            if spec is not None and len(spec.shape) > 1 and _close(law.high, 1 / sqrt(max(prod(spec.shape[1:]), 1))):
                 return _FAN
-            if "_ih_" in first.name or first.name.endswith("_ih"):
-                hidden = getattr(leaf.attrs, "hidden_size", 0)
-                if hidden and _close(bound, 1 / sqrt(hidden)):
-                    return _HIDDEN
+            hidden = getattr(leaf.attrs, "hidden_size", 0)
+            if hidden and _close(law.high, 1 / sqrt(hidden)):
+                return _HIDDEN
         code = law_code(law, weight.spec)
         text = flat(code)
         self.codes[text] = code
@@ -145,10 +151,20 @@ class Laws:
         stated = []
         for weight in leaf.weights:
             label = self.label(leaf, weight)
-            if weight.tied is None and label != self.usual[target, weight.spec.name]:
+            if weight.tied is None and label != self.usual[_kind(target, weight.spec.name)]:
                 code = self.codes[label] if label in self.codes else law_code(weight.spec.fallback)
                 stated.append((weight.spec.name, code))
         return tuple(stated)
+
+
+# Layers inside PyTorch's modules: they are visited as modules of their own.
+_INNER = {("nn.MultiheadAttention", "out_proj"): "nn.modules.linear.NonDynamicallyQuantizableLinear"}
+
+
+def _kind(target: str, name: str) -> tuple[str, str]:
+    """The module that owns a parameter, and its name there."""
+    prefix, _, last = name.rpartition(".")
+    return (_INNER[target, prefix], last) if prefix else (target, name)
 
 
 def _close(a: float, b: float) -> bool:
@@ -156,6 +172,14 @@ def _close(a: float, b: float) -> bool:
 
 
 # ------------------------------------------------------------------------------------------------- emitted source
+
+INIT_DOTTED = '''\
+def init(module: Module, **laws: Callable[[Tensor], Any]) -> Module:
+    """The module, with laws of its own for the first values of some of its tensors."""
+    for name, law in laws.items():
+        attrgetter(name)(module).law = law
+    return module
+'''
 
 INIT = '''\
 def init(module: Module, **laws: Callable[[Tensor], Any]) -> Module:
@@ -190,6 +214,11 @@ def _draw_weights(model: nn.Module, seed: int) -> None:
                 setattr(module, name, drawn[id(old)])
 '''
 
+_PADDING = '''\
+                        if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+                            new[module.padding_idx] = 0
+'''
+
 
 def draw_source(laws: Laws) -> list[str]:
     """The lines of ``_draw_weights`` and of the usual laws it needs."""
@@ -202,10 +231,12 @@ def draw_source(laws: Laws) -> list[str]:
     for (target, name), label in laws.usual.items():
         kinds.setdefault(target, {})[name] = label
     for target, by_name in kinds.items():
-        if not _is_plain(by_name):
+        if not _is_plain(by_name) or target in _INNER.values():
             groups.setdefault(_branch(by_name), []).append(target)
     word = "if"
-    for by_name_items, targets in groups.items():
+    # What is a `nn.Linear` too comes before it.
+    ordered = sorted(groups.items(), key=lambda group: not any(inner in group[1] for inner in _INNER.values()))
+    for by_name_items, targets in ordered:
         kind = targets[0] if len(targets) == 1 else f"({', '.join(targets)})"
         lines.append(f"    {word} isinstance(module, {kind}):")
         lines += [f"        {line}" for line in _lines(dict(by_name_items))]
@@ -221,7 +252,8 @@ def draw_source(laws: Laws) -> list[str]:
     else:
         plain[0] = f"el{plain[0]}"
         lines += [f"    {line}" for line in plain]
-    return [*lines, "", "", *_DRAW.rstrip().split("\n")]
+    draw = _DRAW.replace("{padding}", _PADDING if laws.padding else "")
+    return [*lines, "", "", *draw.rstrip().split("\n")]
 
 
 def _is_plain(by_name: dict[str, str]) -> bool:

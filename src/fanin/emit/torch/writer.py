@@ -114,7 +114,8 @@ class _Writer:
         text = "\n".join("\n".join(part) for part in body)
         if drawn:
             if "init(" in text.replace("__init__(", ""):
-                body.insert(0, weights.INIT.rstrip().split("\n"))
+                helper = weights.INIT_DOTTED if "**{" in text else weights.INIT
+                body.insert(0, helper.rstrip().split("\n"))
             body.append(weights.draw_source(self.laws))
         text = "\n\n\n".join("\n".join(part) for part in body)
         constants = 'Module = TypeVar("Module", bound=nn.Module)' if "def init(module: Module" in text else ""
@@ -203,7 +204,7 @@ class _Writer:
                 parameters.append((name, "Tensor"))
                 floats += [name] if port.value.type.dtype is DType.FLOAT else []
         lent: dict[str, str] = {}
-        for borrowed in graph.borrows:
+        for borrowed in places.forward_borrows(graph):
             lent[borrowed] = names.fresh(borrowed)
             parameters.append((lent[borrowed], "nn.Module"))
         like: list[bool] = []
