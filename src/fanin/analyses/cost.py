@@ -136,13 +136,14 @@ def _key(node: Node) -> int:
 
 def _by_node(graph: Graph) -> dict[int, Cost]:
     work = {_key(node): done for node, done in work_by_node(graph)}
+    children = {child.path: child.instance for child in graph.children}
     found: dict[int, Cost] = {}
     seen: set[str] = set()
     for node in graph.nodes:
         module = getattr(node, "module", None)
         weights = Weights()
         if isinstance(module, ModuleRef) and not module.borrowed and not _within(module.path, seen):
-            made = resolve(graph, module.path)
+            made = children.get(module.path) or resolve(graph, module.path)
             if made is not None:
                 weights = instance_weights(made) * (node.count if isinstance(node, Ensemble) else 1)
             seen.add(module.path)
