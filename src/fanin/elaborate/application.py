@@ -7,7 +7,7 @@ from typing import Any
 from fanin.diagnostics import Label
 from fanin.diagnostics.codes import SHP305, SHP308, TYP405, TYP407
 from fanin.elaborate.body import Body
-from fanin.elaborate.calls import apply_op, complained, port_operands, sort_arguments
+from fanin.elaborate.calls import apply_op, complained, need_tensors, port_operands, sort_arguments
 from fanin.elaborate.compositions import apply_composition
 from fanin.elaborate.context import refuse
 from fanin.elaborate.declared import declared_results
@@ -64,6 +64,7 @@ def apply_leaf(body: Body, instance: Instance, args: tuple[Argument, ...], flow:
             describe(a.value),
         )
     operands, owners = port_operands(body, op, to_ports, span, shown)
+    need_tensors(operands, owners, shown)
     made = {name: Argument(name, None, at) for name, at in instance.args.items()}
     types = tuple(None if o is None else o.type for o in operands)
     ref = body.builder.ref(instance)

@@ -383,13 +383,6 @@ def port_operands(
             raise refuse(TYP407, f"`{shown}` needs at least one tensor, and the list is empty", args[0].span, "empty")
         for value, at in items:
             found = operand(body, value, at, f"`{port.name}` of `{shown}`: a tensor")
-            if isinstance(found, Scalar) and not port.number and not port.variadic:
-                raise refuse(
-                    TYP401,
-                    f"`{shown}` takes a tensor as `{port.name}`, not {describe(value)}",
-                    at,
-                    describe(value),
-                )
             if not port.accepts(found.type.dtype) and not (
                 isinstance(found, Scalar) and found.type.dtype.value == "int"
             ):
@@ -400,6 +393,14 @@ def port_operands(
         operands.pop()
         owners.pop()
     return operands, owners
+
+
+def need_tensors(operands: list[Operand | None], owners: list[tuple[Port, Span]], shown: str) -> None:
+    """Refuse a number where a port takes a tensor alone."""
+    for found, (port, at) in zip(operands, owners, strict=True):
+        if isinstance(found, Scalar) and not port.number and not port.variadic:
+            said = describe(found.value)
+            raise refuse(TYP401, f"`{shown}` takes a tensor as `{port.name}`, not {said}", at, said)
 
 
 def missing_input(op: Op[Any], port: Port, span: Span, shown: str) -> Refusal:
@@ -443,6 +444,7 @@ def apply_function(body: Body, op: Op[Any], args: tuple[Argument, ...], flow: li
         value = fold(body, op, attrs, operands, to_attrs, to_ports, span)
         if value is not None:
             return value
+    need_tensors(operands, owners, op.name)
     return apply_op(body, op, attrs, operands, owners, None, span, to_attrs, to_ports, op.name)
 
 
