@@ -1,0 +1,158 @@
+"""Whole networks: the examples beside the checkout, and the specs that ship."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import fanin
+from fanin import pipeline
+from fanin.analyses import cost
+from fanin.diagnostics.model import Severity
+from fanin.report import read_source
+from fanin.source import Source
+from tests.examples import EXAMPLES, SPECS, example
+from tests.models import backward, differences, inputs_at, meets, module_of, open_symbols
+
+FILES = [*sorted(EXAMPLES.glob("*.arch")), *sorted(SPECS.glob("*.arch"))]
+OPEN = {"N": (2, 3), "B": (2, 3), "H": (32, 64), "W": (32, 64), "T": (6, 11), "V": (5, 7), "E": (9, 4)}
+
+# (file, what to build, what is small enough for the quick run; None where nothing of it is)
+EXAMPLE_NETS: list[tuple[str, str, dict[str, Any] | None]] = [
+    ("lenet", "LeNet", {}),
+    ("vgg", "Vgg11", None),
+    ("vgg", "Vgg16", None),
+    ("resnet50", "ResNet50", None),
+    ("unet_recursive", "UNetRecursive", {"widths": [4, 6, 8]}),
+    ("vit", "ViT", {"width": 24, "depth": 2, "heads": 3, "patch": 56}),
+    ("gpt", "Gpt", {"vocab": 17, "length": 16, "width": 24, "depth": 3, "heads": 3}),
+    ("rezero", "DeepTransformer", {"depth": 3, "width": 32, "vocab": 17}),
+    ("selu", "Selu", {}),
+    ("gcn", "Gcn", {"features": 12}),
+    ("gan", "Generator", {}),
+    ("gan", "Discriminator", {}),
+]
+FULL: list[tuple[str, str, dict[str, Any]]] = [
+    ("resnet50", "ResNet50", {}),
+    ("resnet", "ResNet50", {}),
+    ("resnet", "ResNet152", {}),
+    ("vgg", "Vgg11", {}),
+    ("vgg", "Vgg16", {}),
+    ("unet_recursive", "UNetRecursive", {}),
+    ("vit", "ViT", {}),
+    ("gpt", "Gpt", {}),
+    ("rezero", "DeepTransformer", {"depth": 3}),
+    ("gcn", "Gcn", {}),
+]
+HEAVY = {"ResNet34", "ResNet50", "ResNet101", "ResNet152"}  # of the specs that ship
+SHIPPED: list[tuple[str, str, dict[str, Any] | None]] = [
+    (path.stem, name, None if name in HEAVY else {})
+    for path in sorted(SPECS.glob("*.arch"))
+    for name in pipeline.models(pipeline.load(read_source(str(path)), str(path)).units[0])
+]
+PUBLISHED = {
+    ("resnet", "ResNet18"): 11_689_512,
+    ("resnet", "ResNet50"): 25_557_032,
+    ("resnet50", "ResNet50"): 25_557_032,
+    ("vgg", "Vgg16"): 138_357_544,
+    ("vit", "ViT"): 86_567_656,
+    ("gpt", "Gpt"): 124_439_808,
+}
+
+
+def path_of(name: str) -> str:
+    shipped = SPECS / f"{name}.arch"
+    return str(shipped if shipped.exists() else example(name))
+
+
+def nets(listed: list[tuple[str, str, Any]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(("file", "name", "hyper"), listed, ids=[f"{f}-{n}" for f, n, _ in listed])
+
+
+# ------------------------------------------------------------------------------------------------ every file there is
+
+
+@pytest.mark.skipif(not EXAMPLES.exists(), reason="the examples are not beside this checkout")
+def test_the_examples_are_there() -> None:
+    assert len(list(EXAMPLES.glob("*.arch"))) >= 29
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_a_file_is_read_and_its_layout_is_stable(path: Path) -> None:
+    text, problems = pipeline.format_text(read_source(str(path)))
+    assert text is not None, "\n".join(d.headline for d in problems)
+    again, _ = pipeline.format_text(Source(str(path), text))
+    assert again == text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in FILES if p.parent == SPECS or p.stem in {f for f, _, _ in EXAMPLE_NETS}],
+    ids=lambda p: p.stem,
+)
+def test_a_file_checks_clean(path: Path) -> None:
+    report = pipeline.check(str(path))
+    advice = {"SYS701", "EXP503"}  # systems do not run yet, and not every promise can be decided yet
+    left = [d for d in report.diagnostics if d.severity is not Severity.ADVICE or d.code.id not in advice]
+    assert not left, "\n".join(f"{d.code.id} {d.headline}" for d in left)
+    assert report.programs
+
+
+@nets([*EXAMPLE_NETS, *SHIPPED])
+def test_a_network_is_drawn_and_emitted(file: str, name: str, hyper: Any, tmp_path: Path) -> None:
+    program = fanin.elaborate(path_of(file), name)
+    target = tmp_path / "net.dot"
+    pipeline.draw(program, str(target))
+    assert "digraph" in target.read_text()
+    compile(pipeline.source(program), f"{name}.py", "exec")
+
+
+# ------------------------------------------------------------------------------------------------------------ running
+
+
+@nets([entry for entry in [*EXAMPLE_NETS, *SHIPPED] if entry[2] is not None])
+def test_a_network_runs_with_the_predicted_types(file: str, name: str, hyper: dict[str, Any]) -> None:
+    run(file, name, hyper)
+
+
+@pytest.mark.slow
+@nets(FULL)
+def test_a_network_runs_at_its_full_size(file: str, name: str, hyper: dict[str, Any]) -> None:
+    run(file, name, hyper)
+
+
+def run(file: str, name: str, hyper: dict[str, Any]) -> None:
+    program = fanin.elaborate(path_of(file), name, **hyper)
+    for dtype in (torch.float32, torch.float64):
+        net = module_of(program).to(dtype)
+        for index in (0, 1):
+            sizes = {symbol: OPEN[symbol.name][index] for symbol in open_symbols(program)}
+            assert meets(program, sizes, training=True), f"{sizes} does not meet {program.requirements}"
+            inputs = inputs_at(program, sizes, dtype, high=4)
+            with torch.no_grad():
+                assert differences(program, net.eval()(*inputs), sizes, dtype) == []
+            net.train()
+            result = net(*inputs)
+            assert differences(program, result, sizes, dtype) == []
+            backward(result)
+        without = [key for key, p in net.named_parameters() if p.requires_grad and p.grad is None]
+        assert not without, f"no gradient reaches {without}"
+
+
+# ---------------------------------------------------------------------------------------------------------- parameters
+
+
+@pytest.mark.parametrize(("file", "name"), PUBLISHED, ids=lambda x: x)
+def test_a_network_has_the_published_number_of_parameters(file: str, name: str) -> None:
+    program = fanin.elaborate(path_of(file), name)
+    assert cost.parameters(program) == PUBLISHED[file, name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("file", "name"), PUBLISHED, ids=lambda x: x)
+def test_the_loaded_network_has_them_too(file: str, name: str) -> None:
+    net = fanin.load(path_of(file), name)
+    assert sum(p.numel() for p in net.parameters()) == PUBLISHED[file, name]
