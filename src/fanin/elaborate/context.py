@@ -10,8 +10,9 @@ from typing import Any
 from fanin.diagnostics import Code, Diagnostic, Fix, Frame, Label, Refusal
 from fanin.ir.conditions import change, simplified
 from fanin.ir.dims import expand
-from fanin.ir.facts import Condition, Facts, Verdict
-from fanin.ir.graph import Graph, Requirement
+from fanin.ir.facts import Condition, Facts
+from fanin.ir.graph import Graph
+from fanin.ir.requirements import Requirement
 from fanin.ops.contract import Inferred, ParamSpec
 from fanin.record import field, record
 from fanin.source import Span
@@ -88,31 +89,6 @@ class Context:
             self.requirements.append(Requirement(condition, message, span, written, training))
         if not training:
             self.facts.assume(condition)
-
-    def kept_requirements(self) -> tuple[Requirement, ...]:
-        """The conditions of the model: what is written, and what does not follow from the others."""
-        kept = list(self.requirements)
-        if len(kept) > _FEW:
-            return tuple(kept)
-        for r in reversed(self.requirements[:]):
-            if not r.written and self._follows(r, [other for other in kept if other is not r]):
-                kept.remove(r)
-        # Of two that follow from each other the later one has gone; of a chain the strongest stays.
-        for r in self.requirements:
-            if r in kept and not r.written and self._follows(r, [other for other in kept if other is not r]):
-                kept.remove(r)
-        return tuple(kept)
-
-    @staticmethod
-    def _follows(r: Requirement, others: list[Requirement]) -> bool:
-        facts = Facts()
-        for other in others:
-            if r.training or not other.training:
-                facts.assume(other.condition)
-        return facts.verdict(r.condition) is Verdict.PROVED
-
-
-_FEW = 40  # beyond this, finding what is implied would cost more than it tells
 
 
 def refuse(

@@ -95,7 +95,7 @@ def _elaborate(ctx: Context, unit: Unit, name: str, given: dict[str, Any], skip_
         parts = ctx.parts[graph]
         graph = replace(graph, promises=promises, name=name, doc=decl.doc or graph.doc)
         ctx.parts[graph] = parts
-    return Program(name, graph, ctx.kept_requirements(), ctx.facts)
+    return Program(name, graph, tuple(ctx.requirements), ctx.facts)
 
 
 def _alias_policy(reader: Body, home: Unit, decl: Entry) -> Any:

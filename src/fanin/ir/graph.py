@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fanin.ir.dims import Dim, Symbol
-from fanin.ir.facts import Condition
 from fanin.ir.laws import Law
+from fanin.ir.requirements import Requirement, minimal
 from fanin.ir.types import DType, TensorType
 from fanin.record import field, record
 from fanin.source import Span
@@ -320,24 +320,18 @@ class Promise:
 
 
 @record
-class Requirement:
-    """A condition of a model, and where it comes from. ``training`` ones bind in training only."""
-
-    condition: Condition
-    message: str
-    span: Span = field(compare=False, repr=False)
-    written: bool = False  # by an `assert`
-    training: bool = False
-
-
-@record
 class Program:
     """An entry point, elaborated: its graph, and the conditions on its open dimensions."""
 
     name: str
     graph: Graph
-    requirements: tuple[Requirement, ...]
+    conditions: tuple[Requirement, ...]  # as they were met, implied ones and all
     facts: Any  # ir.facts.Facts
+
+    @property
+    def requirements(self) -> tuple[Requirement, ...]:
+        """The conditions on the open dimensions, without those that follow from the others."""
+        return minimal(self.conditions)
 
     @property
     def inputs(self) -> tuple[Port, ...]:
