@@ -54,7 +54,7 @@ def bind_shapes(graph: Graph, shapes: Mapping[str, Sequence[int]]) -> dict[Symbo
 
 def broken_requirement(program: Program, sizes: Mapping[Symbol, int]) -> Misfit | None:
     """The first condition of a model that these sizes break."""
-    for requirement in program.requirements:
+    for requirement in program.conditions:
         try:
             met = requirement.training or holds(requirement.condition, sizes)
         except (KeyError, ZeroDivisionError):

@@ -41,8 +41,8 @@ from fanin.elaborate.values import (
     describe,
     is_tensor,
 )
-from fanin.ir.dims import Poly
-from fanin.ir.facts import Compare, Verdict
+from fanin.ir.dims import Poly, Symbol, expand
+from fanin.ir.facts import Compare, Condition, Verdict
 from fanin.ir.graph import Apply, ModuleRef, Operand, Scalar, Value
 from fanin.ir.laws import Law
 from fanin.ops.attributes import bind
@@ -492,6 +492,9 @@ def apply_op(
         raise complained(body, op, complaint, to_attrs, to_ports, span, shown) from None
     builder = body.builder
     for need in result.needs:
+        if need.training and products_of_floors(need.condition):
+            body.ctx.require(need.condition, need.message, span, training=True)
+            continue
         if body.ctx.facts.verdict(need.condition) is Verdict.PROVED:
             continue
         places = need_places(need, operands, owners, span)
@@ -513,6 +516,14 @@ def apply_op(
     if len(outputs) == 1:
         return outputs[0]
     return Record(op.results or ("",) * len(outputs), outputs)
+
+
+def products_of_floors(condition: Condition) -> bool:
+    """Whether a condition is a product such as ``N * (H // 32) * (W // 32) >= 2``: true of most sizes, no law of all."""
+    if not isinstance(condition, Compare) or not isinstance(condition.left, Poly):
+        return False
+    size = expand(condition.left)
+    return isinstance(size, Poly) and any(not isinstance(atom, Symbol) for atom in size.atoms())
 
 
 def _number_of(found: Operand | None) -> int | float | None:

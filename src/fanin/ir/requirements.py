@@ -34,7 +34,7 @@ def minimal(requirements: tuple[Requirement, ...]) -> tuple[Requirement, ...]:
         return requirements
     kept = list(requirements)
     for r in reversed(requirements):
-        if not r.written and _follows(r, [other for other in kept if other is not r]):
+        if not r.written and not r.training and _follows(r, [other for other in kept if other is not r]):
             kept.remove(r)
     return tuple(kept)
 
@@ -42,6 +42,6 @@ def minimal(requirements: tuple[Requirement, ...]) -> tuple[Requirement, ...]:
 def _follows(r: Requirement, others: list[Requirement]) -> bool:
     facts = Facts()
     for other in others:
-        if r.training or not other.training:
+        if not other.training:
             facts.assume(other.condition)
     return facts.verdict(r.condition) is Verdict.PROVED
