@@ -27,7 +27,7 @@ def need_sizes(*sizes: Dim) -> tuple[Need, ...]:
 def need_quotient(
     whole: Dim, part: Dim, message: str, *places: tuple[str, int], about: str = ""
 ) -> tuple[Dim, tuple[Need, ...]]:
-    """``whole / part``, and that it divides; ``message`` may speak of ``{left}``, the rest, as the headline of the need.
+    """``whole / part``, and that it divides; ``message`` is the headline where it does not.
 
     Raises Complaint for a ``part`` that is no positive number.
     """

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+
 from fanin.ir.conditions import holds
 from fanin.ir.poly import Poly, Symbol
 from fanin.ir.substitution import evaluate
@@ -124,7 +125,7 @@ def results(value: Any) -> tuple[torch.Tensor, ...]:
 
 
 def agrees(name: str, attrs: dict[str, Any], *inputs: Any, closed: bool = False) -> tuple[torch.Tensor, ...]:
-    """Asserts that what the op infers is what its code gives, with sizes known and (unless ``closed``) with open ones."""
+    """Asserts that what the op infers is what its code gives: with sizes known and, unless ``closed``, open."""
     found = check(name, attrs, *inputs)
     got = results(compute(name, attrs, *inputs))
     assert [type_of(t) for t in got] == list(found.types), (name, attrs, inputs)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from fanin.ir.poly import Symbol
 from fanin.ir.substitution import evaluate
 from fanin.ir.types import DType

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
+
 from fanin.ir.poly import Symbol
 from fanin.ir.types import DType, floats
 from fanin.ops.attributes import bind
 from fanin.ops.code import Method
 from fanin.ops.contract import Complaint, inferred
 from ops.running import agrees, check, op, refuses, sample
-from torch.utils.flop_counter import FlopCounterMode
 
 
 def x(*shape: int) -> torch.Tensor:

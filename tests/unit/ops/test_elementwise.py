@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from fanin.ir.types import DType
 from fanin.ops.contract import Complaint
 from fanin.ops.elementwise._function import FloatFunction, Question, StepFunction
@@ -36,10 +37,13 @@ def reference(name: str, x: Any, y: Any) -> torch.Tensor:
     return getattr(torch, name)(x, y)
 
 
+def with_gradient(x: torch.Tensor) -> torch.Tensor:
+    return x.clone().requires_grad_(x.dtype.is_floating_point or x.dtype.is_complex)
+
+
 def forward_and_back(compute: Any, *inputs: Any) -> torch.Tensor:
     """A result, after a backward pass through it. Raises RuntimeError or TypeError where there is neither."""
-    inputs = tuple(x.clone().requires_grad_(x.dtype.is_floating_point or x.dtype.is_complex) if isinstance(x, torch.Tensor) else x for x in inputs)
-    result = compute(*inputs)
+    result = compute(*(with_gradient(x) if isinstance(x, torch.Tensor) else x for x in inputs))
     if result.requires_grad:
         (result.abs().sum() if result.is_complex() else result.sum()).backward()
     return result.detach()

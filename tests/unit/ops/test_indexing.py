@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from fanin.ir.conditions import holds
 from fanin.ir.poly import Symbol
 from fanin.ir.substitution import evaluate
@@ -64,7 +65,8 @@ def test_an_index_gives_what_numpy_gives(count: int) -> None:
 
 def test_dots_stand_for_what_is_left() -> None:
     t = x(*SIZES)
-    for items in ((Dots(), At(0)), (At(0), Dots(), Range(1, 3)), (Dots(), NewAxis()), (Dots(), Pick()), (At(0), Dots(), Pick())):
+    several = (Dots(), At(0)), (At(0), Dots(), Range(1, 3)), (Dots(), NewAxis()), (Dots(), Pick()), (At(0), Dots(), Pick())
+    for items in several:
         picks = [ints(2)] if Pick() in items else []
         expected = t.numpy()[tuple(numpy_item(item, list_) for list_ in [list(picks)] for item in items)]
         (got,) = agrees("index", {"items": items}, t, *picks)
@@ -128,9 +130,9 @@ def test_numbers_are_picked_and_put(kind: DType) -> None:
     agrees("take_along_axis", {"axis": 1}, t, ints(1, 2))
     agrees("take_along_axis", {"axis": 0}, sample(kind, (3, 1)), ints(2, 5))
     agrees("index_select", {"axis": -1}, t, ints(6))
-    agrees("scatter", {"axis": 1}, t, ints(2, 3), sample(kind, (3, 3)))
+    agrees("scatter", {"axis": 1}, t, ints(2, 3), sample(kind, (2, 3)))
     if kind is not DType.BOOL:
-        agrees("scatter_add", {"axis": 1}, t, ints(2, 3), sample(kind, (3, 3)))
+        agrees("scatter_add", {"axis": 1}, t, ints(2, 3), sample(kind, (2, 3)))
         agrees("index_add", {"axis": 1}, t, ints(2), sample(kind, (3, 2)))
 
 
@@ -179,7 +181,7 @@ def test_a_segment_is_computed_as_if_it_were_alone(name: str, shape: tuple[int, 
 
 
 def test_segments_need_a_number_for_each_row() -> None:
-    with pytest.raises(Complaint, match="rows and .* numbers of segments"):
+    with pytest.raises(Complaint, match=r"rows and .* numbers of segments"):
         check("segment_sum", {"size": 5}, x(6, 2), ints(5))
     assert refuses("segment_sum", {"size": 5}, x(6, 2), x(6))
     assert refuses("segment_sum", {"size": 5}, x(6, 2), ints(6, 1))

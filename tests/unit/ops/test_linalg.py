@@ -6,10 +6,11 @@ import itertools
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
+
 from fanin.ir.types import DType, floats
 from fanin.ops.contract import Complaint
 from ops.running import agrees, check, op, refuses, sample
-from torch.utils.flop_counter import FlopCounterMode
 
 
 def x(*shape: int) -> torch.Tensor:
@@ -61,10 +62,8 @@ def test_square_matrices(name: str, kind: DType) -> None:
     assert refuses(name, {}, x(3))
 
 
-def test_factors_and_equations() -> None:
-    t = x(2, 3, 3)
-    agrees("cholesky", {}, t @ t.mT + torch.eye(3, dtype=torch.float64))
-    square = t + torch.eye(3, dtype=torch.float64)
+def test_equations() -> None:
+    square = x(2, 3, 3) + torch.eye(3, dtype=torch.float64)
     agrees("solve", {}, square, x(2, 3, 4))
     agrees("solve", {}, square[0], x(2, 3, 4))
     assert refuses("solve", {}, square, x(2, 4, 4))

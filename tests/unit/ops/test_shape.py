@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from fanin.ir.types import DType, floats
+
 from fanin.ir.poly import Symbol
+from fanin.ir.types import DType, floats
 from fanin.ops.attributes import bind
 from fanin.ops.contract import Complaint, inferred
 from ops.running import agrees, check, op, refuses, run, sample

@@ -72,7 +72,9 @@ def match(pattern: str, given: Given, x: TensorType, *, name: str) -> Matched:
         parts = cast(Dim, prod(sizes[axis] for axis in group if axis in sizes))
         if not unknown:
             what = f"({' '.join(group)})" if len(group) != 1 else group[0]
-            message = f"`{what}` is {{right}}, and that axis of x is {{left}}" if group else "`1` meets a size of {left}"
+            message = f"`{what}` is {{right}}, and that axis of x is {{left}}"
+            if not group:
+                message = "`1` meets a size of {left}"
             needs += need_equal(size, parts, message, ("x", place))
         else:
             message = f"an axis of {size} does not divide by {parts} for `({' '.join(group)})`"

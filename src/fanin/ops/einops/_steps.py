@@ -6,6 +6,7 @@ Sizes are printed only where PyTorch cannot work them out, so that an open one i
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TypeAlias
 
 from fanin.ir.dims import Dim
@@ -75,7 +76,7 @@ def _runs(group: Group, m: Matched) -> list[Group]:
 def _stay(first: str, second: str, m: Matched) -> bool:
     if first in m.gone or second in m.gone:
         return first in m.gone and second in m.gone
-    return any((first, second) == pair for group in m.right for pair in zip(group, group[1:], strict=False))
+    return any((first, second) == pair for group in m.right for pair in pairwise(group))
 
 
 def _printed(runs: list[Group], m: Matched) -> tuple[Code, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import final
 
 from fanin.ops.elementwise._function import FloatFunction
@@ -18,4 +19,4 @@ class Exp2(FloatFunction):
     example = "y = exp2(x)"
 
     def number(self, x: float) -> float:
-        return 2.0**x
+        return math.pow(2.0, x)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
+from fanin.ir.dims import Poly
 from fanin.ir.types import TensorType, promote
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, as_tensor, call
 from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Reach, Result
+from fanin.ops.dtypes import to_float
 
 
 @final
@@ -23,11 +25,15 @@ class Lerp(Op[NoAttrs]):
     example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
-        x, end, weight = types
+        x, end, weight = (t.with_dtype(to_float(t.dtype)) for t in types)  # whole numbers may stand here too
         if x.dtype is not end.dtype or promote(x.dtype, weight.dtype) is not x.dtype:
             raise Complaint("the ends and the weight of `lerp` are of one kind", "end", kind="type")
         shape, needs = broadcast(("x", x), ("end", end), ("weight", weight), what="the tensors of `lerp`")
         return Inferred((TensorType(x.dtype, shape),), needs)
+
+    def fold(self, a: NoAttrs, *numbers: Any) -> Any:
+        x, end, weight = numbers
+        return None if any(isinstance(n, Poly) for n in numbers) else x + weight * (end - x)
 
     def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
         return Reach()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from fanin.ir.facts import Compare
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
@@ -20,7 +19,8 @@ def need_rank(t: TensorType, rank: int, port: str, name: str) -> None:
     """Raises Complaint for another rank."""
     if t.rank != rank:
         axes = f"{rank} axis" if rank == 1 else f"{rank} axes"
-        raise Complaint(f"the {port} of `{name}` has {axes} here, not {t.rank}", port)
+        # PyTorch takes a scalar for a vector here and there.
+        raise Complaint(f"the {port} of `{name}` has {axes} here, not {t.rank}", port, kind="shape" if t.rank else "type")
 
 
 def need_within(

@@ -53,7 +53,7 @@ Item: TypeAlias = At | Range | NewAxis | Dots | Pick
 
 @record
 class IndexAttrs(OpAttrs):
-    items: tuple[At | Range | NewAxis | Dots | Pick, ...]
+    items: tuple[At | Range | NewAxis | Dots | Pick, ...] = ()
 
 
 @final
@@ -75,7 +75,7 @@ class Index(Op[IndexAttrs]):
         x, *picks = types
         items = _spelled_out(a.items, x)
         if sum(isinstance(item, Pick) for item in items) != len(picks):
-            raise Complaint("there is an index for each int tensor", "items")
+            raise Complaint("there is an index for each int tensor", "items", kind="type")
         operands = ((f"index[{i}]", t) for i, t in enumerate(picks))
         picked, needs = broadcast(*operands, what="the index tensors") if picks else ((), ())
         shape: list[Dim] = []
@@ -155,7 +155,8 @@ def _length(item: Range, size: Dim, axis: int) -> tuple[Dim, tuple[Need, ...]]:
     if not isinstance(step, int):
         raise Complaint(f"the step of a slice is a known number, not {step}", "items", kind="type")
     if step < 1:
-        raise Complaint(f"the step of a slice is above 0, not {step}", "items", kind="type", help=f"flip(x, axis={axis})")
+        message = f"the step of a slice is above 0, not {step}"
+        raise Complaint(message, "items", kind="type", help=f"flip(x, axis={axis})")
     needs: tuple[Need, ...] = ()
     ends: list[Dim] = []
     for end, default in ((item.start, 0), (item.stop, size)):

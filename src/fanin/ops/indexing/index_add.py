@@ -31,7 +31,8 @@ class IndexAdd(Op[AxisAttrs]):
         need_rank(source, x.rank, "source", self.name)
         same_kind(x, source, "source", self.name)
         message = "`index_add` has {left} slices to add, and places for {right}"
-        needs: tuple[Need, ...] = need_equal(source.shape[axis], index.shape[0], message, ("source", axis), ("index", 0))
+        where = (("source", axis), ("index", 0))
+        needs: tuple[Need, ...] = need_equal(source.shape[axis], index.shape[0], message, *where)
         for i in range(x.rank):
             if i != axis:
                 message = f"x and the source of `index_add` disagree along axis {i}: {{left}} and {{right}}"

@@ -6,16 +6,16 @@ from typing import final
 
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, method
-from fanin.ops.contract import ANY, INTS, Inferred, Op, Port, Result, normal_axis
+from fanin.ops.contract import ANY, INTS, Inferred, Op, Port, Result, need_equal, normal_axis
 from fanin.ops.indexing._places import AxisAttrs, need_rank, need_within, same_kind
 
 
 @final
 class Scatter(Op[AxisAttrs]):
-    """x, and each number of ``source`` at its own place, but along the axis where ``index`` says, put there; of several at one place, any.
+    """x with each number of ``source`` put at its own place, but along the axis where ``index`` says.
 
     Shape: ``x [N, D], index int[N, K], source [N, K] -> [N, D]`` for ``scatter(x, 1, index, source)``
-    The index may be smaller than x along the other axes, and than the source, whose other numbers are not read.
+    Of several numbers for one place any stays. The index may be smaller than x along the other axes.
     """
 
     name = "scatter"
@@ -32,7 +32,11 @@ class Scatter(Op[AxisAttrs]):
         need_rank(source, x.rank, "source", self.name)
         same_kind(x, source, "source", self.name)
         needs = need_within(("index", index), ("x", x), self.name, axis)
-        return Inferred((x,), (*needs, *need_within(("index", index), ("source", source), self.name, None)))
+        for i in range(x.rank):
+            # PyTorch takes a larger source, but has no gradient for it.
+            message = f"the index and the source of `scatter` disagree along axis {i}: {{left}} and {{right}}"
+            needs += need_equal(index.shape[i], source.shape[i], message, ("index", i), ("source", i))
+        return Inferred((x,), needs)
 
     def torch(self, a: AxisAttrs, *types: TensorType) -> Code:
         return method(Input(0), "scatter", a.axis, Input(1), Input(2))

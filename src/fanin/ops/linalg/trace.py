@@ -23,7 +23,8 @@ class Trace(Op[NoAttrs]):
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x = types[0]
         if x.rank != 2:
-            raise Complaint(f"`trace` takes a matrix, not {x}", "x", help="sum(diagonal(x, axis1=-2, axis2=-1), axis=-1)")
+            help = "sum(diagonal(x, axis1=-2, axis2=-1), axis=-1)"
+            raise Complaint(f"`trace` takes a matrix, not {x}", "x", help=help)
         return x.with_shape()
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:

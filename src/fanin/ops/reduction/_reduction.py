@@ -115,9 +115,8 @@ class Spread(Reduction[VarianceAttrs]):
         return real(dtype)
 
     def torch(self, a: VarianceAttrs, *types: TensorType) -> Code:
-        correction = unless(a.correction, 1)
-        keepdim = unless(a.keepdim, False)
-        return method(Input(0), self.name, dim=along(a.axis, types[0], a.keepdim), correction=correction, keepdim=keepdim)
+        dim, keepdim = along(a.axis, types[0], a.keepdim), unless(a.keepdim, False)
+        return method(Input(0), self.name, dim=dim, correction=unless(a.correction, 1), keepdim=keepdim)
 
 
 class Running(Op[AlongAttrs]):

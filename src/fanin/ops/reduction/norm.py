@@ -42,5 +42,5 @@ class Norm(Op[NormAttrs]):
 
     def torch(self, a: NormAttrs, *types: TensorType) -> Code:
         order = OMIT if a.ord == 2 else spell(a.ord)
-        keepdim = unless(a.keepdim, False)
-        return call("torch.linalg.vector_norm", Input(0), ord=order, dim=along(a.axis, types[0], a.keepdim), keepdim=keepdim)
+        dim, keepdim = along(a.axis, types[0], a.keepdim), unless(a.keepdim, False)
+        return call("torch.linalg.vector_norm", Input(0), ord=order, dim=dim, keepdim=keepdim)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+from fanin.ir.facts import Compare
 from fanin.ir.types import DType, TensorType
 from fanin.ops.attributes import Size
 from fanin.ops.code import Code, Function, Input, helper
-from fanin.ops.contract import INTS, Complaint, Inferred, Op, OpAttrs, Port, Result, need_equal
-from fanin.ops.sizes import need_sizes
+from fanin.ops.contract import INTS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
+from fanin.ops.sizes import at_least
 from fanin.record import record
 
 
@@ -33,10 +34,13 @@ class Segment(Op[SegmentAttrs]):
         if not x.rank:
             raise Complaint(f"`{self.name}` takes rows, and a scalar has none", "x")
         if index.rank != 1:
-            raise Complaint(f"`{self.name}` takes one number for each row, not {index}", "index")
+            raise Complaint(f"`{self.name}` takes one number for each row, not {index}", "index", kind="type")
         message = f"`{self.name}` has {{left}} rows and {{right}} numbers of segments"
         needs = need_equal(x.shape[0], index.shape[0], message, ("x", 0), ("index", 0))
-        return Inferred((self.rows(a, x),), (*need_sizes(a.size), *needs))
+        if not at_least(a.size, 1):
+            message = "there is no segment to sum into: there are {left}"
+            needs += (Need(Compare(">=", a.size, 1), message, kind="too-small"),)
+        return Inferred((self.rows(a, x),), needs)
 
 
 class PerSegment(Segment):

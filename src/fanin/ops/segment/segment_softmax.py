@@ -25,7 +25,7 @@ def segment_softmax(x, index, size):
 
 @final
 class SegmentSoftmax(Segment):
-    """``exp(x)`` over its sum among the rows with the same number in ``index``: weights that add up to 1 in each segment.
+    """``exp(x)`` over its sum in each segment: the rows with the same number in ``index``.
 
     Shape: ``x [E, *S], index int[E] -> [E, *S]``
     Source: Veličković et al. 2017, "Graph Attention Networks", eq. 3.
