@@ -87,6 +87,10 @@ def example(op: Op[Any], rng: Random) -> Case:
         if isinstance(value, list) and len(value) == 1 and isinstance(value[0], (list, tuple)):
             value = value[0]  # a list where a shape goes by place
         given[name] = value
+    if op.keywords:  # sizes by any name
+        known = attribute_types(op.attrs)
+        pairs = [(name, given.pop(name)) for name in tuple(given) if name not in known]
+        given[op.keywords] = pairs
     return Case(given, operands)
 
 
@@ -191,7 +195,10 @@ def cases(op: Op[Any], count: int) -> Iterator[Case]:
     rng = Random(op.name)
     for i in range(count):
         case = example(op, rng)
-        yield case if i < 3 else vary(op, case, rng)
+        varied = case if i < 3 else vary(op, case, rng)
+        # What is all numbers is computed when the spec is compiled.
+        if not op.inputs or any(isinstance(operand, TensorType) for operand in varied.flat):
+            yield varied
 
 
 def vary(op: Op[Any], case: Case, rng: Random) -> Case:
@@ -284,8 +291,8 @@ def random_value(hint: Any, rng: Random, low: float = -4, high: float = 4) -> An
 # ------------------------------------------------------------------------------------------------------------ tensors
 
 
-def tensors(case: Case, *, grad: bool = False) -> list[Any]:
-    """Tensors of these types: floats in (0, 1), zeros for ints, so that an index is one of any table."""
+def tensors(case: Case, *, grad: bool = False, ints: int = 0) -> list[Any]:
+    """Tensors of these types: floats in (0, 1); ``ints`` for ints, since 0 is an index of any table."""
     generator = torch.Generator().manual_seed(0)
     found: list[Any] = []
     for operand in case.flat:
@@ -294,7 +301,7 @@ def tensors(case: Case, *, grad: bool = False) -> list[Any]:
             if operand.dtype in (DType.FLOAT, DType.COMPLEX):
                 found.append(torch.rand(operand.shape, dtype=dtype, generator=generator).requires_grad_(grad))
             elif operand.dtype is DType.INT:
-                found.append(torch.zeros(operand.shape, dtype=dtype))
+                found.append(torch.full(operand.shape, ints, dtype=dtype))
             else:
                 found.append(torch.rand(operand.shape, generator=generator) < 0.5)
         else:

@@ -76,7 +76,7 @@ def check_headline(text: str) -> None:
 
 
 def run(
-    op: Op[Any], a: OpAttrs, case: Case, training: bool, *, backward: bool = False, device: str = "cpu"
+    op: Op[Any], a: OpAttrs, case: Case, training: bool, *, backward: bool = False, device: str = "cpu", ints: int = 0
 ) -> list[Any]:
     """The results of the op's own code, in torch."""
     made = op.construct(a, *case.types)
@@ -85,7 +85,7 @@ def run(
         module = Evaluator()(made)
         assert isinstance(module, nn.Module)
         module = module.to(device).double().train(training)
-    inputs = [i.to(device) if isinstance(i, torch.Tensor) else i for i in tensors(case, grad=backward)]
+    inputs = [i.to(device) if isinstance(i, torch.Tensor) else i for i in tensors(case, grad=backward, ints=ints)]
     for i, port in enumerate(op.inputs[: len(inputs)]):
         if port.name in getattr(op, "constants", ()) and isinstance(inputs[i], torch.Tensor):
             inputs[i] = inputs[i].detach()
@@ -144,6 +144,8 @@ def test_what_an_op_infers_is_what_torch_gives_and_what_it_refuses_torch_refuses
         for training in (False, True):
             with quiet():
                 ran += check(op, case, training)
+    if not ran and "[" in op.example and f"{op.name}(" not in op.example:
+        pytest.skip("the example has an index, and no call to take attributes from")
     assert ran >= 10, f"only {ran} cases of `{op.name}` were accepted: it is hardly tested"
 
 
@@ -157,8 +159,12 @@ def check(op: Op[Any], case: Case, training: bool) -> bool:
         return False
     try:
         results = run(op, a, case, training, backward=training)
+    except torch.linalg.LinAlgError:
+        results = run(op, a, case, training, device="meta")  # about numbers, not sizes
     except Exception as error:
-        pytest.fail(f"{shown(op, case, training)} is accepted, and torch raises: {error!r:.300}")
+        if "ZeroDivisionError" not in repr(error):
+            pytest.fail(f"{shown(op, case, training)} is accepted, and torch raises: {error!r:.300}")
+        results = run(op, a, case, training, backward=training, ints=1)
     difference = agree(result, results)
     assert not difference, f"{shown(op, case, training)}: {difference}"
     return True
@@ -181,6 +187,24 @@ def check_refusal(op: Op[Any], a: OpAttrs, case: Case, training: bool, refused: 
     pytest.fail(
         f"{shown(op, case, training)} is refused ({refused}), and torch gives {[list(r.shape) for r in results]}"
     )
+
+
+@OPS
+def test_the_module_gives_what_the_function_gives(op: Op[Any]) -> None:
+    for case in cases(op, 40):
+        try:
+            a = attributes(op, case)
+            result = infer(op, a, case, False)
+        except Refused:
+            continue
+        made = op.construct(a, *case.types)
+        if made is None or op.name == op.module:
+            continue
+        with quiet():
+            module = Evaluator()(made).double().eval()
+            found, wanted = module(*tensors(case)), run(op, a, case, False)
+        assert not agree(result, [found]), f"{shown(op, case, False)}: {agree(result, [found])}"
+        assert torch.allclose(found, wanted[0], equal_nan=True), shown(op, case, False)
 
 
 @OPS
