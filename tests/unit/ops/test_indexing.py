@@ -65,7 +65,8 @@ def test_an_index_gives_what_numpy_gives(count: int) -> None:
 
 def test_dots_stand_for_what_is_left() -> None:
     t = x(*SIZES)
-    several = (Dots(), At(0)), (At(0), Dots(), Range(1, 3)), (Dots(), NewAxis()), (Dots(), Pick()), (At(0), Dots(), Pick())
+    several: list[Any] = [(Dots(), At(0)), (At(0), Dots(), Range(1, 3)), (Dots(), NewAxis())]
+    several += [(Dots(), Pick()), (At(0), Dots(), Pick())]
     for items in several:
         picks = [ints(2)] if Pick() in items else []
         expected = t.numpy()[tuple(numpy_item(item, list_) for list_ in [list(picks)] for item in items)]

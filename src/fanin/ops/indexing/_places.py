@@ -20,7 +20,8 @@ def need_rank(t: TensorType, rank: int, port: str, name: str) -> None:
     if t.rank != rank:
         axes = f"{rank} axis" if rank == 1 else f"{rank} axes"
         # PyTorch takes a scalar for a vector here and there.
-        raise Complaint(f"the {port} of `{name}` has {axes} here, not {t.rank}", port, kind="shape" if t.rank else "type")
+        kind = "shape" if t.rank else "type"
+        raise Complaint(f"the {port} of `{name}` has {axes} here, not {t.rank}", port, kind=kind)
 
 
 def need_within(
