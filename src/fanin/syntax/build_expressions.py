@@ -38,6 +38,20 @@ if TYPE_CHECKING:
 _arg, _call, _chain, _pipe, _stage = quick(Arg), quick(Call), quick(Chain), quick(Pipe), quick(Stage)
 _step, _paren, _list, _member, _index = quick(Step), quick(Paren), quick(ListExpr), quick(Member), quick(Index)
 _span = tuple.__new__
+# Signs of other languages, reported and read as ours.
+_MEANT = {
+    "^": "**",
+    "&": "and",
+    "|": "or",
+    "=": "==",
+    "×": "*",
+    "·": "*",
+    "÷": "/",
+    "−": "-",
+    "≤": "<=",
+    "≥": ">=",
+    "≠": "!=",
+}
 _SIGNS = {"==", "!=", "<=", ">=", "++", "//", "**", "..", "in", "or"}
 
 
@@ -103,9 +117,14 @@ def chain(b: Builder, first: Expr, rest: list[Any]) -> Chain:
     for place in range(0, len(rest), 2):
         at, operand = rest[place], rest[place + 1]
         op = text[at : at + 2]
+        length = 2
         if op not in _SIGNS:
-            op = "and" if op == "an" else op[0]
-        steps.append(_step(_span(Span, (source, at, at + len(op))), op, operand))
+            if op == "an":
+                op, length = "and", 3
+            else:
+                length = 2 if op in ("&&", "||") else 1
+                op = _MEANT.get(op[0], op[0])
+        steps.append(_step(_span(Span, (source, at, at + length)), op, operand))
     return _chain(_span(Span, (source, first.span[1], rest[-1].span[2])), first, tuple(steps))
 
 

@@ -82,9 +82,6 @@ def _bare(pipe: Pipe, place: int, stage: Stage) -> Diagnostic:
     else:
         op = value.op if isinstance(value, Unary) else ""
         at = Span(value.span.source, value.span.start, value.span.start + len(op))
-    source = value.span.source
-    start, end = value.span.start, value.span.end
-    edits = (Edit(Span(source, start, start), "("), Edit(Span(source, end, end), ")"))
     return Diagnostic(
         codes.SYN117,
         f"`{op}` stands bare in a pipe: which part flows on is not said",
@@ -92,7 +89,6 @@ def _bare(pipe: Pipe, place: int, stage: Stage) -> Diagnostic:
         "bracket one side or the other",
         notes=("`->` binds weaker than every operator, and only the `n *` of a repetition may stand bare beside it",),
         helps=tuple(helps),
-        fix=Fix("bracket the operation", edits),
     )
 
 
@@ -135,7 +131,6 @@ def argument_meant(b: Builder, stage: Stage) -> Ident | None:
                 Span(colon.source, colon.start + colon.text.index(":"), colon.start + colon.text.index(":") + 1),
                 "write `=`",
                 notes=("a name with `:` is a label, and labels a module",),
-                helps=(f"write `{label.name}={flat(stage.value)}`",),
                 fix=Fix("write `=`", (Edit(colon, "="),), safe=True),
             )
         )

@@ -59,6 +59,7 @@ class _Printer:
         self._end = 0  # where what was printed last ends in the source
         self._fresh = True  # nothing stands in these braces yet
         self._tailed = False  # the last line ends in a comment
+        self._apart = False  # the last line must not become the documentation of what follows
 
     # ----------------------------------------------------------------------------------- lines, comments
 
@@ -70,7 +71,10 @@ class _Printer:
 
     def _gap(self, start: int) -> None:
         """At most one blank line, where the author has any, and none where braces open."""
-        if not self._fresh and self.text.count("\n", self._end, start) > 1 and self.lines[-1]:
+        apart, self._apart = self._apart, False
+        if apart:
+            self.lines.append("")
+        elif not self._fresh and self.text.count("\n", self._end, start) > 1 and self.lines[-1]:
             self.lines.append("")
 
     def _own(self, comment: Comment, indent: int) -> None:
@@ -89,6 +93,7 @@ class _Printer:
         for comment in [*late, *([beside] if beside else [])]:
             if self._tailed:
                 self._own(comment, indent)
+                self._apart = not indent and comment.text.startswith("##")
             else:
                 self.lines[-1] += f"  {comment.text}"
                 self._tailed = True

@@ -24,6 +24,8 @@ def percent(place: Place) -> Diagnostic | None:
     span = number.span.to(place.tokens.span(place.at - 1))
     place.pop(1)
     place.tokens.delete(place.at - 1, place.at)
+    if place.parse.values[-1] is number:
+        place.parse.values[-1] = Number(span, float(share), share, "float")
     place.mended = True
     return place.say(
         codes.SYN122,

@@ -87,8 +87,8 @@ class Place:
             label,
             labels=labels,
             notes=(note,) if note else (),
-            helps=(help,) if help else (),
-            fix=fix,
+            helps=(help,) if help and not fix else (),
+            fix=Fix(help, fix.edits, fix.safe) if fix and help else fix,
         )
 
     def replace(self, kind: str, value: object, at: int | None = None) -> None:

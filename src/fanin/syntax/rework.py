@@ -60,7 +60,6 @@ def _comments(tokens: Tokens, diagnostics: list[Diagnostic]) -> bool:
                 "a comment begins with `#`; `//` divides and rounds down",
                 span,
                 "write `#`",
-                helps=("write `#` for `//`",),
                 fix=Fix("write `#`", (Edit(span, "#"),)),
             )
         )
@@ -119,7 +118,6 @@ def _say_product(tokens: Tokens, at: int, name: Ident, diagnostics: list[Diagnos
             f"the matrix product has a space behind its `@`: `@ {name.name}`",
             name.span._replace(end=start + 1),
             "this reads as an attribute",
-            helps=(f"write `@ {name.name}`",),
             fix=Fix("put a space", (Edit(name.span, f"@ {name.name}"),), safe=True),
         )
     )
@@ -157,7 +155,6 @@ def _say_elif(tokens: Tokens, at: int, stop: int, diagnostics: list[Diagnostic])
             f"the word for another condition is `elif`, not `{written}`",
             span,
             "write `elif`",
-            helps=(f"write `elif` for `{written}`",),
             fix=Fix("write `elif`", (Edit(span, "elif"),), safe=True),
         )
     )
@@ -172,7 +169,6 @@ def _say_attribute(tokens: Tokens, at: int, name: Ident, diagnostics: list[Diagn
             f"an attribute has no space behind its `@`: `@{name.name}`",
             span,
             "",
-            helps=(f"write `@{name.name}`",),
             fix=Fix("leave the space out", (Edit(span, f"@{name.name}"),), safe=True),
         )
     )
@@ -226,7 +222,6 @@ def _describe(tokens: Tokens, mistake: Mistake, lost: list[int]) -> Diagnostic |
             f"this `{closer.text}` closes nothing: no `{CLOSING[tokens.types[mistake.close]]}` is open here",
             closer,
             "nothing to close",
-            helps=(f"leave the `{closer.text}` out",),
             fix=Fix("leave it out", (Edit(closer, ""),)),
         )
     opener = tokens.span(mistake.open)
@@ -237,7 +232,6 @@ def _describe(tokens: Tokens, mistake: Mistake, lost: list[int]) -> Diagnostic |
         closer,
         f"a `{right}` belongs here",
         labels=(Label(opener, f"the `{opener.text}` that is open"),),
-        helps=(f"write `{right}`",),
         fix=Fix(f"write `{right}`", (Edit(closer, right),)),
     )
 
@@ -258,8 +252,7 @@ def _unclosed(tokens: Tokens, opening: int, noticed: int, lost: list[int]) -> Di
         opener,
         f"no `{right}` for it",
         labels=(Label(place, where),),
-        helps=(f"put a `{right}` before `{place.text}`" if place.text else f"put a `{right}` at the end",),
-        fix=Fix(f"put a `{right}`", (fix,)),
+        fix=Fix(f"put a `{right}` before `{place.text}`" if place.text else f"put a `{right}` at the end", (fix,)),
     )
 
 

@@ -137,12 +137,7 @@ class Shaper:
             case Paren():
                 return self._paren(node)
             case Chain():
-                parts: list[Doc] = [self.doc(node.first)]
-                for step in node.steps:
-                    breaks = step.op in ("+", "-", "++", "and", "or")
-                    op: list[Doc] = [Line(), f"{step.op} "] if breaks else [spaced(step.op)]
-                    parts += [*op, self.doc(step.operand)]
-                return Group(parts, hang)
+                return self._chain(node, hang)
             case Unary():
                 return ["-" if node.op == "-" else "not ", self.doc(node.operand)]
             case Conditional():
@@ -211,6 +206,22 @@ class Shaper:
         for comment in comments[1:]:
             parts += [HARD, comment.text]
         return parts
+
+    def _chain(self, node: Chain, hang: int) -> Doc:
+        """Breaks before the operators that bind weakest, where it has to or the author did."""
+        parts: list[Doc] = [self.doc(node.first)]
+        forced = False
+        end = node.first.span.end
+        for step in node.steps:
+            if step.op in ("+", "-", "++", "and", "or"):
+                start = step.operand.span.start
+                forced |= "\n" in self.text[end:start] and not self.has_comment(end, start)
+                parts += [Line(), f"{step.op} "]
+            else:
+                parts.append(spaced(step.op))
+            parts.append(self.doc(step.operand))
+            end = step.operand.span.end
+        return Group(parts, hang, forced)
 
     def _paren(self, node: Paren) -> Doc:
         start, end = node.span.start, node.span.end

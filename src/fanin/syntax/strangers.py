@@ -21,6 +21,14 @@ _OPERATORS = {
     "||": (" or ", "OR"),
     "&": (" and ", "AND"),
     "!": ("not ", "NOT"),
+    "→": ("->", "ARROW"),
+    "×": ("*", "STAR"),
+    "·": ("*", "STAR"),
+    "÷": ("/", "SLASH"),
+    "−": ("-", "MINUS"),
+    "≤": ("<=", "CMP"),
+    "≥": (">=", "CMP"),
+    "≠": ("!=", "CMP"),
 }
 _NUMBER = re.compile(r"[0-9][0-9A-Za-z_]*(?:\.(?!\.)[0-9A-Za-z_]*)?(?:(?<=[eE])[+-][0-9]*)?", re.ASCII)
 _QUOTED = re.compile(r"'(?:[^'\\\n\r]|\\.)*'")
@@ -90,7 +98,6 @@ class Strangers:
                 f"`{word}` is written `{word.lower()}`",
                 span,
                 f"write `{word.lower()}`",
-                helps=(f"write `{word.lower()}`",),
                 fix=Fix(f"write `{word.lower()}`", (Edit(span, word.lower()),), safe=True),
             )
         )
@@ -110,7 +117,6 @@ class Strangers:
                 "a comment begins with `#` and ends with the line",
                 self._span(at, min(at + 2, end)),
                 "not a comment in fanin",
-                helps=("begin each line of the comment with `#`",),
                 fix=Fix("write it with `#`", edits, safe=not rest) if close >= 0 else None,
             )
         )
@@ -145,7 +151,6 @@ class Strangers:
                         f'`{escape[0]}` means nothing in a string: only `\\"` and `\\\\` are escapes',
                         place,
                         "not an escape",
-                        helps=(f"write `\\{escape[0]}` for a backslash",),
                         fix=Fix("double the backslash", (Edit(place, "\\" + escape[0]),)),
                     )
                 )
@@ -169,7 +174,6 @@ class Strangers:
                 f"a string stands in double quotes: `{_short(written)}`",
                 span,
                 f"write `{_short(written)}`",
-                helps=(f"write `{_short(written)}`",),
                 fix=Fix("use double quotes", (Edit(span, written),), safe=True),
             )
         )
@@ -197,7 +201,6 @@ class Strangers:
                 headline,
                 span,
                 f"write `{better}`" if better else "",
-                helps=(f"write `{better}`",) if better else (),
                 fix=Fix(f"write `{better}`", (Edit(span, better),), safe=True) if better else None,
             )
         )
@@ -211,7 +214,6 @@ class Strangers:
                 "no `;` is needed: a statement ends where the next one begins",
                 span,
                 "leave it out",
-                helps=("leave the `;` out",),
                 fix=Fix("leave it out", (Edit(span, "" if self._text[at + 1 : at + 2].isspace() else " "),), safe=True),
             )
         )
