@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from fanin.diagnostics import Label
+from fanin.diagnostics import Fix, Label, Refusal
 from fanin.diagnostics.codes import NAM208, NAM209, SHP305, TYP401, TYP402, TYP411
+from fanin.diagnostics.model import Edit
 from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body, evaluates
 from fanin.elaborate.context import refuse
+from fanin.elaborate.foreign import method
 from fanin.elaborate.instances import cell_of, parts_of, uses_of
 from fanin.elaborate.values import (
     FLOW,
@@ -26,6 +28,7 @@ from fanin.ir.facts import AllOf, AnyOf, Compare, Verdict
 from fanin.ir.graph import Operand, Scalar, Value
 from fanin.ir.types import TensorType
 from fanin.ops.contract import Op
+from fanin.ops.registry import names as op_names
 from fanin.source import Span
 from fanin.syntax import tree
 
@@ -175,7 +178,24 @@ def operand(body: Body, value: Any, span: Span, what: str = "a tensor") -> Opera
             describe(value),
             helps=[f"take one of them: {names}"] if names else [],
         )
-    raise refuse(TYP401, f"{what} is wanted here, not {describe(value)}", span, describe(value))
+    raise refuse(
+        TYP401, f"{what} is wanted here, not {describe(value)}", span, describe(value), helps=_as_tensor(value, span)
+    )
+
+
+def _as_tensor(value: Any, span: Span) -> list[str]:
+    """How something that is no tensor becomes one."""
+    if isinstance(value, Instance):
+        short = len(span.text) < 40 and "\n" not in span.text
+        return [f"a module is applied first: `x -> {span.text}`" if short else "a module is applied first"]
+    if isinstance(value, (list, tuple)) and any(is_tensor(v) for v in value):
+        return ["join them with `concat` or `stack`, or take one of them"]
+    return ["an optional input is told apart with `if x != none { … }`"] if value is None else []
+
+
+def renamed(near: str | None, span: Span) -> Fix | None:
+    """The offer to write another name."""
+    return Fix(f"did you mean `{near}`?", (Edit(span, near),)) if near else None
 
 
 # ----------------------------------------------------------------------------------------------- members
@@ -195,25 +215,30 @@ def _member(body: Body, expr: tree.Member) -> Any:
             f"there is no result `{name}`: {known}",
             expr.name.span,
             "no such result",
-            helps=[f"did you mean `{near}`?"] if near else [],
+            fix=renamed(near, expr.name.span),
         )
     if is_tensor(value):
         if name == "shape":
             return tuple(value.type.shape)
-        raise refuse(
-            NAM209,
-            f"tensors have no `.{name}`: functions are called by their names",
-            expr.name.span,
-            "not a member",
-            helps=[
-                f"write `{name}({expr.value.span.text}, …)` or `{expr.value.span.text} -> {name}(…)`"
-                if len(expr.value.span.text) < 40
-                else f"write `x -> {name}(…)`"
-            ],
-        )
+        raise no_method(expr, name)
     if isinstance(value, Instance):
         return member_of(body, value, name, expr.name.span)
     raise refuse(NAM209, f"{describe(value)} has no member `{name}`", expr.name.span, "not a member")
+
+
+def no_method(expr: tree.Member, name: str) -> Refusal:
+    """``x.mean(1)``: tensors have no methods."""
+    meant = method(name, expr.value.span, expr.name.span)
+    fix = None
+    helps = []
+    if meant is not None and meant.text is not None:
+        fix = Fix(f"write `{meant.text}`" if len(meant.text) < 60 else "write it as a function", (Edit(meant.span, meant.text),))
+        helps = [meant.help] if meant.help else []
+    else:
+        near = nearest(name, op_names())
+        helps = [f"the nearest function is `{near}`"] if near else []
+    headline = f"tensors have no `.{name}`: functions are called by their names"
+    return refuse(NAM209, headline, expr.name.span, "not a member", helps=helps, fix=fix)
 
 
 def member_of(body: Body, instance: Instance, name: str, span: Span) -> Any:
@@ -227,6 +252,8 @@ def member_of(body: Body, instance: Instance, name: str, span: Span) -> Any:
                 f"the sizes of `{instance.what}` are not known yet: `.{name}` can be read once something has flowed through it",
                 span,
                 "read too early",
+                [Label(instance.span, "nothing has flowed through it yet")],
+                helps=["use it first: the statement that sends something through it has to stand above"],
             )
         for weight in uses[0].weights:
             if weight.spec.name == name:
@@ -238,7 +265,7 @@ def member_of(body: Body, instance: Instance, name: str, span: Span) -> Any:
             f"`{instance.what}` has no parameter `{name}`: {', '.join(known) or 'it has none'}",
             span,
             "no such parameter",
-            helps=[f"did you mean `{near}`?"] if near else [],
+            fix=renamed(near, span),
         )
     if isinstance(target, (BlockConstructor, Composition)):
         if not uses:
@@ -247,6 +274,8 @@ def member_of(body: Body, instance: Instance, name: str, span: Span) -> Any:
                 f"`{instance.what}` has not been used yet: what is in it can be read after its first use",
                 span,
                 "read too early",
+                [Label(instance.span, "nothing has flowed through it yet")],
+                helps=["use it first: the statement that sends something through it has to stand above"],
             )
         parts = parts_of(body.ctx, instance)
         if name in parts:
@@ -260,7 +289,7 @@ def member_of(body: Body, instance: Instance, name: str, span: Span) -> Any:
             f"`{instance.what}` has no module or parameter `{name}`",
             span,
             "no such part",
-            helps=[f"did you mean `{near}`?"] if near else [],
+            fix=renamed(near, span),
         )
     raise refuse(NAM209, f"{describe(instance)} has no member `{name}`", span, "not a member")
 

@@ -11,6 +11,7 @@ from fanin.diagnostics.model import Edit
 from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body, evaluates
 from fanin.elaborate.context import refuse
+from fanin.elaborate.foreign import what_was_meant
 from fanin.elaborate.values import (
     BlockConstructor,
     Builtin,
@@ -22,6 +23,7 @@ from fanin.elaborate.values import (
 )
 from fanin.ops.registry import find_op
 from fanin.ops.registry import names as op_names
+from fanin.source import Span
 from fanin.syntax import tree
 
 BUILTINS = frozenset(
@@ -67,20 +69,6 @@ LAWS = frozenset(
 )
 QUERIES = frozenset(["params", "trainable", "flops", "memory", "signal", "causal", "equivariant", "receptive_field"])
 NUMBERS: dict[str, Any] = {"inf": inf, "pi": pi}
-
-# Names of other languages and libraries, and what stands for them here.
-HABITS = {
-    "None": "none", "True": "true", "False": "false", "null": "none", "nil": "none",
-    "cat": "concat", "Sequential": "a pipe in brackets, `(f -> g)`", "size": "x.shape", "view": "reshape",
-    "sequential": "a pipe in brackets, `(f -> g)`", "range": "`0..n`", "self": "nothing: the names of the block are in scope",
-    "ModuleList": "a list or a `for`", "torch": "nothing: ops are called by their own names", "nn": "nothing: ops are called by their own names",
-    "F": "nothing: ops are called by their own names", "dim": "axis", "batch_norm": "BatchNorm2d", "expand": "broadcast_to",
-    "Parameter": "`param name: [sizes] = initialiser`", "math": "nothing: `sqrt`, `log`, `pi` are called by their own names",
-    "detach": "stop_gradient", "no_grad": "stop_gradient", "softmax2d": "softmax", "swish": "silu", "abs_": "abs",
-    "Dense": "Linear", "Conv2D": "Conv2d", "Convolution2D": "Conv2d", "MaxPooling2D": "MaxPool2d", "Activation": "a function in the pipe, such as `relu`",
-    "print": "`fanin show`, which prints what is elaborated", "lambda": "`fn`, declared beside the blocks",
-}  # fmt: skip
-
 
 @evaluates(tree.Ident)
 def evaluate_name(body: Body, expr: tree.Ident) -> Any:
@@ -147,6 +135,7 @@ def constant(body: Body, unit: Any, declaration: tree.Const) -> Any:
                 f"`{name}` is defined by itself",
                 declaration.name.span,
                 "this constant needs its own value",
+                helps=["give it a number, or take the constants that need each other apart"],
             )
         if value is None and isinstance(declaration.value, tree.NoneValue):
             return None
@@ -175,23 +164,35 @@ def candidates(known: list[str]) -> list[str]:
 def unbound(body: Body, expr: tree.Ident) -> Exception:
     if expr.name == "training":
         return refuse(TYP413, "`training` is not built yet in this version", expr.span, "decided when the network runs")
+    if any(
+        expr.name == (a.alias or a.name).name
+        for d in body.unit.file.declarations
+        if isinstance(d, tree.Import)
+        for a in d.names
+    ):
+        return Poisoned()  # the import itself was the mistake
     return Refusal(unbound_message(expr, [*body.scope, *body.builder.letters, *body.labels, *body.unit.names()]))
 
 
 def unbound_message(expr: tree.Ident, known: list[str]) -> Diagnostic:
     """A name that means nothing here, and what was probably meant."""
     name = expr.name
-    habit = HABITS.get(name)
-    near = nearest(name, candidates(known)) if habit is None else None
-    helps: tuple[str, ...] = ()
-    fix = None
-    if habit and " " not in habit:
-        near = habit
-        helps = (f"write `{habit}`",)
-    elif habit:
-        helps = (f"here that is {habit}",)
-    elif near:
-        helps = (f"did you mean `{near}`?",)
-    if near:
-        fix = Fix(f"write `{near}`", (Edit(expr.span, near),))
-    return Diagnostic(NAM201, f"nothing here is called `{name}`", expr.span, "not bound", helps=helps, fix=fix)
+    meant = what_was_meant(name, expr.span, frozenset(known))
+    if meant is not None and meant.text is not None:
+        fix = Fix(f"write `{meant.text}`", (Edit(meant.span, meant.text),))
+        helps = (meant.help,) if meant.help else ()
+        return _unbound(expr.span.to(meant.span) if meant.span.start < expr.span.start else meant.span, helps, fix)
+    if meant is not None:
+        return _unbound(meant.span, (meant.help,), None)
+    near = nearest(name, candidates(known))
+    return _unbound(expr.span, (), did_you_mean(near, expr.span))
+
+
+def _unbound(span: Span, helps: tuple[str, ...], fix: Fix | None) -> Diagnostic:
+    name = span.text.split("(", 1)[0]
+    return Diagnostic(NAM201, f"nothing here is called `{name}`", span, "not bound", helps=helps, fix=fix)
+
+
+def did_you_mean(near: str | None, span: Span) -> Fix | None:
+    """The offer to write another name."""
+    return Fix(f"did you mean `{near}`?", (Edit(span, near),)) if near else None

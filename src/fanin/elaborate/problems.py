@@ -12,7 +12,8 @@ from fanin.elaborate.context import Context, refuse
 from fanin.ir.conditions import change, simplified
 from fanin.ir.dims import Dim, evaluate, expand
 from fanin.ir.facts import Compare, Condition, Verdict
-from fanin.ir.graph import Value
+from fanin.ir.graph import Apply, Node, Value
+from fanin.ops.contract import Complaint, inferred
 from fanin.record import record
 from fanin.source import Span
 
@@ -66,22 +67,42 @@ def origin_of(builder: Builder, value: Value, axis: int) -> tuple[Span, bool] | 
             value, where = operand, outer
             size = value.type.shape[axis]
             continue
-        for source in node.inputs:
-            if isinstance(source, Value):
-                match = _same_axis(source, axis, value.type.rank, size)
-                if match is not None:
-                    value, axis = source, match
-                    break
-        else:
+        found = _passed_on(node, value, axis, size)
+        if found is None:
             return node.span, False
+        value, axis = found
     return None
 
 
-def _same_axis(source: Value, axis: int, rank: int, size: Dim) -> int | None:
-    """The axis of an input that the size came from: the same one from the left or the right, else any of that size."""
-    shape = source.type.shape
-    tries = [axis, axis - rank + len(shape), *range(len(shape))]
-    return next((a for a in tries if 0 <= a < len(shape) and shape[a] == size), None)
+def _passed_on(node: Node, value: Value, axis: int, size: Dim) -> tuple[Value, int] | None:
+    """The axis of an input that a node hands the size on from, or None where the node itself gives it."""
+    rank = value.type.rank
+    for place, source in enumerate(node.inputs):
+        if not isinstance(source, Value):
+            continue
+        shape = source.type.shape
+        if not isinstance(node, Apply):  # what a block does inside is its own: an axis that keeps its size is passed on
+            near = [a for a in (axis, axis - rank + len(shape)) if 0 <= a < len(shape) and shape[a] == size]
+            if near:
+                return source, near[0]
+            continue
+        for a in sorted(range(len(shape)), key=lambda a: (a != axis, a != axis - rank + len(shape))):
+            if shape[a] == size and _hangs_on(node, place, a, node.outputs.index(value), axis):
+                return source, a
+    return None
+
+
+def _hangs_on(node: Apply, place: int, source_axis: int, output: int, axis: int) -> bool:
+    """Whether the size of a result changes with the size of an input."""
+    types = [None if o is None else o.type for o in node.inputs]
+    before = types[place]
+    assert before is not None
+    types[place] = before.with_axis(source_axis, 2 * before.shape[source_axis])
+    try:
+        now = inferred(node.op.infer(node.attrs, *types)).types  # type: ignore[arg-type]
+    except Complaint:
+        return True
+    return output < len(now) and now[output].shape[axis] != node.outputs[output].type.shape[axis]
 
 
 def size_label(builder: Builder, place: Place) -> Label | None:

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from fanin.diagnostics import Diagnostic
+from fanin.diagnostics import Diagnostic, Severity
 from fanin.diagnostics.codes import NAM202, NAM210, NAM211, NAM212, SYS701
+from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.files import Unit
-from fanin.elaborate.names import BUILTINS, HABITS, LAWS, NUMBERS, QUERIES
+from fanin.elaborate.names import BUILTINS, LAWS, NUMBERS, QUERIES
 from fanin.elaborate.names import unbound_message as unbound
 from fanin.ops.registry import find_op
 from fanin.source import Span
@@ -73,19 +74,25 @@ def _notices(unit: Unit, parts: list[_Survey]) -> list[Diagnostic]:
 
 
 def without_repeats(found: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """The findings, without those of a module whose name has been reported as never read."""
+    """The findings, without warnings that follow from another one: of a module whose name has been reported as never
+    read, and of a name that is an error itself."""
     given = list(found)
     unread = [d.span for d in given if d.code is NAM202]
+    wrong = {d.span for d in given if d.severity is Severity.ERROR}
 
     def repeats(d: Diagnostic) -> bool:
-        return d.code is NAM211 and any(
-            d.span.source is s.source
-            and s.end <= d.span.start
-            and re.fullmatch(r"\s*=[^\n]*", s.source.text[s.end : d.span.start]) is not None
-            for s in unread
-        )
+        if d.severity is Severity.WARNING and d.span in wrong:
+            return True
+        return d.code is NAM211 and any(_binds(s, d.span) for s in unread)
 
     return [d for d in given if not repeats(d)]
+
+
+def _binds(name: Span, module: Span) -> bool:
+    """Whether a module is what stands right of the `=` behind a name."""
+    if name.source is not module.source or name.end > module.start:
+        return False
+    return re.fullmatch(r"\s*=[^\n]*", name.source.text[name.end : module.start]) is not None
 
 
 def _is_reexport(unit: Unit) -> bool:
@@ -447,8 +454,6 @@ class _Survey:
             or name == "training"
         ):
             return
-        if name not in HABITS and find_op(name) is not None:
-            return
         if find_op(name) is not None:
             return
         if any(
@@ -457,4 +462,7 @@ class _Survey:
             if isinstance(d, tree.Import)
         ):
             return  # the import itself was the mistake
-        self.problems.append(unbound(n, [*self.known, *self.letters, *self.labels, *self.unit.names()]))
+        problem = unbound(n, [*self.known, *self.letters, *self.labels, *self.unit.names()])
+        if problem.fix is not None:
+            self.read.update(edit.text for edit in problem.fix.edits)  # read under a wrong name
+        self.problems.append(problem)
