@@ -89,8 +89,7 @@ class ResNet50(nn.Module):
             raise ValueError(
                 f"N * ceildiv(H, 32) * ceildiv(W, 32) >= 2 does not hold for H = {H} and N = {N} "
                 f"and W = {W}: `BatchNorm2d` needs more than one value for each channel to find a "
-                "variance, and [N, 512, ceildiv(H, 2), ceildiv(W, 2)] has N * ceildiv(H, 2) * "
-                "ceildiv(W, 2) in training"
+                "variance"
             )
         x = F.relu(self.bn1(self.conv1(image)))  # [N, 64, ceildiv(H, 2), ceildiv(W, 2)]
         x = F.max_pool2d(x, 3, stride=2, padding=1)  # [N, 64, ceildiv(H, 4), ceildiv(W, 4)]

@@ -17,7 +17,7 @@ from fanin.ops.code import Infix, Name, Prefix
 Number: TypeAlias = bool | int | float
 Vector: TypeAlias = tuple[Number, ...]
 
-# (keyword, or "" for an argument that goes by place; the text of the argument)
+# (keyword, or "" for an argument that goes by place, or "~" for a name anywhere; the text of the argument)
 Arguments: TypeAlias = tuple[tuple[str, str], ...]
 
 _CALL = re.compile(r"[A-Za-z_]\w*\(")
@@ -47,7 +47,8 @@ def arguments_in(text: str, order: tuple[str, ...] = ()) -> Arguments:
                 found.append(("", part))
             place += not keyword
     found += [("count", match[1]) for match in _COUNT.finditer(text)]
-    return tuple((keyword, part) for keyword, part in found if part and len(part) <= 80)
+    found = [(keyword, part) for keyword, part in found if part and len(part) <= 80]
+    return (*found, *(("~", word) for word in dict.fromkeys(re.findall(r"[A-Za-z_]\w*", text))))
 
 
 def _inside(text: str, start: int) -> tuple[list[str], int]:

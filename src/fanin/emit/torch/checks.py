@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from random import Random
 
 from fanin.emit.torch.expressions import WIDTH, flat
 from fanin.emit.torch.names import identifier
 from fanin.emit.torch.statements import Lines
-from fanin.ir.conditions import Compare, Condition, change, render_condition
+from fanin.ir.conditions import Compare, Condition, change, holds, render_condition
 from fanin.ir.conditions import symbols_in as condition_symbols
 from fanin.ir.dims import Dim, Poly, Symbol, expand, ordered
 from fanin.ir.graph import Port, Requirement
@@ -77,16 +78,38 @@ def _if(tests: list[str], word: str) -> list[str]:
 def check_requirements(requirements: Sequence[Requirement], letter: Callable[[Symbol], str]) -> list[Lines]:
     """The conditions of a model on its open dimensions, each with its reason and the sizes found."""
     checks: dict[str, Lines] = {}
-    for requirement in requirements:
-        condition = change(requirement.condition, expand)
+    conditions = [change(requirement.condition, expand) for requirement in requirements]
+    usual = [c for r, c in zip(requirements, conditions, strict=True) if r.training and not r.written]
+    telling = _strictest(usual)
+    for requirement, condition in zip(requirements, conditions, strict=True):
+        if requirement.training and not requirement.written and condition not in telling:
+            continue
         test = render_condition(condition.negated(), letter, True)
         if requirement.training:
             test = f"self.training and {test if isinstance(condition, Compare) else f'({test})'}"
         reason = requirement.message.strip().rstrip(".")
+        if not requirement.written:
+            # What follows are sizes in the letters of some block further in.
+            reason = reason.split(", and [")[0]
         message = _sentence(condition, letter) + (f": {_escaped(reason)}" if reason else "")
         if test not in checks:
             checks[test] = Lines((*_if([test], ""), *_raise(message)))
     return list(checks.values())
+
+
+def _strictest(conditions: Sequence[Condition]) -> list[Condition]:
+    """The conditions that tell of the others too, as far as sizes that were tried show.
+
+    PyTorch itself refuses what a batch norm cannot train on; a line for each of fifty of them would say no more.
+    """
+    symbols = ordered(frozenset().union(*map(condition_symbols, conditions)))
+    chance = Random(0)
+    broken: dict[int, Condition] = {}
+    samples = [{s: chance.choice((1, 1, 2, 3, chance.randint(1, 64))) for s in symbols} for _ in range(48)]
+    for condition in conditions:
+        fails = sum(1 << i for i, sizes in enumerate(samples) if not holds(condition, sizes))
+        broken.setdefault(fails, condition)
+    return [c for fails, c in broken.items() if not any(fails & other == fails and fails != other for other in broken)]
 
 
 def _raise(message: str) -> list[str]:

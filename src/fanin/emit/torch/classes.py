@@ -188,8 +188,9 @@ def _mentioned(draft: Draft) -> frozenset[str]:
     found: set[str] = set()
     for statement in _all((*draft.init, *draft.forward)):
         if isinstance(statement, Assign | Do | Return):
-            for _, text in statement.written:
-                found.update(re.findall(r"[A-Za-z_]\w*", text))
+            for keyword, text in statement.written:
+                if keyword != "~":
+                    found.update(re.findall(r"[A-Za-z_]\w*", text))
     return frozenset(found)
 
 

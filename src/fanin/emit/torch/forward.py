@@ -38,7 +38,7 @@ from fanin.record import record
 
 MAX_DEPTH = 3
 MAX_LENGTH = 86
-_PLAIN = ("x", "h", "y", "z", "u", "v", "w")
+_PLAIN = ("x", "h")
 
 
 @record(frozen=False)
@@ -88,6 +88,7 @@ class Forward:
         self.positions: dict[int, int] = {}
         self.ends: dict[int, tuple[int, int]] = {}
         self.wanted: dict[int, str] = {}
+        self.kinds: dict[int, str] = {}  # what values without a name could be called: by their module
         self.items: list[Item] = []
 
     # ------------------------------------------------------------------------------------------------- preparing
@@ -96,6 +97,10 @@ class Forward:
         """Leave out what nobody reads, roll up loops, and count who reads what until when."""
         nodes = live(nodes, results)
         for node in nodes:
+            module = getattr(node, "module", None)
+            if isinstance(module, ModuleRef):
+                label = next((part for part in reversed(module.path.split(".")) if not part.isdigit()), "y")
+                self.kinds.update((value.index, singular(label)) for value in node.outputs)
             if isinstance(node, Read):
                 self.reads[node.outputs[0].index] = node.state
         nodes = [node for node in nodes if not isinstance(node, Read)]
@@ -366,7 +371,7 @@ class Forward:
             if self._free(name, before):
                 break
         else:
-            name = self.scope.names.fresh(candidates[0])
+            name = self.scope.names.fresh(candidates[0] if own else self.kinds.get(value.index, "y"))
         self.scope.names.taken.add(name)
         self.vars[value.index] = Name(name)
         self.holders[name] = value.index
@@ -601,6 +606,7 @@ class Forward:
         stacked = [i for i, result in enumerate(graph.results) if result.name not in carried]
         state_outputs = node.outputs[len(stacked) :]
         for i, value in zip(node.states, state_outputs, strict=False):
+            self.wanted.setdefault(value.index, identifier(given[i]))
             name = states[given[i]] = self._target(value, None) if self.uses.get(value.index) else fresh(given[i])
             out.append(Assign((name,), args[i]))
             args[i] = Name(name)
@@ -635,7 +641,10 @@ class Forward:
         for name, value in zip(lists, node.outputs, strict=False):
             if name:
                 items: Tree = Name(f"{name}[::-1]") if node.reverse else Name(name)
-                out.append(Assign((self._target(value, None),), ops.Call("torch.stack", (items, node.axis)), (value.type,)))
+                if self.name_of(value) is None:
+                    self.vars[value.index], self.holders[name] = Name(name), value.index
+                target = name if self.name_of(value) is None else self._target(value, None)
+                out.append(Assign((target,), ops.Call("torch.stack", (items, node.axis)), (value.type,)))
         return out
 
     def _iterate(self, node: Iterate) -> list[Statement]:

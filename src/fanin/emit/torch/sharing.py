@@ -164,7 +164,8 @@ class Shared:
     def _authored(self, vector: Vector, wanted: str, written: Arguments) -> Tree | None:
         """The author's own expression, where it gives these values."""
         known = {word: (own, self.known[own]) for word, own in self.spoken.items()}
-        for keyword, text in (*((k, t) for k, t in written if k == wanted), *((k, t) for k, t in written if not k)):
+        places = [wanted, "", "~"] if all(isinstance(v, float) for v in vector) else [wanted, ""]
+        for text in (t for place in places for k, t in written if k == place):
             found = authored(text, known, len(vector))
             if found is not None and _same(found[1], vector):
                 return found[0]
