@@ -127,7 +127,7 @@ class IfNumber:
 class Function:
     """A small function that the writer prints once, above the classes, where an op needs more than an expression.
 
-    ``source`` is the whole definition, a constant of an op file; it may use ``torch``, ``math`` and ``F``.
+    ``source`` is the whole definition, a constant of an op file; it may use ``torch``, ``Tensor``, ``math`` and ``F``.
     """
 
     name: str

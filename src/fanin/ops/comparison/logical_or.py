@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, final
 
 from fanin.ir.types import DType
-from fanin.ops.contract import BOOLS, Port
+from fanin.ops.contract import BOOLS, Complaint, Port
 from fanin.ops.elementwise.binary import Comparison
 
 
@@ -24,6 +24,9 @@ class LogicalOr(Comparison):
     example_inputs = {"x": "bool[N, 8]", "y": "bool[N, 8]"}
 
     def kind(self, x: DType, y: DType) -> DType:
+        for port, dtype in (("x", x), ("y", y)):
+            if dtype is not DType.BOOL:  # a number
+                raise Complaint(f"`{self.title}` takes true and false, not a number", port, kind="type")
         return DType.BOOL
 
     def number(self, x: Any, y: Any) -> Any:

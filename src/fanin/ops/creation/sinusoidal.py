@@ -18,7 +18,15 @@ from fanin.record import KW_ONLY, record
 SINUSOIDAL = Function(
     "sinusoidal",
     '''\
-def sinusoidal(length, width, *, interleaved=True, base=10000, dtype=None, device=None):
+def sinusoidal(
+    length: int,
+    width: int,
+    *,
+    interleaved: bool = True,
+    base: float = 10000,
+    dtype: torch.dtype | None = None,
+    device: torch.device | None = None,
+) -> Tensor:
     """Sines and cosines of the positions, at wavelengths from 2π to base · 2π: [length, width]."""
     # In double precision: the angles of late positions are large.
     rate = base ** (-torch.arange(0, width, 2, dtype=torch.double, device=device) / width)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Annotated
 
+from fanin.ir.dims import Poly
 from fanin.ir.facts import Compare
 from fanin.ir.types import DType, TensorType
-from fanin.ops.attributes import Size
+from fanin.ops.attributes import Range
 from fanin.ops.code import Code, Function, Input, helper
 from fanin.ops.contract import INTS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
 from fanin.ops.sizes import at_least
@@ -15,7 +17,7 @@ from fanin.record import record
 
 @record
 class SegmentAttrs(OpAttrs):
-    size: Size
+    size: Annotated[int | Poly, Range(1)]
 
 
 class Segment(Op[SegmentAttrs]):

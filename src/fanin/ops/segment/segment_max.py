@@ -12,9 +12,9 @@ from fanin.ops.segment._segment import PerSegment, SegmentAttrs, printed
 MAX = Function(
     "segment_max",
     '''\
-def segment_max(x, index, size):
+def segment_max(x: Tensor, index: Tensor, size: int) -> Tensor:
     """Row j holds the largest numbers of the rows i of x with index[i] == j, and 0 where there are none."""
-    places = index.view(-1, *[1] * (x.dim() - 1)).expand_as(x)
+    places = index.view(x.shape[0], *[1] * (x.dim() - 1)).expand_as(x)
     return x.new_zeros(size, *x.shape[1:]).scatter_reduce(0, places, x, "amax", include_self=False)
 ''',
 )

@@ -11,7 +11,7 @@ from fanin.ops.segment._segment import PerSegment, SegmentAttrs, printed
 MEAN = Function(
     "segment_mean",
     '''\
-def segment_mean(x, index, size):
+def segment_mean(x: Tensor, index: Tensor, size: int) -> Tensor:
     """Row j is the mean of the rows i of x with index[i] == j, and 0 where there are none."""
     total = x.new_zeros(size, *x.shape[1:]).index_add(0, index, x)
     count = x.new_zeros(size).index_add(0, index, x.new_ones(x.shape[0]))
