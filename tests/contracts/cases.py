@@ -292,7 +292,10 @@ def random_value(hint: Any, rng: Random, low: float = -4, high: float = 4) -> An
 
 
 def tensors(case: Case, *, grad: bool = False, ints: int = 0) -> list[Any]:
-    """Tensors of these types: floats in (0, 1); ``ints`` for ints, since 0 is an index of any table."""
+    """Tensors of these types: floats in (0, 1); ``ints`` for ints, since 0 is an index of any table.
+
+    Bools are at random, all true where ``ints`` is not 0.
+    """
     generator = torch.Generator().manual_seed(0)
     found: list[Any] = []
     for operand in case.flat:
@@ -303,7 +306,7 @@ def tensors(case: Case, *, grad: bool = False, ints: int = 0) -> list[Any]:
             elif operand.dtype is DType.INT:
                 found.append(torch.full(operand.shape, ints, dtype=dtype))
             else:
-                found.append(torch.rand(operand.shape, generator=generator) < 0.5)
+                found.append((torch.rand(operand.shape, generator=generator) < 0.5) | bool(ints))
         else:
             found.append(operand)
     return found
