@@ -51,6 +51,13 @@ def work_by_node(graph: Graph) -> list[tuple[Node, Work]]:
     return [(node, _node_work(node, outputs)) for node, outputs in running(graph, all_of(graph))]
 
 
+def node_work(node: Node, outputs: Mask) -> Work:
+    """What a node does in the letters of its graph, where these outputs of it are read."""
+    for graph, mask in called(node, outputs):
+        _prepare(graph, mask)
+    return _node_work(node, outputs)
+
+
 def instance_work(instance: Instance) -> Work:
     """One application of an instance, as its first one was."""
     todo: list[tuple[int, Instance]] = [(1, instance)]
