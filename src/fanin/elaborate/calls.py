@@ -7,24 +7,20 @@ from dataclasses import fields
 from functools import cache
 from typing import Any
 
-from fanin.diagnostics import Fix, Label, Refusal
+from fanin.diagnostics import Fix, Refusal
 from fanin.diagnostics.codes import (
     SHP304,
     SHP305,
     TYP401,
     TYP403,
-    TYP404,
-    TYP405,
-    TYP406,
     TYP407,
-    TYP408,
     TYP410,
 )
 from fanin.diagnostics.model import Edit
-from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body, evaluates
-from fanin.elaborate.context import refuse
+from fanin.elaborate.context import MAX_NUMBER, refuse
 from fanin.elaborate.expressions import give_size, open_labels, operand
+from fanin.elaborate.misfits import given_twice, missing_input, surplus, surplus_keyword, too_many_flow, wrong_dtype
 from fanin.elaborate.problems import CODES_BY_KIND, Place, name_of, settle, with_noun
 from fanin.elaborate.values import (
     FLOW,
@@ -140,16 +136,12 @@ def sort_arguments(
         if a.name is None:
             placed.append(a)
         elif a.name in ports:
-            to_ports.setdefault(a.name, []).append(a)
+            if a.name in to_ports:
+                raise given_twice(a, to_ports[a.name][0])
+            to_ports[a.name] = [a]
         elif a.name in attrs and a.name != op.keywords:
             if a.name in to_attrs:
-                raise refuse(
-                    TYP404,
-                    f"`{a.name}` is given twice",
-                    a.span,
-                    "again here",
-                    [Label(to_attrs[a.name].span, "first here")],
-                )
+                raise given_twice(a, to_attrs[a.name])
             to_attrs[a.name] = a
         elif op.keywords:
             extra.append(a)
@@ -164,18 +156,12 @@ def sort_arguments(
             to_ports[port.name] = waiting[:count]
             del waiting[:count]
     if waiting:
-        count = len(op.inputs)
-        raise refuse(
-            TYP407,
-            f"`{shown}` takes {count} tensor{'s' if count != 1 else ''}, and {len(flow)} flow in",
-            span,
-            f"{len(flow)} tensors flow in",
-        )
+        raise too_many_flow(op, len(flow), span, shown)
     open_names = [n for n in order if (n in stars and n in ports) or (n not in to_ports and n not in to_attrs)]
     at = 0
     for index, a in enumerate(placed):
         if at >= len(open_names):
-            raise surplus(op, placed[index:], shown, span)
+            raise surplus(op, placed, index, order, shown)
         name = open_names[at]
         if name in stars and name in ports:
             if is_tensor(a.value) or isinstance(a.value, (list, tuple, Record)) or at == len(open_names) - 1:
@@ -183,7 +169,7 @@ def sort_arguments(
                 continue
             at += 1
             if at >= len(open_names):
-                raise surplus(op, placed[index:], shown, span)
+                raise surplus(op, placed, index, order, shown)
             name = open_names[at]
         if name in stars:
             rest = placed[index:]
@@ -198,61 +184,6 @@ def sort_arguments(
             to_attrs[name] = a
         at += 1
     return to_ports, to_attrs, extra
-
-
-def surplus_keyword(op: Op[Any], a: Argument, shown: str, known: list[str]) -> Refusal:
-    name = a.name or ""
-    near = nearest(name, known)
-    renamed = {
-        "dim": "axis",
-        "dims": "axes",
-        "start_dim": "start_axis",
-        "end_dim": "end_axis",
-        "dim0": "axis0",
-        "dim1": "axis1",
-    }.get(name)
-    label_span = Span(a.span.source, a.span.start - len(name) - 1, a.span.start - 1)
-    if label_span.text != name:
-        label_span = a.span
-    dropped = {
-        "in_features": "the sizes of the input are read from what flows in", "in_channels": "the sizes of the input are read from what flows in",
-        "num_features": "the sizes of the input are read from what flows in", "normalized_shape": "the sizes of the input are read from what flows in",
-        "inplace": "values do not change in a spec, so there is no `inplace`", "dtype": "the dtype is the run's", "device": "the device is the run's",
-    }.get(name)  # fmt: skip
-    helps: list[str] = []
-    fix = None
-    if renamed and renamed in known:
-        helps.append(f"it is called `{renamed}` here, since a dim is a size")
-        fix = Fix(f"write `{renamed}`", (Edit(label_span, renamed),), safe=True)
-    elif dropped:
-        helps.append(f"leave it out: {dropped}")
-    elif near:
-        helps.append(f"did you mean `{near}`?")
-        fix = Fix(f"write `{near}`", (Edit(label_span, near),))
-    return refuse(
-        TYP405,
-        f"`{shown}` has no argument `{name}`",
-        label_span,
-        "not an argument of it",
-        helps=helps,
-        fix=fix,
-    )
-
-
-def surplus(op: Op[Any], left: list[Argument], shown: str, span: Span) -> Refusal:
-    order = _signature(op)[2]
-    helps = []
-    if isinstance(op.module, str) and shown == op.module and op.name == op.module:
-        helps.append(f"the sizes of the input are left out, and options go by name: `{shown}({', '.join(order)}, …)`")
-    else:
-        helps.append(f"`{shown}` takes: {', '.join(order) or 'nothing'}")
-    return refuse(
-        TYP406,
-        f"`{shown}` takes {len(order)} argument{'s' if len(order) != 1 else ''} by place, and there are more",
-        left[0].span,
-        "one too many",
-        helps=helps,
-    )
 
 
 def bind_attributes(
@@ -308,15 +239,9 @@ def _missing_attribute(
         at = attrs[about].span if about in attrs else span
         return refuse(TYP407, complaint.message, at, "not enough is known", helps=helps)
     order = _signature(op)[2]
-    given = [a.span.text for name, a in attrs.items() if name in order[: order.index(about)]] if about in order else []
-    wanted = ", ".join([*given, f"{about}=…"]) if about not in order else ", ".join([*given, "…"])
-    return refuse(
-        TYP407,
-        f"`{shown}` needs its `{about}`",
-        span,
-        f"`{about}` is missing",
-        helps=[f"write `{shown}({wanted})`"],
-    )
+    takes = ", ".join(f"`{name}`" for name in order)
+    helps = [f"`{shown}` takes by place: {takes}"] if about in order else []
+    return refuse(TYP407, f"`{shown}` needs its `{about}`", span, f"`{about}` is missing", helps=helps)
 
 
 def _wrong_attribute(
@@ -342,10 +267,19 @@ def _wrong_attribute(
             open_labels(body, value),
             helps=[give_size(body, value)],
         )
-    if isinstance(value, float) and value == int(value) and "whole number" in complaint.message:
-        helps = helps or [f"write `{int(value)}`"]
     label = describe(value) if given is not None else ""
-    return refuse(TYP401, f"in `{shown}`, {complaint.message}", at, label, helps=helps)
+    fix = _as_whole(value, at) if "whole number" in complaint.message or "a size" in complaint.message else None
+    return refuse(TYP401, f"in `{shown}`, {complaint.message}", at, label, helps=helps, fix=fix)
+
+
+def _as_whole(value: Any, at: Span) -> Fix | None:
+    """A float without a fraction, or a string of digits, as the whole number that it stands for."""
+    if isinstance(value, str) and value.isdecimal() and len(value) < 16:
+        return Fix(f"write `{int(value)}`", (Edit(at, str(int(value))),))
+    if not isinstance(value, float) or not value.is_integer() or abs(value) > MAX_NUMBER:
+        return None
+    text = str(int(value)) if at.text.replace("_", "").replace(".", "").isdecimal() else f"int({at.text})"
+    return Fix(f"write `{text}`", (Edit(at, text),))
 
 
 def _tensors_seen(about: str, ports: dict[str, list[Argument]], span: Span) -> str:
@@ -386,7 +320,7 @@ def port_operands(
             if not port.accepts(found.type.dtype) and not (
                 isinstance(found, Scalar) and found.type.dtype.value == "int"
             ):
-                raise wrong_dtype(op, port, found, at, shown)
+                raise wrong_dtype(body.builder, op, port, found, at, shown, at == span)
             operands.append(found)
             owners.append((port, at))
     while operands and operands[-1] is None:
@@ -401,38 +335,6 @@ def need_tensors(operands: list[Operand | None], owners: list[tuple[Port, Span]]
         if isinstance(found, Scalar) and not port.number and not port.variadic:
             said = describe(found.value)
             raise refuse(TYP401, f"`{shown}` takes a tensor as `{port.name}`, not {said}", at, said)
-
-
-def missing_input(op: Op[Any], port: Port, span: Span, shown: str) -> Refusal:
-    names = [p.name for p in op.inputs if not p.optional]
-    wanted = f"{len(names)} tensors: {', '.join(names)}" if len(names) > 1 else "a tensor"
-    return refuse(
-        TYP407,
-        f"`{shown}` takes {wanted}, and `{port.name}` is missing",
-        span,
-        f"nothing for `{port.name}`",
-        helps=[f"send it in with `x -> {shown}(…)`, or keep its place open with `{shown}(...)`"]
-        if len(names) == 1
-        else [],
-    )
-
-
-def wrong_dtype(op: Op[Any], port: Port, found: Operand, at: Span, shown: str) -> Refusal:
-    wanted = " or ".join(d.value for d in port.dtypes)
-    helps = (
-        ["turn it into numbers first: `float(…)`"]
-        if "float" in wanted and found.type.dtype.value in ("int", "bool")
-        else []
-    )
-    if wanted == "int" and found.type.dtype.value == "float":
-        helps = ["indices are whole numbers: declare the input as `int[…]`, or write `int(…)`"]
-    return refuse(
-        TYP408,
-        f"`{shown}` takes {wanted} numbers as `{port.name}`, not {found.type.dtype.value}",
-        at,
-        f"this is {found.type}",
-        helps=helps,
-    )
 
 
 def apply_function(body: Body, op: Op[Any], args: tuple[Argument, ...], flow: list[Any], span: Span) -> Any:

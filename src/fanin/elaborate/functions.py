@@ -7,7 +7,6 @@ from typing import Any
 
 from fanin.diagnostics import Label
 from fanin.diagnostics.codes import TYP405, TYP407, TYP409
-from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body, Returned
 from fanin.elaborate.builder import Builder
 from fanin.elaborate.construction import show_hypers
@@ -15,6 +14,7 @@ from fanin.elaborate.context import MAX_DEPTH, refuse
 from fanin.elaborate.declared import declared_results
 from fanin.elaborate.graphs import elaborate_body
 from fanin.elaborate.hypers import bind_hypers
+from fanin.elaborate.misfits import given_twice, unknown_keyword
 from fanin.elaborate.inputs import input_operands, input_type, results_of
 from fanin.elaborate.specialisation import GOING, MISSING, call_node, endless, type_key
 from fanin.elaborate.values import (
@@ -41,14 +41,9 @@ def call_fn(body: Body, function: FnFunction, args: tuple[Argument, ...], flow: 
     for a in args:
         if a.name is not None:
             if a.name not in names:
-                near = nearest(a.name, names)
-                raise refuse(
-                    TYP405,
-                    f"`{shown}` has no argument `{a.name}`",
-                    a.span,
-                    "not one of them",
-                    helps=[f"did you mean `{near}`?"] if near else [],
-                )
+                raise unknown_keyword(a, names, f"`{shown}` has no argument `{a.name}`", "it takes")
+            if a.name in given:
+                raise given_twice(a, given[a.name])
             given[a.name] = a
     waiting = [Argument(None, v, span) for v in flow]
     for p in tensors:

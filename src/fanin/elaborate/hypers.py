@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fanin.diagnostics import Label, Refusal
@@ -11,6 +12,7 @@ from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body
 from fanin.elaborate.context import refuse
 from fanin.elaborate.files import Unit
+from fanin.elaborate.misfits import given_twice, unknown_keyword
 from fanin.elaborate.values import (
     Argument,
     BlockConstructor,
@@ -56,15 +58,9 @@ def bind_hypers(
             name = names[place]
             place += 1
         elif name not in names:
-            raise _unknown(a, names, shown)
+            raise unknown_keyword(a, names, f"`{shown}` has no hyper-parameter `{name}`", "it has")
         if name in given:
-            raise refuse(
-                TYP404,
-                f"`{name}` of `{shown}` is given twice",
-                a.span,
-                "again here",
-                [Label(given[name].span, "first here")],
-            )
+            raise given_twice(replace(a, name=name) if a.name is None else a, given[name], shown)
         given[name] = a
     bound: dict[str, Any] = {}
     for p in params:
@@ -80,6 +76,7 @@ def bind_hypers(
                     describe(a.value),
                     [Label(p.span, "declared here")],
                     helps=_type_help(p.type, a.value),
+                    fix=_type_fix(p.type, a),
                 )
             bound[name] = value
         elif p.default is None:
@@ -89,7 +86,7 @@ def bind_hypers(
                 span,
                 f"`{name}` is missing",
                 [Label(p.span, "it has no default")],
-                helps=[f"write `{shown}({', '.join([*(a.span.text for a in args if a.name is None), name + '=…'])})`"],
+                helps=[f"`{name}` is {words(p.type)}"] if p.type is not None else [],
             )
         else:
             bound[name] = default_of(body, unit, p, bound)
@@ -179,23 +176,7 @@ def _too_many(a: Argument, names: list[str], shown: str, inputs: tuple[tree.Para
         f"{takes}, and there are more",
         a.span,
         "one too many",
-        helps=[f"{shown}({', '.join(names)})" if names else f"write `{shown}()`"],
-    )
-
-
-def _unknown(a: Argument, names: list[str], shown: str) -> Refusal:
-    name = a.name or ""
-    near = nearest(name, names)
-    at = Span(a.span.source, a.span.start - len(name) - 1, a.span.start - 1)
-    if at.text != name:
-        at = a.span
-    return refuse(
-        TYP405,
-        f"`{shown}` has no hyper-parameter `{name}`",
-        at,
-        "not one of them",
-        helps=[f"did you mean `{near}`?"] if near else [f"it has: {', '.join(names) or 'none'}"],
-        fix=Fix(f"write `{near}`", (Edit(at, near),)) if near else None,
+        helps=[f"it has: {', '.join(names)}" if names else f"write `{shown}()`"],
     )
 
 
@@ -278,9 +259,24 @@ def _type_help(type_: tree.TypeExpr | None, value: Any) -> list[str]:
         if kind == "module" and isinstance(value, (OpConstructor, BlockConstructor)):
             return ["a constructor makes a module when it is called: add its brackets"]
         if kind == "block" and isinstance(value, Instance):
-            return [
-                f"hand over the constructor itself, `{value.what}`, or `{value.what}(…, ...)` with some arguments filled in"
-            ]
-        if kind == "int" and isinstance(value, float):
-            return ["write `int(…)`, or use `//` for a division that gives whole numbers"]
+            return ["a block is handed over as its constructor, without brackets; `...` fills in some arguments"]
+        if kind == "fn" and isinstance(value, (OpConstructor, BlockConstructor)):
+            return ["a function is in lower case; a constructor makes a module when it is called"]
     return []
+
+
+def _type_fix(type_: tree.TypeExpr | None, a: Argument) -> Fix | None:
+    """The argument as the type wants it, where that is clear."""
+    if not isinstance(type_, tree.NameType):
+        return None
+    kind, text, value = type_.name.name, a.span.text, a.value
+    if kind == "block" and isinstance(value, Instance) and text == f"{value.what}()":
+        return Fix(f"write `{value.what}`", (Edit(a.span, value.what),))
+    if kind == "module" and isinstance(value, (OpConstructor, BlockConstructor)) and text.isidentifier():
+        return Fix(f"write `{text}()`", (Edit(a.span, f"{text}()"),))
+    if kind == "int" and isinstance(value, float):
+        return Fix(f"write `int({text})`", (Edit(a.span, f"int({text})"),))
+    if kind == "bool" and value in (0, 1) and text in ("0", "1"):
+        wanted = "true" if value else "false"
+        return Fix(f"write `{wanted}`", (Edit(a.span, wanted),))
+    return None

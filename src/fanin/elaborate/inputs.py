@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fanin.diagnostics import Label
 from fanin.diagnostics.codes import TYP401, TYP405, TYP407
-from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body
 from fanin.elaborate.context import refuse
 from fanin.elaborate.expressions import operand
+from fanin.elaborate.misfits import given_twice, unknown_keyword
 from fanin.elaborate.values import (
     Argument,
     Record,
@@ -40,14 +41,9 @@ def sort_inputs(
     for a in args:
         if a.name is not None:
             if a.name not in names:
-                near = nearest(a.name, names)
-                raise refuse(
-                    TYP405,
-                    f"`{shown}` has no input `{a.name}`",
-                    a.span,
-                    "not one of them",
-                    helps=[f"did you mean `{near}`?"] if near else [],
-                )
+                raise unknown_keyword(a, names, f"`{shown}` has no input `{a.name}`", "its inputs")
+            if a.name in given:
+                raise given_twice(a, given[a.name])
             given[a.name] = a
     left = [n for n in names if n not in given]
     if len(placed) > len(left):
@@ -71,11 +67,18 @@ def sort_inputs(
                 span,
                 f"nothing for `{p.name.name}`",
                 [Label(p.span, "this input")],
-                helps=[f"write `{shown}(…)({', '.join(names)})`"]
-                if len(names) > 1
-                else [f"send it in: `x -> {shown}(…)`"],
+                helps=_missing_help(span, names),
             )
     return given
+
+
+def _missing_help(span: Span, names: list[str]) -> list[str]:
+    """How all the inputs are sent in, where the text of the module is short."""
+    text = re.sub(r"^\w+\s*:\s*", "", span.text)
+    if len(text) > 50 or "\n" in text or not text.endswith(")"):
+        return []
+    flow = names[0] if len(names) == 1 else f"({', '.join(names)})"
+    return [f"send all of them in: `{flow} -> {text}`" if len(names) > 1 else f"send it in: `{flow} -> {text}`"]
 
 
 def input_operands(

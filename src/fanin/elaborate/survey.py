@@ -6,13 +6,12 @@ Every body is surveyed, also one that no model reaches: systems, prunes, and blo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Any
 
 from fanin.diagnostics import Diagnostic, Severity
 from fanin.diagnostics.codes import NAM202, NAM210, NAM211, NAM212, SYS701
-from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.files import Unit
 from fanin.elaborate.names import BUILTINS, LAWS, NUMBERS, QUERIES
 from fanin.elaborate.names import unbound_message as unbound
