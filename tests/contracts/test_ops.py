@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import warnings
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
 import torch
-from cases import TORCH, Case, accepted, cases, tensors
+from cases import TORCH, Case, accepted, cases, parse_type, tensors
 from evaluate import Evaluator
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+import fanin
 from fanin.ir.conditions import Compare, holds
 from fanin.ir.dims import Symbol, evaluate
 from fanin.ir.laws import Constant, Normal, Uniform
@@ -138,6 +141,33 @@ def test_an_op_has_a_reference_and_an_example(op: Op[Any]) -> None:
 
 
 @OPS
+def test_the_example_compiles_and_runs_as_a_function_and_as_a_module(op: Op[Any]) -> None:
+    for text in dict.fromkeys((op.example, as_module(op))):
+        names = text.split("\n")[-1].split(" = ")[0].strip()
+        ports = ", ".join(f"{name}: {kind}" for name, kind in op.example_inputs.items())
+        with quiet():
+            net = fanin.loads(f"model Example()({ports}) {{\n  {text}\n  return {names}\n}}\n").double()
+            with contextlib.suppress(torch.linalg.LinAlgError):  # about numbers, not sizes
+                for training in (True, False):
+                    net.train(training)(*example_tensors(op))
+
+
+def as_module(op: Op[Any]) -> str:
+    """The example with the module in place of the function."""
+    if not op.module or op.module == op.name:
+        return op.example
+    text, count = re.subn(rf"-> {op.name}\b", f"-> {op.module}", op.example)
+    return text if not count or text.endswith(")") else f"{text}()"
+
+
+def example_tensors(op: Op[Any]) -> list[Any]:
+    sizes: dict[str, int] = {}
+    rng = Random(0)
+    types = tuple((parse_type(text, sizes, rng),) for text in op.example_inputs.values())
+    return tensors(Case({}, types))
+
+
+@OPS
 def test_what_an_op_infers_is_what_torch_gives_and_what_it_refuses_torch_refuses(op: Op[Any]) -> None:
     ran = 0
     for case in cases(op, TRIES):
@@ -202,7 +232,11 @@ def test_the_module_gives_what_the_function_gives(op: Op[Any]) -> None:
             continue
         with quiet():
             module = Evaluator()(made).double().eval()
-            found, wanted = module(*tensors(case)), run(op, a, case, False)
+            torch.set_default_dtype(torch.float64)  # which is what a module makes of ints
+            try:
+                found, wanted = module(*tensors(case)), run(op, a, case, False)
+            finally:
+                torch.set_default_dtype(torch.float32)
         assert not agree(result, [found]), f"{shown(op, case, False)}: {agree(result, [found])}"
         assert torch.allclose(found, wanted[0], equal_nan=True), shown(op, case, False)
 

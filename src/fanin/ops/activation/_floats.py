@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from fanin.ir.types import DType, TensorType
+from fanin.ir.types import TensorType
 from fanin.ops.code import Call, Code, Input, call
 from fanin.ops.contract import ANY, NUMBERS, NoAttrs, Pointwise, Port, Result
 from fanin.ops.dtypes import own_float, to_float
@@ -23,8 +23,7 @@ class FloatActivation(Pointwise[NoAttrs]):
         return types[0].with_dtype(to_float(types[0].dtype))
 
     def construct(self, a: NoAttrs, *types: TensorType) -> Call | None:
-        # The module would give PyTorch's default dtype for ints, which need not be the model's.
-        return call(f"nn.{self.module}") if types[0].dtype in (DType.FLOAT, DType.COMPLEX) else None
+        return call(f"nn.{self.module}")  # gives PyTorch's default dtype for ints, where `torch` gives the model's
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return own_float(call(self.function, Input(0)), types[0])
