@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from fanin.diagnostics import Diagnostic, Label, Refusal
+from fanin.diagnostics import Diagnostic, Fix, Label, Refusal
 from fanin.diagnostics.codes import NAM220, NAM221
+from fanin.diagnostics.model import Edit
 from fanin.elaborate.policy import NO_POLICY
 from fanin.elaborate.values import Composition, Element, Instance, Parameter, Repetition
 from fanin.ir.dims import Dim, Symbol
@@ -109,6 +111,16 @@ _TAKEN = frozenset(
         "yield",
     ]
 )
+
+
+def label_span(module: Span, name: str) -> Span:
+    """The label or the bound name that stands before a module, or the module where it is named by something else."""
+    before = module.source.text[max(0, module.start - 200) : module.start]
+    found = re.search(rf"\b({re.escape(name)})(?:\s*\[[^\]]*\])*\s*[:=]\s*$", before)
+    if found is None:
+        return module
+    start = module.start - len(before) + found.start(1)
+    return Span(module.source, start, start + len(name))
 
 
 @record(frozen=False)
@@ -247,27 +259,16 @@ class Builder:
     def _register(self, instance: Instance, key: str) -> None:
         first = key.split(".", 1)[0]
         if first in _TAKEN or first.startswith("__"):
-            raise Refusal(
-                Diagnostic(
-                    NAM221,
-                    f"a module cannot be called `{first}`: Python or nn.Module has taken that name",
-                    instance.span,
-                    "this module",
-                    helps=(f"call it `{first}_`",),
-                )
-            )
+            at = label_span(instance.span, first)
+            fix = Fix(f"call it `{first}_`", (Edit(at, f"{first}_"),)) if at.text == first else None
+            headline = f"a module cannot be called `{first}`: Python or nn.Module has taken that name"
+            raise Refusal(Diagnostic(NAM221, headline, at, "taken", fix=fix))
         other = self.instances.get(key)
         if other is not None and other is not instance:
-            raise Refusal(
-                Diagnostic(
-                    NAM220,
-                    f"two modules have the path `{key}`",
-                    instance.span,
-                    "the second one",
-                    (Label(other.span, "the first one"),),
-                    helps=("give one of them another label",),
-                )
-            )
+            at, label = label_span(instance.span, first), Label(label_span(other.span, first), "the first one")
+            helps = ("give one of them another label, or bind the module once and use it twice to share its weights",)
+            headline = f"two modules have the path `{key}`"
+            raise Refusal(Diagnostic(NAM220, headline, at, "the second one", (label,), helps=helps))
         instance.key, instance.home, instance.loose = key, self, False
         self.instances[key] = instance
         self.order.append(key)

@@ -239,7 +239,8 @@ def _missing_attribute(
         at = attrs[about].span if about in attrs else span
         return refuse(TYP407, complaint.message, at, "not enough is known", helps=helps)
     order = _signature(op)[2]
-    takes = ", ".join(f"`{name}`" for name in order)
+    ports = {p.name for p in op.inputs} if shown == op.module else set()
+    takes = ", ".join(f"`{name}`" for name in order if name not in ports)
     helps = [f"`{shown}` takes by place: {takes}"] if about in order else []
     return refuse(TYP407, f"`{shown}` needs its `{about}`", span, f"`{about}` is missing", helps=helps)
 

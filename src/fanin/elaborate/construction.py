@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from fanin.diagnostics import Fix
 from fanin.diagnostics.codes import NAM222, TYP401, TYP406, TYP413, TYP418
+from fanin.diagnostics.model import Edit
 from fanin.elaborate.body import Body
 from fanin.elaborate.calls import bind_attributes, call, sort_arguments
 from fanin.elaborate.context import refuse
 from fanin.elaborate.hypers import bind_hypers
 from fanin.elaborate.initial import as_law, maybe_law
+from fanin.elaborate.misfits import keyword_span
 from fanin.elaborate.values import (
     Argument,
     BlockConstructor,
@@ -40,7 +43,7 @@ def construct(
             "a function makes no modules, and neither does a constant",
             span,
             "makes a module",
-            helps=["write a `block`"],
+            helps=["what owns weights is declared with `block`, not with `fn` or `const`"],
         )
     if isinstance(constructor, OpConstructor):
         return _leaf(body, constructor.op, args, span)
@@ -60,11 +63,8 @@ def construct(
                 f"`{decl.name.name}` takes its hyper-parameters first, and this is {describe(misplaced.value)}",
                 misplaced.span,
                 "a tensor",
-                helps=[
-                    f"write `{decl.name.name}(…)({misplaced.span.text})`"
-                    if len(misplaced.span.text) < 40
-                    else f"write `{decl.name.name}(…)(x)`"
-                ],
+                helps=["the tensors come in a second pair of brackets"],
+                fix=_two_lists(args, at, span),
             )
         bound = bind_hypers(body, constructor.file, decl.hypers, hypers, span, decl.name.name, decl.inputs)
         target, where = constructor, {a.name or "": a.span for a in hypers}
@@ -72,6 +72,17 @@ def construct(
     for name, value in bound.items():
         _take(instance, name, value, body)
     return instance
+
+
+def _two_lists(args: tuple[Argument, ...], name: Span, span: Span) -> Fix | None:
+    """``Head(x, 10)`` as ``Head(10)(x)``."""
+    if not span.text.startswith(name.text + "(") or "\n" in span.text:
+        return None
+    spans = [keyword_span(a).to(a.span) if a.name else a.span for a in args]
+    settings = ", ".join(s.text for s, a in zip(spans, args, strict=True) if not is_tensor(a.value))
+    tensors = ", ".join(s.text for s, a in zip(spans, args, strict=True) if is_tensor(a.value))
+    text = f"{name.text}({settings})({tensors})"
+    return Fix(f"write `{text}`", (Edit(span, text),))
 
 
 def _take(owner: Instance, name: str, value: Any, body: Body) -> None:
@@ -130,11 +141,8 @@ def _leaf(body: Body, op: Op[Any], args: tuple[Argument, ...], span: Span) -> In
                 f"`{shown}` makes a module, and a tensor is no argument of it",
                 a.span,
                 describe(a.value),
-                helps=[
-                    f"apply it: `{a.span.text} -> {shown}(…)`"
-                    if len(a.span.text) < 40
-                    else f"apply it: `x -> {shown}(…)`"
-                ],
+                helps=["a module is applied to its tensors once it is made"],
+                fix=_two_lists(args, Span(span.source, span.start, span.start + len(shown)), span),
             )
     to_ports, to_attrs, extra = sort_arguments(_module_form(op), rest, [], span, shown)
     for given in to_ports.values():

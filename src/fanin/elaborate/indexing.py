@@ -86,9 +86,9 @@ def _tensor(body: Body, expr: tree.Index, value: Any) -> Any:
             tensor = operand(body, found, item.span)
             if tensor.type.dtype is not DType.INT:
                 helps = (
-                    ["choose with `where(mask, x, 0)`"]
+                    ["choose with `where`, which keeps the shape"]
                     if tensor.type.dtype is DType.BOOL
-                    else ["indices are whole numbers"]
+                    else []
                 )
                 raise refuse(
                     TYP419,

@@ -84,7 +84,7 @@ def binary(body: Body, op: str, left: Any, right: Any, left_span: Span, right_sp
         if last - first > MAX_LIST:
             raise refuse(
                 TYP410,
-                f"a range of {last - first} numbers is too long: at most {MAX_LIST:_}",
+                f"a range of {last - first:_} numbers is too long: at most {MAX_LIST:_}",
                 left_span.to(right_span),
                 "too long",
             )
@@ -101,7 +101,6 @@ def binary(body: Body, op: str, left: Any, right: Any, left_span: Span, right_sp
             "lists are joined with `++`",
             at,
             "adds numbers and tensors",
-            helps=["write `++`"],
             fix=Fix("write `++`", (Edit(at, "++"),)),
         )
     if op == "+" and isinstance(left, str) and isinstance(right, str):

@@ -72,7 +72,7 @@ def flow_through(body: Body, stages: tuple[tree.Stage, ...], value: Any) -> Any:
                 "`none` is no stage of a pipe with a tensor at its head",
                 stage.span,
                 "nothing to apply",
-                helps=["write `identity`"],
+                fix=Fix("write `identity`", (Edit(stage.value.span, "identity"),)),
             )
         value = apply_element(body, element, current, stage.span)
         if stage.name is not None:
@@ -348,7 +348,9 @@ def apply_value(body: Body, value: Any, values: list[Any], span: Span) -> Any:
             describe(value),
             helps=[f"write `{span.text}()`"] if len(span.text) < 40 else [],
         )
-    helps = ["add with `x + …`, or bind it first"] if flows(value) else []
+    helps = ["several tensors flow on together as `(x, y) -> …`; tensors are added with `+`"] if flows(value) else []
+    if isinstance(value, (int, float)):
+        helps = ["numbers multiply or add to the whole pipe, in brackets"]
     raise refuse(
         TYP415,
         f"a stage of a pipe is a module or a function, not {describe(value)}",
@@ -366,7 +368,7 @@ def unmade(value: Any, span: Span) -> Refusal:
         f"`{name}` is a constructor: it makes a module when it is called",
         span,
         "no brackets",
-        helps=[f"write `{fix}`"],
+        helps=[] if span.text == name else ["add its brackets"],
         fix=Fix(f"write `{fix}`", (Edit(span, fix),)) if span.text == name else None,
     )
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from fanin.diagnostics import Fix
 from fanin.diagnostics.codes import TYP401, TYP405
+from fanin.diagnostics.model import Edit
 from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body
 from fanin.elaborate.context import refuse
@@ -53,7 +55,7 @@ def _side(body: Body, expr: tree.Expr) -> Any:
                 f"nothing called `{expr.name}` can be expected",
                 expr.span,
                 "not known",
-                helps=[f"did you mean `{near}`?"],
+                fix=Fix(f"did you mean `{near}`?", (Edit(expr.span, near),)),
             )
     value = body.evaluate(expr)
     if isinstance(value, bool) or not isinstance(value, (int, float, Poly)):

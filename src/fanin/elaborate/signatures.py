@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fanin.diagnostics import Label
+from fanin.diagnostics import Fix, Label
 from fanin.diagnostics.codes import SHP304, SHP306, SHP307, TYP401, TYP408
+from fanin.diagnostics.model import Edit
 from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body
 from fanin.elaborate.context import refuse
@@ -20,6 +21,13 @@ from fanin.source import Span
 from fanin.syntax import tree
 
 DTYPES = {"float": DType.FLOAT, "int": DType.INT, "bool": DType.BOOL, "complex": DType.COMPLEX}
+
+
+_FOREIGN_DTYPES = {
+    **dict.fromkeys(("long", "int64", "int32", "int16", "int8", "uint8", "integer", "index"), "int"),
+    **dict.fromkeys(("half", "double", "float32", "float64", "float16", "bfloat16", "tensor"), "float"),
+    **dict.fromkeys(("boolean", "mask"), "bool"),
+}
 
 
 @record(frozen=False)
@@ -46,13 +54,14 @@ def dtype_of(shape: tree.ShapeType) -> DType:
         return DType.FLOAT
     found = DTYPES.get(shape.dtype.name)
     if found is None:
-        near = nearest(shape.dtype.name, list(DTYPES))
+        name = shape.dtype.name
+        near = _FOREIGN_DTYPES.get(name.lower()) or nearest(name, list(DTYPES))
         raise refuse(
             TYP408,
-            f"there is no dtype `{shape.dtype.name}`: float, int, bool or complex",
+            f"there is no dtype `{name}`: float, int, bool or complex",
             shape.dtype.span,
             "not a dtype",
-            helps=[f"did you mean `{near}`?"] if near else [],
+            fix=Fix(f"write `{near}`", (Edit(shape.dtype.span, near),)) if near else None,
         )
     return found
 
@@ -74,22 +83,23 @@ def match(
     """
     wanted = dtype_of(shape)
     if actual.dtype is not wanted:
-        helps = (
-            ["write `float(…)` for the numbers"] if wanted is DType.FLOAT and actual.dtype is not DType.COMPLEX else []
-        )
-        raise refuse(
-            TYP408,
-            f"{what} is declared as {wanted.value}, and is {actual.dtype.value}"
-            if result
-            else f"{what} takes {wanted.value} numbers, and {actual.dtype.value} ones come in",
-            span,
-            f"this is {actual}",
-            [Label(shape.span, f"declared as {shape.span.text}")],
-            helps=helps,
-        )
+        headline = f"{what} takes {wanted.value} numbers, and {actual.dtype.value} ones come in"
+        if result:
+            headline = f"{what} is declared as {wanted.value}, and is {actual.dtype.value}"
+        label = Label(shape.span, f"declared as {shape.span.text}")
+        fix = declare_as(shape.span, wanted, actual.dtype) if result else None
+        raise refuse(TYP408, headline, span, f"this is {actual}", [label], fix=fix)
     pairs = pair_axes(shape, actual, what, span, letters, result)
     for item, axis, size in pairs:
         match_size(body, item, size, letters, what, shape, span, value, axis, result)
+
+
+def declare_as(shape: Span, before: DType, after: DType) -> Fix:
+    """Write another dtype before a shape."""
+    name = "" if before is DType.FLOAT and not shape.text.startswith("float") else before.value
+    start = Span(shape.source, shape.start, shape.start + len(name))
+    text = "" if after is DType.FLOAT else after.value
+    return Fix(f"declare it as {after.value}", (Edit(start, text),))
 
 
 def pair_axes(

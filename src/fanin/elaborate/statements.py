@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
-from fanin.diagnostics import Refusal
+from fanin.diagnostics import Fix, Label, Refusal
 from fanin.diagnostics.codes import EXP502, SHP305, TYP401, TYP408, TYP410, TYP411, TYP413, TYP417, TYP418
+from fanin.diagnostics.model import Edit
 from fanin.elaborate.body import Body, Returned, executes
 from fanin.elaborate.context import MAX_TURNS, refuse
 from fanin.elaborate.expressions import decide, elements_of, give_size, open_labels, operand
@@ -29,6 +31,7 @@ from fanin.ir.dims import Dim, Poly
 from fanin.ir.facts import AllOf, AnyOf, Compare, Condition, Verdict
 from fanin.ir.graph import Result, State, Value
 from fanin.ir.types import DType, TensorType
+from fanin.source import Span
 from fanin.syntax import tree
 
 # ----------------------------------------------------------------------------------------------------- bindings
@@ -64,13 +67,14 @@ def _bind(body: Body, statement: tree.Bind) -> None:
     elif isinstance(value, Instance):
         items = elements_of(body, value, statement.value.span)
     else:
-        hint = ["take it apart first: `unbind(x)` or `chunk(x, 2, axis=1)`"] if is_tensor(value) else []
+        hint = ["a tensor is taken apart with `chunk`, `split` or `unbind`"] if is_tensor(value) else []
         raise refuse(
             TYP417,
             f"{len(names)} names for one value, {describe(value)}",
             statement.value.span,
             describe(value),
             helps=hint,
+            fix=_in_chunks(statement, len(names)) if is_tensor(value) else None,
         )
     if len(items) != len(names):
         hint = []
@@ -81,11 +85,18 @@ def _bind(body: Body, statement: tree.Bind) -> None:
             f"{len(names)} names for {len(items)} values",
             names[0].span.to(names[-1].span),
             f"{len(names)} names",
-            [],
+            [Label(statement.value.span, f"{len(items)} values")],
             helps=hint,
         )
     for name, item in zip(names, items, strict=True):
         bind(body, name, item)
+
+
+def _in_chunks(statement: tree.Bind, count: int) -> Fix:
+    """Cut the last axis of a tensor into as many parts as there are names."""
+    span = statement.value.span
+    end = Span(span.source, span.end, span.end)
+    return Fix(f"cut its last axis into {count} parts", (Edit(end, f" -> chunk({count}, axis=-1)"),))
 
 
 @executes(tree.Augment)
@@ -156,7 +167,7 @@ def _state(body: Body, statement: tree.State) -> None:
             f"a function has no `{statement.kind}`",
             statement.name.span,
             "owns a tensor",
-            helps=["write a `block`"],
+            helps=["what owns weights is declared with `block`, not with `fn`"],
         )
     shape = statement.type
     if not isinstance(shape, tree.ShapeType):
@@ -285,6 +296,12 @@ def _turn_text(statement: tree.For, turn: int, item: Any) -> str:
     return f"{line}, with {', '.join(known)}" if known else line
 
 
+def _numbered(statement: tree.For) -> Fix:
+    """Go through a list with the number of each."""
+    span = statement.iterable.span
+    return Fix("number them with `enumerate`", (Edit(span, f"enumerate({span.text})"),))
+
+
 def _bind_turn(body: Body, statement: tree.For, item: Any) -> None:
     names = statement.names
     if len(names) == 1:
@@ -301,6 +318,7 @@ def _bind_turn(body: Body, statement: tree.For, item: Any) -> None:
             f"{len(names)} names for {count} value{'s' if count != 1 else ''} in each turn",
             names[0].span.to(names[-1].span),
             f"{len(names)} names",
+            fix=_numbered(statement) if parts is None and len(names) == 2 else None,
         )
     for name, part in zip(names, parts, strict=True):
         if name.name != "_":
@@ -376,7 +394,7 @@ def _assert(body: Body, statement: tree.Assert) -> None:
                 EXP502,
                 f"this does not hold: {message or statement.test.span.text}",
                 statement.test.span,
-                "false here",
+                _with_values(body, statement.test),
             )
         return
     if isinstance(value, (Compare, AnyOf, AllOf)):
@@ -388,6 +406,14 @@ def _assert(body: Body, statement: tree.Assert) -> None:
         statement.test.span,
         describe(value),
     )
+
+
+def _with_values(body: Body, test: tree.Expr) -> str:
+    """``false with D = 510, heads = 8``: a test that fails, and what its names are worth."""
+    names = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", test.span.text))
+    known = {n: body.scope.get(n, body.builder.letters.get(n)) for n in names}
+    shown = [f"{n} = {v}" for n, v in known.items() if isinstance(v, (bool, int, float, str, Poly))]
+    return f"false with {', '.join(shown)}" if shown else "false"
 
 
 def _assert_condition(body: Body, statement: tree.Assert, condition: Condition, message: str) -> None:
@@ -403,7 +429,7 @@ def _assert_condition(body: Body, statement: tree.Assert, condition: Condition, 
             EXP502,
             f"this can never hold: {message or statement.test.span.text}",
             statement.test.span,
-            f"`{show_condition(condition)}` is false for every size",
+            "false for every size",
         )
     body.ctx.require(condition, message, statement.test.span, written=True)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from fanin.diagnostics import Diagnostic, Severity
 from fanin.diagnostics.codes import NAM202, NAM210, NAM211, NAM212, SYS701
+from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.files import Unit
 from fanin.elaborate.names import BUILTINS, LAWS, NUMBERS, QUERIES
 from fanin.elaborate.names import unbound_message as unbound
@@ -404,7 +405,7 @@ class _Survey:
             n = work.pop()
             kind = type(n)
             if kind is tree.Ident:
-                if n.name in extra:
+                if n.name in extra or (extra and n.name not in self.known and nearest(n.name, extra)):
                     continue
                 if in_shape and n.name[0].isupper():
                     self.read.add(n.name)

@@ -198,6 +198,9 @@ def describe(hint: Any) -> str:
         words = describe(base) if base != (int | Poly) else "a size"
         return ", ".join([words, *(str(m) for m in marks if isinstance(m, Range))])
     if origin in (Union, types.UnionType):
+        one, *more = get_args(hint)
+        if len(more) == 1 and get_args(more[0]) == (one, Ellipsis):
+            return f"{describe(one)}, or a tuple of such"
         return " or ".join(dict.fromkeys("`none`" if o is type(None) else describe(o) for o in get_args(hint)))
     if origin is Literal:
         return " or ".join(f'"{v}"' if isinstance(v, str) else str(v) for v in get_args(hint))

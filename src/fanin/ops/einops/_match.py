@@ -68,7 +68,7 @@ def match(pattern: str, given: Given, x: TensorType, *, name: str) -> Matched:
         if len(unknown) > 1:
             together = " and ".join(f"`{axis}`" for axis in unknown)
             message = f"of {together}, which are one axis of x, all but one need a size"
-            raise Complaint(message, "pattern", kind="missing", help=f"{unknown[0]}=…")
+            raise Complaint(message, "pattern", kind="missing", help=f"say how large one of them is: `{unknown[0]}=8`")
         parts = cast(Dim, prod(sizes[axis] for axis in group if axis in sizes))
         if not unknown:
             what = f"({' '.join(group)})" if len(group) != 1 else group[0]
@@ -95,7 +95,7 @@ def _check_names(name: str, left: Side, right: Side, known: dict[str, Size]) -> 
             message = f"`{axis}` stands on the right of the pattern, and not on its left"
             raise Complaint(message, "pattern", kind="type", help="a `repeat`, which makes new axes")
         if axis not in left.names and axis not in known:
-            raise Complaint(f"the new axis `{axis}` needs a size", "pattern", kind="missing", help=f"{axis}=…")
+            raise Complaint(f"the new axis `{axis}` needs a size", "pattern", kind="missing", help=f"say how large it is: `{axis}=8`")
     for axis in (a for a in left.axes if a.isdigit()):
         if name != "reduce":
             message = f"the axis {axis} of the pattern has no name, which `{name}` would need"
