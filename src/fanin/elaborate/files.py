@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from fanin.diagnostics import Diagnostic, Label
+from fanin.diagnostics import Diagnostic, Fix, Label
 from fanin.diagnostics.codes import NAM203, NAM204, NAM205, NAM206
+from fanin.diagnostics.model import Edit
 from fanin.diagnostics.suggest import nearest
 from fanin.record import field, record
 from fanin.source import Source
@@ -52,6 +53,7 @@ class Loader:
         self._read, self._parse, self._std = read, parse, std
         self._units: dict[str, Unit] = {}
         self._stack: list[str] = []  # the files that are being read, each imported by the one before
+        self._trail: list[tree.Import] = []  # the imports that led to each of them, but the first
         self.diagnostics: list[Diagnostic] = []
 
     @property
@@ -91,39 +93,45 @@ class Loader:
     def _import(self, unit: Unit, identity: str, declaration: tree.Import) -> None:
         path = self._resolve(identity, declaration)
         if path in self._stack:
-            cycle = [*self._stack[self._stack.index(path) :], path]
-            trail = " -> ".join(os.path.basename(p) for p in cycle)
-            self.diagnostics.append(
-                Diagnostic(
-                    NAM204,
-                    f"this import closes a cycle: {trail}",
-                    declaration.origin_span,
-                    "this file imports the one it is imported by",
-                    helps=("move what both need into a third file",),
-                )
-            )
+            self.diagnostics.append(self._cycle(path, declaration))
             return
         other = self._units.get(path)
         if other is None:
             source = self._read(path)
             if isinstance(source, str):
-                self.diagnostics.append(self._missing(declaration, source))
+                self.diagnostics.append(self._missing(identity, declaration, source))
                 return
+            self._trail.append(declaration)
             other = self.load(source, path)
+            self._trail.pop()
         for alias in declaration.names:
             if other.lookup(alias.name.name) is None:
-                near = nearest(alias.name.name, other.names())
-                self.diagnostics.append(
-                    Diagnostic(
-                        NAM205,
-                        f"`{declaration.origin}` has no `{alias.name.name}`",
-                        alias.name.span,
-                        "not declared there",
-                        helps=(f"did you mean `{near}`?",) if near else (),
-                    )
-                )
-                continue
-            unit.imports[(alias.alias or alias.name).name] = (other, alias.name.name)
+                self._not_there(other, declaration, alias.name)
+            else:
+                unit.imports[(alias.alias or alias.name).name] = (other, alias.name.name)
+
+    def _cycle(self, path: str, declaration: tree.Import) -> Diagnostic:
+        at = self._stack.index(path)
+        trail = " -> ".join(os.path.basename(p) for p in [*self._stack[at:], path])
+        labels = tuple(Label(d.origin_span, "by way of this import") for d in self._trail[at:])
+        return Diagnostic(
+            NAM204,
+            f"this import closes a cycle: {trail}",
+            declaration.origin_span,
+            "this file is imported by the one it imports",
+            labels,
+            helps=("move what both need into a third file",),
+        )
+
+    def _not_there(self, other: Unit, declaration: tree.Import, name: tree.Ident) -> None:
+        if any(d.span.source is other.source and d.code.id.startswith("SYN") for d in self.diagnostics):
+            return  # what that file declares could not be read
+        near = nearest(name.name, other.names())
+        fix = Fix(f"did you mean `{near}`?", (Edit(name.span, near),)) if near else None
+        known = ", ".join(f"`{n}`" for n in other.declarations)
+        helps = (f"it has {known}",) if known and not near and len(other.declarations) < 12 else ()
+        headline = f"`{declaration.origin}` has no `{name.name}`"
+        self.diagnostics.append(Diagnostic(NAM205, headline, name.span, "not declared there", helps=helps, fix=fix))
 
     def _resolve(self, identity: str, declaration: tree.Import) -> str:
         if declaration.is_file:
@@ -131,24 +139,33 @@ class Loader:
         parts = declaration.origin.split(".")
         return os.path.join(self._std, *parts[1:]) + ".arch" if parts[0] == "std" else os.path.join(*parts) + ".arch"
 
-    def _missing(self, declaration: tree.Import, why: str) -> Diagnostic:
-        helps: tuple[str, ...] = ()
-        if not declaration.is_file:
-            parts = declaration.origin.split(".")
-            known = (
-                sorted(f"std.{f[:-5]}" for f in os.listdir(self._std) if f.endswith(".arch"))
-                if os.path.isdir(self._std)
-                else []
-            )
-            near = nearest(declaration.origin, known)
+    def _missing(self, identity: str, declaration: tree.Import, why: str) -> Diagnostic:
+        origin, span = declaration.origin, declaration.origin_span
+        if declaration.is_file:
+            folder = os.path.dirname(self._resolve(identity, declaration))
+            near = nearest(os.path.basename(origin), _specs_in(folder or "."))
+            fix = None
             if near:
-                helps = (f"did you mean `{near}`?",)
-            elif parts[0] != "std":
-                helps = (f'a file is imported by its path: `from "./{parts[-1]}.arch" import …`',)
-        return Diagnostic(
-            NAM203,
-            f"`{declaration.origin}` cannot be imported: {why}",
-            declaration.origin_span,
-            "no such file",
-            helps=helps,
-        )
+                found = f'"{origin[: len(origin) - len(os.path.basename(origin))]}{near}"'
+                fix = Fix(f"did you mean `{near}`?", (Edit(span, found),))
+                why = why.split(";", 1)[0]
+            return Diagnostic(NAM203, f"`{origin}` cannot be imported: {why}", span, "no such file", fix=fix)
+        parts = origin.split(".")
+        if parts[0] in _PACKAGES:
+            helps = (f"ops such as `{declaration.names[0].name.name}` need no import: leave the line out",)
+            return Diagnostic(NAM203, f"`{origin}` is a Python package, not a spec", span, "not a spec", helps=helps)
+        if parts[0] != "std":
+            helps = (f'a file is imported by its path: `from "./{parts[-1]}.arch" import {declaration.names[0].name.name}`',)
+            return Diagnostic(NAM203, f"`{origin}` is no part of the library", span, "not `std` and not a path", helps=helps)
+        known = [f"std.{name.removesuffix('.arch')}" for name in _specs_in(self._std)]
+        near = nearest(origin, known)
+        fix = Fix(f"did you mean `{near}`?", (Edit(span, near),)) if near else None
+        helps = (f"the library has {', '.join(f'`{name}`' for name in known)}",) if known and not near else ()
+        return Diagnostic(NAM203, f"the library has no `{origin}`", span, "no such part", helps=helps, fix=fix)
+
+
+_PACKAGES = frozenset(["torch", "numpy", "math", "jax", "flax", "tensorflow", "keras", "torchvision", "typing", "einops"])
+
+
+def _specs_in(folder: str) -> list[str]:
+    return sorted(f for f in os.listdir(folder) if f.endswith(".arch")) if os.path.isdir(folder) else []

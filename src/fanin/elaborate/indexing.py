@@ -40,7 +40,7 @@ def _index(body: Body, expr: tree.Index) -> Any:
                 TYP419,
                 f"there is no place {index}: the repetition has {count}",
                 expr.items[0].span,
-                "out of range",
+                _places(count),
             )
         return cell_of(value, index % count)
     if isinstance(value, str) or not isinstance(value, (list, tuple, range, Instance)):
@@ -60,8 +60,12 @@ def _index(body: Body, expr: tree.Index) -> Any:
         return tuple(cut) if isinstance(value, tuple) else cut
     index = as_int(body, body.evaluate(item), item.span, "a place")
     if not -len(items) <= index < len(items):
-        raise refuse(TYP419, f"there is no place {index}: the list has {len(items)}", item.span, "out of range")
+        raise refuse(TYP419, f"there is no place {index}: the list has {len(items)}", item.span, _places(len(items)))
     return items[index]
+
+
+def _places(count: int) -> str:
+    return f"the places are 0 to {count - 1}" if count > 1 else "the one place is 0" if count else "it is empty"
 
 
 def _tensor(body: Body, expr: tree.Index, value: Any) -> Any:

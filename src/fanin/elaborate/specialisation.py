@@ -202,11 +202,12 @@ def two_sizes(instance: Instance, what: str, first: Span, second: Span) -> Refus
 
 def endless(body: Body, name: str, span: Span) -> Refusal:
     frames = [f.what.split("(")[0] for f in body.ctx.frames[-6:]]
+    chain = " -> ".join([*frames, name])
     return refuse(
         NAM222,
         f"`{name}` calls itself without end",
         span,
         "the call that never ends",
-        notes=[f"the chain of calls: {' -> '.join([*frames, name])}"],
-        helps=["let an `if` on a hyper-parameter end it, as in `if len(widths) == 1 { return x }`"],
+        notes=[f"the chain of calls: {chain}"] if len({*frames, name}) > 1 else [],
+        helps=["let an `if` on a hyper-parameter end it, as in `if depth == 0 { return x }`"],
     )

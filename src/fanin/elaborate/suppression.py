@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from fanin.diagnostics import Diagnostic, Severity
+from fanin.diagnostics import Diagnostic, Fix, Severity
 from fanin.diagnostics.codes import NAM230, NAM231, NAM232, find_code, nearest_code
+from fanin.diagnostics.model import Edit
+from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.files import Unit
 from fanin.record import record
 from fanin.source import Span
@@ -46,16 +48,17 @@ def apply_allows(units: Iterable[Unit], found: list[Diagnostic]) -> list[Diagnos
             match.used = True
     for a in allows:
         if not a.used:
-            kept.append(
-                Diagnostic(
-                    NAM230,
-                    "this `@allow` silences nothing",
-                    a.span,
-                    "nothing to allow here",
-                    helps=("leave it out",),
-                )
-            )
+            fix = Fix("leave it out", (Edit(_with_space(a.span), ""),), safe=True)
+            kept.append(Diagnostic(NAM230, "this `@allow` silences nothing", a.span, "nothing to allow here", fix=fix))
     return [*kept, *extra]
+
+
+def _with_space(span: Span) -> Span:
+    """A span with the blank space up to what follows it."""
+    text, end = span.source.text, span.end
+    while end < len(text) and text[end] in " \t\r\n":
+        end += 1
+    return Span(span.source, span.start, end)
 
 
 def _matches(a: _Allow, d: Diagnostic) -> bool:
@@ -83,44 +86,38 @@ def _attributes(unit: Unit) -> Iterable[tuple[tree.Attribute, Span]]:
 
 def _read(attribute: tree.Attribute, covers: Span, unit: Unit, allows: list[_Allow], extra: list[Diagnostic]) -> None:
     if attribute.name not in ATTRIBUTES:
-        extra.append(
-            Diagnostic(
-                NAM232,
-                f"there is no attribute `@{attribute.name}`",
-                attribute.span,
-                "not known",
-                helps=("there are `@allow` and `@init`",),
-            )
-        )
+        near = nearest(attribute.name, ATTRIBUTES)
+        at = Span(attribute.span.source, attribute.span.start, attribute.span.start + 1 + len(attribute.name))
+        fix = Fix(f"did you mean `@{near}`?", (Edit(at, f"@{near}"),)) if near else None
+        helps = () if near else ("there are `@allow` and `@init`",)
+        headline = f"there is no attribute `@{attribute.name}`"
+        extra.append(Diagnostic(NAM232, headline, at, "not known", helps=helps, fix=fix))
         return
     if attribute.name != "allow":
         return
     names = [m for m in attribute.marks if m.name is not None]
     reasons = [m for m in attribute.marks if m.name is None]
+    code = find_code(names[0].name or "") if names else None
+    near_code = nearest_code(names[0].name or "") if names and code is None else None
     if not names or not reasons:
+        shown = names[0].name if names else "thin-layer"
         extra.append(
             Diagnostic(
                 NAM231,
                 "an `@allow` names a finding and gives its reason",
                 attribute.span,
                 "no reason" if names else "no name",
-                helps=('write `@allow(thin-layer, "the code is meant to be narrow")`',),
+                helps=(f'for example `@allow({shown}, "the code is meant to be narrow")`',),
             )
         )
-        return
-    code = find_code(names[0].name or "")
+    elif code is None:
+        fix = Fix(f"did you mean `{near_code.name}`?", (Edit(names[0].span, near_code.name),)) if near_code else None
+        headline = f"there is no finding called `{names[0].name}`"
+        extra.append(Diagnostic(NAM231, headline, names[0].span, "not known", fix=fix))
+    wrong = code is None or not reasons
+    code = code or near_code
     if code is None:
-        near = nearest_code(names[0].name or "")
-        extra.append(
-            Diagnostic(
-                NAM231,
-                f"there is no finding called `{names[0].name}`",
-                names[0].span,
-                "not known",
-                helps=(f"did you mean `{near.name}`?",) if near else (),
-            )
-        )
         return
     if any(m.name == "file" for m in names[1:]):
         covers = Span(unit.source, 0, len(unit.source.text))
-    allows.append(_Allow(code.id, attribute.span, covers))
+    allows.append(_Allow(code.id, attribute.span, covers, used=wrong))  # one that is wrong is reported once
