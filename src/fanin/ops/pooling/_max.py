@@ -5,6 +5,7 @@ from __future__ import annotations
 from fanin.ops.attributes import Kernel, Padding
 from fanin.ops.contract import OpAttrs
 from fanin.ops.pooling._window import Window, WindowPool
+from fanin.ops.ports import X
 from fanin.record import record
 
 
@@ -21,6 +22,7 @@ class MaxPool(WindowPool[MaxPoolAttrs]):
     """The largest number of every window."""
 
     attrs = MaxPoolAttrs
+    inputs = X  # ints pool on some devices only
 
     def window(self, a: MaxPoolAttrs) -> Window:
         return Window(self.spatial, a.kernel_size, a.stride, a.padding, a.dilation, a.ceil_mode)

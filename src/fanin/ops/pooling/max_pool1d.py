@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import final
 
 from fanin.ops.pooling._max import MaxPool
-from fanin.ops.ports import X
 
 
 @final
@@ -18,7 +17,6 @@ class MaxPool1d(MaxPool):
 
     name = "max_pool1d"
     module = "MaxPool1d"
-    inputs = X
     spatial = 1
     example = "y = x -> max_pool1d(2)"
     example_inputs = {"x": "[N, 3, 16]"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import final
 
-from fanin.ops.contract import REALS, Port
 from fanin.ops.pooling._max import MaxPool
 
 
@@ -18,7 +17,6 @@ class MaxPool3d(MaxPool):
 
     name = "max_pool3d"
     module = "MaxPool3d"
-    inputs = (Port("x", REALS),)
     spatial = 3
     example = "y = x -> max_pool3d(2)"
     example_inputs = {"x": "[N, 3, 8, 8, 8]"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal, final
 
 from fanin.ir.poly import Poly
-from fanin.ir.types import DType, TensorType
+from fanin.ir.types import TensorType
 from fanin.ops.code import Call, Code, Input
-from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Reach, Result
+from fanin.ops.contract import ANY, FLOATS, Complaint, Op, OpAttrs, Port, Reach, Result
 from fanin.ops.resampling._padding import WIDTHS, pad_axes
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
@@ -48,8 +48,8 @@ class Pad(Op[PadFunctionAttrs]):
                 raise Complaint(message, "pad")
             if a.value:
                 raise Complaint(f'mode "{a.mode}" takes no `value`', "value", kind="type")
-            if x.dtype is DType.BOOL and a.mode != "circular":
-                raise Complaint(f'mode "{a.mode}" does not take bools', "x", kind="type")
+            if x.dtype not in FLOATS and a.mode != "circular":  # ints on some devices only
+                raise Complaint(f'mode "{a.mode}" takes floats, not {x.dtype}', "x", kind="type")
         return pad_axes(x, a.pad, a.mode, "pad")
 
     def torch(self, a: PadFunctionAttrs, *types: TensorType) -> Code:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
-from fanin.ops.contract import NUMBERS, Port
+from fanin.ops.contract import FLOATS, Port
 from fanin.ops.resampling._padding import PlainPad
 
 
@@ -19,7 +19,7 @@ class ReflectionPad2d(PlainPad):
 
     name = "ReflectionPad2d"
     module = "ReflectionPad2d"
-    inputs = (Port("x", NUMBERS),)
+    inputs = (Port("x", FLOATS),)
     spatial = 2
     mode = "reflect"
     example = "y = x -> ReflectionPad2d(1)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
-from fanin.ops.contract import NUMBERS, Port
+from fanin.ops.contract import FLOATS, Port
 from fanin.ops.resampling._padding import PlainPad
 
 
@@ -20,7 +20,7 @@ class ReflectionPad3d(PlainPad):
 
     name = "ReflectionPad3d"
     module = "ReflectionPad3d"
-    inputs = (Port("x", NUMBERS),)
+    inputs = (Port("x", FLOATS),)
     spatial = 3
     mode = "reflect"
     example = "y = x -> ReflectionPad3d(1)"

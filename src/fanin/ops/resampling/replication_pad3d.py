@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
-from fanin.ops.contract import NUMBERS, Port
+from fanin.ops.contract import FLOATS, Port
 from fanin.ops.resampling._padding import PlainPad
 
 
@@ -19,7 +19,7 @@ class ReplicationPad3d(PlainPad):
 
     name = "ReplicationPad3d"
     module = "ReplicationPad3d"
-    inputs = (Port("x", NUMBERS),)
+    inputs = (Port("x", FLOATS),)
     spatial = 3
     mode = "replicate"
     example = "y = x -> ReplicationPad3d(1)"
