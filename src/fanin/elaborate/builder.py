@@ -260,9 +260,11 @@ class Builder:
         first = key.split(".", 1)[0]
         if first in _TAKEN or first.startswith("__"):
             at = label_span(instance.span, first)
-            fix = Fix(f"call it `{first}_`", (Edit(at, f"{first}_"),)) if at.text == first else None
+            read = len(re.findall(rf"\b{re.escape(first)}\b", self.span.text)) > 1
+            fix = Fix(f"call it `{first}_`", (Edit(at, f"{first}_"),)) if at.text == first and not read else None
+            helps = () if fix else (f"call it `{first}_`",)
             headline = f"a module cannot be called `{first}`: Python or nn.Module has taken that name"
-            raise Refusal(Diagnostic(NAM221, headline, at, "taken", fix=fix))
+            raise Refusal(Diagnostic(NAM221, headline, at, "taken", helps=helps, fix=fix))
         other = self.instances.get(key)
         if other is not None and other is not instance:
             at, label = label_span(instance.span, first), Label(label_span(other.span, first), "the first one")

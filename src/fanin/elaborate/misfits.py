@@ -153,12 +153,7 @@ def wrong_dtype(builder: Builder, op: Op[Any], port: Port, found: Operand, at: S
     labels: list[Label] = []
     if wanted == "int" and actual is DType.FLOAT:
         helps = ["indices are whole numbers"]
-        declared = _declaration(builder, found)
-        if declared is not None:
-            labels = [Label(declared, "declared as float here")]
-            bracket = declared.text.find("[")
-            place = Span(declared.source, declared.start + bracket, declared.start + bracket)
-            fix = Fix("declare it as `int`", (Edit(place, "int"),)) if bracket >= 0 else None
+        labels, fix = declare_input(builder, found)
     elif "float" in wanted and actual in (DType.INT, DType.BOOL):
         fix = _as_float(at, flows)
         if actual is DType.INT and op.module == "Linear":
@@ -171,6 +166,17 @@ def _as_float(at: Span, flows: bool) -> Fix:
     if flows:
         return Fix("turn it into float numbers first", (Edit(Span(at.source, at.start, at.start), "float -> "),))
     return Fix("turn it into float numbers", (Edit(at, f"float({at.text})"),))
+
+
+def declare_input(builder: Builder, found: Operand) -> tuple[list[Label], Fix | None]:
+    """Where a float tensor is declared as such, if it is an input, and the edit that makes it one of int."""
+    declared = _declaration(builder, found)
+    if declared is None:
+        return [], None
+    bracket = declared.text.find("[")
+    place = Span(declared.source, declared.start + bracket, declared.start + bracket)
+    fix = Fix("declare it as `int`", (Edit(place, "int"),)) if bracket >= 0 else None
+    return [Label(declared, "declared as float here")], fix
 
 
 def _declaration(builder: Builder, found: Operand) -> Span | None:

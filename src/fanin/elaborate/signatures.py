@@ -10,6 +10,7 @@ from fanin.diagnostics.model import Edit
 from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body
 from fanin.elaborate.context import refuse
+from fanin.elaborate.misfits import declare_input
 from fanin.elaborate.problems import Place, noun, origin_of, settle
 from fanin.elaborate.values import Poisoned, describe
 from fanin.ir.dims import Dim, Poly, Symbol, dim
@@ -87,8 +88,11 @@ def match(
         if result:
             headline = f"{what} is declared as {wanted.value}, and is {actual.dtype.value}"
         label = Label(shape.span, f"declared as {shape.span.text}")
-        fix = declare_as(shape.span, wanted, actual.dtype) if result else None
-        raise refuse(TYP408, headline, span, f"this is {actual}", [label], fix=fix)
+        labels, fix = [], declare_as(shape.span, wanted, actual.dtype) if result else None
+        if not result and value is not None and wanted is DType.INT:
+            outer, operand, _ = body.builder.port_origins.get(value.index, (None, None, -1))
+            labels, fix = declare_input(outer, operand) if outer is not None else ([], None)
+        raise refuse(TYP408, headline, span, f"this is {actual}", [label, *labels], fix=fix)
     pairs = pair_axes(shape, actual, what, span, letters, result)
     for item, axis, size in pairs:
         match_size(body, item, size, letters, what, shape, span, value, axis, result)
