@@ -36,7 +36,9 @@ class Sentences:
         while True:
             before = dict(depth)
             for origin, rules in self._rules.items():
-                known = [max((depth[s] for s in r.symbols), default=0) for r in rules if all(s in depth for s in r.symbols)]
+                known = [
+                    max((depth[s] for s in r.symbols), default=0) for r in rules if all(s in depth for s in r.symbols)
+                ]
                 if known:
                     depth[origin] = min(known) + 1
             if depth == before:

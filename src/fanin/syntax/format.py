@@ -170,11 +170,11 @@ class _Printer:
             return
         bodies = [body for _, body in node.branches] if isinstance(node, If) else [node.body]
         item = self.shaper.item(_Head(node, bodies[0].span.start), lambda: self._head(node))
-        for comment in [*item.above, *item.behind]:
+        for comment in item.above:
             self._own(comment, indent)
         head = render(item.doc, indent)
         self._put(indent, [*head[:-1], head[-1] + " {"], bodies[0].span.start + 1)
-        self._body(bodies[0], indent)
+        self._body(bodies[0], indent, item.behind)
         if isinstance(node, If):
             for test, body in node.branches[1:]:
                 self.lines[-1] += f" elif {flat(test)} {{"
@@ -218,17 +218,23 @@ class _Printer:
         inside = self._inline(body.statements[0])
         return None if inside is None else f"{head} {{ {inside} }}"
 
-    def _body(self, body: Body, indent: int) -> None:
-        """The lines between braces, and the closing one; the opening one is printed."""
-        self._statements(body.statements, body.span.end, indent)
+    def _body(self, body: Body, indent: int, late: list[Comment] | None = None) -> None:
+        """The lines between braces, and the closing one; the opening one is printed, the ``late`` comments not."""
+        self._statements(body.statements, body.span.end, indent, late or [])
 
-    def _statements(self, nodes: tuple[Statement, ...] | tuple[PruneClause, ...], end: int, indent: int) -> None:
+    def _statements(
+        self,
+        nodes: tuple[Statement, ...] | tuple[PruneClause, ...],
+        end: int,
+        indent: int,
+        late: list[Comment],
+    ) -> None:
         self._fresh, self._tailed = True, False
-        if not nodes and not self.shaper.has_comment(self._end, end - 1):
+        if not nodes and not late and not self.shaper.is_waiting(end - 1):
             self.lines[-1] += " }"
             self._end, self._fresh = end, False
             return
-        self._beside(indent + 2, [])
+        self._beside(indent + 2, late)
         self._fresh = True
         for node in nodes:
             if isinstance(node, Statement):
@@ -264,7 +270,7 @@ class _Printer:
 
     def _signed(self, node: Fn | Block | System | Inverse, body: Body, before: str = "") -> None:
         lines = signature(self.shaper, node, " {")
-        if len(lines) == 1 and not before:
+        if len(lines) == 1 and not before and not self.shaper.is_waiting(body.span.end):
             short = self._inline_body(lines[0].removesuffix(" {"), body)
             if short is not None and len(short) <= WIDTH:
                 self._put(0, [short], body.span.end)
@@ -283,13 +289,11 @@ class _Printer:
         item = self.shaper.item(_Head(node, promises.span.start), lambda: self._simple_doc(node), above=False)
         lines = render(item.doc, 0)
         self._put(0, [*lines[:-1], lines[-1] + " {"], promises.span.start + 1)
-        for comment in item.behind:
-            self._own(comment, 2)
-        self._body(promises, 0)
+        self._body(promises, 0, item.behind)
 
     def _braced(self, head: str, node: Prune, start: int) -> None:
         self._put(0, [head + " {"], start + 1)
-        self._statements(node.clauses, node.span.end, 0)
+        self._statements(node.clauses, node.span.end, 0, [])
 
 
 class _Head(Tree):

@@ -60,7 +60,7 @@ class Shaper:
         self._starts = [comment.span.start for comment in comments]
         self._next = 0
         self._placed = 0
-        self._open: list[_Open] = [_Open()]
+        self._open: list[_Open] = [_Open(placed=-1)]  # what is in no item has nothing above it
 
     # ------------------------------------------------------------------------------------------ comments
 
@@ -74,7 +74,8 @@ class Shaper:
         """The next comment, where it begins before ``limit`` on the line on which ``end`` is."""
         if self._next < len(self._comments):
             comment = self._comments[self._next]
-            if comment.span.start < limit and "\n" not in self.text[end : comment.span.start]:
+            between = self.text[end : comment.span.start]
+            if comment.span.start < limit and not between.strip(" \t\f\v,->"):
                 self._next += 1
                 self._placed += 1
                 return comment
@@ -83,6 +84,10 @@ class Shaper:
     def has_comment(self, start: int, end: int) -> bool:
         at = bisect_left(self._starts, start)
         return at < len(self._starts) and self._starts[at] < end
+
+    def is_waiting(self, end: int) -> bool:
+        """Whether a comment before ``end`` has no place yet."""
+        return self._next < len(self._starts) and self._starts[self._next] < end
 
     def find(self, sign: str, at: int) -> int:
         """Where the sign stands next, outside of comments."""
@@ -175,6 +180,7 @@ class Shaper:
         tight = all(isinstance(item, Expr) and simple(item) for item in items)
         parts: list[Doc] = [opening]
         before = start + 1
+        tail: list[Doc] = []  # comments behind the item before
         for place, node in enumerate(items):
             above = [*strays, *self.take(node.span.start)] if commented else []
             strays = []
@@ -182,7 +188,7 @@ class Shaper:
             above += item.above
             if not place:
                 parts.append(Line(""))
-            elif above or (forced and "\n" in self.text[before : node.span.start]):
+            elif above or tail or (forced and "\n" in self.text[before : node.span.start]):
                 parts.append(HARD)
             else:
                 parts.append(Line(fill=forced or tight))
@@ -192,8 +198,9 @@ class Shaper:
             parts += [item.doc, "," if comma or not last else IfBroken(",")]
             before = node.span.end
             if commented:
-                parts += self.behind(item.behind, before, end if last else items[place + 1].span.start)
-        for comment in self.take(end) if commented else []:
+                tail = self.behind(item.behind, before, end if last else items[place + 1].span.start)
+                parts += tail
+        for comment in [*strays, *self.take(end)] if commented else []:
             parts += [HARD, comment.text]
         parts += [Line("", closing=True), closing]
         return Group(parts, 2, forced)

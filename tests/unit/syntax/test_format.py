@@ -45,7 +45,7 @@ SAME = [
     "h: int[B, *S, _]? = 0..n",
     "param w: list[int] | (a: [N], int?) = normal(std=0.5)",
     "buffer t: [] = zeros\nupdate t = t + 1",
-    "@allow(thin-layer, \"the \\\"code\\\"\", file)\nassert H % 32 == 0 and not a, \"halves\"",
+    '@allow(thin-layer, "the \\"code\\"", file)\nassert H % 32 == 0 and not a, "halves"',
     "for i, w in enumerate(WIDTHS) { x = x -> f }",
     "if a { x = 1 } elif b { x = 2 } else { x = 3 }",
     "for i in xs { }",
@@ -74,7 +74,7 @@ DIFFERENT = [
     ("x = f(a,\n      b)", "x = f(a, b)"),
     ("x = f(\n  a\n)", "x = f(\n  a,\n)"),
     ("x = a\n      -> f\n   -> g", "x = a\n  -> f\n  -> g"),
-    ("@allow(a-b, \"c\") x = 1", "@allow(a-b, \"c\")\nx = 1"),
+    ('@allow(a-b, "c") x = 1', '@allow(a-b, "c")\nx = 1'),
 ]
 
 

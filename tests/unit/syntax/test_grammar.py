@@ -31,7 +31,11 @@ def test_a_broken_cache_is_built_anew(damage: bytes, tmp_path: Path, monkeypatch
     file.write_bytes(damage)
     again = grammar.load_grammar()
     # Lark numbers the states as they come; the tables are the same but for that.
-    assert (len(again.states), again.literals, set(again.rules)) == (len(built.states), built.literals, set(built.rules))
+    assert (len(again.states), again.literals, set(again.rules)) == (
+        len(built.states),
+        built.literals,
+        set(built.rules),
+    )
     assert file.read_bytes() != damage
 
 
