@@ -14,8 +14,11 @@ from fanin.ops.contract import Op
 
 
 def copy_instance(template: Instance) -> Instance:
-    """A module made like another one: the same constructor and arguments, its own weights."""
-    return Instance(
+    """A module made like another one: the same constructor and arguments, its own weights.
+
+    What was made in the argument list of the one is made again for the other.
+    """
+    twin = Instance(
         template.target,
         template.hypers,
         template.span,
@@ -25,6 +28,18 @@ def copy_instance(template: Instance) -> Instance:
         args=template.args,
         loose=template.loose,
     )
+    twin.hypers = {name: _owned_again(value, template, twin) for name, value in template.hypers.items()}
+    return twin
+
+
+def _owned_again(value: Any, template: Instance, twin: Instance) -> Any:
+    if isinstance(value, Instance) and value.home is template:
+        copy = copy_instance(value)
+        copy.home, copy.key, copy.loose = twin, value.key, value.loose
+        return copy
+    if isinstance(value, (list, tuple)):
+        return type(value)(_owned_again(v, template, twin) for v in value)
+    return value
 
 
 def core_of(value: Any) -> Instance | None:

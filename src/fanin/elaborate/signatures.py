@@ -88,7 +88,8 @@ def match(
         if result:
             headline = f"{what} is declared as {wanted.value}, and is {actual.dtype.value}"
         label = Label(shape.span, f"declared as {shape.span.text}")
-        labels, fix = [], declare_as(shape.span, wanted, actual.dtype) if result else None
+        labels: list[Label] = []
+        fix = declare_as(shape.span, wanted, actual.dtype) if result else None
         if not result and value is not None and wanted is DType.INT:
             outer, operand, _ = body.builder.port_origins.get(value.index, (None, None, -1))
             labels, fix = declare_input(outer, operand) if outer is not None else ([], None)
