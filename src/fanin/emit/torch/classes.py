@@ -46,6 +46,7 @@ class Draft:
     like: bool = False
     training: bool = False
     ties: tuple[str, ...] = ()
+    sizes: tuple[Dim, ...] = ()
     flags: tuple[tuple[str, bool], ...] = ()  # children that only some graphs of the class have
 
     def key(self) -> object:
@@ -412,7 +413,7 @@ def use_for(printed: Printed, index: int) -> Use:
     draft = printed.drafts[index]
     arguments = tuple(vector[index] for vector in printed.arguments.values())
     places = len(printed.arguments) - len(printed.defaults)
-    return Use(printed.name, tuple(printed.arguments), arguments, draft.like, draft.training, draft.ties, places)
+    return Use(printed.name, tuple(printed.arguments), arguments, draft.like, draft.training, draft.ties, draft.sizes, places)
 
 
 def class_name(base: str, printed: Sequence[Printed], draft: Draft, names: Names) -> tuple[str, str]:

@@ -12,11 +12,11 @@ from fanin.emit.torch.statements import Assign, Do, Statement
 from fanin.emit.torch.uses import EmitError, Use
 from fanin.emit.torch.weights import Laws, law_code, leaf_target
 from fanin.ir.graph import Call, Child, Graph, Iterate, Leaf, ModuleRef, Row, Scan, State, StateRef, Unit
-from fanin.ir.laws import Law
+from fanin.ir.laws import ZEROS, Law
 from fanin.ir.types import DType
 from fanin.ops import code as ops
 from fanin.ops.code import Name
-from fanin.ops.contract import argument_order
+from fanin.ops.contract import Axis, ParamSpec, argument_order
 
 _DTYPES = {
     DType.INT: Name("torch.long"),
@@ -175,7 +175,7 @@ class Constructor:
 
     def _start(self, state: State) -> Tree:
         if isinstance(state.start, Law):
-            return law_code(state.start)
+            return law_code(state.start, _spec(state))
         if state.start is None:
             return Name("nn.init.zeros_")
         return self.start(state)
@@ -229,6 +229,15 @@ class Constructor:
             self._borrow(ref.module.path)
             return f"{ref.module.path}.{ref.name}"
         return f"{places.access(self.graph, ref.module.path, self.own)}.{ref.name}"
+
+
+def _spec(state: State) -> ParamSpec:
+    """A state as a weight whose axes are [out, in, kernel…], as in ``nn.init``; one axis is in and out."""
+    sizes = [size for size in state.type.shape if isinstance(size, int)]
+    roles = ["out", "in"] + ["kernel"] * len(sizes)
+    if len(sizes) == 1:
+        return ParamSpec(state.name, (Axis("in", sizes[0]),), ZEROS)
+    return ParamSpec(state.name, tuple(Axis(role, size) for role, size in zip(roles, sizes, strict=False)), ZEROS)
 
 
 def written(child: Child) -> Arguments:

@@ -37,7 +37,7 @@ from fanin.ops.code import Function, Invoke, Name
 from fanin.record import record
 
 MAX_DEPTH = 3
-MAX_LENGTH = 86
+MAX_LENGTH = 74
 _PLAIN = ("x", "h")
 
 
@@ -79,6 +79,8 @@ class Forward:
         self.reads: dict[int, StateRef] = {}
         self.rolled: list[tuple[str, str]] = []
         self.letters: dict[Symbol, str] = {}
+        self.told: dict[Symbol, str] = {}  # sizes that the caller hands over, by name
+        self.needed: dict[Symbol, str] = {}  # those of them that are read
         self.pending: list[Pending] = []
         self.forced: dict[int, str] = {}
         self.unsteady = 0
@@ -110,6 +112,9 @@ class Forward:
         self.position = 0
         for operand in results:
             self._read(operand, len(self.positions) + 10**6)
+        for result in self.graph.results:
+            if result.name and isinstance(result.value, Value):
+                self.wanted.setdefault(result.value.index, identifier(result.name))
         self._destinations(self.items, results)
 
     def _count(self, items: Iterable[Item], inside: set[int]) -> set[int]:
@@ -250,11 +255,13 @@ class Forward:
         if isinstance(size, int):
             return size
         for symbol in sorted(size.symbols(), key=lambda s: s.key):
-            if symbol not in self.letters and self._axis(symbol.poly) is None and symbol.definition is not None:
+            if symbol not in self.letters and symbol not in self.told and self._axis(symbol.poly) is None and symbol.definition is not None:
                 return self.size(_without(size, symbol))
         return parsed(render(size, self.letter, True))
 
     def letter(self, symbol: Symbol) -> str:
+        if symbol in self.told:
+            return self.needed.setdefault(symbol, self.told[symbol])
         if symbol not in self.letters:
             if self._axis(symbol.poly) is None:
                 raise EmitError(f"no input of `{self.graph.name}` has the size {symbol.name} as an axis")
@@ -470,6 +477,7 @@ class Forward:
         """The call of a block's instance, or of a function."""
         use = self.scope.use_of(node.graph)
         args = [*inputs, *(Name(self.access(ref)) for ref in places.lends(node))]
+        args += [self.size(size) for size in use.sizes]
         if use.like:
             args.append(self.scope.like())
         if use.training:

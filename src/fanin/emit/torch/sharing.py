@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fanin.emit.torch.authored import Arguments, Number, Vector, authored
-from fanin.emit.torch.expressions import Tree, rebuild
+from fanin.emit.torch.expressions import Comprehension, Tree, rebuild
 from fanin.emit.torch.names import Names
 from fanin.ops.code import Call, Infix, Name, Prefix
 from fanin.record import field, record
@@ -121,6 +121,8 @@ class Shared:
         """What is printed in a position with these values. ``wanted`` names the argument it may take."""
         found = self._authored(vector, wanted, written)
         constant = _constant(vector)
+        if found is None and wanted in self.known and _same(self.known[wanted], vector):
+            found = Name(wanted)  # handed on under its own name
         if found is None and vector in self.said and not _mixed(self.said, vector):
             if not constant or _is_size(vector[0], wanted):
                 return self.said[vector]
@@ -165,7 +167,11 @@ class Shared:
         """The author's own expression, where it gives these values."""
         known = {word: (own, self.known[own]) for word, own in self.spoken.items()}
         places = [wanted, "", "~"] if all(isinstance(v, float) for v in vector) else [wanted, ""]
-        for text in (t for place in places for k, t in written if k == place):
+        texts = [t for place in places for k, t in written if k == place]
+        if wanted == "size" and vector[0] not in (0, 1, -1):
+            # PyTorch's functions call their arguments otherwise than the language does.
+            texts += [t for k, t in written if k and k != "~"]
+        for text in texts:
             found = authored(text, known, len(vector))
             if found is not None and _same(found[1], vector):
                 return found[0]
@@ -315,6 +321,9 @@ def unify(trees: Sequence[Tree], shared: Shared, wanted: str = "size", written: 
             for i, (name, _) in enumerate(first.keywords)
         )
         return Call(first.target, args, keywords)
+    if isinstance(first, Comprehension):
+        element = unify([t.element for t in trees], shared, wanted, written)
+        return Comprehension(element, unify([t.count for t in trees], shared, "count", written))
     columns = [_parts(tree) for tree in trees]
     if not columns[0]:
         return first

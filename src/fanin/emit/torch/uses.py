@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fanin.emit.torch.sharing import Number
+from fanin.emit.torch.authored import Number
+from fanin.ir.dims import Dim
 from fanin.record import record
 
 
@@ -24,5 +25,6 @@ class Use:
     like: bool = False
     training: bool = False
     ties: tuple[str, ...] = ()
+    sizes: tuple[Dim, ...] = ()  # open dimensions that it is told, in terms of its caller
     places: int = 0  # how many of the arguments have no default, and may go by place
     inline: bool = False  # a composition that becomes an `nn.Sequential` where it is made

@@ -49,6 +49,7 @@ from fanin.ir.graph import (
     Unit,
     Value,
 )
+from fanin.ir.dims import Poly
 from fanin.ir.types import DType
 from fanin.ops import code as ops
 from fanin.ops.code import Function, Name
@@ -210,22 +211,30 @@ class _Writer:
         like: list[bool] = []
         scope = self._scope(graph, names, floats, like)
         forward = Forward(graph, scope, inputs, lent)
+        for hyper, value in graph.hypers:
+            if isinstance(value, Poly) and len(value.symbols()) == 1 and value == next(iter(value.symbols())).poly:
+                forward.told[next(iter(value.symbols()))] = names.fresh(hyper)
         results = [result.value for result in graph.results]
         returns = "Tensor" if len(results) == 1 else f"tuple[{', '.join('Tensor' for _ in results)}]"
         statements = forward.write(graph.nodes, results, lambda trees: Return(_returned(trees, results)))
+        parameters += [(name, "int") for name in forward.needed.values()]
+        sizes = tuple(symbol.definition or symbol.poly for symbol in forward.needed)
         if like:
             parameters.append(("like", "Tensor"))
         if scope.needs_training:
             parameters.append(("training", "bool"))
         if graph.kind == "fn":
-            return Draft(graph, (), tuple(statements), tuple(parameters), returns, like=bool(like), training=scope.needs_training)
+            return Draft(
+                graph, (), tuple(statements), tuple(parameters), returns,
+                like=bool(like), training=scope.needs_training, sizes=sizes,
+            )  # fmt: skip
         constructor = Constructor(graph, self._use, self.laws, lambda state: self._start(graph, state))
         init = constructor.write()
         attributes = tuple((s.name, "Tensor") for s in graph.states if s.kind == "buffer")
         base = "nn.ModuleDict" if places.holder_of(graph).kind == "dict" else "nn.Module"
         return Draft(
             graph, init, tuple(statements), tuple(parameters), returns, attributes, base, bool(like),
-            scope.needs_training, tuple(constructor.borrowed),
+            scope.needs_training, tuple(constructor.borrowed), sizes,
         )  # fmt: skip
 
     def _start(self, graph: Graph, state: State) -> Tree:
