@@ -23,7 +23,7 @@ from fanin.record import record
 
 LONGEST_PERIOD = 32  # of layers written out one by one
 FEWEST_ROWS = 4  # of those, before they are folded: fewer are easily shown as written
-FEWEST_CALLS = 3
+FEWEST_CALLS = FEWEST_BRANCHES = 3
 
 Span: TypeAlias = tuple[int, int]
 
@@ -124,17 +124,24 @@ class _Folder:
                 and shapes[at + repeats * period : at + (repeats + 1) * period] == shapes[at : at + period]
             ):
                 repeats += 1
-            calls = any(not isinstance(node, Apply) for node in self.nodes[at : at + period])
-            fewest = FEWEST_CALLS if calls or repeats >= FEWEST_CALLS else FEWEST_ROWS
-            if repeats < fewest:
+            fewest = self._fewest(at, period)
+            if repeats < min(fewest, FEWEST_BRANCHES):
                 continue
             turns = [(at + k * period, at + (k + 1) * period) for k in range(repeats)]
-            count, parallel = self._group(turns, 0, fewest)
-            if count >= (FEWEST_CALLS if calls or parallel else FEWEST_ROWS):
-                if parallel and any(_named(node) for node in self.nodes[at : at + period]):
-                    continue
+            count, parallel = self._group(turns, 0, 2)
+            if parallel and any(_named(node) for node in self.nodes[at : at + period]):
+                continue
+            if count >= (FEWEST_BRANCHES if parallel else fewest):
                 return period, count, parallel
         return 1, 1, False
+
+    def _fewest(self, at: int, period: int) -> int:
+        """How many written repeats are folded: two places of a composition, more of what has names of its own."""
+        first, second = self.nodes[at : at + period], self.nodes[at + period : at + 2 * period]
+        if all(isinstance(node, Apply) for node in first):
+            return FEWEST_ROWS
+        pairs = [(_place(a), _place(b)) for a, b in zip(first, second, strict=True) if _module(a) is not None]
+        return 2 if pairs and all(a is not None and b == a + len(pairs) for a, b in pairs) else FEWEST_CALLS
 
     # -- what may be folded
 
@@ -239,6 +246,12 @@ def _relative(made: tuple[int, int], turn: Span) -> tuple[int, int]:
 
 def _module(node: Node) -> Any:
     return getattr(node, "module", None)
+
+
+def _place(node: Node) -> int | None:
+    """The place of a node's module in a composition or list, if it has one."""
+    last = _module(node).path.rpartition(".")[2]
+    return int(last) if last.isdigit() else None
 
 
 def _named(node: Node) -> bool:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import MISSING, fields
+from fractions import Fraction
 from typing import Any, TypeAlias
 
-from fanin.ir.dims import Dim, Poly, render
+from fanin.analyses.reading import types_of
+from fanin.ir.dims import Dim, Poly, Symbol, dim, render
+from fanin.ir.facts import Facts
 from fanin.ir.graph import Apply, Scalar, Value
 from fanin.ir.types import DType, TensorType
+from fanin.ops.code import Code, Cut, Name, Subscript
 from fanin.ops.contract import Axis, Op, OpAttrs
 from fanin.ops.spelling import same
 
@@ -19,17 +23,17 @@ MINUS, TIMES = "−", "×"
 
 # Attributes that a picture does without: they change neither what flows nor, much, what is learned.
 QUIET = frozenset(
-    "affine approximate batch_first beta bias ceil_mode count_include_pad elementwise_affine enable_gqa eps inplace"
-    " interleaved keepdim momentum output_padding padding padding_idx padding_mode stable sorted threshold"
+    "affine approximate batch_first beta bias ceil_mode count_include_pad elementwise_affine enable_gqa end_axis eps inplace"
+    " interleaved keepdim momentum output_padding padding padding_idx padding_mode stable start_axis sorted threshold"
     " track_running_stats".split()
 )
 # Attributes whose value speaks for itself; others are named.
 BARE = frozenset(
     "p out_channels out_features kernel_size output_size hidden_size equation pattern negative_slope shape sizes num_classes"
-    " num_embeddings embedding_dim repeats chunks axes".split()
+    " num_embeddings embedding_dim repeats chunks axes end start steps length width n m fill_value".split()
 )
 WORDS = {"num_groups": "groups", "num_heads": "heads", "is_causal": "causal", "dropout_p": "dropout"}
-SIGNS = {"+": "⊕", "-": "⊖", "*": "⊗", "/": "⊘"}
+SIGNS = {"+": "+", "-": MINUS, "*": TIMES, "/": "÷"}
 INFIX = {"*": TIMES, "-": MINUS, "/": "÷", "<=": "≤", ">=": "≥", "!=": "≠"}
 
 
@@ -42,12 +46,14 @@ def family(op: Op[Any]) -> str:
     return parts[2] if len(parts) > 3 and parts[:2] == ["fanin", "ops"] else ""
 
 
-def op_text(node: Apply, size: SizeText | None = None) -> str:
+def op_text(node: Apply, size: SizeText) -> str:
     """``Conv 3×3, 64, stride 2``, ``Linear 768 → 3072``, ``softmax``."""
     title = getattr(node.op, "title", "")
-    size = size or size_text
     if title and len(node.inputs) == 2:
         return _binary_text(node, title, size)
+    code = node.op.torch(node.attrs, *types_of(node.inputs)) if not node.op.module else None  # type: ignore[arg-type]
+    if isinstance(code, Subscript):
+        return f"[{', '.join(_place_text(item, size) for item in code.items)}]"
     name = op_name(node)
     words = attribute_words(node, size)
     return f"{name} {', '.join(words)}" if words else name
@@ -60,6 +66,16 @@ def op_name(node: Apply) -> str:
         return "attention"
     name = re.sub(r"(?<=[a-z])[123]d$", "", name)
     return name.replace("_", " ")
+
+
+def _place_text(item: Code | Cut, size: SizeText) -> str:
+    """A place in an index: ``:``, ``1:``, ``0``, ``index``."""
+    if isinstance(item, Cut):
+        ends = ["" if end is None else _place_text(end, size) for end in (item.start, item.stop)]
+        return ":".join(ends) + ("" if item.step is None else f":{_place_text(item.step, size)}")
+    if isinstance(item, Name):
+        return item.text.lower()
+    return value_text(item, size) if isinstance(item, (int, Poly)) else "none" if item is None else "index"
 
 
 def _binary_text(node: Apply, title: str, size: SizeText) -> str:
@@ -99,7 +115,7 @@ def attribute_words(node: Apply, size: SizeText) -> list[str]:
     for name, value in _salient(attrs):
         if name in told or (name == "stride" and value == getattr(attrs, "kernel_size", None)):
             continue
-        text = _spread_text(value, node.op.name) if name in ("stride", "dilation", "output_size") else value_text(value, size)
+        text = _word(name, value, node.op.name, size)
         if value is True:
             words.append(WORDS.get(name, name))
         elif name in BARE:
@@ -108,6 +124,16 @@ def attribute_words(node: Apply, size: SizeText) -> list[str]:
             words.append(f"{WORDS.get(name, name)} {text}")
     scalars = [operand for operand in node.inputs if isinstance(operand, Scalar)]
     return words + [value_text(scalar.value, size) for scalar in scalars]
+
+
+def _word(name: str, value: Any, op: str, size: SizeText) -> str:
+    if name in ("stride", "dilation", "output_size"):
+        return _spread_text(value, op)
+    if name == "sizes" and isinstance(value, tuple) and all(isinstance(v, tuple) and len(v) == 2 for v in value):
+        return ", ".join(f"{letter}={value_text(v, size)}" for letter, v in value)
+    if isinstance(value, str):
+        return value_text(value.replace("->", "→"))
+    return value_text(value, size)
 
 
 def _salient(attrs: OpAttrs) -> list[tuple[str, Any]]:
@@ -179,28 +205,97 @@ def join_text(node: Apply) -> str | None:
 # --------------------------------------------------------------------------------------------- types and numbers
 
 
-def type_text(type: TensorType) -> str:
-    """``[N, 64, ⌈H/2⌉]``"""
-    shape = f"[{', '.join(size_text(size) for size in type.shape)}]"
-    return shape if type.dtype is DType.FLOAT else f"{type.dtype.value}{shape}"
+class Sizes:
+    """Dimensions as a paper has them: ``⌈H/2⌉`` for ``ceildiv(H, 2)``, ``H/2`` where that is known to be whole."""
+
+    def __init__(self, facts: Facts | None = None) -> None:
+        self.facts = facts
+        self._shares: dict[Dim, tuple[Fraction, Symbol] | None] = {}
+
+    def text(self, size: Dim) -> str:
+        if not isinstance(size, Poly):
+            return str(size)
+        share = self.share(size)
+        if share is not None:
+            part, symbol = share
+            above = str(symbol) if part.numerator == 1 else f"{part.numerator}{symbol}"
+            return above if part.denominator == 1 else f"{above}/{part.denominator}"
+        text = render(size)
+        for name, pattern in (("⌈⌉", CEILDIV), ("⌊⌋", FLOORDIV)):
+            before = ""
+            while before != text:
+                before = text
+                text = pattern.sub(lambda found, marks=name: _rounded(found, marks), text)  # type: ignore[misc]
+        return re.sub(r"\b(\d+)\*(?=[A-Za-z⌈⌊])", r"\1", text).replace("*", "·")
+
+    def share(self, size: Dim) -> tuple[Fraction, Symbol] | None:
+        """``(1/2, H)`` where the size is known to be half of H, whatever H is."""
+        if size not in self._shares:
+            self._shares[size] = self._share(size)
+        return self._shares[size]
+
+    def _share(self, size: Dim) -> tuple[Fraction, Symbol] | None:
+        if not isinstance(size, Poly):
+            return None
+        symbols = size.symbols()
+        if len(symbols) != 1 or self.facts is None:
+            return None
+        (symbol,) = symbols
+        part, whole = self.facts.normal(size), self.facts.normal(dim(symbol))
+        if not isinstance(part, Poly) or not isinstance(whole, Poly) or len(part.terms) != 1 or len(whole.terms) != 1:
+            return None
+        ((letters, factor),) = part.terms.items()
+        ((others, total),) = whole.terms.items()
+        return (Fraction(factor, total), symbol) if letters == others else None
+
+    def type(self, type: TensorType) -> str:
+        """``[N, 64, ⌈H/2⌉]``"""
+        shape = f"[{', '.join(self.text(size) for size in type.shape)}]"
+        return shape if type.dtype is DType.FLOAT else f"{type.dtype.value}{shape}"
+
+    def flops(self, cost: Dim | None) -> str:
+        """``118 MFLOP``, ``18.8K·⌈H/2⌉·⌈W/2⌉ FLOP``; empty where nothing counts or too much would have to be said."""
+        if cost is None or (isinstance(cost, int) and cost == 0):
+            return ""
+        if isinstance(cost, int):
+            text = short(cost)
+            return f"{text[:-1]} {text[-1]}FLOP" if text[-1].isalpha() else f"{text} FLOP"
+        terms: dict[str, Fraction] = {}
+        for monomial, factor in cost.terms.items():
+            letters: dict[str, int] = {}
+            number = Fraction(factor)
+            for atom in monomial:
+                share = self.share(atom.poly)
+                number *= share[0] if share else 1
+                name = str(share[1]) if share else self.text(atom.poly)
+                letters[name] = letters.get(name, 0) + 1
+            key = "·".join(name + _power(n) for name, n in letters.items())
+            terms[key] = terms.get(key, Fraction(0)) + number
+        if len(terms) > 2 or any(number < 0 for number in terms.values()):
+            return ""
+        parts = ("·".join(filter(None, (short(round(number)) if number != 1 or not key else "", key))) for key, number in terms.items())
+        text = " + ".join(parts)
+        return f"{text} FLOP" if len(text) <= 40 else ""
+
+    def cost(self, params: int, flops: Dim | None, each: bool = False) -> str:
+        """``9.4K params · 236 MFLOP``"""
+        text = " · ".join(filter(None, (f"{short(params)} params" if params else "", self.flops(flops))))
+        return f"{text} each" if text and each else text
 
 
-def size_text(size: Dim) -> str:
-    """A dimension as a paper has it: ``⌈H/2⌉`` for ``ceildiv(H, 2)``, ``2H`` for ``2*H``."""
-    if not isinstance(size, Poly):
-        return str(size)
-    text = render(size)
-    before = ""
-    while before != text:
-        before = text
-        text = re.sub(r"ceildiv\(((?:[^(),]|\([^(),]*\))+), ([^(),]+)\)", _ceiling, text)
-    return re.sub(r"\b(\d+)\*(?=[A-Za-z⌈])", r"\1", text).replace("*", "·")
+PART = r"(?:[^(),/]|\([^(),]*\))+"
+CEILDIV = re.compile(rf"ceildiv\(({PART}), ([^(),]+)\)")
+FLOORDIV = re.compile(r"(\([^()]*\)|[\w⌈⌉⌊⌋./]+) // (\d+|[A-Za-z]\w*)")
 
 
-def _ceiling(found: re.Match[str]) -> str:
+def _rounded(found: re.Match[str], marks: str) -> str:
     above, below = found[1], found[2]
-    simple = re.fullmatch(r"[\w.⌈⌉/]+", above)
-    return f"⌈{above}/{below}⌉" if simple else f"⌈({above})/{below}⌉"
+    simple = above.startswith("(") or re.fullmatch(r"[\w.⌈⌉⌊⌋/]+", above)
+    return f"{marks[0]}{above}/{below}{marks[1]}" if simple else f"{marks[0]}({above})/{below}{marks[1]}"
+
+
+def _power(exponent: int) -> str:
+    return "" if exponent == 1 else str(exponent).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def number(value: int) -> str:
@@ -218,7 +313,7 @@ def short(value: int) -> str:
     raise AssertionError
 
 
-def value_text(value: Any, size: SizeText | None = None) -> str:
+def value_text(value: Any, size: SizeText = str) -> str:
     """An attribute's or scalar's value: whole numbers without a point, tuples in brackets."""
     if isinstance(value, bool) or value is None:
         return str(value).lower()
@@ -229,37 +324,11 @@ def value_text(value: Any, size: SizeText | None = None) -> str:
     if isinstance(value, int):
         return str(value).replace("-", MINUS)
     if isinstance(value, Poly):
-        return (size or size_text)(value)
+        return size(value)
     if isinstance(value, (tuple, list)):
         return f"({', '.join(value_text(v, size) for v in value)})"
     text = str(value)
     return text if len(text) <= 60 else text[:59] + "…"
-
-
-def flops_text(cost: Dim | None) -> str:
-    """``118 MFLOP``, ``18.8K·⌈H/2⌉·⌈W/2⌉ FLOP``; empty where nothing counts or too much would have to be said."""
-    if cost is None or (isinstance(cost, int) and cost == 0):
-        return ""
-    if isinstance(cost, int):
-        text = short(cost)
-        return f"{text[:-1]} {text[-1]}FLOP" if text[-1].isalpha() else f"{text} FLOP"
-    if len(cost.terms) > 2:
-        return ""
-    parts = []
-    for monomial, factor in cost.terms.items():
-        if factor < 0:
-            return ""
-        letters = "·".join(size_text(atom.poly) for atom in monomial)
-        parts.append("·".join(filter(None, (short(factor) if factor != 1 or not letters else "", letters))))
-    text = " + ".join(parts)
-    return f"{text} FLOP" if len(text) <= 40 else ""
-
-
-def cost_text(params: int, flops: Dim | None, each: bool = False) -> str:
-    """``9.4K params · 236 MFLOP``"""
-    parts = [f"{short(params)} params" if params else "", flops_text(flops)]
-    text = " · ".join(filter(None, parts))
-    return f"{text} each" if text and each else text
 
 
 # ------------------------------------------------------------------------------------------------------- paths

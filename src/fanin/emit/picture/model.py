@@ -7,8 +7,8 @@ from typing import Literal, TypeAlias
 
 from fanin.record import field, record
 
-Shape: TypeAlias = Literal["layers", "closed", "sign", "pill", "input", "output", "state", "gap"]
-Kind: TypeAlias = Literal["flow", "skip", "shared", "tied"]
+Shape: TypeAlias = Literal["layers", "closed", "sign", "pill", "input", "output", "state", "port"]
+Kind: TypeAlias = Literal["flow", "side", "skip", "shared", "tied"]
 
 
 @record
@@ -22,7 +22,10 @@ class Line:
 
 @record(frozen=False)
 class Node:
-    """Something small with text in it. ``footer`` is its cost, ``tags`` say what it shares, ``hint`` is its tooltip."""
+    """Something small with text in it. ``footer`` is its cost, ``tags`` say what it shares, ``hint`` is its tooltip.
+
+    A ``port`` is where an arrow crosses the frame of a box: a point, seen only where the arrow branches there.
+    """
 
     id: str
     shape: Shape

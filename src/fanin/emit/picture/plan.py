@@ -58,6 +58,13 @@ class Plans:
             self._counts[key] = sum(self._size(item, depth) for item in self.of(graph))
         return self._counts[key]
 
+    def opens_below(self, graph: Graph, depth: int) -> bool:
+        """Whether anything is still closed at that depth."""
+        waiting = [graph]
+        for _ in range(depth + 1):
+            waiting = list({id(g): g for outer in waiting for n in outer.nodes for g in inner_graphs(n)}.values())
+        return bool(waiting)
+
     def _size(self, item: Planned, depth: int) -> int:
         if isinstance(item, Rolled):
             return sum(self._size(inner, depth) for inner in item.body)
@@ -78,6 +85,14 @@ def inner_graphs(node: Node) -> tuple[Graph, ...]:
         case Choice():
             return (node.training, node.evaluation)
     return ()
+
+
+def trivial(node: Node, plans: Plans) -> bool:
+    """Whether a part is a composition or function that makes a single node: it is open whatever the depth."""
+    if not isinstance(node, Call) or node.graph.kind not in ("composition", "fn"):
+        return False
+    plan = plans.of(node.graph)
+    return len(plan) == 1 and isinstance(plan[0], Layers)
 
 
 def _readers(graph: Graph) -> dict[int, int]:
