@@ -25,7 +25,7 @@ OWN = {"add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": 
 
 WHOLE = ("floordiv", "floor_divide", "mod", "remainder")
 # Kinds that torch takes as long as no gradient is asked for: which is not known here.
-STRICTER = {"atan2": {DType.BOOL}, "logaddexp": {DType.BOOL, DType.COMPLEX}, "pow": {DType.BOOL}}
+STRICTER = {"atan2": {DType.BOOL}, "xlogy": {DType.BOOL}, "logaddexp": {DType.BOOL, DType.COMPLEX}, "pow": {DType.BOOL}}
 
 
 def reference(name: str, x: Any, y: Any) -> torch.Tensor:

@@ -62,6 +62,17 @@ def test_square_matrices(name: str, kind: DType) -> None:
     assert refuses(name, {}, x(3))
 
 
+def test_values_of_matrices() -> None:
+    square = x(2, 3, 3) + torch.eye(3, dtype=torch.float64)
+    agrees("eigh", {}, square)
+    agrees("matrix_exp", {}, square)
+    agrees("cholesky", {}, square @ square.mT + torch.eye(3, dtype=torch.float64))
+    agrees("svdvals", {}, x(2, 3, 5))
+    for name in ("eigh", "matrix_exp", "cholesky"):
+        assert refuses(name, {}, x(2, 3))
+    assert refuses("svdvals", {}, x(3))
+
+
 def test_equations() -> None:
     square = x(2, 3, 3) + torch.eye(3, dtype=torch.float64)
     agrees("solve", {}, square, x(2, 3, 4))

@@ -18,7 +18,7 @@ def folded(name: str, compute: Callable[..., Any], *numbers: Any) -> Any:
     opened = next((n for n in numbers if isinstance(n, Poly)), None)
     if opened is not None:
         raise Complaint(
-            f"`{name}` of the open dimension {opened} is no number when the spec is compiled",
+            f"the open dimension {opened} is no number when the spec is compiled",
             "x",
             kind="type",
             help=f"{name}(float({opened}))",

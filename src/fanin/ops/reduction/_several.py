@@ -15,7 +15,7 @@ def together(a: ReductionAttrs, name: str, *types: TensorType) -> tuple[TensorTy
         if getattr(a, attribute) != default:
             message = f"`{name}` of several tensors goes through them one by one, and takes no `{attribute}`"
             raise Complaint(message, attribute, help=f"{name}(stack(…), axis=…)")
-    operands = ((f"xs[{i}]", t) for i, t in enumerate(types))
+    operands = ((f"x[{i}]", t) for i, t in enumerate(types))
     shape, needs = broadcast(*operands, what=f"the tensors of this {name}")
     return types[0].with_shape(*shape), needs
 

@@ -21,12 +21,12 @@ class Mean(Op[ReductionAttrs]):
 
     name = "mean"
     attrs = ReductionAttrs
-    inputs = (Port("xs", FLOATS, variadic=True),)
+    inputs = (Port("x", FLOATS, variadic=True),)
     example = "y = mean(x, axis=1)"
 
     def infer(self, a: ReductionAttrs, *types: TensorType) -> Result:
         if not types:
-            raise Complaint("`mean` needs at least one tensor", "xs")
+            raise Complaint("`mean` needs at least one tensor", "x")
         if len(types) == 1:
             return reduced(types[0], a.axis, a.keepdim)
         result, needs = together(a, self.name, *types)

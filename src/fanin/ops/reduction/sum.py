@@ -22,12 +22,12 @@ class Sum(Op[ReductionAttrs]):
 
     name = "sum"
     attrs = ReductionAttrs
-    inputs = (Port("xs", ANY, variadic=True, number=True),)
+    inputs = (Port("x", ANY, variadic=True, number=True),)
     example = "y = sum(x, axis=1)"
 
     def infer(self, a: ReductionAttrs, *types: TensorType) -> Result:
         if not types:
-            raise Complaint("`sum` needs at least one tensor", "xs")
+            raise Complaint("`sum` needs at least one tensor", "x")
         dtype = whole(promote(*(t.dtype for t in types)))
         if len(types) == 1:
             return reduced(types[0], a.axis, a.keepdim).with_dtype(dtype)

@@ -33,7 +33,7 @@ def filled(
     known = cast(Dim, prod(size for size in shape if size != -1))
     needs = need_sizes(*(size for size in shape if size != -1))
     if -1 not in shape:
-        message = "{left} numbers do not fit into a shape of {right}"
+        message = f"{{left}} numbers do not fit into [{', '.join(map(str, shape))}], which holds {{right}}"
         return shape, (*needs, *need_equal(whole, known, message, *places))
     if known == 0:
         raise Complaint("-1 cannot be worked out beside a size of 0", about)
