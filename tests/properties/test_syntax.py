@@ -23,9 +23,11 @@ from tests.properties.spec_sentences import Sentences, spaced
 # What is checked behind the grammar: a random sentence breaks these rules freely.
 _CHECKS = {"SYN113", "SYN117", "SYN118", "SYN119", "SYN120", "SYN121", "SYN125", "SYN127"}
 _TOKEN = re.compile(r'\s+|#[^\n]*|"[^"\n]*"|\w+|->|\*\*|//|\+\+|\.\.\.?|[^\w\s]')
-_DAMAGE = (
-    "' \" ; ^ => /* // \\ $ 0x1 1. @ ?? else if for block model ( ) { } [ ] : % 20% ... é None lambda def \0".split(" ")
-)
+_DAMAGE = [
+    *"'\";^$@(){}[]:%é\0",
+    *("=>", "/*", "//", "\\", "0x1", "1.", "??", "20%", "...", "\n"),
+    *("else", "if", "for", "block", "model", "None", "lambda", "def"),
+]
 
 random_seeds = st.integers(0, 2**32)
 

@@ -72,9 +72,8 @@ class _Printer:
     def _gap(self, start: int) -> None:
         """At most one blank line, where the author has any, and none where braces open."""
         apart, self._apart = self._apart, False
-        if apart:
-            self.lines.append("")
-        elif not self._fresh and self.text.count("\n", self._end, start) > 1 and self.lines[-1]:
+        blank = not self._fresh and self.text.count("\n", self._end, start) > 1 and self.lines[-1]
+        if apart or blank:
             self.lines.append("")
 
     def _own(self, comment: Comment, indent: int) -> None:

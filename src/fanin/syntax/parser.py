@@ -10,13 +10,11 @@ from fanin.diagnostics import codes
 from fanin.diagnostics.model import Diagnostic
 from fanin.source import Source
 from fanin.syntax.builder import BUILD, Builder
-from fanin.syntax.driver import Automaton
+from fanin.syntax.driver import Automaton, Parse
 from fanin.syntax.grammar import load_grammar
-from fanin.syntax.lexer import Lexer, Tokens
+from fanin.syntax.lexer import Lexer, Replacement, Tokens
 from fanin.syntax.limits import check_height, deepest
-from fanin.syntax.recovery import read
-from fanin.syntax.strangers import Strangers
-from fanin.syntax.tree import File, Ident
+from fanin.syntax.tree import Declaration, File, Ident
 
 _DOC = re.compile(r"^[ \t]*(##(?!#)[^\n]*\n(?:[ \t]*##(?!#)[^\n]*\n)*)[ \t]*(?=[^\s#])", re.MULTILINE)
 
@@ -44,11 +42,25 @@ def _parse(source: Source) -> tuple[File, list[Diagnostic]]:
     builder = Builder(source)
     if "##" in source.text:
         builder.docs = {match.end(): _doc(match[1]) for match in _DOC.finditer(source.text)}
-    tokens = lexer.read(source, Strangers(source, builder.diagnostics), builder.comments)
+
+    def stranger(at: int) -> Replacement:
+        from fanin.syntax.strangers import Strangers
+
+        return Strangers(source, builder.diagnostics)(at)
+
+    tokens = lexer.read(source, stranger, builder.comments)
     if "__" in source.text:
         check_hidden(tokens, builder.diagnostics)
     brackets = deepest(tokens, builder.diagnostics)
-    declarations = read(automaton, tokens, builder)
+    strange = list(builder.diagnostics)
+    run = Parse(automaton, tokens, builder)
+    if run.run():
+        declarations: tuple[Declaration, ...] = run.values[0]
+    else:
+        # What explains mistakes is loaded where there are some.
+        from fanin.syntax.recovery import read_on
+
+        declarations = read_on(run, strange)
     piled = max(builder.chains.values(), default=0)
     declarations = check_height(declarations, brackets, piled, builder.diagnostics)
     return File(source, declarations, tuple(builder.comments)), sorted(builder.diagnostics, key=_place)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from fanin.diagnostics.model import Diagnostic
 from fanin.syntax.brackets import begins_declaration, begins_line, column
-from fanin.syntax.builder import Builder
-from fanin.syntax.driver import Automaton, Edge, Parse, Reduction, Row
+from fanin.syntax.driver import Edge, Parse, Reduction, Row
 from fanin.syntax.lexer import END, Tokens
 from fanin.syntax.meant_statements import FOREIGN_DECLARATIONS
 from fanin.syntax.place import Place
@@ -32,16 +31,17 @@ _CLAUSES = {
 }
 
 
-def read(automaton: Automaton, tokens: Tokens, builder: Builder) -> tuple[Declaration, ...]:
-    """Runs the parser to the end of the file, whatever is in it."""
-    strange = list(builder.diagnostics)  # of the lexer
-    parse = Parse(automaton, tokens, builder)
-    done = parse.run()
+def read_on(parse: Parse, strange: list[Diagnostic]) -> tuple[Declaration, ...]:
+    """Goes on from the first mistake to the end of the file, whatever is in it; ``strange`` is what the lexer said."""
+    automaton, tokens, builder = parse.automaton, parse.tokens, parse.builder
+    done = False
     while not done and split(parse):
         done = parse.run()
     if not done and rework(tokens, strange):
         builder.restart(strange)
         parse = Parse(automaton, tokens, builder)
+    if done:
+        return tuple(parse.values[0])
     reported = 0
     left = 0
     while not parse.run():

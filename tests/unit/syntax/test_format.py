@@ -159,6 +159,7 @@ def test_a_long_pipe_breaks_before_each_stage() -> None:
 
 def test_no_line_is_too_long_where_a_break_helps() -> None:
     call = f"f({', '.join(f'argument_{n}=value_{n}' for n in range(12))})"
-    head = f"model Long({', '.join(f'hyper{n}: int = {n}' for n in range(9))})({', '.join(f'x{n}: [N]' for n in range(12))})"
+    hypers = ", ".join(f"hyper{n}: int = {n}" for n in range(9))
+    head = f"model Long({hypers})({', '.join(f'x{n}: [N]' for n in range(12))})"
     text = f"{head} -> [N] {{\n  y = {call} + {call}\n  return a -> {call} -> [{call}, b]\n}}\n"
     assert max(map(len, formatted(text).splitlines())) <= WIDTH

@@ -36,7 +36,7 @@ def test_the_examples_parse(path: object) -> None:
     read(path.read_text(encoding="utf-8"))  # type: ignore[attr-defined]
 
 
-SOFT = (
+SOFT = (  # noqa: SIM905  (words read better in a row)
     "fn block model extern system prune of inverse update loss metric train on stage list by unit scope remove each "
     "rounds at once to rate except floor rewind compare retrain seeds measure"
 ).split()
