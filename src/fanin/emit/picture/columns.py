@@ -10,6 +10,7 @@ TALL = 1_600  # points: what is not higher stays one column
 LEAST = 500  # points of a column
 GAP, ROW, FOOT = 34, 18, 14  # points of an arrow with a label, of a row and of a small line
 COLUMN = 260  # the usual width
+PAGE = 1.2  # height over width of a page
 
 
 def columns(drawing: Drawing) -> list[list[Item]]:
@@ -32,10 +33,11 @@ def columns(drawing: Drawing) -> list[list[Item]]:
 
 
 def _badness(parts: list[list[float]]) -> float:
-    """How far from a page of 4 to 3 upright the columns are together; columns of one height are better."""
+    """How far the columns are from the shape of a page, and from being equally long."""
     tallest = max(map(sum, parts))
     shape = tallest / (len(parts) * COLUMN)
-    return max(shape / 1.2, 1.2 / shape)
+    empty = tallest * len(parts) / sum(map(sum, parts))
+    return max(shape / PAGE, PAGE / shape) * empty
 
 
 def _split(heights: list[float], cuts: Sequence[int], count: int) -> list[tuple[int, int]]:

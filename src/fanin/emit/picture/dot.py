@@ -38,7 +38,7 @@ def _lines(drawing: Drawing) -> Iterator[str]:
     yield "digraph model {"
     yield (
         f'  graph [label=<{_heading(drawing)}>, labelloc=t, fontname="{FONT}", fontsize=13, fontcolor="{INK}",'
-        ' bgcolor=white, rankdir=TB, nodesep=0.28, ranksep=0.27, pad=0.15, margin=0, splines=true, tooltip=" "];'
+        ' bgcolor=white, rankdir=TB, nodesep=0.28, ranksep=0.3, pad=0.15, margin=0, splines=true, tooltip=" "];'
     )
     yield f'  node [label="", shape=plain, fontname="{FONT}", fontsize=10, fontcolor="{INK}", tooltip=" "];'
     yield (
@@ -82,7 +82,7 @@ def _turn(edge: Edge, column: int, turns: dict[str, list[int]], ports: Set[str])
 def _connector(name: str, number: int) -> str:
     letter = chr(ord("A") + number - 1) if number <= 26 else str(number)
     return (
-        f'  {name} [label=<<B>{letter}</B>>, shape=circle, width=0.2, height=0.2, margin=0.02, style=filled,'
+        f"  {name} [label=<<B>{letter}</B>>, shape=circle, width=0.2, height=0.2, margin=0.02, style=filled,"
         f' fillcolor="{TITLES}", color="{TITLES}", fontcolor=white, fontsize=9];'
     )
 
@@ -148,16 +148,18 @@ def _badge(badge: str) -> str:
 def _node(node: Node, leaving: int) -> str:
     hint = f', tooltip="{quoted(node.hint)}"' if node.hint else ""
     if node.shape == "port":
-        return f'{node.id} [label="", shape=point, width={0.045 if leaving > 1 else 0.011:g}, color="{ARROW}", penwidth=0];'
+        width = 0.045 if leaving > 1 else 0.011  # a dot where the arrow branches, else as wide as the line
+        return f'{node.id} [label="", shape=point, width={width}, color="{ARROW}", penwidth=0];'
     if node.shape == "sign":
         return (
-            f'{node.id} [label=<{text(node.lines[0].text)}>, shape=circle, width=0.2, height=0.2, margin=0, style=filled,'
-            f' fillcolor=white, color="{INK}", penwidth=0.8, fontsize=11{hint}];'
+            f"{node.id} [label=<{text(node.lines[0].text)}>, shape=circle, width=0.2, height=0.2, margin=0,"
+            f' style=filled, fillcolor=white, color="{INK}", penwidth=0.8, fontsize=11{hint}];'
         )
     if node.shape == "pill":
         return (
-            f'{node.id} [label=<{text(node.lines[0].text)}>, shape=box, style="rounded,filled", fillcolor=white,'
-            f' color="{RULE}", penwidth=0.8, height=0.2, width=0.4, margin="0.06,0.02", fontsize=9{hint}];'
+            f'{node.id} [label=<{text(node.lines[0].text)}>, shape=box, style="rounded,filled",'
+            f' fillcolor=white, color="{RULE}", penwidth=0.8, height=0.2, width=0.4, margin="0.06,0.02",'
+            f" fontsize=9{hint}];"
         )
     return f"{node.id} [label=<{_table(node)}>, shape=plain{hint}];"
 
@@ -169,15 +171,16 @@ def _table(node: Node) -> str:
     for i, part in enumerate(small):
         badge = _badge(node.badge) if node.badge and not i else ""
         span = "" if badge else ' COLSPAN="2"'
-        rows += f'<TR><TD{span} ALIGN="LEFT" BGCOLOR="white"><FONT POINT-SIZE="8" COLOR="{GREY}">{text(part)}</FONT></TD>{badge}</TR>'
+        cell = f'<FONT POINT-SIZE="8" COLOR="{GREY}">{text(part)}</FONT>'
+        rows += f'<TR><TD{span} ALIGN="LEFT" BGCOLOR="white">{cell}</TD>{badge}</TR>'
     if node.badge and not small:
         rows += f'<TR><TD BGCOLOR="white"> </TD>{_badge(node.badge)}</TR>'
     border = 2 if node.shape == "closed" else 1
     rounded = ' STYLE="ROUNDED"' if ends else ""
     frame = 0 if node.shape in ("input", "output") else border
     return (
-        f'<TABLE BORDER="{frame}" COLOR="{RULE}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3"{rounded} BGCOLOR="white">'
-        f"{rows}</TABLE>"
+        f'<TABLE BORDER="{frame}" COLOR="{RULE}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3"{rounded}'
+        f' BGCOLOR="white">{rows}</TABLE>'
     )
 
 
@@ -212,12 +215,16 @@ def _edge(edge: Edge, ports: Set[str]) -> str:
         case "shared":
             attributes.append(f'weight=0, style=dotted, dir=none, constraint=false, color="{GREY}"')
         case "tied":
-            attributes.append(f'weight=0, style=dashed, dir=none, constraint=false, color="{GREY}"')
+            attributes.append(f'weight=0, style=dashed, dir=none, color="{GREY}"')
     return f"{edge.tail} -> {edge.head} [{', '.join(attributes)}];"
 
 
 def _label(edge: Edge) -> str:
-    """The type beside an arrow. On the main line, which is straight, it stands on the left (skips run on the right) and takes no room of its own from the layout."""
+    """The type beside an arrow.
+
+    On the main line, which is straight, it takes no room of its own from the layout; there it stands on the left,
+    since skips run on the right.
+    """
     if not edge.label:
         return 'label=""'
     label = f'<<FONT POINT-SIZE="8">{text(edge.label)}</FONT>>'
@@ -251,4 +258,5 @@ def _shown(char: str) -> str:
     code = ord(char)
     if char in "\t\n\r":
         return " "
-    return "�" if code < 32 or 0x7F <= code < 0xA0 or 0xD800 <= code <= 0xDFFF or code in (0xFFFE, 0xFFFF) else char
+    barred = code < 32 or 0x7F <= code < 0xA0 or 0xD800 <= code <= 0xDFFF or code in (0xFFFE, 0xFFFF)
+    return "�" if barred else char

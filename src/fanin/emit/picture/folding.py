@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import Any, TypeAlias
 
+from fanin.emit.picture.chains import follows
 from fanin.ir.graph import (
     Apply,
     Call,
@@ -105,13 +106,21 @@ class _Folder:
         """Statements one after the other: a period that comes back often enough is folded."""
         at = start
         while at < stop:
-            period, count, parallel = self._period(at, stop)
+            torn = at > start and self._continues(at)
+            period, count, parallel = (1, 1, False) if torn else self._period(at, stop)
             if count > 1:
                 turns = tuple(self.nodes[at + k * period : at + (k + 1) * period] for k in range(count))
                 yield Fold(turns, turns[0], parallel)
             else:
                 yield self.nodes[at]
             at += period * count
+
+    def _continues(self, at: int) -> bool:
+        """Whether a node is the norm or activation of the one before it: no period begins there."""
+        node = self.nodes[at]
+        if not isinstance(node, Apply) or not follows(node):
+            return False
+        return any(isinstance(o, Value) and self.maker.get(o.index, (-1, 0))[0] == at - 1 for o in node.inputs)
 
     def _period(self, at: int, stop: int) -> tuple[int, int, bool]:
         shapes = self.shapes
@@ -161,7 +170,8 @@ class _Folder:
         count = 1
         while first + count < len(turns):
             k = first + count
-            if not self._alike(turns[first], turns[k], turns[k - 1], turns[k - 1] if count > 1 else None, parallel, shared):
+            chained = turns[k - 1] if count > 1 else None
+            if not self._alike(turns[first], turns[k], turns[k - 1], chained, parallel, shared):
                 break
             if parallel and self._outside(turns[k], None) != outside:
                 break
@@ -216,7 +226,8 @@ class _Folder:
     ) -> bool:
         if not isinstance(left, Value) or not isinstance(right, Value):
             return left == right
-        made_left, made_right = self.maker.get(left.index, (-1, left.index)), self.maker.get(right.index, (-1, right.index))
+        made_left = self.maker.get(left.index, (-1, left.index))
+        made_right = self.maker.get(right.index, (-1, right.index))
         inside_left, inside_right = _inside(made_left, before), _inside(made_right, turn)
         if inside_left or inside_right:
             return inside_left and inside_right and _relative(made_left, before) == _relative(made_right, turn)
@@ -269,12 +280,11 @@ def _shape(node: Node) -> Hashable:
         case Call() | Scan() | Iterate() | Ensemble():
             return (*common, id(node.graph), node.module is None, getattr(node, "lent", ()))
         case Repeat():
-            runs = tuple((r.count, id(r.call.graph) if isinstance(r.call, Call) else (r.call.op.name, r.call.attrs)) for r in node.runs)
-            return (*common, node.count, runs)
+            calls = [run.call for run in node.runs]
+            done = tuple(id(c.graph) if isinstance(c, Call) else (c.op.name, c.attrs) for c in calls)
+            return (*common, node.count, tuple(run.count for run in node.runs), done)
         case Choice():
             return (*common, id(node.training), id(node.evaluation))
         case Read():
             return (*common, node.state)
     return (*common, id(node))
-
-

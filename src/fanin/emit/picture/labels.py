@@ -23,14 +23,49 @@ MINUS, TIMES = "−", "×"
 
 # Attributes that a picture does without: they change neither what flows nor, much, what is learned.
 QUIET = frozenset(
-    "affine approximate batch_first beta bias ceil_mode count_include_pad elementwise_affine enable_gqa end_axis eps inplace"
-    " interleaved keepdim momentum output_padding padding padding_idx padding_mode stable start_axis sorted threshold"
-    " track_running_stats".split()
+    (
+        *(
+            "affine",
+            "approximate",
+            "batch_first",
+            "beta",
+            "bias",
+            "ceil_mode",
+            "count_include_pad",
+            "elementwise_affine",
+        ),
+        *(
+            "enable_gqa",
+            "end_axis",
+            "eps",
+            "inplace",
+            "interleaved",
+            "keepdim",
+            "momentum",
+            "output_padding",
+            "padding",
+        ),
+        *("padding_idx", "padding_mode", "sorted", "stable", "start_axis", "threshold", "track_running_stats"),
+    )
 )
 # Attributes whose value speaks for itself; others are named.
 BARE = frozenset(
-    "p out_channels out_features kernel_size output_size hidden_size equation pattern negative_slope shape sizes num_classes"
-    " num_embeddings embedding_dim repeats chunks axes end start steps length width n m fill_value".split()
+    (
+        *(
+            "axes",
+            "chunks",
+            "embedding_dim",
+            "end",
+            "equation",
+            "fill_value",
+            "hidden_size",
+            "kernel_size",
+            "length",
+            "m",
+        ),
+        *("n", "negative_slope", "num_classes", "num_embeddings", "out_channels", "out_features", "output_size", "p"),
+        *("pattern", "repeats", "shape", "sizes", "start", "steps", "width"),
+    )
 )
 WORDS = {"num_groups": "groups", "num_heads": "heads", "is_causal": "causal", "dropout_p": "dropout"}
 SIGNS = {"+": "+", "-": MINUS, "*": TIMES, "/": "÷"}
@@ -273,8 +308,8 @@ class Sizes:
             terms[key] = terms.get(key, Fraction(0)) + number
         if len(terms) > 2 or any(number < 0 for number in terms.values()):
             return ""
-        parts = ("·".join(filter(None, (short(round(number)) if number != 1 or not key else "", key))) for key, number in terms.items())
-        text = " + ".join(parts)
+        parts = [(short(round(number)) if number != 1 or not key else "", key) for key, number in terms.items()]
+        text = " + ".join("·".join(filter(None, part)) for part in parts)
         return f"{text} FLOP" if len(text) <= 40 else ""
 
     def cost(self, params: int, flops: Dim | None, each: bool = False) -> str:
@@ -320,7 +355,8 @@ def value_text(value: Any, size: SizeText = str) -> str:
     if isinstance(value, float):
         if value in (float("inf"), float("-inf")):
             return "∞" if value > 0 else f"{MINUS}∞"
-        return f"{value:.4g}".replace("-", MINUS) if value != int(value) or abs(value) >= 1e6 else str(int(value)).replace("-", MINUS)
+        whole = value == int(value) and abs(value) < 1e6
+        return (str(int(value)) if whole else f"{value:.4g}").replace("-", MINUS)
     if isinstance(value, int):
         return str(value).replace("-", MINUS)
     if isinstance(value, Poly):

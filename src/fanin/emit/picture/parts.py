@@ -13,7 +13,21 @@ from fanin.emit.picture.plan import Plans, inner_graphs, trivial
 from fanin.emit.picture.sharing import Sharing
 from fanin.emit.picture.wiring import Scope, Sheet, Wire, join, read_indices, types_inside
 from fanin.ir.dims import Dim, Symbol, substitute
-from fanin.ir.graph import Apply, Call, Choice, Ensemble, Graph, Iterate, ModuleRef, Node, Read, Repeat, Run, Scan, Value
+from fanin.ir.graph import (
+    Apply,
+    Call,
+    Choice,
+    Ensemble,
+    Graph,
+    Iterate,
+    ModuleRef,
+    Node,
+    Read,
+    Repeat,
+    Run,
+    Scan,
+    Value,
+)
 from fanin.record import record
 
 
@@ -91,7 +105,8 @@ class Parts:
         """A part as one node, with its totals."""
         path = self.shown_path(node, scope, times)
         local = scope.local(path)
-        drawn = self.sheet.node("closed", (Line(title or local or "composition", "block", local if title else ""),), badge)
+        name = Line(title or local or "composition", "block", local if title else "")
+        drawn = self.sheet.node("closed", (name,), badge)
         drawn.footer = self.cost(scope.graph, node, scope, times)
         drawn.hint = path
         self.sheet.take(node.inputs, drawn, scope)

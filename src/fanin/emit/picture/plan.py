@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
+from fanin.emit.picture.chains import MOST_ROWS, starts
 from fanin.emit.picture.folding import Entry, Fold, fold
-from fanin.emit.picture.labels import family, is_join, weight_axes
+from fanin.emit.picture.labels import is_join
 from fanin.ir.graph import Apply, Call, Choice, Ensemble, Graph, Iterate, Node, Repeat, Scan, Value
 from fanin.record import record
-
-MOST_ROWS = 6
-FOLLOWERS = frozenset(("activation", "normalization", "regularisation"))
-STARTERS = frozenset(("attention", "convolution", "pooling", "recurrent", "resampling", "segment"))
 
 
 @record
@@ -118,16 +115,10 @@ def _planned(entries: Iterable[Entry], readers: dict[int, int]) -> tuple[Planned
         else:
             taken = [operand for operand in entry.inputs if isinstance(operand, Value)]
             chain = open_chains.pop(taken[0].index, None) if len(taken) == 1 else None
-            if chain is None or len(chain) == MOST_ROWS or readers[taken[0].index] != 1 or _starts(entry):
+            if chain is None or len(chain) == MOST_ROWS or readers[taken[0].index] != 1 or starts(entry):
                 chain = []
                 items.append(chain)
             chain.append(entry)
             if len(entry.outputs) == 1 and not is_join(entry):
                 open_chains[entry.outputs[0].index] = chain
     return tuple(Layers(tuple(item)) if isinstance(item, list) else item for item in items)
-
-
-def _starts(node: Apply) -> bool:
-    """Whether an op opens a node of its own: what carries the weights, what moves a window, what attends."""
-    kind = family(node.op)
-    return kind in STARTERS or (kind not in FOLLOWERS and bool(weight_axes(node)))

@@ -25,7 +25,10 @@ def render(text: str, format: str, title: str = "", description: str = "") -> by
 
 
 def _sized(text: str, format: str) -> str:
-    return text.replace("digraph model {\n", f"digraph model {{\n  graph [dpi={DOTS_PER_INCH}];\n", 1) if format == "png" else text
+    """Pixels enough for a screen of today."""
+    if format != "png":
+        return text
+    return text.replace("digraph model {\n", f"digraph model {{\n  graph [dpi={DOTS_PER_INCH}];\n", 1)
 
 
 def _by_dot(text: str, format: str) -> bytes:

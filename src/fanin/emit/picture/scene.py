@@ -123,7 +123,9 @@ class _Scene:
         if len(rolled.body) == 1 and times.count == 1 and not isinstance(rolled.body[0], Rolled):
             drawn = self.item(rolled.body[0], scope, depth, Times(count, alike))
         else:
-            drawn = self.sheet.box("loop", _turns_path(turns), f"{labels.TIMES}{count}")
+            drawn = self.sheet.box(
+                "loop" if turns[0][0].loop else "repeated", _turns_path(turns), f"{labels.TIMES}{count}"
+            )
             taken = [operand.index for node in turns[0] for operand in node.inputs if isinstance(operand, Value)]
             restore = self.sheet.add_ports(drawn, scope, taken)
             drawn.items += self.items(rolled.body, scope, depth, Times(1, alike))
