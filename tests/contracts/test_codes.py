@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fanin.diagnostics import Code, Severity, codes
 from fanin.diagnostics.codes import CODES, FAMILIES
-from fanin.diagnostics.pages import load_page, page_ids
+from fanin.diagnostics.pages import Page, load_page, page_ids
 
 
 def check_text(text: str) -> Any:
     pipeline = pytest.importorskip("fanin.pipeline", reason="nothing can check a spec yet")
     return pipeline.check_text(text)
+
+
+def write_files(page: Page, folder: Path) -> None:
+    """What a page says to stand beside its specs, which import it by relative paths."""
+    for name, text in page.files.items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def test_every_constant_is_registered_once() -> None:
@@ -44,9 +51,11 @@ def test_a_page_has_a_code(id: str) -> None:
 
 
 @pytest.mark.parametrize("id", [id for id in page_ids() if id in CODES])
-def test_the_bad_spec_has_that_mistake_alone(id: str) -> None:
+def test_the_bad_spec_has_that_mistake_alone(id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page, code = load_page(id), CODES[id]
     assert page
+    write_files(page, tmp_path)
+    monkeypatch.chdir(tmp_path)
     found = check_text(page.bad).diagnostics
     given = {d.code.id for d in found}
     errors = {d.code.id for d in found if d.severity is Severity.ERROR}
@@ -55,7 +64,9 @@ def test_the_bad_spec_has_that_mistake_alone(id: str) -> None:
 
 
 @pytest.mark.parametrize("id", [id for id in page_ids() if id in CODES])
-def test_the_good_spec_has_none(id: str) -> None:
+def test_the_good_spec_has_none(id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = load_page(id)
     assert page
+    write_files(page, tmp_path)
+    monkeypatch.chdir(tmp_path)
     assert [(d.code.id, d.headline) for d in check_text(page.good).diagnostics] == []
