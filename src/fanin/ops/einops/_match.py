@@ -89,13 +89,14 @@ def _check_names(name: str, left: Side, right: Side, known: dict[str, Size]) -> 
     for axis in left.names:
         if axis not in right.names and name != "reduce":
             message = f"`{axis}` stands on the left of the pattern, and not on its right"
-            raise Complaint(message, "pattern", kind="type", help="a `reduce`, which says what becomes of an axis")
+            raise Complaint(message, "pattern", kind="type", help="use `reduce`, which says what becomes of an axis")
     for axis in right.names:
         if axis not in left.names and name != "repeat":
             message = f"`{axis}` stands on the right of the pattern, and not on its left"
-            raise Complaint(message, "pattern", kind="type", help="a `repeat`, which makes new axes")
+            raise Complaint(message, "pattern", kind="type", help="use `repeat`, which makes new axes")
         if axis not in left.names and axis not in known:
-            raise Complaint(f"the new axis `{axis}` needs a size", "pattern", kind="missing", help=f"say how large it is: `{axis}=8`")
+            help = f"say how large it is: `{axis}=8`"
+            raise Complaint(f"the new axis `{axis}` needs a size", "pattern", kind="missing", help=help)
     for axis in (a for a in left.axes if a.isdigit()):
         if name != "reduce":
             message = f"the axis {axis} of the pattern has no name, which `{name}` would need"

@@ -61,7 +61,7 @@ def parse_equation(equation: str, about: str = "equation") -> tuple[tuple[Group,
     for token in tokens:
         if token in ("(", ")") or token.isdigit():
             message = f"`{token}` cannot stand in an equation: its axes are names"
-            raise Complaint(message, about, kind="type", help="a `rearrange` before")
+            raise Complaint(message, about, kind="type", help="split and join axes with `rearrange` before")
     at = tokens.index("->")
     terms: list[list[str]] = [[]]
     for token in tokens[:at]:
