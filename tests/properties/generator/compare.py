@@ -1,0 +1,358 @@
+"""One random spec through the checker and the emitted module, and past them through torch: where the two disagree."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fanin import pipeline
+from fanin.diagnostics.model import Severity
+from fanin.ir.conditions import holds
+from fanin.ir.dims import Symbol
+from fanin.ir.graph import Program
+from fanin.report import Report
+from fanin.runtime.load import build
+from tests.models import backward, differences, meets, open_symbols, tensors_in
+from tests.properties.generator.build import Made, walk
+from tests.properties.generator.spec import Block, For, If, Name, Pipe, Return, Spec, print_spec
+from tests.properties.generator.unchecked import Failure, Unchecked, quiet, Frame
+from fanin.ir.types import DType
+
+SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 18, 24)
+RANDOM = {
+    "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "rrelu", "bernoulli",
+    "multinomial", "rand", "randn", "randint", "randperm", "rand_like", "randn_like", "stochastic_depth",
+}  # fmt: skip
+
+
+class Disagreement(Exception):
+    """The compiler and torch see it differently. ``kind`` stays the same while a spec is made smaller."""
+
+    def __init__(self, kind: str, why: str) -> None:
+        super().__init__(f"{kind}: {why}")
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a case went: ``accepted`` or the codes it was refused with, and how many sizes were run."""
+
+    codes: tuple[str, ...]
+    runs: int = 0
+
+
+def compare(made: Made, seed: int = 0) -> list[Outcome]:
+    """How a spec fares with its letters open; and where it is refused, with one after another given a size.
+
+    Raises Disagreement.
+    """
+    given: dict[str, int] = {}
+    letters = [n for n in made.sizes if any(n in t.dims for _, t in made.spec.model.inputs)]
+    Random(seed).shuffle(letters)
+    found = [check(made, given, seed)]
+    while found[-1].codes and letters and not made.bad:
+        letter = letters.pop()
+        given[letter] = made.sizes[letter]
+        found.append(check(made, given, seed))
+    return found
+
+
+def check(made: Made, given: dict[str, int], seed: int) -> Outcome:
+    try:
+        report = pipeline.check_text(print_spec(made.spec), hyper=dict(given))
+    except Exception as error:
+        raise Disagreement(f"the checker raises {type(error).__name__}", repr(error)) from error
+    errors = [d for d in report.diagnostics if d.severity is Severity.ERROR]
+    with quiet():
+        if not errors:
+            return accepted(made, report, seed, given)
+        codes = tuple(sorted({d.code.id for d in errors}))
+        if any(c.startswith(("SYN", "NAM")) for c in codes):
+            raise Disagreement(f"refused with {codes[0]}", errors[0].headline)
+        if all(c.startswith("SHP") for c in codes):
+            refused(made, codes, errors[0].headline, seed, given)
+        return Outcome(codes)
+
+
+# ----------------------------------------------------------------------------------------------------------- accepted
+
+
+def accepted(made: Made, report: Report, seed: int, given: dict[str, int]) -> Outcome:
+    program = next(p for p in report.programs if p.name == made.spec.model.name)
+    try:
+        source = pipeline.source(program)
+        module = build(program, source, seed=1).double()
+    except Exception as error:
+        raise Disagreement(f"emission raises {type(error).__name__}", repr(error)) from error
+    plain = Unchecked(made.spec)
+    ran = 0
+    fixed = not any(isinstance(e, Name) and (e.name in RANDOM) for e in walk(made.spec.declarations))
+    for sizes in itertools.islice(good_sizes(program, made, seed), 3):
+        ran += 1
+        run_accepted(program, module, plain, sizes, compare_numbers=fixed and not random_module(made.spec))
+    if not ran:
+        raise Disagreement("no sizes", f"none found that meet {[str(r.condition) for r in program.requirements]}")
+    for requirement, sizes in bad_sizes(program, made, seed):
+        inputs = numbers(program, sizes)
+        module.train()
+        try:
+            module(*inputs)
+        except ValueError:
+            pass
+        except Exception as error:
+            raise Disagreement("a broken condition is noticed late", f"{requirement.condition} at {sizes}: {error!r}") from error
+        else:
+            raise Disagreement("a broken condition is not noticed", f"{requirement.condition} at {sizes}")
+        if not requirement.written:
+            check_need(made, program, requirement, sizes)
+    return Outcome((), ran)
+
+
+def random_module(spec: Spec) -> bool:
+    squeezed = {name.replace("_", "") for name in RANDOM}
+    return any(isinstance(e, Name) and e.name.lower() in squeezed for e in walk(spec.declarations))
+
+
+def check_need(made: Made, program: Program, requirement: Any, sizes: dict[Symbol, int]) -> None:
+    """Torch itself has to fail, or give something else, where a condition of the model is broken."""
+    plain = Unchecked(made.spec)
+    inputs = numbers(program, sizes)
+    try:
+        results = plain.run(inputs, training=True)
+        if not differences(program, results, sizes):
+            backward(results)
+    except Exception:
+        return
+    if not differences(program, results, sizes):
+        raise Disagreement("a condition is not needed", f"{requirement.condition} ({requirement.message}) at {sizes}")
+
+
+def run_accepted(program: Program, module: Any, plain: Unchecked, sizes: dict[Symbol, int], compare_numbers: bool) -> None:
+    inputs = numbers(program, sizes)
+    at = f"at {({s.name: n for s, n in sizes.items()})}"
+    module.eval()
+    try:
+        with torch.no_grad():
+            results = module(*inputs)
+    except Exception as error:
+        raise Disagreement("accepted, and the module raises", f"{error!r} {at}") from error
+    wrong = differences(program, results, sizes)
+    if wrong:
+        raise Disagreement("accepted, and the types differ", wrong[0])
+    try:
+        with torch.no_grad():
+            plain.run(inputs)
+            carry_over(module, plain)
+            expected = plain.run(inputs)
+    except Failure as error:
+        raise Disagreement("accepted, and it fails in torch as it stands", f"{error} {at}") from error
+    if compare_numbers:
+        for mine, theirs in zip(expected, tensors_in(results), strict=True):
+            mine = mine if isinstance(mine, Tensor) else torch.as_tensor(mine, dtype=theirs.dtype)
+            if not torch.allclose(mine.to(theirs.dtype), theirs, rtol=1e-9, atol=1e-9, equal_nan=True):
+                raise Disagreement("the numbers differ", f"{at}: {mine.flatten()[:5]} and {theirs.flatten()[:5]}")
+    if not meets(program, sizes, training=True):
+        return
+    module.train()
+    try:
+        results = module(*[i.requires_grad_(i.is_floating_point()) for i in inputs])
+        wrong = differences(program, results, sizes)
+        backward(results)
+    except Exception as error:
+        raise Disagreement("accepted, and training raises", f"{error!r} {at}") from error
+    if wrong:
+        raise Disagreement("accepted, and the types differ in training", wrong[0])
+
+
+def carry_over(module: Any, plain: Unchecked) -> None:
+    """The emitted module's weights, put where the language says that they live. Raises Disagreement over a path."""
+    state, mine = module.state_dict(), plain.tensors()
+    missing, extra = sorted(set(mine) - set(state)), sorted(set(state) - set(mine))
+    if missing or extra:
+        raise Disagreement("the paths differ", f"emitted {extra}, expected {missing}")
+    for key, value in mine.items():
+        if value.shape != state[key].shape:
+            raise Disagreement("a weight's shape differs", f"{key}: {list(state[key].shape)}, {list(value.shape)}")
+        value.detach().copy_(state[key])
+
+
+# ------------------------------------------------------------------------------------------------------------ refused
+
+
+def refused(made: Made, codes: tuple[str, ...], headline: str, seed: int, given: dict[str, int]) -> None:
+    """Somewhere the unchecked execution has to fail, or to give something other than is declared."""
+    plain = Unchecked(made.spec)
+    letters = [n for n in made.sizes if n not in given]
+    rng = Random(seed)
+    choices = [dict(made.sizes)]
+    choices += [{n: rng.choice(SIZES) for n in letters} for _ in range(24)]
+    choices += [{n: (size if n != one else rng.choice(SIZES)) for n, size in made.sizes.items()} for one in letters]
+    for training in (True, False):
+        for sizes in choices:
+            try:
+                inputs = declared_inputs(made.spec.model, {**sizes, **given})
+                results = plain.run(inputs, training)
+                if training:
+                    backward(results)
+            except (Failure, RuntimeError):
+                return
+    if codes == ("SHP305",):
+        return  # what sizes no weight may still be needed when the model is built
+    raise Disagreement(f"refused with {codes[0]}, and torch runs it", headline)
+
+
+def declared_inputs(model: Block, sizes: dict[str, int]) -> list[Tensor]:
+    """Inputs of the declared types. Raises Failure where there are none at these sizes."""
+    runner = Unchecked.__new__(Unchecked)
+    runner.spec = Spec([])
+    frame = Frame(None, {}, dict(sizes))  # type: ignore[arg-type]
+    found = []
+    for i, (_, type) in enumerate(model.inputs):
+        shape = [runner.size(d, frame) for d in type.dims]
+        if any(n < 1 for n in shape):
+            continue_at = Failure("no such tensor")
+            raise continue_at
+        found.append(random_tensor(DType(type.dtype), shape, i))
+    return found
+
+
+# -------------------------------------------------------------------------------------------------------------- sizes
+
+
+def good_sizes(program: Program, made: Made, seed: int) -> Iterator[dict[Symbol, int]]:
+    """Sizes that meet a model's conditions, those it was written at first."""
+    symbols = open_symbols(program)
+    rng = Random(seed)
+    seen = set()
+    tries: list[dict[Symbol, int]] = [{s: made.sizes.get(s.name, 2) for s in symbols}]
+    tries += [{s: rng.choice(SIZES) for s in symbols} for _ in range(300)]
+    for sizes in tries:
+        key = tuple(sizes.values())
+        if key not in seen and meets(program, sizes, training=False) and small(program, sizes):
+            seen.add(key)
+            yield sizes
+
+
+def small(program: Program, sizes: dict[Symbol, int]) -> bool:
+    from tests.models import size_at
+
+    for port in program.inputs:
+        assert port.value is not None
+        shape = [size_at(d, sizes) for d in port.value.type.shape]
+        if any(n < 1 for n in shape) or torch.Size(shape).numel() > 50_000:
+            return False
+    return True
+
+
+def bad_sizes(program: Program, made: Made, seed: int) -> Iterator[tuple[Any, dict[Symbol, int]]]:
+    """For each condition, sizes that break it and no other."""
+    symbols = open_symbols(program)
+    rng = Random(seed + 1)
+    for requirement in program.requirements[:3]:
+        for _ in range(60):
+            sizes = {s: rng.choice(SIZES) for s in symbols}
+            others = [r for r in program.requirements if r is not requirement]
+            try:
+                broken = not holds(requirement.condition, sizes) and all(holds(r.condition, sizes) for r in others)
+            except ZeroDivisionError:
+                continue
+            if broken and small(program, sizes):
+                yield requirement, sizes
+                break
+
+
+def numbers(program: Program, sizes: dict[Symbol, int]) -> list[Tensor]:
+    from tests.models import tensor_type
+
+    found = []
+    for i, port in enumerate(program.inputs):
+        assert port.value is not None
+        kind, shape = tensor_type(port.value.type, sizes)
+        found.append(random_tensor(kind, shape, i))
+    return found
+
+
+def random_tensor(kind: DType, shape: Any, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    if kind is DType.INT:
+        return torch.zeros(tuple(shape), dtype=torch.int64)
+    if kind is DType.BOOL:
+        return torch.rand(tuple(shape), generator=generator) < 0.5
+    dtype = torch.complex128 if kind is DType.COMPLEX else torch.float64
+    return torch.rand(tuple(shape), generator=generator, dtype=dtype)
+
+
+# ------------------------------------------------------------------------------------------------------------ smaller
+
+
+def smaller(made: Made, kind: str, seed: int = 0) -> Made:
+    """The same disagreement in a spec with fewer statements and stages."""
+    best = made
+    for _ in range(6):
+        shrunk = False
+        for candidate in simplifications(best):
+            try:
+                compare(candidate, seed)
+            except Disagreement as found:
+                if found.kind == kind:
+                    best, shrunk = candidate, True
+                    break
+            except Exception:
+                continue
+        if not shrunk:
+            return best
+    return best
+
+
+def simplifications(made: Made) -> Iterator[Made]:
+    from copy import deepcopy
+
+    count = len(places_to_cut(made.spec))
+    for i in range(count):
+        spec = deepcopy(made.spec)
+        cut = places_to_cut(spec)[i]
+        cut()
+        yield replace(made, spec=spec)
+
+
+def places_to_cut(spec: Spec) -> list[Any]:
+    """Ways to leave something out, each a function that does it."""
+    found: list[Any] = []
+
+    def in_list(items: list[Any], least: int = 0) -> None:
+        for i in range(len(items)):
+            if len(items) > least:
+                found.append(lambda i=i: items.pop(i))
+
+    def statements(body: list[Any]) -> None:
+        for i, s in enumerate(body):
+            if not isinstance(s, Return):
+                found.append(lambda i=i: body.pop(i))
+            if isinstance(s, Return):
+                in_list(s.values, 1)
+            if isinstance(s, For):
+                statements(s.body)
+                found.append(lambda i=i, s=s: body.__setitem__(slice(i, i + 1), s.body))
+            if isinstance(s, If):
+                for _, arm in s.branches:
+                    statements(arm)
+            for e in walk(s):
+                if isinstance(e, Pipe):
+                    in_list(e.stages, 1)
+
+    for d in spec.declarations:
+        if isinstance(d, Block):
+            statements(d.body)
+            if d.result is not None:
+                found.append(lambda d=d: setattr(d, "result", None))
+            if d.kind == "model":
+                for i, (name, _) in enumerate(d.inputs):
+                    if not any(isinstance(e, Name) and e.name == name for e in walk(d.body)):
+                        found.append(lambda i=i, d=d: d.inputs.pop(i))
+    return found
