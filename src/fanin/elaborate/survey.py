@@ -26,13 +26,15 @@ _SYSTEM_NAMES = frozenset(["ema", "copy", "ramp", "training", "grad", "stop_grad
 class Survey:
     """The surveys of a file's declarations."""
 
-    def __init__(self, unit: Unit) -> None:
+    def __init__(self, unit: Unit, broken: frozenset[int] = frozenset()) -> None:
         self.unit = unit
-        self.parts = [_Survey(unit, declaration) for declaration in unit.file.declarations]
+        self.parts = [_Survey(unit, d) for d in unit.file.declarations if id(d) not in broken]
 
     def unbound(self) -> list[Diagnostic]:
         """Every name that is not bound, in all bodies."""
-        return [problem for part in self.parts for problem in part.problems]
+        broken = self.unit.broken
+        whole = [p for p in self.parts if getattr(getattr(p.declaration, "name", None), "name", "") not in broken]
+        return [problem for part in whole for problem in part.problems]
 
     def notices(self) -> list[Diagnostic]:
         """Warnings and advice about the file itself: what nothing uses, and what cannot be run yet."""
@@ -462,6 +464,8 @@ class _Survey:
             if isinstance(d, tree.Import)
         ):
             return  # the import itself was the mistake
+        if self.unit.is_lost(name):
+            return
         problem = unbound(n, [*self.known, *self.letters, *self.labels, *self.unit.names()])
         if problem.fix is not None:
             self.read.update(edit.text for edit in problem.fix.edits)  # read under a wrong name
