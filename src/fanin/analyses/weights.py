@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from math import floor, prod
 
 from fanin.analyses.paths import Instance
@@ -98,6 +97,8 @@ def _frozen(size: int, outs: int, share: bool | float) -> int:
     """How many numbers of a weight are fixed: of the output units, the share of them, rounded half up."""
     if isinstance(share, bool):
         return size if share else 0
+    from fractions import Fraction  # only where a fraction of the units is frozen
+
     return size // outs * floor(Fraction(str(share)) * outs + Fraction(1, 2)) if outs else 0
 
 

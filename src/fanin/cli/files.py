@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -20,6 +18,9 @@ def replacing(path: str) -> Iterator[str]:
 
     A link stays a link, and what it points to changes; the permissions of a file are kept. Raises Failure.
     """
+    import shutil  # with tempfile it takes longer to import than a spec to check
+    import tempfile
+
     target = os.path.realpath(path)
     folder, name = os.path.split(target)
     if os.path.isdir(target):

@@ -11,13 +11,12 @@ import os
 import re
 import sys
 import zlib
-from pathlib import Path
 from typing import Any
 
 from fanin.record import record
 
 _FORMAT = 1
-_HERE = Path(__file__).resolve()
+_HERE = os.path.realpath(__file__)
 
 
 @record
@@ -55,10 +54,12 @@ class Grammar:
 
 def grammar_text() -> str:
     """The grammar file, from the package or else from the checkout."""
-    for folder in (_HERE.parents[1], _HERE.parents[3]):
-        path = folder / "grammars" / "fanin.lark"
-        if path.is_file():
-            return path.read_text(encoding="utf-8")
+    package = os.path.dirname(os.path.dirname(_HERE))
+    for folder in (package, os.path.dirname(os.path.dirname(package))):
+        path = os.path.join(folder, "grammars", "fanin.lark")
+        if os.path.isfile(path):
+            with open(path, encoding="utf-8") as file:
+                return file.read()
     raise FileNotFoundError("grammars/fanin.lark is neither in the package nor in the checkout")
 
 
@@ -66,7 +67,7 @@ def load_grammar() -> Grammar:
     """The table from the user's cache folder, or else built and, where that is possible, stored there."""
     text = grammar_text()
     key = (_FORMAT, sys.version_info[:2], _lark_version(), text)
-    path = _cache_folder() / f"grammar-{zlib.crc32(repr(key).encode()):08x}.bin"
+    path = os.path.join(_cache_folder(), f"grammar-{zlib.crc32(repr(key).encode()):08x}.bin")
     data = _read(path, key)
     if data is None:
         data = build_data(text)
@@ -121,10 +122,10 @@ def _lark_version() -> str:
     return ""
 
 
-def _cache_folder() -> Path:
+def _cache_folder() -> str:
     named = os.environ.get("FANIN_CACHE_DIR")
     if named:
-        return Path(named)
+        return named
     home = os.path.expanduser("~")
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
@@ -132,12 +133,13 @@ def _cache_folder() -> Path:
         base = os.path.join(home, "Library", "Caches")
     else:
         base = os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
-    return Path(base) / "fanin"
+    return os.path.join(base, "fanin")
 
 
-def _read(path: Path, key: Any) -> tuple[Any, ...] | None:
+def _read(path: str, key: Any) -> tuple[Any, ...] | None:
     try:
-        raw = path.read_bytes()
+        with open(path, "rb") as file:
+            raw = file.read()
         if zlib.crc32(raw[4:]) != int.from_bytes(raw[:4], "big"):
             return None
         found, data = marshal.loads(raw[4:])
@@ -146,13 +148,14 @@ def _read(path: Path, key: Any) -> tuple[Any, ...] | None:
     return data if found == key else None
 
 
-def _write(path: Path, key: Any, data: Any) -> None:
+def _write(path: str, key: Any, data: Any) -> None:
     """Stores the table for the next start; a folder that can't be written to is no mistake."""
     raw = marshal.dumps((key, data))
-    scratch = path.with_name(f"{path.name}.{os.getpid()}")
+    scratch = f"{path}.{os.getpid()}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_bytes(zlib.crc32(raw).to_bytes(4, "big") + raw)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(scratch, "wb") as file:
+            file.write(zlib.crc32(raw).to_bytes(4, "big") + raw)
         os.replace(scratch, path)
     except OSError:
         pass
