@@ -12,7 +12,6 @@ from typing import Any
 from fanin.diagnostics.model import Diagnostic
 from fanin.elaborate.files import Loader, Unit
 from fanin.ir.graph import Program
-from fanin.record import record
 from fanin.report import CheckFailed, NoSuchName, Report, Unreadable, read_source
 from fanin.source import Source
 from fanin.syntax import tree
@@ -77,10 +76,9 @@ def check_source(source: Source, path: str, names: Sequence[str] | None, hyper: 
     unit = loader.units[0]
     found = list(loader.diagnostics)
     readable = not found
-    broken = misread(loader)
-    surveys = [survey.Survey(u, broken.declarations) for u in loader.units]
+    surveys = [survey.Survey(u) for u in loader.units]
     for surveyed in surveys:
-        found += broken.without_consequences(surveyed.unbound())
+        found += surveyed.unbound()
     if names is not None:
         for name in names:
             require_name(unit, name, path)
@@ -88,18 +86,13 @@ def check_source(source: Source, path: str, names: Sequence[str] | None, hyper: 
     used: set[int] = set()
     chosen = list(names) if names is not None else entries(unit)
     for name in chosen:
-        if name in unit.broken:
+        if name in unit.broken:  # it could not be read, and those that use it go on with what it declares
             continue
         lone = names is None and not is_model(unit, name)
         if lone and id(declaration(unit, name)) in used:
             continue
-        if id(declaration(unit, name)) in broken.declarations:
-            continue
         program, problems, reached = build(unit, name, _meant(unit, name, chosen, hyper or {}))
         used |= reached
-        if reached & broken.declarations:
-            continue
-        problems = broken.without_consequences(problems)
         if lone and not survey.stands_alone(problems):
             continue
         found += problems
@@ -110,30 +103,6 @@ def check_source(source: Source, path: str, names: Sequence[str] | None, hyper: 
         found += surveys[0].notices()
     kept = apply_allows(loader.units, survey.without_repeats(in_order(found)))
     return Report(tuple(kept), tuple(u.source for u in loader.units), tuple(programs))
-
-
-@record
-class Misread:
-    """What syntax errors spoil: the declarations that have them, and names whose declaration could not be read at all."""
-
-    declarations: frozenset[int]  # ids
-    lost: bool
-
-    def without_consequences(self, found: list[Diagnostic]) -> list[Diagnostic]:
-        """The messages that are about something else: one cause gives one error."""
-        return [d for d in found if not (self.lost and d.code.id == "NAM201")]
-
-
-def misread(loader: Loader) -> Misread:
-    spoilt: set[int] = set()
-    lost = False
-    for d in loader.diagnostics:
-        if d.code.id.startswith("SYN"):
-            unit = next((u for u in loader.units if u.source is d.span.source), None)
-            holding = [x for x in (unit.file.declarations if unit else ()) if x.span.start <= d.span.start <= x.span.end]
-            spoilt.update(id(x) for x in holding)
-            lost = lost or not holding
-    return Misread(frozenset(spoilt), lost)
 
 
 def _meant(unit: Unit, entry: str, entries: Sequence[str], hyper: Hyper) -> Hyper:

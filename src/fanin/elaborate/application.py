@@ -135,7 +135,7 @@ def open_weight_sizes(op: Op[Any], attrs: OpAttrs, types: tuple[TensorType | Non
     Two guesses at a size tell: where the weights differ, they are made of it.
     """
     sizes = dict.fromkeys(s for t in types if t is not None for s in t.shape if isinstance(s, Poly))
-    if not sizes:
+    if not sizes or not _made_of_guesses(op, attrs, types):
         return []
 
     def shapes(guess: int, changed: Poly | None) -> list[tuple[int, ...]]:
@@ -150,6 +150,15 @@ def open_weight_sizes(op: Op[Any], attrs: OpAttrs, types: tuple[TensorType | Non
         return [spec.shape for spec in op.params(attrs, *known)]  # type: ignore[arg-type]
 
     return [size for size in sizes if shapes(_GUESS, None) != shapes(2 * _GUESS, size)]
+
+
+def _made_of_guesses(op: Op[Any], attrs: OpAttrs, types: tuple[TensorType | None, ...]) -> bool:
+    """Whether some weight has a size that is a guess, or a multiple of it: where none has, the open sizes do not matter."""
+    guessed = [
+        None if t is None else TensorType(t.dtype, tuple(s if isinstance(s, int) else _GUESS for s in t.shape))
+        for t in types
+    ]
+    return any(size % _GUESS == 0 for spec in op.params(attrs, *guessed) for size in spec.shape)  # type: ignore[arg-type]
 
 
 _GUESS = 720_720  # divided by every small number, so that no guess breaks a rule of an op

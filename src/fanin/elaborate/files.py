@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,8 @@ class Unit:
     file: tree.File
     declarations: dict[str, Named] = field(default_factory=dict)
     imports: dict[str, tuple[Unit, str]] = field(default_factory=dict)
+    broken: dict[str, bool] = field(default_factory=dict)  # what could not be read; true where its head is part of that
+    torn: bool = False  # whether something could not be read that belongs to no declaration
     constants: dict[str, Any] = field(default_factory=dict)  # evaluated on demand
 
     @property
@@ -37,6 +40,11 @@ class Unit:
             return self, declared
         imported = self.imports.get(name)
         return imported[0].lookup(imported[1]) if imported else None
+
+    def is_lost(self, name: str) -> bool:
+        """Whether a name may be declared or imported by something that could not be read."""
+        known = rf"(?:\b(?:block|model|fn|const|system|import|as)|,)\s+{re.escape(name)}\b"
+        return self.torn and re.search(known, self.source.text) is not None
 
     def names(self) -> list[str]:
         return [*self.declarations, *self.imports]
@@ -64,6 +72,7 @@ class Loader:
         file, problems = self._parse(source)
         self.diagnostics += problems
         unit = self._units[identity] = Unit(file)
+        _mark_broken(unit, problems)
         self._stack.append(identity)
         for declaration in file.declarations:
             if isinstance(declaration, tree.Import):
@@ -162,6 +171,19 @@ class Loader:
         fix = Fix(f"did you mean `{near}`?", (Edit(span, near),)) if near else None
         helps = (f"the library has {', '.join(f'`{name}`' for name in known)}",) if known and not near else ()
         return Diagnostic(NAM203, f"the library has no `{origin}`", span, "no such part", helps=helps, fix=fix)
+
+
+def _mark_broken(unit: Unit, problems: list[Diagnostic]) -> None:
+    """Note which declarations the syntax errors are in: what is read of them is not what was meant."""
+    for problem in problems:
+        at = problem.span.start
+        inside = next((d for d in unit.file.declarations if d.span.start <= at < d.span.end), None)
+        if isinstance(inside, Named):
+            body = getattr(inside, "body", None)
+            in_head = body is None or at < body.span.start
+            unit.broken[inside.name.name] = unit.broken.get(inside.name.name, False) or in_head
+        else:
+            unit.torn = True
 
 
 _PACKAGES = frozenset(["torch", "numpy", "math", "jax", "flax", "tensorflow", "keras", "torchvision", "typing", "einops"])

@@ -77,6 +77,8 @@ def call_fn(body: Body, function: FnFunction, args: tuple[Argument, ...], flow: 
     if len(ctx.frames) >= MAX_DEPTH:
         raise endless(body, shown, span)
     if not tensors and not isinstance(decl.result, (tree.ShapeType, tree.TupleType)):
+        if shown in unit.broken:
+            raise Poisoned
         return _number_fn(body, decl, unit, hypers, span)
     for p in tensors:
         if p.name.name not in given:
@@ -94,7 +96,7 @@ def call_fn(body: Body, function: FnFunction, args: tuple[Argument, ...], flow: 
     types = [None if o is None else input_type(o, p) for o, p in zip(operands, tensors, strict=True)]
     numbering: dict[int, int] = {}
     key = (id(decl), tuple((k, key_of(_expanded(v), numbering)) for k, v in hypers.items()), type_key(types))
-    special = ctx.memo.get(key, MISSING)
+    special = None if shown in unit.broken else ctx.memo.get(key, MISSING)
     if special is None:
         return declared_results(body, decl, unit, tensors, types, hypers)
     if special is GOING:

@@ -105,6 +105,8 @@ def lookup_global(body: Body, name: str) -> Any:
     if found is not None:
         unit, declaration = found
         body.ctx.used.add(id(declaration))
+        if unit.broken.get(declaration.name.name):
+            raise Poisoned  # it could not be read, and that has been said
         if isinstance(declaration, tree.Const):
             return constant(body, unit, declaration)
         if isinstance(declaration, tree.Fn):
@@ -164,7 +166,7 @@ def candidates(known: list[str]) -> list[str]:
 def unbound(body: Body, expr: tree.Ident) -> Exception:
     if expr.name == "training":
         return refuse(TYP413, "`training` is not built yet in this version", expr.span, "decided when the network runs")
-    if any(
+    if body.unit.is_lost(expr.name) or any(
         expr.name == (a.alias or a.name).name
         for d in body.unit.file.declarations
         if isinstance(d, tree.Import)

@@ -52,6 +52,8 @@ def block_node(
         for k, v in instance.hypers.items()
     )
     key = (id(decl), hyper_keys, type_key(types), policy.key)
+    if decl.name.name in constructor.file.broken:
+        raise Poisoned
     special = body.ctx.memo.get(key, MISSING)
     if special is None:
         raise Poisoned

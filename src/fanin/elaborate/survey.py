@@ -26,9 +26,9 @@ _SYSTEM_NAMES = frozenset(["ema", "copy", "ramp", "training", "grad", "stop_grad
 class Survey:
     """The surveys of a file's declarations."""
 
-    def __init__(self, unit: Unit, broken: frozenset[int] = frozenset()) -> None:
+    def __init__(self, unit: Unit) -> None:
         self.unit = unit
-        self.parts = [_Survey(unit, d) for d in unit.file.declarations if id(d) not in broken]
+        self.parts = [_Survey(unit, declaration) for declaration in unit.file.declarations]
 
     def unbound(self) -> list[Diagnostic]:
         """Every name that is not bound, in all bodies."""
