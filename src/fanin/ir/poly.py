@@ -221,7 +221,7 @@ class Poly:
     Equal by normal form. Operations give an ``int`` where the result is constant.
     """
 
-    __slots__ = ("_atoms", "_expanded", "_hash", "_key", "_symbols", "terms")
+    __slots__ = ("_atoms", "_expanded", "_hash", "_key", "_symbols", "_text", "terms")
 
     terms: Final[dict[Monomial, int]]
 
@@ -232,6 +232,7 @@ class Poly:
         self._symbols: frozenset[Symbol] | None = None
         self._atoms: tuple[Atom, ...] | None = None
         self._expanded: Dim | None = None
+        self._text: str | None = None
 
     @staticmethod
     def of(symbol: Symbol) -> Poly:
@@ -252,9 +253,12 @@ class Poly:
         return hash(self) == hash(other) and self.terms == other.terms
 
     def __str__(self) -> str:
-        from fanin.ir.dimtext import render
+        text = self._text
+        if text is None:
+            from fanin.ir.dimtext import render
 
-        return render(self)
+            text = self._text = render(self)
+        return text
 
     __repr__ = __str__
 
