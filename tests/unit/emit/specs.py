@@ -63,7 +63,8 @@ block GptBlock(width: int, heads: int, p: float = 0.1)(x: [B, T, D]) -> [B, T, D
 }
 
 @init(linear=normal(std=0.02), embedding=normal(std=0.02), bias=zeros)
-model Gpt(vocab: int = 96, context: int = 64, width: int = 48, depth: int = 3, heads: int = 4)(token: int[B, T]) -> [B, T, vocab] {
+model Gpt(vocab: int = 96, context: int = 64, width: int = 48, depth: int = 3, heads: int = 4)
+         (token: int[B, T]) -> [B, T, vocab] {
   assert T <= context, "there are no more positions"
   x = token -> wte: Embedding(vocab, width)
   x += arange(T) -> wpe: Embedding(context, width)

@@ -45,7 +45,9 @@ def port(name: str, index: int, type: TensorType) -> Port:
 def apply(name: str, inputs: list[Operand], out: Value, module: str | None = None, **attrs: Any) -> Apply:
     op = find_op(name)
     assert op is not None
-    return Apply(tuple(inputs), (out,), SPAN, (), op, bind(op.attrs, attrs), None if module is None else ModuleRef(module))
+    return Apply(
+        tuple(inputs), (out,), SPAN, (), op, bind(op.attrs, attrs), None if module is None else ModuleRef(module)
+    )
 
 
 def linear(path: str, fan_in: int, out: int) -> Child:
@@ -129,7 +131,11 @@ def test_a_choice_on_training_is_both_ways() -> None:
 
 def test_what_is_done_keeps_its_state() -> None:
     x = port("x", 0, floats(B.poly, 3))
-    doubled, size, done = Value(1, floats(B.poly, 3)), Value(2, floats(B.poly)), Value(3, TensorType(DType.BOOL, (B.poly,)))
+    doubled, size, done = (
+        Value(1, floats(B.poly, 3)),
+        Value(2, floats(B.poly)),
+        Value(3, TensorType(DType.BOOL, (B.poly,))),
+    )
     assert x.value
     nodes = [
         apply("mul", [x.value, Scalar(2.0)], doubled),
@@ -140,7 +146,7 @@ def test_what_is_done_keeps_its_state() -> None:
     start = port("start", 0, floats(B.poly, 3))
     out = Value(1, floats(B.poly, 3))
     assert start.value
-    net, source = model(graph("Loop", [start], [Iterate((start.value,), (out,), SPAN, (), step, None, 6)], {"": out}))
+    net, _ = model(graph("Loop", [start], [Iterate((start.value,), (out,), SPAN, (), step, None, 6)], {"": out}))
     given = torch.tensor([[1.0, 1, 1], [4, 4, 4], [1 / 64, 0, 0]]).double()
     assert net(given)[:, 0].tolist() == [4.0, 8.0, 1.0]
     torch.compile(net, fullgraph=True, backend="eager")(given)
@@ -152,12 +158,20 @@ def test_a_function_is_called_with_what_it_cannot_see() -> None:
     assert op is not None
     token = port("token", 0, TensorType(DType.INT, (B.poly,)))
     out = Value(1, floats(B.poly, 2))
-    fn = graph("start", [token], [Apply((), (out,), SPAN, (), op, bind(op.attrs, {"shape": (B.poly, 2)}), None)], {"": out}, kind="fn")
+    fn = graph(
+        "start",
+        [token],
+        [Apply((), (out,), SPAN, (), op, bind(op.attrs, {"shape": (B.poly, 2)}), None)],
+        {"": out},
+        kind="fn",
+    )
     token2 = port("token", 0, TensorType(DType.INT, (B.poly,)))
     a, b = Value(1, floats(B.poly, 2)), Value(2, floats(B.poly, 2))
     assert token2.value
     call = Call((token2.value,), (a,), SPAN, (), fn, None)
-    top = graph("Ints", [token2], [call, apply("Linear", [a], b, "fc", out_features=2)], {"": b}, children=(linear("fc", 2, 2),))
+    top = graph(
+        "Ints", [token2], [call, apply("Linear", [a], b, "fc", out_features=2)], {"": b}, children=(linear("fc", 2, 2),)
+    )
     net, source = model(top)
     assert "start(token, self.fc.weight)" in source
     assert net(torch.zeros(3, dtype=torch.long)).dtype is torch.float64

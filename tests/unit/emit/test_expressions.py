@@ -6,7 +6,22 @@ import pytest
 
 from fanin.emit.torch.expressions import Comprehension, Printer, Star, flat, layout
 from fanin.ir.dims import Symbol
-from fanin.ops.code import Attribute, Call, Cut, Infix, Input, Invoke, Like, Method, Module, Name, Prefix, Sequence, Subscript, call
+from fanin.ops.code import (
+    Attribute,
+    Call,
+    Cut,
+    Infix,
+    Input,
+    Invoke,
+    Like,
+    Method,
+    Module,
+    Name,
+    Prefix,
+    Sequence,
+    Subscript,
+    call,
+)
 
 A, B, C = Name("a"), Name("b"), Name("c")
 
@@ -35,7 +50,7 @@ A, B, C = Name("a"), Name("b"), Name("c")
         (Sequence((A,)), "(a,)"),
         (Sequence((A, 2), "[]"), "[a, 2]"),
         (Sequence(()), "()"),
-        (call("f", "it's", 'a "b"\n', float("inf"), 1e-5, -0.0), "f(\"it's\", 'a \"b\"\\n', float(\"inf\"), 1e-05, -0.0)"),
+        (call("f", "it's", 'a "b"\n', float("inf"), 1e-5, -0.0), 'f("it\'s", \'a "b"\\n\', float("inf"), 1e-05, -0.0)'),
         (Call("nn.Sequential", (Star(Comprehension(Call("B", (1,)), 3)),)), "nn.Sequential(*[B(1) for _ in range(3)])"),
     ],
 )
@@ -59,10 +74,11 @@ def test_long_calls_break_as_ruff_breaks_them() -> None:
     arms = tuple(Call("nn.Conv2d", (64, 128, 3), (("padding", 1),)) for _ in range(4))
     assert layout(Call("nn.Sequential", arms[:3]), 8, "self.stem = ") == (
         "self.stem = nn.Sequential(\n"
-        "            nn.Conv2d(64, 128, 3, padding=1),\n" * 1
+        "            nn.Conv2d(64, 128, 3, padding=1),\n"
+        * 1
         + "            nn.Conv2d(64, 128, 3, padding=1),\n" * 2
         + "        )"
     )
-    assert layout(Call("nn.ModuleList", (Sequence(arms[:2], "[]"),)), 8, "self.layer_with_a_long_name = ").splitlines()[1] == (
-        "            [nn.Conv2d(64, 128, 3, padding=1), nn.Conv2d(64, 128, 3, padding=1)]"
-    )
+    assert layout(Call("nn.ModuleList", (Sequence(arms[:2], "[]"),)), 8, "self.layer_with_a_long_name = ").splitlines()[
+        1
+    ] == ("            [nn.Conv2d(64, 128, 3, padding=1), nn.Conv2d(64, 128, 3, padding=1)]")

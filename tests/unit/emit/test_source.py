@@ -11,26 +11,22 @@ from pathlib import Path
 
 import pytest
 
-
-
 from tests.unit.emit.specs import GPT, LENET, RESNET, source_of
 
 RUFF = shutil.which("ruff", path=f"{Path(sys.executable).parent}") or shutil.which("ruff")
 
 
 @pytest.mark.parametrize(("name", "spec"), [("lenet", LENET), ("resnet50", RESNET), ("gpt", GPT)])
-def test_the_source_is_what_a_careful_person_writes(
-    name: str, spec: str, golden: Callable[[str, str], None]
-) -> None:
+def test_the_source_is_what_a_careful_person_writes(name: str, spec: str, golden: Callable[[str, str], None]) -> None:
     golden(f"torch/{name}.py", source_of(spec))
 
 
 @pytest.mark.parametrize("spec", [LENET, RESNET, GPT])
 def test_the_source_stands_alone(spec: str) -> None:
     tree = ast.parse(source_of(spec))
-    imported = {
-        alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
-    } | {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names} | {
+        node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+    }
     known = {"hashlib", "math", "collections", "collections.abc", "functools", "typing", "torch", "torch.nn.functional"}
     assert imported <= known
 
@@ -41,9 +37,7 @@ def test_ruff_has_nothing_to_add(spec: str) -> None:
     assert RUFF is not None
     text = source_of(spec)
     config = ["--isolated", "--line-length", "100"]
-    done = subprocess.run(
-        [RUFF, "format", *config, "-"], input=text, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([RUFF, "format", *config, "-"], input=text, capture_output=True, text=True, check=True)
     assert done.stdout == text
     checked = subprocess.run(
         [RUFF, "check", *config, "--select", "E,F,W,I,UP,B", "-"], input=text, capture_output=True, text=True

@@ -27,7 +27,7 @@ _COUNT = re.compile(r"(\w+|\([^()]*\))\s*\*\s*[\[(]?\s*[A-Z]\w*\s*\(")
 
 @cache
 def arguments_in(text: str, order: tuple[str, ...] = ()) -> Arguments:
-    """The arguments of every call in a piece of a spec. ``order`` names those that go by place, where there is one call."""
+    """The arguments of every call in a piece of a spec. ``order`` names those that go by place in the outermost one."""
     text = re.sub(r"#[^\n]*", "", text)
     found: list[tuple[str, str]] = []
     calls = list(_CALL.finditer(text))
@@ -113,8 +113,8 @@ def _tree(node: ast.expr, known: Mapping[str, tuple[str, Vector]]) -> Tree:
 
 def _value(node: ast.expr, sizes: Mapping[str, Number]) -> Number:
     match node:
-        case ast.Constant(value=bool() | int() | float()):
-            return node.value
+        case ast.Constant(value=bool() | int() | float() as value):
+            return value
         case ast.Name(id=name):
             return _CONSTANTS[name] if name in _CONSTANTS else sizes[name]
         case ast.BinOp():

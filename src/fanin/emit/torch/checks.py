@@ -12,7 +12,8 @@ from fanin.emit.torch.statements import Lines
 from fanin.ir.conditions import Compare, Condition, change, holds, render_condition
 from fanin.ir.conditions import symbols_in as condition_symbols
 from fanin.ir.dims import Dim, Poly, Symbol, expand, ordered
-from fanin.ir.graph import Port, Requirement
+from fanin.ir.graph import Port
+from fanin.ir.requirements import Requirement
 from fanin.ir.types import DType
 
 _WRONG_KIND = {

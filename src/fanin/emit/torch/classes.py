@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from fanin.emit.torch import sharing
-from fanin.emit.torch.authored import Arguments, Number
+from fanin.emit.torch.authored import Arguments, Number, Vector
 from fanin.emit.torch.expressions import WIDTH, Tree, dimension, flat, parts, quoted, rebuild
 from fanin.emit.torch.names import MODULE_ATTRIBUTES, TAKEN, Names, camel, identifier, snake
-from fanin.emit.torch.sharing import Shared, Vector
+from fanin.emit.torch.sharing import Shared
 from fanin.emit.torch.statements import (
     Absent,
     Assign,
@@ -130,7 +131,9 @@ def share(
 def _default(graph: Graph, hyper: str) -> Number | None:
     """The default that the author gave a hyper-parameter, where it is a number."""
     head = graph.span.text.split("{", 1)[0]
-    match = re.search(rf"\b{re.escape(hyper)}\s*(?::[^,=()]*)?=\s*(true|false|-?[0-9][0-9_]*(?:\.[0-9]+)?)\s*[,)]", head)
+    match = re.search(
+        rf"\b{re.escape(hyper)}\s*(?::[^,=()]*)?=\s*(true|false|-?[0-9][0-9_]*(?:\.[0-9]+)?)\s*[,)]", head
+    )
     if match is None:
         return None
     text = match[1].replace("_", "")
@@ -143,7 +146,9 @@ def _keep(
     draft: Draft, shared: Shared, init: tuple[Statement, ...], forward: tuple[Statement, ...]
 ) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
     """Arguments that `forward` reads are kept on the module: ``self.heads = heads``."""
-    children = {path.split(".")[0] for path in (*(c.path for c in draft.graph.children), *(s.name for s in draft.graph.states))}
+    children = {
+        path.split(".")[0] for path in (*(c.path for c in draft.graph.children), *(s.name for s in draft.graph.states))
+    }
     taken = Names(children | MODULE_ATTRIBUTES)
     kept: dict[str, str] = {}
 
@@ -208,7 +213,16 @@ def letter_name(graph: Graph, letter: str, value: int) -> str:
     """A letter as the name of an argument, by where it stands in the inputs: ``C`` of an image is ``in_channels``."""
     if len(letter) > 1:
         return snake(letter)
-    known = {"T": "length", "L": "length", "S": "length", "V": "vocabulary", "N": "batch", "B": "batch", "H": "height", "W": "width"}
+    known = {
+        "T": "length",
+        "L": "length",
+        "S": "length",
+        "V": "vocabulary",
+        "N": "batch",
+        "B": "batch",
+        "H": "height",
+        "W": "width",
+    }
     if letter in known:
         return known[letter]
     for port in graph.ports:
@@ -227,6 +241,7 @@ def letter_name(graph: Graph, letter: str, value: int) -> str:
 def _unify(columns: Sequence[tuple[Statement, ...]], shared: Shared) -> tuple[Statement, ...]:
     """Statements of one skeleton as one."""
     unified: list[Statement] = []
+    row: tuple[Any, ...]
     for row in zip(*columns, strict=True):
         present = [i for i, statement in enumerate(row) if not isinstance(statement, Absent)]
         if len(present) < len(row):
@@ -241,19 +256,19 @@ def _unify(columns: Sequence[tuple[Statement, ...]], shared: Shared) -> tuple[St
 
         match first:
             case Assign():
-                value = one([s.value for s in row], first.written)  # type: ignore[union-attr]
+                value = one([s.value for s in row], first.written)
                 unified.append(Assign(first.targets, value, first.types, first.written, first.noted))
             case Do():
-                unified.append(Do(one([s.value for s in row], first.written), first.written))  # type: ignore[union-attr]
+                unified.append(Do(one([s.value for s in row], first.written), first.written))
             case Return():
-                unified.append(Return(one([s.value for s in row], first.written), first.written))  # type: ignore[union-attr]
+                unified.append(Return(one([s.value for s in row], first.written), first.written))
             case For():
-                iterable = one([s.iterable for s in row])  # type: ignore[union-attr]
-                unified.append(For(first.target, iterable, _unify([s.body for s in row], shared)))  # type: ignore[union-attr]
+                iterable = one([s.iterable for s in row])
+                unified.append(For(first.target, iterable, _unify([s.body for s in row], shared)))
             case If():
-                condition = one([s.condition for s in row])  # type: ignore[union-attr]
-                body = _unify([s.body for s in row], shared)  # type: ignore[union-attr]
-                otherwise = _unify([s.otherwise for s in row], shared)  # type: ignore[union-attr]
+                condition = one([s.condition for s in row])
+                body = _unify([s.body for s in row], shared)
+                otherwise = _unify([s.otherwise for s in row], shared)
                 unified.append(If(condition, body, otherwise))
             case Lines() | Absent():
                 unified.append(first)
@@ -365,7 +380,9 @@ def annotated(printed: Printed) -> list[str]:
     return found
 
 
-def print_class(printed: Printed, base: str | None = None, init: Sequence[str] | None = None, own_forward: Sequence[str] = ()) -> list[str]:
+def print_class(
+    printed: Printed, base: str | None = None, init: Sequence[str] | None = None, own_forward: Sequence[str] = ()
+) -> list[str]:
     """The lines of a class. ``init`` replaces its constructor."""
     draft = printed.draft
     lines = [f"class {printed.name}({base or draft.base}):"]
@@ -413,7 +430,9 @@ def use_for(printed: Printed, index: int) -> Use:
     draft = printed.drafts[index]
     arguments = tuple(vector[index] for vector in printed.arguments.values())
     places = len(printed.arguments) - len(printed.defaults)
-    return Use(printed.name, tuple(printed.arguments), arguments, draft.like, draft.training, draft.ties, draft.sizes, places)
+    return Use(
+        printed.name, tuple(printed.arguments), arguments, draft.like, draft.training, draft.ties, draft.sizes, places
+    )
 
 
 def class_name(base: str, printed: Sequence[Printed], draft: Draft, names: Names) -> tuple[str, str]:
@@ -422,7 +441,9 @@ def class_name(base: str, printed: Sequence[Printed], draft: Draft, names: Names
         return names.fresh(camel(base)), ""
     first = printed[0].draft.graph
     before = {child.path.split(".")[0] for child in first.children}
-    extra = list(dict.fromkeys(c.path.split(".")[0] for c in draft.graph.children if c.path.split(".")[0] not in before))
+    extra = list(
+        dict.fromkeys(c.path.split(".")[0] for c in draft.graph.children if c.path.split(".")[0] not in before)
+    )
     if extra:
         return names.fresh(f"{camel(base)}With{camel(extra[0])}"), f"As `{printed[0].name}`, with `{extra[0]}`."
     inputs = {port.name for port in first.ports if port.value is not None}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from fanin.emit.torch import places
 from fanin.emit.torch.authored import Arguments, arguments_in
-from fanin.emit.torch.expressions import Comprehension, DoubleStar, Frame, Mapping, Star, Tree, flat
+from fanin.emit.torch.expressions import Comprehension, DoubleStar, Frame, Mapping, Star, Tree, call_of, flat
 from fanin.emit.torch.names import is_identifier
 from fanin.emit.torch.statements import Assign, Do, Statement
 from fanin.emit.torch.uses import EmitError, Use
@@ -29,7 +29,12 @@ class Constructor:
     """Writes the constructor of one graph. ``start`` gives the code that fills a buffer with a computed value."""
 
     def __init__(
-        self, graph: Graph, use_of: Callable[[Graph], Use], laws: Laws, start: Callable[[State], Tree], own: str = "self"
+        self,
+        graph: Graph,
+        use_of: Callable[[Graph], Use],
+        laws: Laws,
+        start: Callable[[State], Tree],
+        own: str = "self",
     ) -> None:
         self.graph, self.use_of, self.laws, self.start, self.own = graph, use_of, laws, start, own
         self.borrowed: list[str] = []
@@ -44,7 +49,7 @@ class Constructor:
         lines: list[Statement] = []
         if holder.kind == "dict":
             items = tuple((name, self._part(part)) for name, part in holder.parts.items())
-            lines.append(Do(ops.Call("self.update", (Mapping(items),)), self._written(self.graph.children)))
+            lines.append(Do(call_of("self.update", Mapping(items)), self._written(self.graph.children)))
         else:
             for name, part in holder.parts.items():
                 lines += self._assign(name, part)
@@ -83,7 +88,7 @@ class Constructor:
             raise EmitError(f"parameters and modules of `{self.graph.name}` share a list")
         if part.kind == "list":
             return ops.Call("nn.ModuleList", (fold([self._part(entry) for _, entry in entries]),))
-        return ops.Call("nn.ModuleDict", (Mapping(tuple((name, self._part(entry)) for name, entry in entries)),))
+        return call_of("nn.ModuleDict", Mapping(tuple((name, self._part(entry)) for name, entry in entries)))
 
     # --------------------------------------------------------------------------------------------------- modules
 
@@ -149,7 +154,11 @@ class Constructor:
         if all(key == str(i) for i, key in enumerate(keys)):
             return ops.Call("nn.Sequential", tuple(runs(items)))
         pairs = tuple(zip(keys, items, strict=True))
-        ordered = ops.Call("OrderedDict", (), pairs) if all(map(is_identifier, keys)) else ops.Call("OrderedDict", (Mapping(pairs),))
+        ordered = (
+            ops.Call("OrderedDict", (), pairs)
+            if all(map(is_identifier, keys))
+            else call_of("OrderedDict", Mapping(pairs))
+        )
         return ops.Call("nn.Sequential", (ordered,))
 
     def _row(self, row: Row, path: str) -> Tree:
@@ -189,7 +198,12 @@ class Constructor:
         return lines
 
     def _tie(
-        self, instance: Leaf | Unit | Row, text: str, path: str, state: Callable[[StateRef], str], lines: list[Statement]
+        self,
+        instance: Leaf | Unit | Row,
+        text: str,
+        path: str,
+        state: Callable[[StateRef], str],
+        lines: list[Statement],
     ) -> None:
         """Ties of leaves made here: of this graph and of the sequentials written inside it."""
         match instance:

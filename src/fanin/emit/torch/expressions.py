@@ -83,6 +83,11 @@ class Bare:
 Tree: TypeAlias = Any
 
 
+def call_of(target: str, *args: Tree) -> Call:
+    """A call of any trees."""
+    return Call(target, args)
+
+
 # ------------------------------------------------------------------------------------------------ rewriting trees
 
 

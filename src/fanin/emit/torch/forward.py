@@ -65,12 +65,14 @@ class Scope:
     has_self: bool
     like: Callable[[], Tree]
     needs_training: bool = False
-    
+
 
 class Forward:
     """Writes the nodes of one graph."""
 
-    def __init__(self, graph: Graph, scope: Scope, inputs: dict[int, str], lent: dict[str, str], own: str = "self") -> None:
+    def __init__(
+        self, graph: Graph, scope: Scope, inputs: dict[int, str], lent: dict[str, str], own: str = "self"
+    ) -> None:
         self.graph, self.scope, self.own = graph, scope, own
         self.lent = lent
         self.vars: dict[int, Tree] = {index: Name(name) for index, name in inputs.items()}
@@ -255,7 +257,12 @@ class Forward:
         if isinstance(size, int):
             return size
         for symbol in sorted(size.symbols(), key=lambda s: s.key):
-            if symbol not in self.letters and symbol not in self.told and self._axis(symbol.poly) is None and symbol.definition is not None:
+            if (
+                symbol not in self.letters
+                and symbol not in self.told
+                and self._axis(symbol.poly) is None
+                and symbol.definition is not None
+            ):
                 return self.size(_without(size, symbol))
         return parsed(render(size, self.letter, True))
 
@@ -345,7 +352,10 @@ class Forward:
         """Whether the pending values among these are the last ones, in this order: evaluation keeps its order then."""
         waiting = {p.value.index for p in self.pending}
         here = [i for i in indices if i in waiting]
-        return len(here) == len(set(here)) and here == [p.value.index for p in self.pending][len(self.pending) - len(here) :]
+        return (
+            len(here) == len(set(here))
+            and here == [p.value.index for p in self.pending][len(self.pending) - len(here) :]
+        )
 
     def _flush(self, keep: int = 0) -> list[Statement]:
         """Statements for what is pending, but the last ``keep`` of it."""
@@ -356,7 +366,9 @@ class Forward:
             out.append(Assign((target,), entry.tree, *self._note(entry.value, entry.read, entry.written)))
         return out
 
-    def _note(self, value: Value, read: Iterable[Value], written: Arguments = ()) -> tuple[tuple[TensorType, ...], Arguments, bool]:
+    def _note(
+        self, value: Value, read: Iterable[Value], written: Arguments = ()
+    ) -> tuple[tuple[TensorType, ...], Arguments, bool]:
         """The type of a value, noted where no tensor that it is made of has it already."""
         if self.unsteady:
             return (), written, False
@@ -398,14 +410,18 @@ class Forward:
         used = [operand.index for operand in node.inputs if isinstance(operand, Value)]
         if not self._suffix(used):
             out += self._flush()
-        if isinstance(node, Scan | Iterate | Choice | Ensemble) or (isinstance(node, Repeat) and not repeat_is_call(node)):
+        if isinstance(node, Scan | Iterate | Choice | Ensemble) or (
+            isinstance(node, Repeat) and not repeat_is_call(node)
+        ):
             return out + self._flush() + self._special(node)
         mine = [p for p in self.pending if p.value.index in used]
         if mine and self._breaks(node, mine):
             out += self._flush()
             mine = []
         tree = self._code(node)
-        depth = 1 + max((p.depth for p in mine), default=0) if _is_call(tree) else max((p.depth for p in mine), default=0)
+        depth = (
+            1 + max((p.depth for p in mine), default=0) if _is_call(tree) else max((p.depth for p in mine), default=0)
+        )
         if mine and (depth > MAX_DEPTH or len(flat(tree)) > MAX_LENGTH):
             out += self._flush()
             mine = []
@@ -417,7 +433,12 @@ class Forward:
         read = [v for p in mine for v in p.read] + read
         spoken = tuple(a for p in mine for a in p.written) + self._written(node)
         single = node.outputs[0] if len(node.outputs) == 1 else None
-        if single is not None and self.uses.get(single.index) == 1 and not self.name_of(single) and single.index not in self.forced:
+        if (
+            single is not None
+            and self.uses.get(single.index) == 1
+            and not self.name_of(single)
+            and single.index not in self.forced
+        ):
             del self.pending[len(self.pending) - len(mine) :]
             pure = isinstance(node, Apply) and node.op.keeps
             active = isinstance(node, Apply) and node.module is None
@@ -541,7 +562,8 @@ class Forward:
         self.position = end
         texts = [text for text in iterables if text is not None]
         if not texts:
-            head, over_what = "_", ops.Call("range", (Name(str(loop.count)),))
+            over_what: Tree = ops.Call("range", (Name(str(loop.count)),))
+            head = "_"
         elif len(texts) == 1:
             head, over_what = variables[0], Name(texts[0])
         else:
@@ -685,7 +707,13 @@ class Forward:
             body.append(Assign((held[name],), ops.Call("torch.where", (mask, old, new))))
         first = Name(f"{done} is None")
         plain = [Assign((held[n],), Name(steps[n])) for n in states]
-        body[1:] = [If(first, (*plain, Assign((done,), Name(now))), (*body[1:], Assign((done,), ops.Infix("|", Name(done), Name(now)))))]
+        body[1:] = [
+            If(
+                first,
+                (*plain, Assign((done,), Name(now))),
+                (*body[1:], Assign((done,), ops.Infix("|", Name(done), Name(now)))),
+            )
+        ]
         out.append(Assign((done,), None))
         out.append(For("_", ops.Call("range", (node.limit,)), tuple(body)))
         return out

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fanin.emit.torch.expressions import WIDTH
+from fanin.ir.dims import Dim
 from fanin.ir.graph import Graph, Leaf, Program, Row, Unit
 
 _IMPORTS: tuple[tuple[str, str], ...] = (
@@ -40,7 +41,8 @@ def header_lines(program: Program, version: str) -> list[str]:
     """The comment at the top."""
     source = _clean(program.graph.span.source.name)
     lines = [
-        f"# {_clean(program.name)}, from {source}, written by fanin {_clean(version)}. It needs torch, and nothing of fanin.",
+        f"# {_clean(program.name)}, from {source}, written by fanin {_clean(version)}."
+        " It needs torch, and nothing of fanin.",
         f"# {count_parameters(program.graph):,} parameters.",
     ]
     hypers = [f"{_clean(name)} = {_show(value)}" for name, value in program.graph.hypers]
@@ -74,7 +76,7 @@ def count_parameters(graph: Graph) -> int:
 
     def of_graph(graph: Graph) -> int:
         if id(graph) not in known:
-            own = sum(int(s.type.numel()) for s in graph.states if s.kind == "param")  # type: ignore[arg-type]
+            own = sum(_product(s.type.shape) for s in graph.states if s.kind == "param")
             known[id(graph)] = own + sum(of(child.instance) for child in graph.children)
         return known[id(graph)]
 
@@ -92,8 +94,9 @@ def count_parameters(graph: Graph) -> int:
     return of_graph(graph)
 
 
-def _product(shape: Sequence[int]) -> int:
+def _product(shape: Sequence[Dim]) -> int:
     total = 1
     for size in shape:
+        assert isinstance(size, int), "the sizes of a weight are numbers"
         total *= size
     return total

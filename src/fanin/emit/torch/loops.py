@@ -87,7 +87,9 @@ class Roller:
                 items.append(node)
                 at += 1
                 continue
-            loop, turns, numbers = node.loop[depth][0], [], []
+            loop = node.loop[depth][0]
+            turns: list[list[Node]] = []
+            numbers: list[int] = []
             while at < len(nodes) and len(nodes[at].loop) > depth and nodes[at].loop[depth][0] == loop:
                 turn = nodes[at].loop[depth][1]
                 if not numbers or numbers[-1] != turn:

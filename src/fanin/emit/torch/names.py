@@ -8,17 +8,93 @@ from collections.abc import Iterable
 
 # What the emitted code itself uses by name. A name of the author's that is one of these gets an underscore.
 TAKEN = frozenset(
-    """self torch nn F Tensor partial init math hashlib NamedTuple OrderedDict Callable Any attrgetter
-    bool dict enumerate float getattr int isinstance len list max min range reversed setattr str sum super tuple zip
-    ValueError True False None""".split()
+    [
+        "self",
+        "torch",
+        "nn",
+        "F",
+        "Tensor",
+        "partial",
+        "init",
+        "math",
+        "hashlib",
+        "NamedTuple",
+        "OrderedDict",
+        "Callable",
+        "Any",
+        "attrgetter",
+        "bool",
+        "dict",
+        "enumerate",
+        "float",
+        "getattr",
+        "int",
+        "isinstance",
+        "len",
+        "list",
+        "max",
+        "min",
+        "range",
+        "reversed",
+        "setattr",
+        "str",
+        "sum",
+        "super",
+        "tuple",
+        "zip",
+        "ValueError",
+        "True",
+        "False",
+        "None",
+    ]
 )
 
 # Attributes of nn.Module: a number kept on a module may not be called so.
 MODULE_ATTRIBUTES = frozenset(
-    """T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches
-    eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict
-    modules mtia named_buffers named_children named_modules named_parameters parameters requires_grad_
-    set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu zero_grad""".split()
+    [
+        "T_destination",
+        "add_module",
+        "apply",
+        "bfloat16",
+        "buffers",
+        "call_super_init",
+        "children",
+        "compile",
+        "cpu",
+        "cuda",
+        "double",
+        "dump_patches",
+        "eval",
+        "extra_repr",
+        "float",
+        "forward",
+        "get_buffer",
+        "get_extra_state",
+        "get_parameter",
+        "get_submodule",
+        "half",
+        "ipu",
+        "load_state_dict",
+        "modules",
+        "mtia",
+        "named_buffers",
+        "named_children",
+        "named_modules",
+        "named_parameters",
+        "parameters",
+        "requires_grad_",
+        "set_extra_state",
+        "set_submodule",
+        "share_memory",
+        "state_dict",
+        "to",
+        "to_empty",
+        "train",
+        "training",
+        "type",
+        "xpu",
+        "zero_grad",
+    ]
 )
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")

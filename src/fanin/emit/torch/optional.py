@@ -23,7 +23,13 @@ def merge_optional(groups: list[list[Draft]]) -> list[list[Draft]]:
 
 def _merge(plain: list[Draft], more: list[Draft]) -> list[Draft] | None:
     a, b = plain[0], more[0]
-    if (a.parameters, a.returns, a.attributes, a.base, a.ties) != (b.parameters, b.returns, b.attributes, b.base, b.ties):
+    if (a.parameters, a.returns, a.attributes, a.base, a.ties) != (
+        b.parameters,
+        b.returns,
+        b.attributes,
+        b.base,
+        b.ties,
+    ):
         return None
     own = {child.path.split(".")[0] for child in a.graph.children}
     extra = [child.path for child in b.graph.children if child.path.split(".")[0] not in own]
@@ -31,7 +37,9 @@ def _merge(plain: list[Draft], more: list[Draft]) -> list[Draft] | None:
         return None
     name = extra[0]
     at = _one(b.init, lambda s: isinstance(s, Assign) and s.targets == (f"self.{name}",))
-    there = _one(b.forward, lambda s: isinstance(s, Assign) and len(s.targets) == 1 and _mentions(s.value, f"self.{name}"))
+    there = _one(
+        b.forward, lambda s: isinstance(s, Assign) and len(s.targets) == 1 and _mentions(s.value, f"self.{name}")
+    )
     if at is None or there is None or _bare((*b.init[:at], *b.init[at + 1 :])) != _bare(a.init):
         return None
     step = b.forward[there]

@@ -30,7 +30,25 @@ from fanin.record import field, record
 Instance: TypeAlias = Leaf | Unit | Row
 
 # Attributes that `nn.ModuleDict` has, so that no entry of one can be called so.
-_DICT = frozenset("clear pop keys items values update add_module forward type float double half train eval to".split())
+_DICT = frozenset(
+    [
+        "clear",
+        "pop",
+        "keys",
+        "items",
+        "values",
+        "update",
+        "add_module",
+        "forward",
+        "type",
+        "float",
+        "double",
+        "half",
+        "train",
+        "eval",
+        "to",
+    ]
+)
 
 
 @record(frozen=False)
@@ -116,6 +134,7 @@ def unit_place(graph: Graph) -> Any:
 
 
 def _step(text: str, here: Any, name: str) -> tuple[str, Any]:
+    part: Any
     if isinstance(here, Child):
         here = here.instance
     if isinstance(here, Unit):
@@ -159,7 +178,9 @@ def forward_borrows(graph: Graph, known: dict[int, tuple[str, ...]] | None = Non
                 refs.append(node.module)
             if isinstance(node, Read):
                 refs.append(node.state.module)
-            calls = [run.call for run in node.runs if isinstance(run.call, Call)] if isinstance(node, Repeat) else [node]
+            calls = (
+                [run.call for run in node.runs if isinstance(run.call, Call)] if isinstance(node, Repeat) else [node]
+            )
             for call in calls:
                 if isinstance(call, Call | Scan | Iterate) and call.lent:
                     needed = forward_borrows(call.graph, known)
@@ -203,7 +224,7 @@ def module_form(node: Node) -> Any:
     """How the function at a place is made as a module, None where it has no module."""
     if not isinstance(node, Apply) or node.module is not None:
         return None
-    return node.op.construct(node.attrs, *(operand.type for operand in node.inputs))
+    return node.op.construct(node.attrs, *(operand.type for operand in node.inputs if operand is not None))
 
 
 def sequential_keys(graph: Graph) -> list[str]:

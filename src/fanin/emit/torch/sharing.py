@@ -9,14 +9,14 @@ where the class says so in other places: `Linear(3 * width)` is not `Linear(2304
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fanin.emit.torch.authored import Arguments, Number, Vector, authored
 from fanin.emit.torch.expressions import Comprehension, Tree, rebuild
 from fanin.emit.torch.names import Names
 from fanin.ops.code import Call, Infix, Name, Prefix
-from fanin.record import field, record
+from fanin.record import record
 
 
 @record
@@ -94,7 +94,11 @@ def without_defaults(tree: Tree, own: Mapping[str, Mapping[str, Number]]) -> Tre
 
 
 def _is(value: Any, default: Number) -> bool:
-    return isinstance(value, bool | int | float) and isinstance(value, bool) is isinstance(default, bool) and value == default
+    return (
+        isinstance(value, bool | int | float)
+        and isinstance(value, bool) is isinstance(default, bool)
+        and value == default
+    )
 
 
 # -------------------------------------------------------------------------------------------------- explanations
@@ -121,11 +125,11 @@ class Shared:
         """What is printed in a position with these values. ``wanted`` names the argument it may take."""
         found = self._authored(vector, wanted, written)
         constant = _constant(vector)
+        if found is None and vector in self.said and not _mixed(self.said, vector):
+            said = self.said[vector]
+            found = said if not constant or _is_size(vector[0], wanted) else None
         if found is None and wanted in self.known and _same(self.known[wanted], vector):
             found = Name(wanted)  # handed on under its own name
-        if found is None and vector in self.said and not _mixed(self.said, vector):
-            if not constant or _is_size(vector[0], wanted):
-                return self.said[vector]
         if found is None and not constant:
             found = self._search(vector, {**self.known, **self.used})
         elif found is None and _is_size(vector[0], wanted):
@@ -178,7 +182,7 @@ class Shared:
         return None
 
     def soft(self, vector: Vector, *, spatial: bool = False) -> Tree | None:
-        """As ``explain`` for a comment: None where only a new argument would do. Height and width are seldom arguments."""
+        """As ``explain`` for a comment: None where only a new argument would do. Height and width seldom are one."""
         if vector in self.said and not _mixed(self.said, vector) and not (spatial and _constant(vector)):
             return self.said[vector]
         if _constant(vector):
@@ -199,7 +203,14 @@ class Shared:
         if exact:
             return None
         if isinstance(vector[0], bool):
-            return next((Prefix("not", Name(n)) for n, v in among.items() if _same(tuple(not x for x in v), vector) and isinstance(v[0], bool)), None)
+            return next(
+                (
+                    Prefix("not", Name(n))
+                    for n, v in among.items()
+                    if _same(tuple(not x for x in v), vector) and isinstance(v[0], bool)
+                ),
+                None,
+            )
         if not _whole(vector):
             return None
         whole = {name: v for name, v in among.items() if _whole(v) and (min(v) > 1 or not _constant(vector))}
@@ -231,13 +242,42 @@ class Shared:
     def _quotient(self, vector: Vector, whole: dict[str, Vector]) -> Tree | None:
         for name, v in whole.items():
             for other, w in whole.items():
-                if name != other and all(b and a % b == 0 and a // b == c for a, b, c in zip(v, w, vector, strict=True)):
+                if name != other and all(
+                    b and a % b == 0 and a // b == c for a, b, c in zip(v, w, vector, strict=True)
+                ):
                     return Infix("//", Name(name), Name(other))
         return None
 
 
-_SIZES = frozenset("in_channels out_channels channels in_features out_features in_features1 in_features2 features".split())
-_NO_SIZES = frozenset("kernel_size stride padding output_padding dilation groups count bias p eps momentum std val".split())
+_SIZES = frozenset(
+    [
+        "in_channels",
+        "out_channels",
+        "channels",
+        "in_features",
+        "out_features",
+        "in_features1",
+        "in_features2",
+        "features",
+    ]
+)
+_NO_SIZES = frozenset(
+    [
+        "kernel_size",
+        "stride",
+        "padding",
+        "output_padding",
+        "dilation",
+        "groups",
+        "count",
+        "bias",
+        "p",
+        "eps",
+        "momentum",
+        "std",
+        "val",
+    ]
+)
 
 
 def _is_size(value: Number, role: str) -> bool:

@@ -143,9 +143,7 @@ def number_leaves(tree: Tree) -> Iterator[Tree]:
     return iter(found)
 
 
-def print_statements(
-    statements: Iterable[Statement], indent: int, note: Iterator[str] | None = None
-) -> Iterator[str]:
+def print_statements(statements: Iterable[Statement], indent: int, note: Iterator[str] | None = None) -> Iterator[str]:
     """The lines of statements. ``note`` gives the comment of each assignment, ``""`` for none."""
     pad = " " * indent
     above = ""

@@ -53,7 +53,11 @@ def _torch_fans(shape: tuple[int, ...]) -> Fans | None:
 
 def partial(function: str, **keywords: Tree) -> Tree:
     """``partial(nn.init.normal_, std=0.02)``, or the function itself where nothing is to be said."""
-    return Call("partial", (Name(f"nn.init.{function}"),), tuple(keywords.items())) if keywords else Name(f"nn.init.{function}")
+    return (
+        Call("partial", (Name(f"nn.init.{function}"),), tuple(keywords.items()))
+        if keywords
+        else Name(f"nn.init.{function}")
+    )
 
 
 def law_code(law: Law, spec: ParamSpec | None = None) -> Tree:
@@ -214,10 +218,10 @@ def _draw_weights(model: nn.Module, seed: int) -> None:
                 setattr(module, name, drawn[id(old)])
 '''
 
-_PADDING = '''\
+_PADDING = """\
                         if isinstance(module, nn.Embedding) and module.padding_idx is not None:
                             new[module.padding_idx] = 0
-'''
+"""
 
 
 def draw_source(laws: Laws) -> list[str]:
@@ -283,7 +287,11 @@ def _lines(by_name: dict[str, str]) -> list[str]:
     lines, word = [], "if"
     for label in labels[:-1]:
         names = [name for name, own in by_name.items() if own == label]
-        test = f'name == "{names[0]}"' if len(names) == 1 else f"name in ({', '.join(f'{chr(34)}{n}{chr(34)}' for n in names)})"
+        test = (
+            f'name == "{names[0]}"'
+            if len(names) == 1
+            else f"name in ({', '.join(f'{chr(34)}{n}{chr(34)}' for n in names)})"
+        )
         lines += [f"{word} {test}:", *_in(_fill(label))]
         word = "elif"
     return [*lines, "else:", *_in(_fill(labels[-1]))]

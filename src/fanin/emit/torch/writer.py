@@ -29,6 +29,7 @@ from fanin.emit.torch.names import TAKEN, Names, camel, identifier, is_identifie
 from fanin.emit.torch.optional import merge_optional
 from fanin.emit.torch.statements import Lines, Return, Statement, print_statements
 from fanin.emit.torch.uses import EmitError, Use
+from fanin.ir.dims import Poly
 from fanin.ir.graph import (
     Apply,
     Call,
@@ -49,7 +50,6 @@ from fanin.ir.graph import (
     Unit,
     Value,
 )
-from fanin.ir.dims import Poly
 from fanin.ir.types import DType
 from fanin.ops import code as ops
 from fanin.ops.code import Function, Name
@@ -89,9 +89,7 @@ class _Writer:
 
     def source(self) -> str:
         """The whole text."""
-        self.laws.collect(
-            (weights.leaf_target(leaf), leaf) for graph in self.graphs for leaf in _leaves(graph)
-        )
+        self.laws.collect((weights.leaf_target(leaf), leaf) for graph in self.graphs for leaf in _leaves(graph))
         root_name = self.names.fresh(camel(self.program.name))
         groups = _by_block(self.graphs, self.program.graph)
         # Names first: a local variable may not be called like any function or class.
@@ -178,7 +176,8 @@ class _Writer:
             uses = {self._use(own) for own in unit.graphs if id(own) in self.uses}
             if len(uses) > 1:
                 raise EmitError(
-                    f"one instance of `{unit.graph.name}` is applied to tensors of different form, which is not emitted yet"
+                    f"one instance of `{unit.graph.name}` is applied to tensors of different form,"
+                    " which is not emitted yet"
                 )
 
     def _scope(self, graph: Graph, names: Names, float_input: list[str], like: list[bool]) -> Scope:
