@@ -27,7 +27,7 @@ def columns(drawing: Drawing) -> list[list[Item]]:
             break
         parts = _split(heights, cuts, count)
         found = _badness([heights[a:b] for a, b in parts])
-        if len(parts) == count and found < badness:
+        if len(parts) == count and found < 0.9 * badness:
             best, badness = [drawing.items[a:b] for a, b in parts], found
     return best
 

@@ -148,8 +148,8 @@ def _badge(badge: str) -> str:
 def _node(node: Node, leaving: int) -> str:
     hint = f', tooltip="{quoted(node.hint)}"' if node.hint else ""
     if node.shape == "port":
-        width = 0.045 if leaving > 1 else 0.011  # a dot where the arrow branches, else as wide as the line
-        return f'{node.id} [label="", shape=point, width={width}, color="{ARROW}", penwidth=0];'
+        width = 0.045 if leaving > 1 else 0.01  # a dot where the arrow branches, else nothing but line
+        return f'{node.id} [label="", shape=point, width={width}, color="{ARROW}", penwidth=0.8];'
     if node.shape == "sign":
         return (
             f"{node.id} [label=<{text(node.lines[0].text)}>, shape=circle, width=0.2, height=0.2, margin=0,"

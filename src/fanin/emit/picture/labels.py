@@ -232,9 +232,9 @@ def join_text(node: Apply) -> str | None:
     sign = SIGNS.get(getattr(node.op, "title", ""))
     if sign is not None:
         return sign
-    if any(port.variadic for port in node.op.inputs):
-        return node.op.name
-    return None
+    first = node.op.inputs[0] if node.op.inputs else None
+    wordy = any(isinstance(getattr(node.attrs, field.name), str) for field in fields(node.attrs))
+    return node.op.name if first is not None and first.variadic and not wordy else None
 
 
 # --------------------------------------------------------------------------------------------- types and numbers
@@ -255,12 +255,13 @@ class Sizes:
             part, symbol = share
             above = str(symbol) if part.numerator == 1 else f"{part.numerator}{symbol}"
             return above if part.denominator == 1 else f"{above}/{part.denominator}"
-        text = render(size)
+        text = render(size).replace(" * ", "*")
         for name, pattern in (("⌈⌉", CEILDIV), ("⌊⌋", FLOORDIV)):
             before = ""
             while before != text:
                 before = text
                 text = pattern.sub(lambda found, marks=name: _rounded(found, marks), text)  # type: ignore[misc]
+        text = re.sub(r"\(([⌈⌊][^()⌈⌉⌊⌋]*[⌉⌋])\)", r"\1", text)
         return re.sub(r"\b(\d+)\*(?=[A-Za-z⌈⌊])", r"\1", text).replace("*", "·")
 
     def share(self, size: Dim) -> tuple[Fraction, Symbol] | None:
@@ -318,14 +319,14 @@ class Sizes:
         return f"{text} each" if text and each else text
 
 
-PART = r"(?:[^(),/]|\([^(),]*\))+"
+PART = r"(?:[^(),]|\([^(),]*\))+"
 CEILDIV = re.compile(rf"ceildiv\(({PART}), ([^(),]+)\)")
-FLOORDIV = re.compile(r"(\([^()]*\)|[\w⌈⌉⌊⌋./]+) // (\d+|[A-Za-z]\w*)")
+FLOORDIV = re.compile(r"((?:\([^()]*\)|[\w⌈⌉⌊⌋./*])+) // (\d+|[A-Za-z]\w*)")
 
 
 def _rounded(found: re.Match[str], marks: str) -> str:
     above, below = found[1], found[2]
-    simple = above.startswith("(") or re.fullmatch(r"[\w.⌈⌉⌊⌋/]+", above)
+    simple = above.startswith("(") or re.fullmatch(r"[\w.⌈⌉⌊⌋/*]+", above)
     return f"{marks[0]}{above}/{below}{marks[1]}" if simple else f"{marks[0]}({above})/{below}{marks[1]}"
 
 
