@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from fanin.collection import uncollected
 from fanin.diagnostics.model import Diagnostic
 from fanin.elaborate.files import Loader, Unit
 from fanin.ir.graph import Program
@@ -67,6 +68,11 @@ def check_text(text: str, name: str = "<string>", hyper: Hyper | None = None) ->
 
 
 def check_source(source: Source, path: str, names: Sequence[str] | None, hyper: Hyper | None) -> Report:
+    with uncollected():
+        return _check(source, path, names, hyper)
+
+
+def _check(source: Source, path: str, names: Sequence[str] | None, hyper: Hyper | None) -> Report:
     from fanin.analyses.promises import broken_promises
     from fanin.elaborate import survey
     from fanin.elaborate.program import elaborate as build
@@ -162,6 +168,11 @@ def elaborate(
 def elaborate_source(
     source: Source, path: str, name: str | None, hyper: Hyper | None, *, skip_optional: bool = False
 ) -> Program:
+    with uncollected():
+        return _elaborate(source, path, name, hyper, skip_optional)
+
+
+def _elaborate(source: Source, path: str, name: str | None, hyper: Hyper | None, skip_optional: bool) -> Program:
     from fanin.elaborate.program import elaborate as build
 
     loader = load(source, path)

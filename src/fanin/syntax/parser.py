@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import re
 from functools import cache
 
+from fanin.collection import uncollected
 from fanin.diagnostics import codes
 from fanin.diagnostics.model import Diagnostic
 from fanin.source import Source
@@ -21,14 +21,8 @@ _DOC = re.compile(r"^[ \t]*(##(?!#)[^\n]*\n(?:[ \t]*##(?!#)[^\n]*\n)*)[ \t]*(?=[
 
 def parse(source: Source) -> tuple[File, list[Diagnostic]]:
     """The tree of what could be read, and a diagnostic for each mistake. Never raises."""
-    collecting = gc.isenabled()
-    # Everything made here lives on: a collection would only walk over it, again and again.
-    gc.disable()
-    try:
+    with uncollected():
         return _parse(source)
-    finally:
-        if collecting:
-            gc.enable()
 
 
 @cache
