@@ -8,14 +8,18 @@ from fanin.emit.picture.folding import Fold
 from fanin.emit.picture.plan import Plans
 from fanin.emit.picture.wiring import Scope
 from fanin.ir.graph import Graph, Run
+from fanin.report import NoSuchName
 
 COMFORTABLE = 70  # nodes that still read well on a page
 MOST_SPLIT = 100  # places of a repetition shown one by one
 MOST_NODES = 1_500  # beyond, the layout takes minutes and nobody can read it
 
 
-class NoSuchPath(LookupError):
+class NoSuchPath(NoSuchName):
     """``expand`` names a path that cannot be opened. Its message is for the user."""
+
+    def __str__(self) -> str:
+        return f"`{self.path}` has nothing to open at `{self.name}`"
 
 
 class Opening:
@@ -82,4 +86,4 @@ class Opening:
     def require_found(self, name: str) -> None:
         """Raises NoSuchPath where something that was asked for did not come up."""
         if self._missed:
-            raise NoSuchPath(f"`{name}` has nothing to open at `{min(self._missed)}`")
+            raise NoSuchPath(min(self._missed), (), name)
