@@ -150,6 +150,8 @@ def arithmetic(body: Body, op: str, left: Any, right: Any, left_span: Span, righ
     """Numbers and sizes. ``/`` of whole numbers is exact; an open size that has to divide makes a condition."""
     span = left_span.to(right_span)
     whole = not isinstance(left, float) and not isinstance(right, float)
+    if not whole:
+        left, right = _float(body, left, left_span), _float(body, right, right_span)
     try:
         if op == "+":
             value = left + right
@@ -160,11 +162,7 @@ def arithmetic(body: Body, op: str, left: Any, right: Any, left_span: Span, righ
         elif op == "**":
             value = _power(body, left, right, span, right_span)
         elif op == "/":
-            value = (
-                _exact(body, left, right, span, right_span)
-                if whole
-                else _float(body, left, left_span) / _float(body, right, right_span)
-            )
+            value = _exact(body, left, right, span, right_span) if whole else left / right
         elif op in ("//", "%"):
             if not whole:
                 value = left // right if op == "//" else left % right
@@ -197,7 +195,7 @@ def arithmetic(body: Body, op: str, left: Any, right: Any, left_span: Span, righ
 
 def _float(body: Body, value: Any, span: Span) -> Any:
     if isinstance(value, Poly):
-        return as_int(body, value, span, "a number divided by a fraction")
+        return as_int(body, value, span, "a size beside a fraction")
     return value
 
 
