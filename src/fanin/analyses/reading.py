@@ -47,9 +47,12 @@ def called(node: Node, outputs: Mask) -> list[tuple[Graph, Mask]]:
 
 
 def reached(*roots: Graph) -> list[Graph]:
-    """Every distinct graph that these use or hold an instance of, the inner ones before those that use them."""
+    """Every distinct graph that these use or hold an instance of, the inner ones before those that use them.
+
+    Turned round, the order is that of the text.
+    """
     done: dict[Graph, bool] = {}
-    stack = list(reversed(roots))
+    stack = list(roots)
     found: list[Graph] = []
     while stack:
         graph = stack[-1]
@@ -60,7 +63,7 @@ def reached(*roots: Graph) -> list[Graph]:
                 found.append(graph)
             continue
         done[graph] = False
-        stack += [g for g in reversed(_neighbours(graph)) if g not in done]
+        stack += [g for g in _neighbours(graph) if g not in done]
     return found
 
 

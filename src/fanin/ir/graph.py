@@ -340,3 +340,16 @@ class Program:
     @property
     def outputs(self) -> tuple[Result, ...]:
         return self.graph.results
+
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        """Every parameter once, with its key, type, law and whether it is frozen: ``analyses.paths.Entry``."""
+        from fanin.analyses.paths import parameters
+
+        return tuple(parameters(self))
+
+    def to_networkx(self) -> Any:
+        """The nodes of the program's graph as a ``networkx.MultiDiGraph``, for the algorithms that it has."""
+        from fanin.analyses.view import view
+
+        return view(self.graph)
