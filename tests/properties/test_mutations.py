@@ -28,8 +28,9 @@ TOKEN = re.compile(r'\s+|#[^\n]*|"[^"\n]*"|[A-Za-z_]\w*|\d[\d_.]*\w*|->|\.\.\.?|
 NUMBERS = ("0", "1", "2", "3", "7", "64", "-1", "0.5", "1_000_000_000_000", "99999999999999999999", "1.0", "1e308")
 SURPRISES = (
     "none", "true", "x", "relu", "Linear(8)", "ReLU", "[1, 2]", "(x, x)", '"a"', "...", "*", "->", "==", "N", "H", "in",
-    "x -> ", "12 * Linear(8)", "[]", "()", ",", ":", "{ }", "if", "for i in 0..3", "return x", "param", "@", "Conv2d(8, 3)",
-    "x.shape", "x[0]", "x[-1:]", "not", "++ [x]", "as y", "zeros", "concat", "training", "int[B]", "?", "H // 2", "% 0",
+    "x -> ", "12 * Linear(8)", "[]", "()", ",", ":", "{ }", "if", "for i in 0..3", "return x", "param", "@",
+    "Conv2d(8, 3)", "x.shape", "x[0]", "x[-1:]", "not", "++ [x]", "as y", "zeros", "concat",
+    "training", "int[B]", "?", "H // 2", "% 0",
 )  # fmt: skip
 
 

@@ -232,7 +232,10 @@ def no_method(expr: tree.Member, name: str) -> Refusal:
     fix = None
     helps = []
     if meant is not None and meant.text is not None:
-        fix = Fix(f"write `{meant.text}`" if len(meant.text) < 60 else "write it as a function", (Edit(meant.span, meant.text),))
+        fix = Fix(
+            f"write `{meant.text}`" if len(meant.text) < 60 else "write it as a function",
+            (Edit(meant.span, meant.text),),
+        )
         helps = [meant.help] if meant.help else []
     else:
         near = nearest(name, op_names())
@@ -249,7 +252,7 @@ def member_of(body: Body, instance: Instance, name: str, span: Span) -> Any:
         if not uses:
             raise refuse(
                 NAM209,
-                f"the sizes of `{instance.what}` are not known yet: `.{name}` can be read once something has flowed through it",
+                f"the sizes of `{instance.what}` are not known yet: `.{name}` can be read once something has flowed in",
                 span,
                 "read too early",
                 [Label(instance.span, "nothing has flowed through it yet")],

@@ -164,8 +164,12 @@ class Loader:
             helps = (f"ops such as `{declaration.names[0].name.name}` need no import: leave the line out",)
             return Diagnostic(NAM203, f"`{origin}` is a Python package, not a spec", span, "not a spec", helps=helps)
         if parts[0] != "std":
-            helps = (f'a file is imported by its path: `from "./{parts[-1]}.arch" import {declaration.names[0].name.name}`',)
-            return Diagnostic(NAM203, f"`{origin}` is no part of the library", span, "not `std` and not a path", helps=helps)
+            helps = (
+                f'a file is imported by its path: `from "./{parts[-1]}.arch" import {declaration.names[0].name.name}`',
+            )
+            return Diagnostic(
+                NAM203, f"`{origin}` is no part of the library", span, "not `std` and not a path", helps=helps
+            )
         known = [f"std.{name.removesuffix('.arch')}" for name in _specs_in(self._std)]
         near = nearest(origin, known)
         fix = Fix(f"did you mean `{near}`?", (Edit(span, near),)) if near else None
@@ -186,7 +190,9 @@ def _mark_broken(unit: Unit, problems: list[Diagnostic]) -> None:
             unit.torn = True
 
 
-_PACKAGES = frozenset(["torch", "numpy", "math", "jax", "flax", "tensorflow", "keras", "torchvision", "typing", "einops"])
+_PACKAGES = frozenset(
+    ["torch", "numpy", "math", "jax", "flax", "tensorflow", "keras", "torchvision", "typing", "einops"]
+)
 
 
 def _specs_in(folder: str) -> list[str]:

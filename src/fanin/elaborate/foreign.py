@@ -92,7 +92,7 @@ def method(name: str, value: Span, at: Span) -> Meant | None:
 
 
 def call_after(source: Source, start: int) -> tuple[list[str], int] | None:
-    """The arguments of a call whose brackets open at ``start``, as text, and where it ends; None where there is none."""
+    """The arguments of a call whose brackets open at ``start``, as text, and where it ends; or None."""
     text = source.text
     if start >= len(text) or text[start] != "(":
         return None

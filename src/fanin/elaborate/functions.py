@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from fanin.diagnostics import Label
-from fanin.diagnostics.codes import TYP405, TYP407, TYP409
+from fanin.diagnostics.codes import TYP407, TYP409
 from fanin.elaborate.body import Body, Returned
 from fanin.elaborate.builder import Builder
 from fanin.elaborate.construction import show_hypers
@@ -14,8 +14,8 @@ from fanin.elaborate.context import MAX_DEPTH, refuse
 from fanin.elaborate.declared import declared_results
 from fanin.elaborate.graphs import elaborate_body
 from fanin.elaborate.hypers import bind_hypers
-from fanin.elaborate.misfits import given_twice, unknown_keyword
 from fanin.elaborate.inputs import input_operands, input_type, results_of
+from fanin.elaborate.misfits import given_twice, unknown_keyword
 from fanin.elaborate.specialisation import GOING, MISSING, call_node, endless, type_key
 from fanin.elaborate.values import (
     Argument,

@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from fanin.diagnostics import Label, Refusal
-from fanin.diagnostics.codes import TYP401, TYP404, TYP405, TYP406, TYP407
+from fanin.diagnostics.codes import TYP401, TYP406, TYP407
 from fanin.diagnostics.model import Edit, Fix
-from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body
 from fanin.elaborate.context import refuse
 from fanin.elaborate.files import Unit

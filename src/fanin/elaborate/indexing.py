@@ -96,7 +96,7 @@ def _tensor(body: Body, expr: tree.Index, value: Any) -> Any:
                 )
                 raise refuse(
                     TYP419,
-                    f"an index is whole numbers, not {tensor.type.dtype.value}: no shape hangs on the numbers in a tensor",
+                    f"an index is whole numbers, not {tensor.type.dtype.value}: no shape hangs on a tensor's numbers",
                     item.span,
                     describe(found),
                     helps=helps,

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from fanin.diagnostics import Label
-from fanin.diagnostics.codes import TYP401, TYP405, TYP407
+from fanin.diagnostics.codes import TYP401, TYP407
 from fanin.elaborate.body import Body
 from fanin.elaborate.context import refuse
 from fanin.elaborate.expressions import operand
@@ -48,9 +48,10 @@ def sort_inputs(
     left = [n for n in names if n not in given]
     if len(placed) > len(left):
         extra = placed[len(left)]
+        takes = f"`{shown}` takes {len(names)} tensor{'s' if len(names) != 1 else ''}"
         raise refuse(
             TYP407,
-            f"`{shown}` takes {len(names)} tensor{'s' if len(names) != 1 else ''}, and {len(placed) + len(given)} come in",
+            f"{takes}, and {len(placed) + len(given)} come in",
             extra.span,
             describe(extra.value),
             [Label(params[-1].span, f"its inputs: {', '.join(names)}")] if params else [],

@@ -47,7 +47,9 @@ def keyword_span(a: Argument) -> Span:
 def given_twice(a: Argument, first: Argument, of: str = "") -> Refusal:
     whose = f"`{a.name}` of `{of}`" if of else f"`{a.name}`"
     label = Label(keyword_span(first) if first.name else first.span, "first here")
-    return refuse(TYP404, f"{whose} is given twice", keyword_span(a), "again here", [label], helps=["leave one of them out"])
+    return refuse(
+        TYP404, f"{whose} is given twice", keyword_span(a), "again here", [label], helps=["leave one of them out"]
+    )
 
 
 def unknown_keyword(a: Argument, known: list[str], headline: str, takes: str = "") -> Refusal:
@@ -70,7 +72,12 @@ def surplus_keyword(op: Op[Any], a: Argument, shown: str, known: list[str]) -> R
         return refuse(TYP405, headline, at, "not an argument of it", helps=helps, fix=fix)
     if name in _DROPPED:
         return refuse(
-            TYP405, headline, at, "not an argument of it", helps=[_DROPPED[name]], fix=Fix("leave it out", (_without(at.to(a.span)),))
+            TYP405,
+            headline,
+            at,
+            "not an argument of it",
+            helps=[_DROPPED[name]],
+            fix=Fix("leave it out", (_without(at.to(a.span)),)),
         )
     return unknown_keyword(a, known, headline, f"`{shown}` takes")
 
@@ -144,7 +151,9 @@ def too_many_flow(op: Op[Any], count: int, span: Span, shown: str) -> Refusal:
 # --------------------------------------------------------------------------------------------------------- dtypes
 
 
-def wrong_dtype(builder: Builder, op: Op[Any], port: Port, found: Operand, at: Span, shown: str, flows: bool) -> Refusal:
+def wrong_dtype(
+    builder: Builder, op: Op[Any], port: Port, found: Operand, at: Span, shown: str, flows: bool
+) -> Refusal:
     """Numbers of another kind than an op takes. ``flows`` where ``at`` is the stage that they flow into."""
     wanted = " or ".join(d.value for d in port.dtypes if d is not DType.COMPLEX)
     actual = found.type.dtype
@@ -159,7 +168,9 @@ def wrong_dtype(builder: Builder, op: Op[Any], port: Port, found: Operand, at: S
         if actual is DType.INT and op.module == "Linear":
             helps = ["tokens and classes are looked up in an `Embedding`"]
     headline = f"`{shown}` takes {wanted} numbers as `{port.name}`, not {actual.value}"
-    return refuse(TYP408, headline, at, f"{'what flows in' if flows else 'this'} is {found.type}", labels, helps=helps, fix=fix)
+    return refuse(
+        TYP408, headline, at, f"{'what flows in' if flows else 'this'} is {found.type}", labels, helps=helps, fix=fix
+    )
 
 
 def _as_float(at: Span, flows: bool) -> Fix:
@@ -185,5 +196,3 @@ def _declaration(builder: Builder, found: Operand) -> Span | None:
         return None
     outer, _, place = builder.port_origins.get(found.index, (None, None, -1))
     return builder.ports[place].span if place >= 0 and outer is None else None
-
-

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from fanin.diagnostics import Label, Refusal
-from fanin.diagnostics.codes import SHP301, SHP302, SHP303, SHP304, SHP306
+from fanin.diagnostics.codes import SHP301, SHP302, SHP303, SHP304, SHP305, SHP306
 from fanin.elaborate.builder import Builder
 from fanin.elaborate.context import Context, refuse
 from fanin.ir.conditions import change, simplified
@@ -22,6 +22,7 @@ CODES_BY_KIND = {
     "too-small": SHP303,
     "indivisible": SHP302,
     "rank": SHP306,
+    "open": SHP305,
     "other": SHP304,
 }
 
@@ -48,7 +49,7 @@ def noun(axis: int, rank: int) -> str:
 
 
 def origin_of(builder: Builder, value: Value, axis: int) -> tuple[Span, bool] | None:
-    """Where the size of an axis first appeared: the use or the declaration that gave it (and whether it is an input)."""
+    """Where the size of an axis first appeared: the use or declaration that gave it (and whether it is an input)."""
     axis %= value.type.rank
     size = value.type.shape[axis]
     where: Builder | None = builder

@@ -14,7 +14,6 @@ from fanin.elaborate.context import MAX_TURNS, refuse
 from fanin.elaborate.expressions import decide, elements_of, give_size, open_labels, operand
 from fanin.elaborate.initial import maybe_law, not_a_law
 from fanin.elaborate.operators import binary
-from fanin.elaborate.problems import show_condition
 from fanin.elaborate.promises import promise_of
 from fanin.elaborate.repairs import project_back
 from fanin.elaborate.signatures import Letters, dtype_of, match, size_of
