@@ -5,6 +5,9 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the command line on ``sys.argv`` and exit."""
+    import gc
+
     from fanin.cli.app import app
 
+    gc.disable()  # a command makes one graph, prints and ends
     app(prog_name="fanin")
