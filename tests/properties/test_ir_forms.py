@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from functools import cache
@@ -9,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fanin import pipeline
 from fanin.analyses import cost, paths
 from fanin.emit import text as form
 from fanin.emit.document import content, document
 from fanin.emit.reader import read_document
+from fanin.emit.textvalues import Reader, text_of
 from fanin.ir.graph import Program
 from fanin.ir.verify import verify_program
 from fanin.report import CheckFailed, read_source
@@ -23,7 +27,7 @@ from tests.unit.analyses.specs import GPT, RESNET, VGG, VIT, program
 
 FILES = [*sorted(EXAMPLES.glob("*.arch")), *sorted(SPECS.glob("*.arch"))]
 SMALL: dict[str, str] = {
-    "resnet": RESNET.replace("model ResNet18", "block Unused18"),
+    "resnet": RESNET.replace("model ResNet18", "block ResNet18"),
     "vgg": VGG,
     "gpt": GPT,
     "vit": VIT,
@@ -123,3 +127,44 @@ def test_a_document_of_another_version_is_refused() -> None:
 def test_what_is_no_text_of_the_ir_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         form.read_text(text)
+
+
+NAMES = st.sampled_from(["conv1", "layer.0.fc", "Mlp.2", "x"])
+ATOMS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.builds(lambda d: {"dim": d}, st.sampled_from(["H", "2 * H", "(H + 1) * 2", "ceildiv(H, 2) % 3", "-H"]))
+    | st.builds(lambda n: {"value": n}, st.integers(0, 99))
+    | st.builds(lambda f: {"float": f}, st.sampled_from(["inf", "-inf", "nan"]))
+    | st.builds(lambda t: {"type": t}, st.sampled_from(["[]", "int[B, max(2, T)]", "[N, H // 2]"]))
+    | st.builds(lambda c: {"condition": c}, st.sampled_from(["H >= 3", "(H == 1 or H > 2) and W < 2"]))
+    | st.builds(lambda k, n: {k: n}, st.sampled_from(["graph", "module", "borrowed", "symbol", "op", "dtype"]), NAMES)
+)
+VALUES = st.recursive(
+    ATOMS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(lambda items: {"list": items})
+        | st.dictionaries(st.sampled_from(["std", "a", "low_1"]), inner).map(lambda d: {"record": "Law", **d})
+    ),
+    max_leaves=12,
+)
+
+
+@given(VALUES)
+def test_values_are_read_as_they_were_written(value: Any) -> None:
+    written = text_of(value)
+    if "\n" in written:
+        raise AssertionError("a value is one line")
+    line = Reader(f"{written}  # 3:4")
+    assert line.value() == value
+    assert line.place() == {"at": "3:4"}
+
+
+@given(st.text(alphabet='fanin-r1\n programgraph@%()[]"=#:~0 3', max_size=80))
+def test_reading_refuses_and_never_breaks(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        form.read_text(f"fanin-ir 1\n{text}")

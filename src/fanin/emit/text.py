@@ -138,7 +138,14 @@ def _at(found: Document) -> str:
 
 def read(text: str) -> Document:
     """The document that a text was written of. Raises ValueError where it is none."""
-    lines = [Reader(line) for line in text.splitlines() if line.strip()]
+    try:
+        return _read(text)
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise ValueError(f"this text of {FORMAT} is broken: {error!r}") from error
+
+
+def _read(text: str) -> Document:
+    lines = [Reader(line) for line in text.split("\n") if line.strip()]
     if not lines or lines[0].word() != FORMAT:
         raise ValueError(f"this is no text of {FORMAT}")
     version = lines[0].integer()

@@ -17,7 +17,7 @@ def program(text: str, name: str | None = None, **hyper: object) -> Program:
 
 
 RESNET = """
-block Bottleneck(width: int, stride: int = 1)(x: [N, C, H, W]) -> [N, 4 * width, ceildiv(H, stride), ceildiv(W, stride)] {
+block Bottleneck(width: int, stride: int = 1)(x: [N, C, H, W]) {
   y = x
     -> conv1: Conv2d(width, 1, bias=false) -> bn1: BatchNorm2d() -> relu
     -> conv2: Conv2d(width, 3, stride=stride, padding=1, bias=false) -> bn2: BatchNorm2d() -> relu
