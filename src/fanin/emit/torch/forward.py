@@ -542,10 +542,13 @@ class Forward:
             variables.append(self._variable(over.container, variables))
         iterables = [self._iterable(over.container, over.indices) for over in loop.over]
         self.rolled += [(over.last, variable) for over, variable in zip(loop.over, variables, strict=True)]
+        borrowed_names = set(variables) - self.scope.names.taken
+        self.scope.names.taken |= borrowed_names
         self.unsteady += not loop.steady
         body = self._items(loop.body)
         body += self._flush()
         self.unsteady -= not loop.steady
+        self.scope.names.taken -= borrowed_names
         if loop.over:
             del self.rolled[-len(loop.over) :]
         moved = [

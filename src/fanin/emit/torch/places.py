@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from fanin.emit.torch.names import is_identifier
@@ -68,6 +69,7 @@ class Holder:
                 part.settle()
 
 
+@lru_cache(maxsize=256)
 def holder_of(graph: Graph) -> Holder:
     """The containers of a graph that has a class of its own."""
     names = {child.path.split(".")[0] for child in graph.children}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from fanin import __version__
 from fanin.emit.torch import places, weights
@@ -22,7 +22,7 @@ from fanin.emit.torch.classes import (
     use_for,
 )
 from fanin.emit.torch.constructor import Constructor, first_float
-from fanin.emit.torch.expressions import Tree
+from fanin.emit.torch.expressions import Tree, parts
 from fanin.emit.torch.forward import Forward, Scope
 from fanin.emit.torch.header import header_lines, import_lines
 from fanin.emit.torch.names import TAKEN, Names, camel, identifier, is_identifier
@@ -61,7 +61,10 @@ def emit_source(program: Program, *, optimize: int = 1) -> str:
     """The Python source of a program's model. Levels 1 and 2 of ``optimize`` give what 0 gives for now."""
     if optimize not in (0, 1, 2):
         raise ValueError(f"optimize is 0, 1 or 2, not {optimize!r}")
-    return _Writer(program).source()
+    try:
+        return _Writer(program).source()
+    finally:
+        places.holder_of.cache_clear()
 
 
 class _Writer:
@@ -90,9 +93,11 @@ class _Writer:
     def source(self) -> str:
         """The whole text."""
         self.laws.collect((weights.leaf_target(leaf), leaf) for graph in self.graphs for leaf in _leaves(graph))
+        # Names first: no local variable may be called like a function that is printed.
+        for graph in self.graphs:
+            self.names.taken.update(_helpers((*graph.nodes, *graph.setup)))
         root_name = self.names.fresh(camel(self.program.name))
         groups = _by_block(self.graphs, self.program.graph)
-        # Names first: a local variable may not be called like any function or class.
         for graphs in groups:
             if all(places.is_sequential(graph) for graph in graphs):
                 for graph in graphs:
@@ -130,8 +135,6 @@ class _Writer:
 
     def _helper(self, function: Function) -> str:
         if function.name not in self.helpers:
-            if function.name not in self.names.taken:
-                self.names.taken.add(function.name)
             self.helpers[function.name] = (function, function.name)
         return function.name
 
@@ -325,6 +328,26 @@ def _node_graphs(nodes: tuple[Node, ...]) -> Iterator[Graph]:
                 yield from _node_graphs(node.evaluation.nodes)
             case Apply():
                 pass
+
+
+def _helpers(nodes: tuple[Node, ...]) -> Iterator[str]:
+    """The names of the functions that ops need printed."""
+    for node in nodes:
+        if isinstance(node, Apply) and node.module is None:
+            types: list[Any] = [None if operand is None else operand.type for operand in node.inputs]
+            todo: list[Tree] = [node.op.torch(node.attrs, *types)]
+            while todo:
+                tree = todo.pop()
+                if isinstance(tree, ops.Helper):
+                    yield tree.function.name
+                    todo += [*tree.args, *(arg for _, arg in tree.keywords)]
+                elif isinstance(tree, ops.IfNumber):
+                    todo += [tree.number, tree.tensor]
+                else:
+                    todo += parts(tree)
+        elif isinstance(node, Choice):
+            yield from _helpers(node.training.nodes)
+            yield from _helpers(node.evaluation.nodes)
 
 
 def _instances(graph: Graph) -> Iterator[Leaf | Unit]:
