@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from fanin.cli import exits, files, options
 from fanin.cli.output import err, out, write_json
 from fanin.cli.target import Target
 from fanin.cli.values import Value
+
+if TYPE_CHECKING:
+    from fanin.ir.graph import Program
 
 FORMATS = ("svg", "pdf", "png", "dot")
 
@@ -38,6 +42,7 @@ def command(
     Without -o, the picture goes to NAME.svg in this folder, or to FILE.svg where no NAME is given.
     """
     from fanin import pipeline
+    from fanin.emit.picture.render import CannotRender
 
     path, name = target
     stem = name or os.path.splitext(os.path.basename(path))[0]
@@ -46,6 +51,21 @@ def command(
     if format not in FORMATS:
         raise exits.Failure(f"{output} does not end with {', '.join(f'.{known}' for known in FORMATS)}")
     program = pipeline.elaborate(path, name, hyper)
+    try:
+        write(program, output, format, depth, expand)
+    except CannotRender as error:
+        raise exits.Failure(str(error)) from None
+    if output != "-":
+        if as_json:
+            write_json({"file": path, "output": output, "format": format})
+        else:
+            err(f"drew {output}\n")
+
+
+def write(program: Program, output: str, format: str, depth: int | None, expand: tuple[str, ...]) -> None:
+    """The picture into a file, or printed where it is text."""
+    from fanin import pipeline
+
     if output == "-":
         if format not in ("svg", "dot"):
             raise exits.Failure(f"{format} is not text: give a file with -o")
@@ -59,7 +79,3 @@ def command(
         return
     with files.replacing(output) as temporary:
         pipeline.draw(program, temporary, depth=depth, expand=expand, format=format)
-    if as_json:
-        write_json({"file": path, "output": output, "format": format})
-    else:
-        err(f"drew {output}\n")
