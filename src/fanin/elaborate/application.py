@@ -92,7 +92,7 @@ def apply_leaf(body: Body, instance: Instance, args: tuple[Argument, ...], flow:
             instance.args.get(name, instance.span),
             describe(value),
         )
-    instance.uses.append(Use(None, types, weights, span, attrs))
+    instance.uses.append(Use(None, types, weights, span, attrs, instance.options.get("frozen", policy.frozen)))
     return result
 
 
@@ -120,6 +120,17 @@ def _weights_of(
         raise refuse(
             SHP305,
             f"the weights of `{shown}` hang on {size}, which is open",
+            span,
+            f"what flows in is {types[0]}",
+            open_labels(body, size),
+            helps=[give_size(body, size)],
+        )
+    built = op.construct(attrs, *types)  # type: ignore[arg-type]
+    settings = () if built is None else (*built.args, *(value for _, value in built.keywords))
+    for size in (s for s in settings if isinstance(s, Poly)):
+        raise refuse(
+            SHP305,
+            f"`{shown}` is made for {size}, which is open",
             span,
             f"what flows in is {types[0]}",
             open_labels(body, size),

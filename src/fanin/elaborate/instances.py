@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fanin.diagnostics import Diagnostic
 from fanin.diagnostics.codes import NAM211
 from fanin.elaborate.builder import Builder
 from fanin.elaborate.context import Context
-from fanin.elaborate.values import Instance, Partial, Repetition, Use
+from fanin.elaborate.values import Composition, Element, Instance, Partial, Repetition, Use
 from fanin.ir.graph import Child, Graph, Leaf, Row, Unit
 from fanin.ops.contract import Op
 
@@ -18,8 +19,11 @@ def copy_instance(template: Instance) -> Instance:
 
     What was made in the argument list of the one is made again for the other.
     """
+    target = template.target
+    if isinstance(target, Composition):
+        target = Composition(tuple(_copied(e) for e in target.elements))
     twin = Instance(
-        template.target,
+        target,
         template.hypers,
         template.span,
         template.home,
@@ -40,6 +44,17 @@ def _owned_again(value: Any, template: Instance, twin: Instance) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(_owned_again(v, template, twin) for v in value)
     return value
+
+
+def _copied(value: Any) -> Any:
+    """A stage with modules of its own in the place of those that were made in it."""
+    if isinstance(value, Instance):
+        return copy_instance(value) if value.loose else value
+    if isinstance(value, Element):
+        return replace(value, value=_copied(value.value))
+    if isinstance(value, Partial):
+        return replace(value, callee=_copied(value.callee))
+    return [_copied(v) for v in value] if isinstance(value, list) else value
 
 
 def core_of(value: Any) -> Instance | None:
@@ -136,7 +151,7 @@ def freeze(instance: Instance) -> Leaf | Unit | Row | None:
         return None
     if isinstance(instance.target, Op):
         use = instance.uses[0]
-        return Leaf(instance.target, use.attrs, use.types, use.weights, instance.options.get("frozen", False))
+        return Leaf(instance.target, use.attrs, use.types, use.weights, use.frozen)
     graphs: list[Graph] = []
     for use in instance.uses:
         if use.graph is not None and use.graph not in graphs:

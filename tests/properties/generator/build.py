@@ -173,12 +173,11 @@ class Writer:
         for _ in range(30):
             scope, letters = dict(draft.frame.scope), dict(draft.frame.letters)
             inputs, samples = len(draft.inputs), len(draft.samples)
+            idea = self.rng.choice([self.operation, self.piped, self.reshape, self.typed, self.branches, self.combined])
             try:
-                idea = self.rng.choice([self.operation, self.piped, self.reshape, self.typed, self.branches, self.combined])
-                with torch.no_grad():
-                    found = idea(draft)
+                found = idea(draft)
             except (Give, Failure):
-                continue
+                found = []
             for s in found:
                 self.kept.append(s)
                 try:

@@ -124,7 +124,7 @@ def check_need(made: Made, program: Program, requirement: Any, sizes: dict[Symbo
     plain = Unchecked(made.spec)
     inputs = numbers(program, sizes)
     try:
-        results = plain.run(inputs, training=True)
+        results = plain.run(learning(inputs), training=True)
         if not differences(program, results, sizes):
             backward(results)
     except Exception:
@@ -140,6 +140,8 @@ def run_accepted(program: Program, module: Any, plain: Unchecked, sizes: dict[Sy
     try:
         with torch.no_grad():
             results = module(*inputs)
+    except torch.linalg.LinAlgError:
+        return  # of the numbers, not of their shape
     except Exception as error:
         raise Disagreement("accepted, and the module raises", f"{error!r} {at}") from error
     wrong = differences(program, results, sizes)
@@ -161,7 +163,7 @@ def run_accepted(program: Program, module: Any, plain: Unchecked, sizes: dict[Sy
         return
     module.train()
     try:
-        results = module(*[i.requires_grad_(i.is_floating_point()) for i in inputs])
+        results = module(*learning(inputs))
         wrong = differences(program, results, sizes)
         backward(results)
     except Exception as error:
@@ -197,7 +199,7 @@ def refused(made: Made, codes: tuple[str, ...], headline: str, seed: int, given:
         for sizes in choices:
             try:
                 inputs = declared_inputs(made.spec.model, {**sizes, **given})
-                results = plain.run(inputs, training)
+                results = plain.run(learning(inputs) if training else inputs, training)
                 if training:
                     backward(results)
             except (Failure, RuntimeError):
@@ -276,6 +278,10 @@ def numbers(program: Program, sizes: dict[Symbol, int]) -> list[Tensor]:
         kind, shape = tensor_type(port.value.type, sizes)
         found.append(random_tensor(kind, shape, i))
     return found
+
+
+def learning(inputs: list[Tensor]) -> list[Tensor]:
+    return [i.requires_grad_(i.is_floating_point() or i.is_complex()) for i in inputs]
 
 
 def random_tensor(kind: DType, shape: Any, seed: int) -> Tensor:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from fanin.ops.attributes import bind
-from fanin.ops.contract import Complaint, Op, argument_order
+from fanin.ops.contract import Complaint, Op, argument_order, inferred
 from fanin.ops.registry import find_op
 from tests.contracts.cases import TORCH, type_of
 from tests.contracts.evaluate import Evaluator
@@ -653,6 +653,10 @@ class Unchecked:
         operands = [o[0] if isinstance(o, tuple) and len(o) == 1 else o for o in operands]
         if any(isinstance(o, (Instance, list, tuple, Function)) for o in operands):
             raise Failure("no tensor")
+        ports = [p for p in op.inputs for _ in (operands if p.variadic else [0])]
+        for port, o in zip(ports, operands, strict=False):
+            if isinstance(o, Tensor) and not port.accepts(DTYPES[o.dtype]):
+                raise Failure(f"{op.name} takes no {o.dtype}")
         try:
             types = tuple(type_at(o) for o in operands)
             attrs = bind(op.attrs, given)
@@ -665,13 +669,25 @@ class Unchecked:
                 if port.name in constants and isinstance(inputs[i], Tensor):
                     inputs[i] = inputs[i].detach()
             result = Evaluator(inputs, module, self.training)(op.torch(attrs, *types))
+            self.held_to(op, attrs, types, result)
+            got = result if isinstance(result, (list, tuple)) else [result]
+            narrow = [r.dtype for r in got if isinstance(r, Tensor) and r.dtype not in DTYPES]
         except Failure:
             raise
         except Exception as error:
             raise Failure(f"{op.name}: {error}") from error
+        assert not narrow, f"{op.name} of {types} gives {narrow}"
         if op.listed:
             return list(result) if isinstance(result, (list, tuple)) else [result]
         return tuple(result) if isinstance(result, (list, tuple)) else result
+
+    def held_to(self, op: Op[Any], attrs: Any, types: Any, result: Any) -> None:
+        """What an op says that it gives is as good as declared: `squeeze` leaves an axis of size 3 where it is."""
+        with contextlib.suppress(Complaint):
+            said = inferred(op.infer(attrs, *types)).types
+            got = tuple(result) if isinstance(result, (list, tuple)) else (result,)
+            if [t.shape for t in said] != [tuple(r.shape) for r in got]:
+                raise Failure(f"{op.name} gives {[list(r.shape) for r in got]}")
 
     def built(self, op: Op[Any], attrs: Any, types: Any, instance: Instance | None) -> nn.Module | None:
         if instance is not None and instance.module is not None:

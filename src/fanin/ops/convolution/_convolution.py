@@ -274,7 +274,8 @@ def number_kernel(name: str, weight: TensorType, n: int) -> tuple[int, ...]:
         raise Complaint(f"the weight of `{name}` has {n + 2} axes, not {weight.rank}: {weight}", "weight")
     kernel = weight.shape[2:]
     if not all(isinstance(k, int) for k in kernel):
-        raise Complaint(f"the kernel of `{name}` has to be given in numbers, and the weight is {weight}", "weight")
+        message = f"the kernel of `{name}` has to be given in numbers, and the weight is {weight}"
+        raise Complaint(message, "weight", kind="open")
     return cast("tuple[int, ...]", kernel)
 
 

@@ -33,7 +33,8 @@ class AnyDropout(Op[DropoutAttrs]):
 
     def infer(self, a: DropoutAttrs, *types: TensorType) -> Result:
         (x,) = types
-        if x.rank < self.least or (self.ranks and x.rank not in self.ranks):
+        few = x.rank < self.least and 0 < a.p < 1  # it does not look where nothing, or everything, goes
+        if few or (self.ranks and x.rank not in self.ranks):
             some = " or ".join(map(str, self.ranks)) if self.ranks else f"at least {self.least}"
             raise Complaint(f"`{self.name}` takes {some} axes, and {x} has {x.rank}", "x")
         if self.meant and x.rank not in self.meant:

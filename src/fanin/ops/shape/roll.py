@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import final
 
 from fanin.ir.types import TensorType
-from fanin.ops.axes import normal_axes, spelled
+from fanin.ops.axes import spelled
 from fanin.ops.code import OMIT, Code, Input, method
-from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
+from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result, normal_axis
 from fanin.record import record
 
 
@@ -32,7 +32,8 @@ class Roll(Op[RollAttrs]):
 
     def infer(self, a: RollAttrs, *types: TensorType) -> Result:
         steps = 1 if isinstance(a.shifts, int) else len(a.shifts)
-        axes = 1 if a.axis is None else len(normal_axes(a.axis, types[0].rank))
+        given = () if a.axis is None else (a.axis,) if isinstance(a.axis, int) else a.axis
+        axes = len([normal_axis(i, types[0].rank) for i in given]) or 1  # one may be given twice: it is rolled twice
         if steps != axes:
             raise Complaint(f"{steps} shifts do not go with {axes} axes", "shifts")
         return types[0]
