@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import click
 
-from fanin.cli import options
+from fanin.cli import exits, options
 from fanin.cli.output import out, write_json
 from fanin.cli.target import Target
 from fanin.cli.values import Value
 from fanin.report import CheckFailed
 
 
+STAGES = ("parse", "elaborate")
+
+
 @click.command("show", short_help="Print the elaborated model.")
 @options.target
 @options.hyper
-@click.option("--after", metavar="STAGE", help="What a stage leaves behind: elaborate, rewrite.")
+@click.option("--after", metavar="STAGE", help="What a stage leaves behind: parse, elaborate.")
 @click.option(
     "--depth", type=click.IntRange(min=0), metavar="N", help="Levels to open; the rest is summed up."
 )
@@ -26,6 +29,8 @@ def command(
     from fanin import pipeline
 
     path, name = target
+    if after is not None and after not in STAGES:
+        raise exits.Failure(f"there is no stage {after}: {', '.join(STAGES)}")
     if name is not None:
         programs = [pipeline.elaborate(path, name, hyper)]
     else:

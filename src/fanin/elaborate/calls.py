@@ -396,7 +396,7 @@ def apply_op(
     builder = body.builder
     for need in result.needs:
         if need.training and products_of_floors(need.condition):
-            body.ctx.require(need.condition, need.message, span, training=True)
+            body.ctx.require(need.condition, need_message(need, ()), span, training=True)
             continue
         if body.ctx.facts.verdict(need.condition) is Verdict.PROVED:
             continue

@@ -21,7 +21,7 @@ def promise_of(body: Body, statement: tree.Expect) -> Promise:
     test = statement.test
     while isinstance(test, tree.Paren):
         test = test.value
-    if isinstance(test, tree.Call):
+    if isinstance(test, tree.Call) or (isinstance(test, tree.Ident) and test.name in QUERIES):
         return Promise(((_side(body, test), "==", True),), test.span.text, test.span)
     if not isinstance(test, tree.Chain) or test.steps[0].op not in ("==", "!=", "<", "<=", ">", ">=", "in"):
         raise refuse(

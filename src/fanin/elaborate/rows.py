@@ -121,5 +121,6 @@ def _same(a: Node, b: Node) -> bool:
         isinstance(a, Apply)
         and isinstance(b, Apply)
         and (a.op, a.attrs) == (b.op, b.attrs)
+        and [None if v is None else v.type for v in a.inputs] == [None if v is None else v.type for v in b.inputs]
         and [v.type for v in a.outputs] == [v.type for v in b.outputs]
     )

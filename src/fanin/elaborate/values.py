@@ -206,6 +206,7 @@ class Use:
     weights: tuple[Any, ...]
     span: Span
     attrs: Any = None
+    frozen: bool | float = False
 
 
 @record
