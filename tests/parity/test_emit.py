@@ -259,3 +259,38 @@ def test_named_results_are_a_named_tuple() -> None:
     noise = (decoded - model.get_submodule("dec").bias) @ torch.linalg.pinv(model.get_parameter("dec.weight")).T - mean
     torch.manual_seed(0)
     torch.testing.assert_close(noise, torch.exp(0.5 * logvar) * torch.randn(2, 4), rtol=1e-3, atol=1e-4)
+
+
+LAWS = """
+model M()(x: [B, 64]) -> [B, 64] {
+  param shift: [64] = uniform(-0.5, 0.5)
+  x = x -> plain: Linear(64) -> zero: Linear(64, init=zeros) -> he: Linear(256, init=he_normal(mode="fan_out"))
+  x = x -> glorot: Linear(64, init=xavier_uniform) -> square: Linear(64, init=orthogonal)
+  x = x -> fixed: Linear(64, frozen=true) -> thin: Linear(64, init=normal(std=0.01), bias_init=1.0)
+  return x + shift
+}
+"""
+
+
+def test_a_law_stated_where_a_layer_is_made_holds_there() -> None:
+    model = fanin.loads(LAWS).double()
+    get = model.get_parameter
+    assert get("plain.weight").abs().max().item() == pytest.approx(1 / 8, rel=0.01)
+    assert get("zero.weight").abs().max().item() == 0 and get("zero.bias").abs().max().item() == 0
+    assert get("he.weight").std().item() == pytest.approx((2 / 256) ** 0.5, rel=0.03)
+    assert get("glorot.weight").abs().max().item() == pytest.approx((6 / 320) ** 0.5, rel=0.01)
+    square = get("square.weight")
+    torch.testing.assert_close(square @ square.T, torch.eye(64).double(), rtol=0, atol=1e-5)
+    assert not get("fixed.weight").requires_grad and not get("fixed.bias").requires_grad
+    assert get("thin.weight").std().item() == pytest.approx(0.01, rel=0.05)
+    assert get("thin.bias").unique().tolist() == [1.0]
+    assert get("shift").abs().max().item() == pytest.approx(0.5, rel=0.1)
+    assert all(not parameter.is_meta for parameter in model.state_dict().values())
+
+
+def test_attention_starts_as_pytorchs() -> None:
+    spec = "model M()(x: [B, T, 64]) -> [B, T, 64] { return x -> attn: MultiheadAttention(4)(x, x) }"
+    ours = fanin.loads(spec).get_submodule("attn")
+    theirs = nn.MultiheadAttention(64, 4)
+    for (name, a), (_, b) in zip(ours.state_dict().items(), theirs.state_dict().items(), strict=True):
+        assert a.abs().max().item() == pytest.approx(b.abs().max().item(), rel=0.01), name
