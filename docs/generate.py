@@ -1,0 +1,224 @@
+"""Writes the pages that are made from the code: ``python docs/generate.py``.
+
+``docs/ops.md`` comes from the ops, ``docs/codes.md`` from the pages of the codes, the picture of the README from the
+spec beside it. A test holds the committed files to what this writes.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PICTURE = "docs/images/digits_cnn"
+SPEC = "specs/digits_cnn.arch"
+NOTE = "<!-- Written by docs/generate.py; change what it reads, not this file. -->\n\n"
+
+
+# --------------------------------------------------------------------------------------------------------- ops
+
+OPS_HEAD = """\
+# Ops
+
+Everything that a spec can call without importing it. `fanin ops` lists the same in a terminal, `fanin ops Linear` prints
+one entry.
+
+A capitalised name is a module: its call makes an instance, with weights where the op has any. A lower-case name is a
+function: its call gives a value. Where an op is both, they share an entry. What stands in a pipe gets the tensor that
+flows in as its first input. Arguments after a `*` go by name only. Input sizes are never given.
+
+Every module also takes `init=`, `bias_init=` and `frozen=` ([names and weights](language.md#7-names-and-weights)). Each
+example works where the inputs named beside it are bound; all of them run as tests. "In PyTorch" is what the emitted
+source calls for the example.
+"""
+
+
+def ops_page() -> str:
+    from fanin.ops import reference
+    from fanin.ops.registry import find_op
+
+    folders: dict[str, dict[str, list[Any]]] = {}
+    for entry in reference.entries():
+        op = find_op(entry.name)
+        assert op is not None
+        folder = type(op).__module__.split(".")[-2]
+        folders.setdefault(folder, {}).setdefault(op.name, []).append(entry)
+    parts = [NOTE, OPS_HEAD, "\n"]
+    for folder in sorted(folders):
+        names = [entry.name for group in folders[folder].values() for entry in group]
+        parts.append(f"- [{folder}](#{folder}): {', '.join(f'`{name}`' for name in names)}\n")
+    for folder in sorted(folders):
+        parts.append(f"\n## {folder}\n")
+        for name, group in folders[folder].items():
+            parts.append(_op(name, group, find_op(name)))
+    return "".join(parts)
+
+
+def _op(name: str, group: list[Any], op: Any) -> str:
+    first = group[0]
+    lines = [f"\n### {' · '.join(entry.name for entry in group)}\n\n"]
+    lines += [f"`{entry.signature}`\\\n" for entry in group]
+    lines[-1] = lines[-1].removesuffix("\\\n") + "\n\n"
+    lines.append(f"{_markdown(first.summary)}\n")
+    if first.doc.strip():
+        lines.append(f"\n{_fields(first.doc)}\n")
+    inputs = ", ".join(f"`{n}: {t}`" for n, t in op.example_inputs.items()) or "no inputs"
+    lines.append(f"\nExample: `{op.example}`, with {inputs}.")
+    torch = ", ".join(f"`{t}`" for t in dict.fromkeys(_torch_names(op)))
+    lines.append(f" In PyTorch: {torch}.\n" if torch else "\n")
+    return "".join(lines)
+
+
+def _markdown(text: str) -> str:
+    """A docstring's double backquotes as Markdown's single ones."""
+    return re.sub(r"\s+", " ", text.replace("``", "`")).strip()
+
+
+def _fields(doc: str) -> str:
+    """``Shape:``, ``Params:`` … as a list; other paragraphs as they are."""
+    parts: list[str] = []
+    for paragraph in re.split(r"\n\s*\n", doc.strip()):
+        rows = re.split(r"^(?=[A-Z][a-z]+: )", paragraph, flags=re.MULTILINE)
+        for row in filter(str.strip, rows):
+            head, colon, rest = row.partition(": ")
+            if colon and head.isalpha():
+                parts.append(f"- {head}: {_markdown(rest)}")
+            else:
+                parts.append(f"{_markdown(row)}\n" if not parts else f"\n{_markdown(row)}\n")
+    return "\n".join(parts).strip()
+
+
+def _torch_names(op: Any) -> Iterator[str]:
+    """What the emitted source calls for the example of an op."""
+    from fanin.ir.types import TensorType
+
+    node = _example_node(op)
+    if node is None:
+        return
+    attrs, types = node
+    assert all(isinstance(t, TensorType) for t in types)
+    made = op.construct(attrs, *types)
+    if made is not None:
+        yield from _targets(made)
+    if made is None or op.module != op.name:
+        yield from _targets(op.torch(attrs, *types))
+
+
+def _targets(code: Any) -> Iterator[str]:
+    from fanin.ops.code import Attribute, Call, Infix, Method, Prefix
+
+    short = {"F.": "torch.nn.functional.", "nn.": "torch.nn."}
+    if isinstance(code, Call):
+        name = code.target
+        for alias, full in short.items():
+            if name.startswith(alias):
+                name = full + name.removeprefix(alias)
+        yield name
+    elif isinstance(code, Method):
+        yield f"Tensor.{code.name}"
+    elif isinstance(code, Attribute):
+        yield f"Tensor.{code.name}"
+    elif isinstance(code, Infix | Prefix):
+        yield code.op
+
+
+def _example_node(op: Any) -> tuple[Any, tuple[Any, ...]] | None:
+    """The attributes and input types of the op in its own example, as the compiler sees them."""
+    from fanin import pipeline
+    from fanin.report import CheckFailed
+    from fanin.source import Source
+
+    inputs = ", ".join(f"{n}: {t}" for n, t in op.example_inputs.items())
+    names = op.example.split(" = ", 1)[0]
+    text = f"model Example()({inputs}) {{\n  {op.example}\n  return {names}\n}}\n"
+    try:
+        program = pipeline.elaborate_source(Source("<example>", text), "<example>", None, None)
+    except CheckFailed:
+        return None
+    return _find(program, op)
+
+
+def _find(program: Any, op: Any) -> tuple[Any, tuple[Any, ...]] | None:
+    from fanin.ir.graph import Apply, Value
+    from fanin.ir.types import DType, TensorType
+
+    for node in program.graph.nodes:
+        if isinstance(node, Apply) and type(node.op) is type(op):
+            number = TensorType(DType.FLOAT, ())
+            return node.attrs, tuple(i.type if isinstance(i, Value) else number for i in node.inputs if i is not None)
+    return None
+
+
+# ------------------------------------------------------------------------------------------------------- codes
+
+CODES_HEAD = """\
+# Codes
+
+Every message has a code that never changes its meaning. `fanin explain SHP301` (or `fanin explain axis-mismatch`) prints
+its page; this is all of them. Each has a spec that shows the finding, and one that does not; both run as tests.
+"""
+
+
+def codes_page() -> str:
+    from fanin.diagnostics.codes import CODES, FAMILIES
+    from fanin.diagnostics.pages import load_page
+
+    codes = sorted(CODES.values(), key=lambda code: code.id)
+    parts = [NOTE, CODES_HEAD]
+    for family, about in FAMILIES.items():
+        mine = [code for code in codes if code.id.startswith(family)]
+        if not mine:
+            continue
+        parts.append(f"\n## {family}: {about}\n\n| code | name | severity |\n|---|---|---|\n")
+        parts += [f"| [{c.id}](#{c.id.lower()}-{c.name}) | {c.name} | {c.severity} |\n" for c in mine]
+        for code in mine:
+            page = load_page(code)
+            if page is None:
+                continue
+            text = re.sub(r"^```fanin bad$", f"```fanin bad {code.id}", page.text, flags=re.MULTILINE)
+            text = re.sub(r"^```fanin file ", "```fanin beside ", text, flags=re.MULTILINE)
+            text = re.sub(r"^```fanin good$", "```fanin", text, flags=re.MULTILINE)
+            parts.append(f"\n##{text.rstrip()}\n")
+    return "".join(parts)
+
+
+# ----------------------------------------------------------------------------------------------------- picture
+
+
+def picture() -> Any:
+    """The picture of the README; shows itself in a notebook."""
+    from fanin import pipeline
+    from fanin.emit.picture.drawing import Picture
+
+    return Picture(pipeline.elaborate(str(ROOT / SPEC)))
+
+
+def picture_dot() -> str:
+    return str(picture().dot)
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "docs/ops.md": ops_page,
+    "docs/codes.md": codes_page,
+    f"{PICTURE}.dot": picture_dot,
+}
+
+
+def main() -> None:
+    for name, make in GENERATED.items():
+        path = ROOT / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = make()
+        changed = not path.exists() or path.read_text(encoding="utf-8") != text
+        path.write_text(text, encoding="utf-8")
+        print(f"{'wrote' if changed else 'kept '} {name}")
+    picture().save(ROOT / f"{PICTURE}.svg")
+    print(f"drew  {PICTURE}.svg")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT / "src"))
+    main()
