@@ -202,20 +202,20 @@ def _draw_weights(model: nn.Module, seed: int) -> None:
     drawn: dict[int, Tensor] = {}
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         for path, module in model.named_modules():
-            parameters = module.named_parameters(recurse=False, remove_duplicate=False)
-            for name, old in [*parameters, *module.named_buffers(recurse=False)]:
-                if not old.is_meta:
-                    continue
-                if id(old) not in drawn:
-                    new = torch.empty_like(old, device="cpu")
-                    key = f"{seed}:{path}.{name}" if path else f"{seed}:{name}"
-                    digest = hashlib.sha256(key.encode()).digest()
-                    torch.default_generator.manual_seed(int.from_bytes(digest[:8], "big"))
-                    getattr(old, "law", partial(_usual_law, module, name))(new)
-                    if isinstance(old, nn.Parameter):
-                        new = nn.Parameter(new, requires_grad=old.requires_grad)
-                    drawn[id(old)] = new
-                setattr(module, name, drawn[id(old)])
+            for tensors in (module._parameters, module._buffers):
+                for name, old in tensors.items():
+                    if old is None or not old.is_meta:
+                        continue
+                    if id(old) not in drawn:
+                        new = torch.empty(old.shape, dtype=old.dtype)
+                        key = f"{seed}:{path}.{name}" if path else f"{seed}:{name}"
+                        digest = hashlib.sha256(key.encode()).digest()
+                        torch.default_generator.manual_seed(int.from_bytes(digest[:8], "big"))
+                        getattr(old, "law", partial(_usual_law, module, name))(new)
+{padding}                        if isinstance(old, nn.Parameter):
+                            new = nn.Parameter(new, requires_grad=old.requires_grad)
+                        drawn[id(old)] = new
+                    tensors[name] = drawn[id(old)]
 '''
 
 _PADDING = """\
