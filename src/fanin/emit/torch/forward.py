@@ -11,7 +11,7 @@ from fanin.emit.torch.authored import Arguments, arguments_in
 from fanin.emit.torch.expressions import Bare, Frame, Tree, flat, parsed
 from fanin.emit.torch.loops import Item, Loop, Roller
 from fanin.emit.torch.names import TAKEN, Names, identifier, singular
-from fanin.emit.torch.statements import Assign, Do, For, If, Return, Statement
+from fanin.emit.torch.statements import Assign, Do, For, Return, Statement
 from fanin.emit.torch.uses import EmitError, Use
 from fanin.ir.dims import Dim, Poly, Symbol, render
 from fanin.ir.graph import (
@@ -205,7 +205,7 @@ class Forward:
             *_, (_, here) = places.walk(self.graph, container)
         except KeyError:
             return None
-        text = self._access_own(container)
+        text = self.access_own(container)
         kind, keys = places.keys_of(here)
         if [str(i) for i in indices] == keys:
             return text if kind == "list" else f"{text}.values()"
@@ -226,9 +226,9 @@ class Forward:
             for name in rest:
                 text += f"[{name}]" if name.isdigit() else f".{name}"
             return text
-        return self._access_own(ref.path)
+        return self.access_own(ref.path)
 
-    def _access_own(self, path: str) -> str:
+    def access_own(self, path: str) -> str:
         for prefix, variable in reversed(self.rolled):
             if path == prefix:
                 return variable
@@ -239,7 +239,7 @@ class Forward:
     def state(self, ref: StateRef) -> str:
         """A parameter or buffer as an expression."""
         if ref.module is None:
-            return self._access_own(ref.name)
+            return self.access_own(ref.name)
         return f"{self.access(ref.module)}.{ref.name}"
 
     def tree(self, operand: Operand | None) -> Tree:
@@ -309,7 +309,7 @@ class Forward:
                 lines.append(Assign(tuple(targets), Name(f"{name}.shape")))
         return lines
 
-    def _name(self, name: Name) -> Tree:
+    def name(self, name: Name) -> Tree:
         if name.text == "self.training" and not self.scope.has_self:
             self.scope.needs_training = True
             return Name("training")
@@ -362,7 +362,7 @@ class Forward:
         out: list[Statement] = []
         while len(self.pending) > keep:
             entry = self.pending.pop(0)
-            target = self._target(entry.value, entry.head, before=True)
+            target = self.target(entry.value, entry.head, before=True)
             out.append(Assign((target,), entry.tree, *self._note(entry.value, entry.read, entry.written)))
         return out
 
@@ -374,7 +374,7 @@ class Forward:
             return (), written, False
         return (value.type,), written, not any(source.type == value.type for source in read)
 
-    def _target(self, value: Value, head: Value | None, *, before: bool = False) -> str:
+    def target(self, value: Value, head: Value | None, *, before: bool = False) -> str:
         """The variable for a value; it holds the value from now on. ``before`` the node at hand has read its inputs."""
         own = self.forced.get(value.index) or self.name_of(value)
         candidates = [own] if own else []
@@ -431,7 +431,7 @@ class Forward:
         inlined = {p.value.index for p in mine}
         read = [o for o in node.inputs if isinstance(o, Value) and o.index not in inlined and o.index not in self.reads]
         read = [v for p in mine for v in p.read] + read
-        spoken = tuple(a for p in mine for a in p.written) + self._written(node)
+        spoken = tuple(a for p in mine for a in p.written) + self.written(node)
         single = node.outputs[0] if len(node.outputs) == 1 else None
         if (
             single is not None
@@ -452,9 +452,9 @@ class Forward:
         out += self._flush(kept)
         self.pending.clear()
         if single is not None:
-            out.append(Assign((self._target(single, head),), tree, *self._note(single, read, spoken)))
+            out.append(Assign((self.target(single, head),), tree, *self._note(single, read, spoken)))
         else:
-            targets = tuple(self._target(v, None) if self.uses.get(v.index) else "_" for v in node.outputs)
+            targets = tuple(self.target(v, None) if self.uses.get(v.index) else "_" for v in node.outputs)
             while len(targets) > 2 and targets[-2:] == ("_", "_"):
                 targets = (*targets[:-2], "*_")
             types = () if self.unsteady else tuple(v.type for v in node.outputs if self.uses.get(v.index))
@@ -466,7 +466,7 @@ class Forward:
         layer = isinstance(node, Call | Repeat) or (isinstance(node, Apply) and node.module is not None)
         return layer and any(p.active and p.depth >= 2 for p in mine)
 
-    def _written(self, node: Node) -> Arguments:
+    def written(self, node: Node) -> Arguments:
         return arguments_in(node.span.text)
 
     def _code(self, node: Node) -> Tree:
@@ -476,7 +476,7 @@ class Forward:
                 code = node.op.torch(node.attrs, *_types(node))
                 return self._fill(code, inputs, node.module, _numbers(node))
             case Call():
-                return self._call(node, inputs)
+                return self.call(node, inputs)
             case Repeat():
                 return Invoke(Name(self.access(node.module)), tuple(inputs))
             case _:
@@ -488,13 +488,13 @@ class Forward:
             None if module is None else Name(self.access(module)),
             self.scope.like,
             self.size,
-            self._name,
+            self.name,
             self.scope.helper,
             numbers,
         )
         return frame.fill(code)
 
-    def _call(self, node: Call | Scan | Iterate, inputs: Sequence[Tree]) -> Tree:
+    def call(self, node: Call | Scan | Iterate, inputs: Sequence[Tree]) -> Tree:
         """The call of a block's instance, or of a function."""
         use = self.scope.use_of(node.graph)
         args = [*inputs, *(Name(self.access(ref)) for ref in places.lends(node))]
@@ -502,7 +502,7 @@ class Forward:
         if use.like:
             args.append(self.scope.like())
         if use.training:
-            args.append(self._name(Name("self.training")))
+            args.append(self.name(Name("self.training")))
         if node.module is not None:
             return Invoke(Name(self.access(node.module)), tuple(args))
         keywords = tuple(zip(use.parameters, use.arguments, strict=True))
@@ -531,7 +531,7 @@ class Forward:
             else:
                 if wanted:
                     self.wanted[carry.inside.index] = wanted
-                name = self._target(carry.inside, None)
+                name = self.target(carry.inside, None)
                 note = self._note(waiting.value, waiting.read, waiting.written) if waiting else ()
                 out.append(Assign((name,), begin, *note))
             names.append(name)
@@ -539,7 +539,7 @@ class Forward:
         self.pending.clear()
         variables: list[str] = []
         for over in loop.over:
-            variables.append(self._variable(over.container, variables))
+            variables.append(self.variable(over.container, variables))
         iterables = [self._iterable(over.container, over.indices) for over in loop.over]
         self.rolled += [(over.last, variable) for over, variable in zip(loop.over, variables, strict=True)]
         borrowed_names = set(variables) - self.scope.names.taken
@@ -574,7 +574,7 @@ class Forward:
             head, over_what = ", ".join(variables), ops.Call("zip", tuple(Name(t) for t in texts), strict)
         return [*out, For(head, over_what, tuple(body))]
 
-    def _variable(self, container: str, others: Sequence[str] = ()) -> str:
+    def variable(self, container: str, others: Sequence[str] = ()) -> str:
         """A name for the module at hand in a loop. The next loop may use it again."""
         last = next((part for part in reversed(container.split(".")) if not part.isdigit()), "module")
         name = identifier(singular(last))
@@ -584,166 +584,20 @@ class Forward:
                 return candidate
         return self.scope.names.fresh(name)
 
-    # --------------------------------------------------------------------------------------------- special nodes
-
     def _special(self, node: Node) -> list[Statement]:
+        from fanin.emit.torch import control
+
         match node:
             case Repeat():
-                return self._repeat(node)
+                return control.emit_repeat(self, node)
             case Scan():
-                return self._scan(node)
+                return control.emit_scan(self, node)
             case Iterate():
-                return self._iterate(node)
+                return control.emit_iterate(self, node)
             case Choice():
-                return self._choice(node)
+                return control.emit_choice(self, node)
             case _:
                 raise EmitError(f"`{type(node).__name__.lower()}` is not emitted yet")
-
-    def _repeat(self, node: Repeat) -> list[Statement]:
-        """A repetition through which more than one tensor flows, or which is handed modules."""
-        out: list[Statement] = []
-        flow = node.outputs[0]
-        begin = self.tree(node.inputs[0])
-        first = node.inputs[0]
-        name = self._target(flow, first if isinstance(first, Value) else None)
-        if begin != Name(name):
-            out.append(Assign((name,), begin))
-        variable = self._variable(node.module.path)
-        use = node.runs[0].call
-        rest = [self.tree(operand) for operand in node.inputs[1:]]
-        args: list[Tree] = [Name(name), *rest]
-        if isinstance(use, Call):
-            args += [Name(self.access(ref)) for ref in places.lends(use)]
-            made = self.scope.use_of(use.graph)
-            args += [self.scope.like()] if made.like else []
-        sums = [self._target(value, None) for value in node.outputs[1:]]
-        body: list[Statement]
-        if sums:
-            out.append(Assign(tuple(sums), Bare(tuple(0 for _ in sums)) if len(sums) > 1 else 0))
-            steps = [self.scope.names.fresh(f"{s}_step") for s in sums]
-            body = [Assign((name, *steps), Invoke(Name(variable), tuple(args)))]
-            body += [Assign((s,), ops.Infix("+", Name(s), Name(t))) for s, t in zip(sums, steps, strict=True)]
-        else:
-            body = [Assign((name,), Invoke(Name(variable), tuple(args)), (), self._written(node))]
-        return [*out, For(variable, Name(self.access(node.module)), tuple(body))]
-
-    def _scan(self, node: Scan) -> list[Statement]:
-        """One call of the cell for each step; the states are carried, the other results stacked."""
-        graph = node.graph
-        out: list[Statement] = []
-        fresh = self.scope.names.fresh
-        args: list[Tree] = [self.tree(operand) for operand in node.inputs]
-        given = [port.name for port in graph.ports if port.value is not None]
-        states: dict[str, str] = {}
-        carried = [given[i] for i in node.states]
-        stacked = [i for i, result in enumerate(graph.results) if result.name not in carried]
-        state_outputs = node.outputs[len(stacked) :]
-        for i, value in zip(node.states, state_outputs, strict=False):
-            self.wanted.setdefault(value.index, identifier(given[i]))
-            name = states[given[i]] = self._target(value, None) if self.uses.get(value.index) else fresh(given[i])
-            out.append(Assign((name,), args[i]))
-            args[i] = Name(name)
-        over: list[Tree] = []
-        steps: list[str] = []
-        for i in node.sequences:
-            steps.append(fresh(f"{given[i]}_t"))
-            over.append(ops.Method(args[i], "unbind", (node.axis,)))
-            args[i] = Name(steps[-1])
-        lists: list[str] = []
-        for i, value in zip(stacked, node.outputs, strict=False):
-            lists.append(fresh(f"{graph.results[i].name or 'y'}s") if self.uses.get(value.index) else "")
-            if lists[-1]:
-                out.append(Assign((lists[-1],), ops.Sequence((), "[]")))
-        targets: list[str] = []
-        keep: list[Statement] = []
-        for i, result in enumerate(graph.results):
-            if result.name in states:
-                targets.append(states[result.name])
-            elif i in stacked and lists[stacked.index(i)]:
-                targets.append(fresh(f"{result.name or 'y'}_t"))
-                keep.append(Do(ops.Method(Name(lists[stacked.index(i)]), "append", (Name(targets[-1]),))))
-            else:
-                targets.append("_")
-        call = self._call(node, args)
-        if not over:
-            raise EmitError("a `scan` over a number of steps is not emitted yet")
-        iterable = over[0] if len(over) == 1 else ops.Call("zip", tuple(over), (("strict", Name("True")),))
-        if node.reverse:
-            iterable = ops.Call("reversed", (iterable if len(over) == 1 else ops.Call("list", (iterable,)),))
-        out.append(For(", ".join(steps), iterable, (Assign(tuple(targets), call, (), self._written(node)), *keep)))
-        for name, value in zip(lists, node.outputs, strict=False):
-            if name:
-                items: Tree = Name(f"{name}[::-1]") if node.reverse else Name(name)
-                if self.name_of(value) is None:
-                    self.vars[value.index], self.holders[name] = Name(name), value.index
-                target = name if self.name_of(value) is None else self._target(value, None)
-                out.append(Assign((target,), ops.Call("torch.stack", (items, node.axis)), (value.type,)))
-        return out
-
-    def _iterate(self, node: Iterate) -> list[Statement]:
-        """Up to ``limit`` steps; what is done keeps its state, so that running on changes nothing."""
-        out: list[Statement] = []
-        fresh = self.scope.names.fresh
-        args: list[Tree] = [self.tree(operand) for operand in node.inputs]
-        given = [port for port in node.graph.ports if port.value is not None]
-        names = [port.name for port in given]
-        results = {result.name: result.value for result in node.graph.results}
-        states = [name for name in results if name != "done" and name in names]
-        held: dict[str, str] = {}
-        for name, value in zip(states, node.outputs, strict=False):
-            held[name] = self._target(value, None)
-            begin = args[names.index(name)]
-            if begin != Name(held[name]):
-                out.append(Assign((held[name],), begin))
-            args[names.index(name)] = Name(held[name])
-        done, now = fresh("done"), fresh("done_now")
-        rank = results["done"].type.rank
-        steps = {name: fresh(f"{name}_next") for name in states}
-        targets = tuple(now if r.name == "done" else steps.get(r.name, "_") for r in node.graph.results)
-        body: list[Statement] = [Assign(targets, self._call(node, args), (), self._written(node))]
-        for name in states:
-            more = results[name].type.rank - rank
-            mask: Tree = Name(done)
-            if more > 0:
-                mask = ops.Subscript(Name(done), (Name("..."), *(None for _ in range(more))))
-            old, new = Name(held[name]), Name(steps[name])
-            body.append(Assign((held[name],), ops.Call("torch.where", (mask, old, new))))
-        first = Name(f"{done} is None")
-        plain = [Assign((held[n],), Name(steps[n])) for n in states]
-        body[1:] = [
-            If(
-                first,
-                (*plain, Assign((done,), Name(now))),
-                (*body[1:], Assign((done,), ops.Infix("|", Name(done), Name(now)))),
-            )
-        ]
-        out.append(Assign((done,), None))
-        out.append(For("_", ops.Call("range", (node.limit,)), tuple(body)))
-        return out
-
-    def _choice(self, node: Choice) -> list[Statement]:
-        """Both ways of an `if training`."""
-        targets = [self._target(value, None) if self.uses.get(value.index) else "_" for value in node.outputs]
-        ways: list[tuple[Statement, ...]] = []
-        for graph in (node.training, node.evaluation):
-            ports = [port.value for port in graph.ports if port.value is not None]
-            trees = [self.tree(operand) for operand in node.inputs]
-            inner = Forward(graph, self.scope, {}, self.lent, self.own)
-            inner._access_own = self._access_own  # type: ignore[method-assign]
-            setup: list[Statement] = []
-            for value, tree in zip(ports, trees, strict=True):
-                if not isinstance(tree, Name):
-                    name = self.scope.names.fresh(graph.names.get(value.index, "x"))
-                    setup.append(Assign((name,), tree))
-                    tree = Name(name)
-                inner.vars[value.index] = tree
-                inner.ports[value.index] = tree.text
-
-            def finish(found: list[Tree]) -> Statement:
-                return Assign(tuple(targets), found[0] if len(found) == 1 else Bare(tuple(found)))
-
-            ways.append((*setup, *inner.write(graph.nodes, [r.value for r in graph.results], finish)))
-        return [If(self._name(Name("self.training")), ways[0], ways[1])]
 
 
 # --------------------------------------------------------------------------------------------------------- helpers
