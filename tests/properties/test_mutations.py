@@ -20,7 +20,8 @@ from fanin.syntax import tree
 from fanin.syntax.parser import parse
 
 ROOT = Path(__file__).parents[2]
-SPECS = sorted([*(ROOT / "specs").glob("*.arch"), *(ROOT.parent / "shared" / "examples").glob("*.arch")])
+FOLDERS = (ROOT / "specs", ROOT.parent / "shared" / "examples", ROOT / "tests" / "golden" / "errors")
+SPECS = sorted(path for folder in FOLDERS for path in folder.glob("*.arch") if not path.name.startswith("SYN"))
 LIMIT = 2.0  # seconds of processor time for one check
 QUICK, SLOW = 60, 1000
 

@@ -54,6 +54,7 @@ class Context:
     turns: list[str] = field(default_factory=list)  # the turns of the loops around, in the body that is elaborated
     idle: dict[Span, str] = field(default_factory=dict)  # modules that nothing flows through in some graph
     flowing: set[Span] = field(default_factory=set)  # and those that something flows through in some other
+    endless: bool = False  # whether a recursion has been found that never ends: whatever hangs on it says nothing
     used: set[int] = field(default_factory=set)  # ids of declarations that something has used
 
     def report(self, diagnostic: Diagnostic) -> None:

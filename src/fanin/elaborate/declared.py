@@ -29,6 +29,8 @@ def declared_results(
     Raises Poisoned where the declaration does not fix every size.
     """
     body.failed = True
+    if body.ctx.endless:
+        raise Poisoned
     try:
         fields = _declared(body, decl, unit, params, types, hypers)
     except Refusal:  # the declaration itself is part of what is wrong, and has been reported

@@ -203,6 +203,7 @@ def two_sizes(instance: Instance, what: str, first: Span, second: Span) -> Refus
 
 
 def endless(body: Body, name: str, span: Span) -> Refusal:
+    body.ctx.endless = True
     frames = [f.what.split("(")[0] for f in body.ctx.frames[-6:]]
     chain = " -> ".join([*frames, name])
     return refuse(
