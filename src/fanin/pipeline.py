@@ -99,8 +99,8 @@ def _check(source: Source, path: str, names: Sequence[str] | None, hyper: Hyper 
             continue
         program, problems, reached = build(unit, name, _meant(unit, name, chosen, hyper or {}))
         used |= reached
-        if lone and not survey.stands_alone(problems):
-            continue
+        if lone:
+            problems = survey.own_problems(declaration(unit, name), problems)
         found += problems
         if program is not None:
             programs.append(program)

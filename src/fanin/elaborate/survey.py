@@ -102,12 +102,17 @@ def _is_reexport(unit: Unit) -> bool:
     return all(isinstance(d, tree.Import) for d in unit.file.declarations)
 
 
-def stands_alone(problems: list[Diagnostic]) -> bool:
-    """Whether a block could be built by itself, or only lacked sizes or hyper-parameters that its users give it."""
-    return not any(
-        d.code.id in ("SHP305", "SHP301", "SHP304", "SHP306", "SHP302", "TYP407") and not d.chain
-        for d in problems
-    )
+def own_problems(declaration: tree.Declaration | None, problems: list[Diagnostic]) -> list[Diagnostic]:
+    """What is wrong with a block that nothing uses, apart from what its users would give it: sizes, hyper-parameters,
+    and the number of axes that a `*` stands for."""
+    if not isinstance(declaration, tree.Block):
+        return problems
+    lacking = {"SHP305"}
+    shapes = [p.type for p in declaration.inputs if isinstance(p.type, tree.ShapeType)]
+    if any(isinstance(item, tree.StarDim) for shape in shapes for item in shape.dims):
+        lacking |= {"SHP301", "SHP302", "SHP304", "SHP306"}
+    heads = {p.span for p in declaration.hypers}
+    return [d for d in problems if d.code.id not in lacking and not (d.code.id == "TYP407" and d.span in heads)]
 
 
 _SLOTS: dict[type[tree.Tree], tuple[str, ...]] = {}
