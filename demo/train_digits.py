@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
 
-EPOCHS, BATCH, GOAL = 15, 64, 0.97
+EPOCHS, BATCH, GOAL = 8, 64, 0.97
 
 
 def load_model(path: str) -> nn.Module:
