@@ -161,7 +161,7 @@ class Loader:
             return Diagnostic(NAM203, f"`{origin}` cannot be imported: {why}", span, "no such file", fix=fix)
         parts = origin.split(".")
         if parts[0] in _PACKAGES:
-            helps = (f"ops such as `{declaration.names[0].name.name}` need no import: leave the line out",)
+            helps: tuple[str, ...] = (f"ops such as `{declaration.names[0].name.name}` need no import: leave the line out",)
             return Diagnostic(NAM203, f"`{origin}` is a Python package, not a spec", span, "not a spec", helps=helps)
         if parts[0] != "std":
             helps = (
