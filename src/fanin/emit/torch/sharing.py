@@ -292,12 +292,13 @@ def _constant(vector: Vector) -> bool:
 
 
 def _same(a: Vector, b: Vector) -> bool:
-    return a == b and isinstance(a[0], bool) is isinstance(b[0], bool)
+    """Whether they are equal numbers of one kind: 2.0 is no kernel size, and 1 no flag."""
+    return a == b and [type(x) for x in a] == [type(y) for y in b]
 
 
 def _mixed(said: dict[Vector, Tree], vector: Vector) -> bool:
     """Whether the entry found is for numbers of another kind: (1, 0) is equal to (True, False)."""
-    return any(isinstance(v, bool) is not isinstance(vector[0], bool) for key in said if key == vector for v in key[:1])
+    return any(not _same(key, vector) for key in said if key == vector)
 
 
 def _whole(vector: Vector) -> bool:
