@@ -161,7 +161,8 @@ class Loader:
             return Diagnostic(NAM203, f"`{origin}` cannot be imported: {why}", span, "no such file", fix=fix)
         parts = origin.split(".")
         if parts[0] in _PACKAGES:
-            helps: tuple[str, ...] = (f"ops such as `{declaration.names[0].name.name}` need no import: leave the line out",)
+            first = declaration.names[0].name.name
+            helps: tuple[str, ...] = (f"ops such as `{first}` need no import: leave the line out",)
             return Diagnostic(NAM203, f"`{origin}` is a Python package, not a spec", span, "not a spec", helps=helps)
         if parts[0] != "std":
             helps = (
