@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from fanin.diagnostics import Refusal
-from fanin.diagnostics.codes import TYP401, TYP403, TYP407, TYP414, TYP415
+from fanin.diagnostics.codes import SHP305, TYP401, TYP403, TYP407, TYP414, TYP415
 from fanin.diagnostics.model import Edit, Fix
 from fanin.elaborate.application import apply_instance
 from fanin.elaborate.body import Body, evaluates
@@ -20,6 +20,7 @@ from fanin.elaborate.instances import copy_instance, core_of
 from fanin.elaborate.rows import with_core
 from fanin.elaborate.values import (
     FLOW,
+    POISON,
     Argument,
     BlockConstructor,
     Builtin,
@@ -30,6 +31,7 @@ from fanin.elaborate.values import (
     OpConstructor,
     OpFunction,
     Partial,
+    Poisoned,
     Repetition,
     describe,
     flows,
@@ -43,7 +45,11 @@ LEFT_OUT: Any = object()  # a `none` among the stages
 @evaluates(tree.Pipe)
 def _pipe(body: Body, expr: tree.Pipe) -> Any:
     first = expr.stages[0]
-    head = element_of(body, first, waits=False)
+    try:
+        head = element_of(body, first, waits=False)
+    except (Refusal, Poisoned):
+        read_on(body, expr.stages, 0)
+        raise
     if flows(head.value) and not isinstance(head.value, Instance):
         return flow_through(body, expr.stages, head.value)
     if len(expr.stages) > 1 and isinstance(head.value, (int, float, str)):
@@ -63,22 +69,45 @@ def flow_through(body: Body, stages: tuple[tree.Stage, ...], value: Any) -> Any:
     first = stages[0]
     if first.name is not None:
         bind_name(body, first.name, value)
-    current = spread(value)
-    for stage in stages[1:]:
-        element = element_of(body, stage)
-        if element.value is LEFT_OUT:
-            raise refuse(
-                TYP414,
-                "`none` is no stage of a pipe with a tensor at its head",
-                stage.span,
-                "nothing to apply",
-                fix=Fix("write `identity`", (Edit(stage.value.span, "identity"),)),
-            )
-        value = apply_element(body, element, current, stage.span)
+    for place, stage in enumerate(stages[1:], 1):
+        try:
+            value = _through(body, stage, spread(value))
+        except (Refusal, Poisoned):
+            read_on(body, stages, place)
+            raise
         if stage.name is not None:
             bind_name(body, stage.name, value)
-        current = spread(value)
     return value
+
+
+def _through(body: Body, stage: tree.Stage, current: list[Any]) -> Any:
+    element = element_of(body, stage)
+    if element.value is LEFT_OUT:
+        raise refuse(
+            TYP414,
+            "`none` is no stage of a pipe with a tensor at its head",
+            stage.span,
+            "nothing to apply",
+            fix=Fix("write `identity`", (Edit(stage.value.span, "identity"),)),
+        )
+    return apply_element(body, element, current, stage.span)
+
+
+def read_on(body: Body, stages: tuple[tree.Stage, ...], place: int) -> None:
+    """Report what is wrong with the stages behind one that failed, as far as it does not hang on what flows."""
+    for stage in stages[place:]:
+        if stage.name is not None:
+            body.scope[stage.name.name] = POISON
+    for stage in stages[place + 1 :]:
+        try:
+            value = element_of(body, stage).value
+            if isinstance(value, (OpConstructor, BlockConstructor)):
+                raise unmade(value, stage.value.span)
+        except Refusal as refusal:
+            if refusal.diagnostic.code is not SHP305:  # most likely the same open dimension again
+                body.ctx.report(refusal.diagnostic)
+        except Poisoned:
+            pass
 
 
 def bind_name(body: Body, name: tree.Ident, value: Any) -> None:
