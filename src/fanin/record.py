@@ -39,6 +39,7 @@ def _make(cls: type[Any], eq: bool, frozen: bool) -> type[Any]:
     space = {k: v for k, v in cls.__dict__.items() if k not in own and k not in ("__dict__", "__weakref__")}
     space["__slots__"] = tuple(name for name in own if name not in inherited)
     space["_record_fields"] = found
+    space.setdefault("__match_args__", tuple(name for name, spec in found.items() if not spec[4]))
     space["__dataclass_fields__"] = _LAZY
     space["__dataclass_params__"] = _FROZEN if frozen else _OPEN
     space["__init__"] = _init(cls.__name__, found, frozen, hasattr(cls, "__post_init__"))
