@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from fanin.diagnostics import codes
 from fanin.diagnostics.model import Diagnostic
-from fanin.syntax import meant_statements, meant_values
+from fanin.syntax import meant_heads, meant_statements, meant_values
 from fanin.syntax.lexer import RESERVED
 from fanin.syntax.place import Place
 from fanin.syntax.words import describe, expectation
 
 # The surest first.
 _GUESSES = (
+    meant_heads.one_list,
+    meant_heads.no_colon,
     meant_values.percent,
     meant_values.attribute,
     meant_values.conditional,
