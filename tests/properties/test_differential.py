@@ -7,6 +7,8 @@ entry. Refused over shapes: at some sizes of the declared types, torch raises, o
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -15,7 +17,13 @@ from tests.properties.generator.build import Writer
 from tests.properties.generator.compare import Disagreement, compare, smaller
 from tests.properties.generator.spec import print_spec
 
-QUIET = tuple(HealthCheck)
+OPTIONS: dict[str, Any] = {
+    "derandomize": True,
+    "deadline": None,
+    "database": None,
+    "phases": [Phase.generate],
+    "suppress_health_check": tuple(HealthCheck),
+}
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -32,18 +40,14 @@ def one(seed: int) -> None:
         pytest.fail(f"seed {seed}: {found}\n\n{print_spec(least.spec)}", pytrace=False)
 
 
-@settings(
-    max_examples=200, derandomize=True, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=QUIET
-)
+@settings(max_examples=200, **OPTIONS)
 @given(SEEDS)
 def test_the_checker_and_torch_agree(seed: int) -> None:
     one(seed)
 
 
 @pytest.mark.slow
-@settings(
-    max_examples=2000, derandomize=True, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=QUIET
-)
+@settings(max_examples=2000, **OPTIONS)
 @given(SEEDS)
 def test_the_checker_and_torch_agree_on_many_more(seed: int) -> None:
     one(seed)

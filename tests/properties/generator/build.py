@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fanin.ops.contract import Op
 from fanin.ir.types import DType, TensorType
+from fanin.ops.contract import Op
 from tests.contracts.cases import TORCH
 from tests.properties.generator import operations as ops
 from tests.properties.generator.spec import (
@@ -36,7 +36,6 @@ from tests.properties.generator.spec import (
     Pipe,
     Repeat,
     Return,
-    Shape,
     Size,
     Spec,
     Stage,
@@ -365,7 +364,7 @@ class Writer:
             self.runner.statement(s, copy)
         return copy
 
-    def stage(self, draft: Draft, head: Expr, *, keep: bool = False, label: bool = True, rank: int | None = None) -> Stage:
+    def stage(self, draft: Draft, head: Expr, *, keep: bool = False, label: bool = True) -> Stage:
         """A stage that works on what flows there; one that keeps its type where asked."""
         rng = self.rng
         before = self.trial(draft, Bind(["_h"], head)).scope["_h"]
@@ -376,7 +375,7 @@ class Writer:
             op: Op[Any]
             if chosen < 0.25:
                 value: Expr = common(self, draft, before, keep)
-                module = isinstance(value, Call) and isinstance(value.callee, Name) and value.callee.name[0].isupper()
+                module = is_maker(value)
             else:
                 op = rng.choice(ops.UNARY)
                 if draft.kind == "fn" and is_module_only(op):
@@ -493,19 +492,18 @@ class Writer:
             else:
                 body.append(Bind([carried], Pipe(Name(carried), [stage])))
         count = rng.randint(0, 3)
-        if rng.random() < 0.25:
-            for s in body:
-                for stage in s.value.stages:
-                    if stage.label and len(body) == 1:
-                        stage.number = Infix("*", Const(2), Name(i))
-        if rng.random() < 0.25 and not any(st.number for s in body for st in s.value.stages):
-            body = [For([self.fresh("j")], Infix("..", Const(0), Const(2)), body)]
         iterable: Expr = Infix("..", Const(0), Const(count))
         names = [i]
-        if rng.random() < 0.3:
+        values = rng.random() < 0.3
+        if values:
             iterable = ListOf([Const(rng.choice((2, 4, 8))) for _ in range(count)])
             if rng.random() < 0.5:
-                iterable, names = Call(Name("enumerate"), [(None, iterable)]), [i, self.fresh("w")]
+                iterable, names, values = Call(Name("enumerate"), [(None, iterable)]), [i, self.fresh("w")], False
+        stages = [stage for s in body for stage in s.value.stages]
+        if len(stages) == 1 and stages[0].label and not values and rng.random() < 0.3:
+            stages[0].number = Infix("*", Const(2), Name(i))
+        elif rng.random() < 0.25:
+            body = [For([self.fresh("j")], Infix("..", Const(0), Const(2)), body)]
         return [start, For(names, iterable, body)]
 
     def choice(self, draft: Draft) -> list[Any]:
@@ -643,7 +641,7 @@ class Writer:
             raise Give
         source = Name(self.pick(draft))
         stage = self.stage(draft, source, keep=rng.random() < 0.7, label=False)
-        if not (isinstance(stage.value, Call) and isinstance(stage.value.callee, Name) and stage.value.callee.name[0].isupper()):
+        if not is_maker(stage.value):
             raise Give
         module = self.label(draft)
         first, second = self.fresh("y"), self.fresh("y")
@@ -698,7 +696,9 @@ class Writer:
 
     # -- declarations
 
-    def body(self, kind: str, source: str, draft: Draft, count: int, hypers: list[Any] | None = None) -> tuple[Draft, Block]:
+    def body(
+        self, kind: str, source: str, draft: Draft, count: int, hypers: list[Any] | None = None
+    ) -> tuple[Draft, Block]:
         """A block or function on a tensor like this one."""
         name = self.fresh("Block" if kind == "block" else "fn")
         inner = Draft(kind, name, draft.depth + 1)
@@ -777,8 +777,8 @@ class Writer:
         if kind == "module":
             extra = self.stage(draft, Pipe(source, [stage]), keep=keep, label=False)
             part = Pipe(None, [stage, extra]) if rng.random() < 0.5 else stage.value
-            upper = isinstance(part, Pipe) or (isinstance(part, Call) and isinstance(part.callee, Name) and part.callee.name[0].isupper())
-            if not upper or (isinstance(part, Pipe) and not any(is_maker(s.value) for s in part.stages)):
+            made = [part] if not isinstance(part, Pipe) else [s.value for s in part.stages]
+            if not any(map(is_maker, made)):
                 raise Give
         elif kind == "block":
             part = Name(rng.choice(("LayerNorm", "ReLU", "Tanh", "BatchNorm1d", "BatchNorm2d", "Identity", "GELU")))

@@ -72,7 +72,7 @@ def function_call(
     for entry in order:
         name = entry.lstrip("*")
         if name in ports:
-            port, operand = ports.pop(name)
+            _, operand = ports.pop(name)
             if operand is None:
                 by_place = False
             elif isinstance(operand, list):

@@ -288,7 +288,7 @@ def text(e: Any) -> str:
             return f"{within(e.callee, _POST)}({', '.join(argument(n, a) for n, a in e.args)})"
         case Pipe():
             stages = [stage(s) for s in e.stages]
-            head = [] if e.head is None else [within(e.head, 1) if not isinstance(e.head, Infix) else f"({text(e.head)})"]
+            head = [] if e.head is None else [f"({text(e.head)})" if isinstance(e.head, Infix) else within(e.head, 1)]
             return " -> ".join([*head, *stages])
         case Repeat():
             return f"{within(e.count, _POST)} * {within(e.cell, _POST)}"

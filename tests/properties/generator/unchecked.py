@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fanin.ir.types import DType, TensorType
 from fanin.ops.attributes import bind
 from fanin.ops.contract import Complaint, Op, argument_order, inferred
 from fanin.ops.registry import find_op
@@ -50,7 +51,6 @@ from tests.properties.generator.spec import (
     State,
     Type,
 )
-from fanin.ir.types import DType, TensorType
 
 
 class Failure(Exception):
@@ -274,7 +274,9 @@ class Unchecked:
             case ast.Call():
                 assert isinstance(node.func, ast.Name)
                 values = [self.arithmetic(a, frame) for a in node.args]
-                return -(-values[0] // values[1]) if node.func.id == "ceildiv" else {"min": min, "max": max}[node.func.id](*values)
+                if node.func.id == "ceildiv":
+                    return -(-values[0] // values[1])
+                return min(values) if node.func.id == "min" else max(values)
             case ast.UnaryOp():
                 return -self.arithmetic(node.operand, frame)
             case ast.BinOp():
@@ -631,7 +633,8 @@ class Unchecked:
         for name in names:
             if placed and name not in bound:
                 bound[name] = placed.pop(0)
-        hypers = self.hypers(decl.hypers, [(n, v) for n, v in bound.items() if n in {h for h, _, _ in decl.hypers}], frame)
+        own = {h for h, _, _ in decl.hypers}
+        hypers = self.hypers(decl.hypers, [(n, v) for n, v in bound.items() if n in own], frame)
         inputs = {n: tensor_of(bound[n]) for n, _ in decl.inputs}
         found = self.block(Instance(decl), decl, hypers, inputs)
         return found[0] if len(found) == 1 else tuple(found)
@@ -663,7 +666,7 @@ class Unchecked:
             module = None
             if instance is not None or op.construct(attrs, *types) is not None:
                 module = self.built(op, attrs, types, instance)
-            inputs = [o for o in operands]
+            inputs = list(operands)
             constants = getattr(op, "constants", ())
             for i, port in enumerate(op.inputs[: len(inputs)]):
                 if port.name in constants and isinstance(inputs[i], Tensor):
