@@ -28,7 +28,7 @@ test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 -m slow
 
 lint: $(VENV)/.dev
-	$(BIN)/ruff check src tests benchmarks demo
+	$(BIN)/ruff check src tests benchmarks demo docs
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
@@ -44,6 +44,10 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+docs: $(VENV)/.dev
+	$(BIN)/python docs/generate.py
+	$(BIN)/python -m pytest tests/docs --update-golden
 
 clean:
 	rm -rf $(VENV) $(OUT)

@@ -23,8 +23,8 @@ NOTE = "<!-- Written by docs/generate.py; change what it reads, not this file. -
 OPS_HEAD = """\
 # Ops
 
-Everything that a spec can call without importing it. `fanin ops` lists the same in a terminal, `fanin ops Linear` prints
-one entry.
+Everything that a spec can call without importing it. `fanin ops` lists the same in a terminal, and `fanin ops Linear`
+prints one entry.
 
 A capitalised name is a module: its call makes an instance, with weights where the op has any. A lower-case name is a
 function: its call gives a value. Where an op is both, they share an entry. What stands in a pipe gets the tensor that
@@ -117,9 +117,7 @@ def _targets(code: Any) -> Iterator[str]:
             if name.startswith(alias):
                 name = full + name.removeprefix(alias)
         yield name
-    elif isinstance(code, Method):
-        yield f"Tensor.{code.name}"
-    elif isinstance(code, Attribute):
+    elif isinstance(code, Method | Attribute):
         yield f"Tensor.{code.name}"
     elif isinstance(code, Infix | Prefix):
         yield code.op
@@ -157,8 +155,8 @@ def _find(program: Any, op: Any) -> tuple[Any, tuple[Any, ...]] | None:
 CODES_HEAD = """\
 # Codes
 
-Every message has a code that never changes its meaning. `fanin explain SHP301` (or `fanin explain axis-mismatch`) prints
-its page; this is all of them. Each has a spec that shows the finding, and one that does not; both run as tests.
+Every message has a code that never changes its meaning. `fanin explain SHP301`, or `fanin explain axis-mismatch`,
+prints its page; this is all of them. Each has a spec that shows the finding, and one that does not; both run as tests.
 """
 
 

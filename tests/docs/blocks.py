@@ -23,7 +23,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
 _FENCE = re.compile(r"^(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=fence)$", re.DOTALL | re.MULTILINE)
@@ -73,7 +73,9 @@ class Folder:
             if "beside" in block.info:
                 (path / block.after("beside")[0]).write_text(block.text, encoding="utf-8")
         self.path = path
-        self.names: dict[str, Any] = {"__name__": "page"}
+        self.names = sys.modules.setdefault("page", ModuleType("page")).__dict__  # where Python looks up annotations
+        for name in [name for name in self.names if not name.startswith("__")]:
+            del self.names[name]
         self.printed = ""
 
     def run(self, block: Block) -> str:
@@ -108,7 +110,7 @@ class Folder:
 
     def _python(self, block: Block) -> str:
         # The lines of the page, so that a traceback shows them and `inspect` finds them.
-        code = compile("\n" * block.line + block.text, str(ROOT / block.page), "exec")
+        code = compile("\n" * block.line + block.text, str(ROOT / block.page), "exec", dont_inherit=True)
         with contextlib.redirect_stdout(io.StringIO()) as out:
             exec(code, self.names)
         self.printed = out.getvalue()
@@ -152,7 +154,7 @@ class Folder:
 
             result = CliRunner().invoke(app, shlex.split(first)[1:], prog_name="fanin")
             if result.exit_code not in (0, 1, 2):
-                raise Broken(f"{block.place}: `{first}` ends with {result.exit_code}\n{result.output}{result.exception!r}")
+                raise Broken(f"{block.place}: `{first}` ends with {result.exit_code}\n{result.output}")
             shown, data = (result.stderr, result.stdout) if pipe else (result.output, None)
         if rest:
             done = subprocess.run(
