@@ -31,7 +31,7 @@ model {model}(classes: int = 10, width: int = 16)(image: [N, 1, 8, 8]) -> [N, cl
   return image
     -> stem: Conv2d(width, 3, padding=1) -> relu
     -> blocks: 2 * Residual(width)
-    -> max_pool2d(2) # [N, width, 4, 4]
+    -> max_pool2d(2)  # [N, width, 4, 4]
     -> flatten(1)
     -> dropout(0.1)
     -> head: Linear(classes)

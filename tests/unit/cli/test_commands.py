@@ -27,10 +27,14 @@ class TestBuilding:
 
     def test_show_takes_all_without_a_name(self, run: Run) -> None:
         assert run("show", "two.arch").stdout == "A after=None depth=None\n\nB after=None depth=None\n"
-        result = run("show", "two.arch:B", "--after", "rewrite", "--depth", "2")
-        assert result.stdout == "B after=rewrite depth=2\n"
+        result = run("show", "two.arch:B", "--after", "elaborate", "--depth", "2")
+        assert result.stdout == "B after=elaborate depth=2\n"
         document = json.loads(run("show", "two.arch", "--json").stdout)
         assert document == {"version": 1, "file": "two.arch", "models": [{"name": "A"}, {"name": "B"}]}
+
+    def test_a_stage_that_there_is_not_is_wrong_usage(self, run: Run) -> None:
+        result = run("show", "two.arch:B", "--after", "shapes")
+        assert result.exit_code == 2 and "there is no stage shapes: parse, elaborate" in result.stderr
 
     def test_compile_prints_or_writes(self, run: Run) -> None:
         result = run("compile", "one.arch")
