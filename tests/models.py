@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fanin import pipeline
+from fanin.diagnostics.model import Severity
 from fanin.ir.conditions import holds, symbols_in
 from fanin.ir.dims import Dim, Poly, Symbol, evaluate
 from fanin.ir.graph import Program
@@ -40,6 +41,17 @@ def paths(text: str, name: str | None = None, **hyper: Any) -> list[str]:
 def results(text: str, name: str | None = None, **hyper: Any) -> list[str]:
     """The types of the results, as the language writes them."""
     return [str(result.value.type) for result in program_of(text, name, **hyper).outputs]
+
+
+def codes(text: str, **hyper: Any) -> list[str]:
+    """The codes of the errors and warnings that a check finds, in the order of the text."""
+    report = pipeline.check_text(text, hyper=hyper)
+    return [d.code.id for d in report.diagnostics if d.severity is not Severity.ADVICE]
+
+
+def conditions(text: str, **hyper: Any) -> list[str]:
+    """The conditions of a model on its open dimensions."""
+    return [str(r.condition) for r in program_of(text, **hyper).requirements]
 
 
 # ------------------------------------------------------------------------------------------------------- open sizes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fanin.diagnostics.codes import TYP405
+from fanin.diagnostics.codes import TYP405, TYP414
 from fanin.elaborate.body import Body
 from fanin.elaborate.builder import Builder
 from fanin.elaborate.context import Specialisation, refuse
@@ -41,6 +41,7 @@ from fanin.source import Span
 def apply_composition(body: Body, instance: Instance, args: tuple[Argument, ...], flow: list[Any], span: Span) -> Any:
     """A named composition is a graph of its own; one without a name is as if its stages stood where it stands."""
     from fanin.elaborate.pipes import apply_element
+    from fanin.elaborate.statements import bind
 
     composition: Composition = instance.target
     values = [*flow, *(a.value for a in args)]
@@ -52,12 +53,23 @@ def apply_composition(body: Body, instance: Instance, args: tuple[Argument, ...]
         current = values
         for element in composition.elements:
             result = apply_element(body, element, current, element.span)
+            if element.name is not None:
+                bind(body, element.name, result)
             current = spread(result)
         return (
             result
             if composition.elements
             else (values[0] if len(values) == 1 else Record(("",) * len(values), tuple(values)))
         )
+    for element in composition.elements:
+        if element.name is not None:
+            raise refuse(
+                TYP414,
+                "`as` names a value of the block around, and this branch is a module of its own",
+                element.name.span,
+                "no value here",
+                helps=["label the modules in the branch instead of the list"],
+            )
     ref = body.builder.ref(instance)
     node, use = composition_node(body, instance, values, ref, span)
     body.builder.add(node)

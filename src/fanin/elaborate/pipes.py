@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from fanin.diagnostics import Refusal
-from fanin.diagnostics.codes import SHP305, TYP401, TYP403, TYP407, TYP414, TYP415
+from fanin.diagnostics.codes import SHP305, SYN117, TYP401, TYP403, TYP407, TYP414, TYP415
 from fanin.diagnostics.model import Edit, Fix
 from fanin.elaborate.application import apply_instance
 from fanin.elaborate.body import Body, evaluates
@@ -51,6 +51,8 @@ def _pipe(body: Body, expr: tree.Pipe) -> Any:
         read_on(body, expr.stages, 0)
         raise
     if flows(head.value) and not isinstance(head.value, Instance):
+        if len(expr.stages) > 1 and isinstance(first.value, tree.Chain):
+            raise bare_product(first.value)
         return flow_through(body, expr.stages, head.value)
     if len(expr.stages) > 1 and isinstance(head.value, (int, float, str)):
         raise refuse(
@@ -62,6 +64,19 @@ def _pipe(body: Body, expr: tree.Pipe) -> Any:
     if len(expr.stages) == 1:
         return _label_alone(body, first, head)
     return compose(body, expr, head)
+
+
+def bare_product(head: tree.Chain) -> Refusal:
+    """``2 * x -> f``: what reads like a repetition is a product."""
+    text = head.span.text
+    return refuse(
+        SYN117,
+        "`*` stands bare in a pipe: which part flows on is not said",
+        head.span,
+        "bracket one side or the other",
+        notes=["`->` binds weaker than every operator, and only the `n *` of a repetition may stand bare beside it"],
+        helps=[f"bracket it: `({text}) -> …`"] if len(text) < 40 else ["bracket it"],
+    )
 
 
 def flow_through(body: Body, stages: tuple[tree.Stage, ...], value: Any) -> Any:
@@ -124,11 +139,11 @@ def _label_alone(body: Body, stage: tree.Stage, head: Element) -> Any:
     return head.value
 
 
-def compose(body: Body, expr: tree.Pipe, head: Element) -> Instance:
-    """A pipe without a tensor at its head: a module made of its stages."""
+def compose(body: Body, expr: tree.Pipe, head: Element, branch: bool = False) -> Instance:
+    """A pipe without a tensor at its head: a module made of its stages. The values of a branch may be named."""
     elements = [] if head.value is None or head.value is LEFT_OUT else _places(expr.stages[0], head)
     for stage in expr.stages:
-        if stage.name is not None:
+        if stage.name is not None and not branch:
             raise refuse(
                 TYP414,
                 "`as` names a value, and nothing flows through a composition yet",
@@ -148,6 +163,11 @@ def compose(body: Body, expr: tree.Pipe, head: Element) -> Instance:
 
 def _places(stage: tree.Stage, element: Element) -> list[Element]:
     """What a stage of a composition takes places for: ``n * f`` takes n, unless brackets or a label make it a level."""
+    found = _unnamed_places(stage, element)
+    return [*found[:-1], replace(found[-1], name=stage.name)] if found and stage.name is not None else found
+
+
+def _unnamed_places(stage: tree.Stage, element: Element) -> list[Element]:
     value = element.value
     if (
         stage.label is not None
@@ -244,12 +264,14 @@ def stage_value(body: Body, expr: tree.Expr, waits: bool = True) -> Any:
 
 def _item(body: Body, expr: tree.Expr) -> Element:
     """A branch: a stage of its own, which may be labelled."""
-    if isinstance(expr, tree.Pipe) and len(expr.stages) == 1:
-        return element_of(body, expr.stages[0])
-    return Element(None, stage_value(body, expr), expr.span)
+    if not isinstance(expr, tree.Pipe):
+        return Element(None, stage_value(body, expr), expr.span)
+    if len(expr.stages) == 1:
+        return replace(element_of(body, expr.stages[0]), name=expr.stages[0].name)
+    return Element(None, _inner_pipe(body, expr, True, branch=True), expr.span)
 
 
-def _inner_pipe(body: Body, expr: tree.Pipe, waits: bool) -> Any:
+def _inner_pipe(body: Body, expr: tree.Pipe, waits: bool, branch: bool = False) -> Any:
     """A pipe in brackets, where something flows in: its first stage gets it."""
     first = expr.stages[0]
     if len(expr.stages) == 1 and first.name is None:
@@ -259,7 +281,7 @@ def _inner_pipe(body: Body, expr: tree.Pipe, waits: bool) -> Any:
     head = element_of(body, first)
     if flows(head.value) and not isinstance(head.value, (Instance, list)):
         return flow_through(body, expr.stages, head.value)
-    return compose(body, expr, head)
+    return compose(body, expr, head, branch)
 
 
 def _waiting_call(body: Body, expr: tree.Call) -> Any:
@@ -319,6 +341,8 @@ def repeat(body: Body, count: int, cell: Any, span: Span) -> Any:
     if isinstance(cell, (OpConstructor, BlockConstructor)):
         raise unmade(cell, span)
     if isinstance(cell, list):
+        for name in (i.name for i in cell if isinstance(i, Element) and i.name is not None):
+            raise refuse(TYP414, "`as` names one value, and a repetition has several", name.span, "no value here")
         return [_copy_element(item) for _ in range(count) for item in cell]
     core = core_of(cell)
     if core is not None and core.loose and core.home is body.builder:
@@ -366,6 +390,8 @@ def apply_value(body: Body, value: Any, values: list[Any], span: Span) -> Any:
                     "nothing to apply",
                 )
             results.append(apply_element(body, element, values, element.span))
+            if element.name is not None:
+                bind_name(body, element.name, results[-1])
         return results
     if isinstance(value, (OpConstructor, BlockConstructor)):
         raise unmade(value, span)

@@ -144,13 +144,15 @@ class Partial:
 class Element:
     """A part of a composition or list: its label, and a module, a function, or what waits for its tensor.
 
-    An ``exact`` label has its own numbers (``layer[3]``) and takes none from the loops around it.
+    An ``exact`` label has its own numbers (``layer[3]``) and takes none from the loops around it. ``name`` is what a
+    branch binds the value at that point to.
     """
 
     label: str | None
     value: Any
     span: Span
     exact: bool = False
+    name: tree.Ident | None = None
 
 
 @record

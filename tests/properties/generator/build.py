@@ -88,6 +88,7 @@ class Writer:
         model = Block("model", "Net", [], [], None, [])
         self.runner = Unchecked.__new__(Unchecked)
         self.runner.spec, self.runner.training, self.runner.leaves, self.runner.depth = self.spec, False, [], 0
+        self.runner.trail = []
         self.model = model
 
     # -- the whole

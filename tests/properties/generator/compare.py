@@ -227,7 +227,7 @@ def refused(made: Made, codes: tuple[str, ...], headline: str, seed: int, given:
                 inputs = declared_inputs(made.spec.model, {**sizes, **given})
                 results = plain.run(learning(inputs) if training else inputs, training)
                 if training:
-                    backward(results)
+                    backward([results, plain.trail])
             except (Failure, RuntimeError):
                 return
     if codes == ("SHP305",):

@@ -154,10 +154,11 @@ class Unchecked:
         self.root = Instance(spec.model)
         self.leaves: list[Instance] = []
         self.depth = 0
+        self.trail: list[Any] = []  # what was computed, also where nobody reads it
 
     def run(self, inputs: list[Tensor], training: bool = False) -> list[Any]:
         """The results of the model. Raises Failure."""
-        self.training = training
+        self.training, self.trail = training, []
         for leaf in self.leaves:
             assert leaf.module is not None
             leaf.module.train(training)
@@ -679,6 +680,8 @@ class Unchecked:
             raise
         except Exception as error:
             raise Failure(f"{op.name}: {error}") from error
+        if self.training:
+            self.trail += got
         assert not narrow, f"{op.name} of {types} gives {narrow}"
         if op.listed:
             return list(result) if isinstance(result, (list, tuple)) else [result]
