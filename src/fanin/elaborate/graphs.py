@@ -10,7 +10,6 @@ from fanin.diagnostics.codes import TYP401, TYP409
 from fanin.elaborate.body import Body, Returned
 from fanin.elaborate.builder import Builder
 from fanin.elaborate.context import Specialisation, refuse
-from fanin.elaborate.expressions import operand
 from fanin.elaborate.hypers import Deferred, default_of
 from fanin.elaborate.instances import children, copy_instance
 from fanin.elaborate.signatures import Letters, axis_letters, check_result, local_types, match
@@ -100,14 +99,10 @@ def elaborate_body(
     if inner.failed:
         return None
     try:
-        result_names = _result_names(inner, decl, letters)
-        at = inner.result_span or decl.span
-        values_out = [operand(inner, r.value, at, "a result: a tensor") for r in inner.results or ()]
+        kept = _results(inner, decl, letters)
     except Refusal as refusal:  # of this body, and no fault of the one that uses it
         ctx.report(refusal.diagnostic)
         return None
-    assert inner.results is not None
-    kept = tuple(Result(n, value) for n, value in zip(result_names, values_out, strict=True))
     kind = "fn" if isinstance(decl, tree.Fn) else "model" if decl.is_model else "block"
     graph = finish(
         builder,
@@ -123,8 +118,8 @@ def elaborate_body(
     return Specialisation(graph, builder.borrowed, [], size_origins(builder, graph))
 
 
-def _result_names(inner: Body, decl: tree.Block | tree.Fn, letters: Letters) -> tuple[str, ...]:
-    """The names of the results, once they are what the declaration says."""
+def _results(inner: Body, decl: tree.Block | tree.Fn, letters: Letters) -> tuple[Result, ...]:
+    """The results, once they are what the declaration says."""
     shown = decl.name.name
     if inner.results is None:
         raise refuse(

@@ -12,10 +12,10 @@ from fanin.elaborate.body import Body
 from fanin.elaborate.context import refuse
 from fanin.elaborate.misfits import declare_input
 from fanin.elaborate.problems import Place, noun, origin_of, settle
-from fanin.elaborate.values import Poisoned, describe
+from fanin.elaborate.values import describe
 from fanin.ir.dims import Dim, Poly, Symbol, dim
 from fanin.ir.facts import Compare
-from fanin.ir.graph import Value
+from fanin.ir.graph import Result, Scalar, Value
 from fanin.ir.types import DType, TensorType
 from fanin.record import field, record
 from fanin.source import Span
@@ -397,12 +397,12 @@ def _count_help(names: list[str]) -> list[str]:
 
 def check_result(
     body: Body, declared: tree.TypeExpr | None, values: list[Any], letters: Letters, span: Span, shown: str
-) -> tuple[str, ...]:
-    """Hold a body's results to the declared type. Gives their names."""
+) -> tuple[Result, ...]:
+    """A body's results with their names, held to the declared type. A number is a float where one is declared."""
     from fanin.elaborate.expressions import operand
 
     if declared is None:
-        return ("",) * len(values)
+        return tuple(Result("", operand(body, v, span, f"the result of `{shown}`: a tensor")) for v in values)
     fields: list[tuple[str, tree.TypeExpr, Span]]
     if isinstance(declared, tree.TupleType):
         fields = [(f.name.name if f.name else "", f.type, f.span) for f in declared.fields]
@@ -418,7 +418,8 @@ def check_result(
             [Label(declared.span, f"{len(fields)} declared here")],
             helps=_count_help([name for name, _, _ in fields]),
         )
-    for (_, type_, _), value in zip(fields, values, strict=True):
+    results: list[Result] = []
+    for (name, type_, _), value in zip(fields, values, strict=True):
         if not isinstance(type_, tree.ShapeType):
             raise refuse(
                 TYP401,
@@ -427,25 +428,17 @@ def check_result(
                 "no shape",
             )
         found = operand(body, value, span, f"the result of `{shown}`: a tensor")
-        actual = found.type
-        if (
-            actual.rank == 0
-            and actual.dtype is not DType.FLOAT
-            and dtype_of(type_) is DType.FLOAT
-            and not isinstance(found, Value)
-        ):
-            actual = TensorType(DType.FLOAT, ())
-        try:
-            match(
-                body,
-                type_,
-                actual,
-                letters,
-                f"the result of `{shown}`" if len(fields) == 1 else f"a result of `{shown}`",
-                span,
-                found if isinstance(found, Value) else None,
-                result=True,
-            )
-        except Poisoned:
-            raise
-    return tuple(name for name, _, _ in fields)
+        if isinstance(found, Scalar) and isinstance(found.value, int) and dtype_of(type_) is DType.FLOAT:
+            found = Scalar(float(found.value))
+        match(
+            body,
+            type_,
+            found.type,
+            letters,
+            f"the result of `{shown}`" if len(fields) == 1 else f"a result of `{shown}`",
+            span,
+            found if isinstance(found, Value) else None,
+            result=True,
+        )
+        results.append(Result(name, found))
+    return tuple(results)
