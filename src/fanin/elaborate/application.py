@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from fanin.diagnostics import Label
@@ -32,6 +33,7 @@ from fanin.ir.graph import (
     Weight,
 )
 from fanin.ir.types import TensorType
+from fanin.ops.code import Sequence
 from fanin.ops.contract import Complaint, Op, OpAttrs, ParamSpec
 from fanin.source import Span
 from fanin.syntax import tree
@@ -126,8 +128,8 @@ def _weights_of(
             helps=[give_size(body, size)],
         )
     built = op.construct(attrs, *types)  # type: ignore[arg-type]
-    settings = () if built is None else (*built.args, *(value for _, value in built.keywords))
-    for size in (s for s in settings if isinstance(s, Poly)):
+    settings = (attrs,) if built is None else (*built.args, *(value for _, value in built.keywords))
+    for size in _open_sizes(settings):
         raise refuse(
             SHP305,
             f"`{shown}` is made for {size}, which is open",
@@ -138,6 +140,17 @@ def _weights_of(
         )
     body.ctx.weights[key] = specs
     return specs
+
+
+def _open_sizes(settings: Any) -> list[Poly]:
+    """The open dimensions in what a module is made with."""
+    if isinstance(settings, Poly):
+        return [settings]
+    if isinstance(settings, OpAttrs):
+        settings = [getattr(settings, f.name) for f in fields(settings)]
+    elif isinstance(settings, Sequence):
+        settings = settings.items
+    return [size for s in settings for size in _open_sizes(s)] if isinstance(settings, (tuple, list)) else []
 
 
 def open_weight_sizes(op: Op[Any], attrs: OpAttrs, types: tuple[TensorType | None, ...]) -> list[Poly]:

@@ -109,7 +109,8 @@ def accepted_module(made: Made, program: Program, module: Any, seed: int) -> Out
         broken = list(itertools.islice(bad_sizes(program, requirement, seed), 12))
         for sizes in broken[:2]:
             refuses(module, program, requirement, sizes)
-        if broken and not requirement.written and not any(needed(made, program, sizes) for sizes in broken):
+        several = len({tuple(sizes.values()) for sizes in broken}) > 3
+        if several and not requirement.written and not any(needed(made, program, sizes) for sizes in broken):
             raise Disagreement("a condition is not needed", f"{requirement.condition} ({requirement.message})")
     return Outcome((), ran)
 
@@ -145,9 +146,10 @@ def refuses(module: Any, program: Program, requirement: Any, sizes: dict[Symbol,
 
 def needed(made: Made, program: Program, sizes: dict[Symbol, int]) -> bool:
     """Whether torch itself fails, or gives something else, at sizes that break a condition."""
+    plain = Unchecked(made.spec)
     try:
-        results = Unchecked(made.spec).run(learning(numbers(program, sizes)), training=True)
-        if differences(program, results, sizes):
+        results = plain.run(learning(numbers(program, sizes)), training=True)
+        if differences(program, results, sizes) or any(isinstance(t, Tensor) and not t.numel() for t in plain.trail):
             return True
         backward(results)
     except Exception:
@@ -164,9 +166,9 @@ def run_accepted(
     try:
         with torch.no_grad():
             results = module(*inputs)
-    except torch.linalg.LinAlgError:
-        return  # of the numbers, not of their shape
     except Exception as error:
+        if of_numbers(error):
+            return
         raise Disagreement("accepted, and the module raises", f"{error!r} {at}") from error
     wrong = differences(program, results, sizes)
     if wrong:
@@ -191,11 +193,17 @@ def run_accepted(
         wrong = differences(program, results, sizes)
         backward(results)
     except Exception as error:
-        if "is not differentiable with respect to argument" in str(error):
-            return  # the weights of a loss take no gradient
+        if of_numbers(error):
+            return
         raise Disagreement("accepted, and training raises", f"{error!r} {at}") from error
     if wrong:
         raise Disagreement("accepted, and the types differ in training", wrong[0])
+
+
+def of_numbers(error: Exception) -> bool:
+    """Whether what torch raises is about the numbers in a tensor, or about a gradient that nothing has."""
+    words = ("probability tensor contains", "is not differentiable with respect to argument")
+    return isinstance(error, torch.linalg.LinAlgError) or any(w in str(error) for w in words)
 
 
 def carry_over(module: Any, plain: Unchecked) -> None:

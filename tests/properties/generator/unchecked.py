@@ -445,11 +445,18 @@ class Unchecked:
             case Call():
                 return self.call(e, frame)
             case Pipe() if e.head is None:
-                return self.make(e, frame, lambda: self.composition(e.stages, frame))
+                made = self.make(e, frame, lambda: Instance("composition"))
+                made.elements = self.composition(e.stages, frame)  # functions may be told other sizes than before
+                return made
             case Pipe():
                 return self.pipe(e, frame)
             case Repeat():
-                return self.make(e, frame, lambda: self.repetition(e, frame))
+                found = self.repetition(e, frame)
+                if not isinstance(found, Instance):
+                    return found
+                made = self.make(e, frame, lambda: found)
+                made.elements = found.elements
+                return made
             case Index():
                 return self.index(e, frame)
             case _:
@@ -515,9 +522,9 @@ class Unchecked:
         order, ports = argument_order(type(op)), {p.name for p in op.inputs}
         return sorted_arguments([n.lstrip("*") for n in order if n.lstrip("*") not in ports], order, args)
 
-    def composition(self, stages: list[Stage], frame: Frame) -> Instance:
+    def composition(self, stages: list[Stage], frame: Frame) -> list[Element]:
         elements = [self.element(s, frame) for s in stages]
-        return Instance("composition", elements=[e for e in elements if e.value is not None])
+        return [e for e in elements if e.value is not None]
 
     def repetition(self, e: Repeat, frame: Frame) -> Any:
         count = self.evaluate(e.count, frame)

@@ -53,6 +53,6 @@ def _sizes(a: SplitAttrs, whole: Dim) -> tuple[Dim, ...]:
             raise Complaint("`split` needs at least one size", "sizes")
         return a.sizes
     if not isinstance(whole, int):
-        raise Complaint(f"how many pieces of {a.sizes} there are in {whole} is not known", "sizes")
+        raise Complaint(f"how many pieces of {a.sizes} there are in {whole} is not known", "sizes", kind="open")
     full, rest = divmod(whole, a.sizes)
     return (a.sizes,) * full + ((rest,) if rest or not full else ())

@@ -35,7 +35,7 @@ class Unbind(Op[UnbindAttrs]):
         axis = normal_axis(a.axis, x.rank)
         size = x.shape[axis]
         if not isinstance(size, int):
-            raise Complaint(f"how many slices there are along an axis of size {size} is not known", "x")
+            raise Complaint(f"how many slices there are along an axis of size {size} is not known", "x", kind="open")
         if not size:
             raise Complaint("an axis of size 0 has no slices", "x")
         return Inferred((x.with_shape(*x.shape[:axis], *x.shape[axis + 1 :]),) * size)
