@@ -30,9 +30,9 @@ A capitalised name is a module: its call makes an instance, with weights where t
 function: its call gives a value. Where an op is both, they share an entry. What stands in a pipe gets the tensor that
 flows in as its first input. Arguments after a `*` go by name only. Input sizes are never given.
 
-Every module also takes `init=`, `bias_init=` and `frozen=` ([names and weights](language.md#7-names-and-weights)). Each
-example works where the inputs named beside it are bound; all of them run as tests. "In PyTorch" is what the emitted
-source calls for the example.
+Modules with weights also take `init=`, `bias_init=` and `frozen=` ([names and
+weights](language.md#7-names-and-weights)). Each example works where the inputs named beside it are bound; all of them
+run as tests. "In PyTorch" is what the emitted source calls for the example.
 """
 
 
