@@ -17,6 +17,8 @@ from tests.docs.test_docs import PAGES
 
 LARK = (ROOT / "grammars/fanin.lark").read_text(encoding="utf-8")
 
+RESERVED = re.findall(r'^[A-Z]+: "([a-z]+)"$', LARK.split("// Reserved.")[1].split("//")[0], re.MULTILINE)
+
 
 @cache
 def printed() -> Lark:
@@ -24,7 +26,7 @@ def printed() -> Lark:
     (block,) = [block for block in blocks("docs/language.md") if block.kind == "ebnf"]
     text = re.sub(r"list\{(\w+)\}", r'(\1 ("," \1)* ","?)', block.text)
     rules = re.sub(r"^(\w+) *=(?!=)", r"\1:", text, flags=re.MULTILINE)
-    reserved = "|".join(re.findall(r'^[A-Z]+: "([a-z]+)"$', LARK.split("// Reserved.")[1].split("//")[0], re.MULTILINE))
+    reserved = "|".join(RESERVED)
     tokens = re.findall(r"^(?:PERCENT|SIZE|FLOAT|INT|STRING|ATTR|AUG|CMP|COMMENT|SPACE): .*$", LARK, re.MULTILINE)
     name = rf"NAME: /(?!(?:{reserved})\b)(?!__)[A-Za-z_][A-Za-z0-9_]*/"
     lines = [rules.replace("file:", "start:"), "name: NAME", name, *tokens, "%ignore COMMENT", "%ignore SPACE"]
@@ -76,3 +78,18 @@ def test_every_word_of_the_grammar_is_in_it() -> None:
     (block,) = [block for block in blocks("docs/language.md") if block.kind == "ebnf"]
     ours = set(re.findall(r'"([a-z]+)"', block.text))
     assert ours == set(re.findall(r'^[A-Z]+: "([a-z]+)"$', LARK, re.MULTILINE))
+
+
+def test_the_reserved_words_are_those_of_the_grammar() -> None:
+    text = (ROOT / "docs/language.md").read_text(encoding="utf-8")
+    (words,) = re.findall(r"^Reserved are `([a-z \n]+)`", text, re.MULTILINE)
+    assert words.split() == sorted(RESERVED)
+
+
+def test_the_initialisers_are_those_of_the_language() -> None:
+    from fanin.elaborate.names import LAWS
+
+    text = (ROOT / "docs/language.md").read_text(encoding="utf-8")
+    table = text.split("| law | arguments |")[1].split("\n\n")[0]
+    known = set(re.findall(r"`([a-z_]+)`", "\n".join(row.split("|")[1] for row in table.splitlines() if "|" in row)))
+    assert LAWS - {"fixup", "auto"} <= known
