@@ -24,6 +24,11 @@ _WRONG_KIND = {
 }
 
 
+def wrong_kind(kind: DType, name: str) -> str:
+    """The condition that an input is of another kind."""
+    return _WRONG_KIND[kind].format(x=name)
+
+
 def check_inputs(ports: Sequence[Port]) -> list[Lines]:
     """A check of kind, rank and fixed sizes for each input, and that a letter is one size throughout."""
     seen: dict[Poly, str] = {}
@@ -32,7 +37,7 @@ def check_inputs(ports: Sequence[Port]) -> list[Lines]:
         if port.value is None:
             continue
         name, kind = identifier(port.name), port.value.type
-        tests = [_WRONG_KIND[kind.dtype].format(x=name), f"{name}.dim() != {kind.rank}"]
+        tests = [wrong_kind(kind.dtype, name), f"{name}.dim() != {kind.rank}"]
         fixed = [(axis, size) for axis, size in enumerate(kind.shape) if isinstance(size, int)]
         if fixed and len(fixed) == kind.rank:
             shape = ", ".join(str(size) for size in kind.shape)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fanin.emit.torch import sharing
 from fanin.emit.torch.authored import Arguments, Number, Vector
-from fanin.emit.torch.expressions import WIDTH, Tree, dimension, flat, parts, quoted, rebuild
-from fanin.emit.torch.names import MODULE_ATTRIBUTES, TAKEN, Names, camel, identifier, snake
+from fanin.emit.torch.drafts import Draft
+from fanin.emit.torch.expressions import Tree, rebuild
+from fanin.emit.torch.names import MODULE_ATTRIBUTES, TAKEN, Names, camel, snake
+from fanin.emit.torch.notes import signature, types_text
 from fanin.emit.torch.sharing import Shared
 from fanin.emit.torch.statements import (
     Absent,
@@ -23,38 +25,10 @@ from fanin.emit.torch.statements import (
     Statement,
     change_trees,
     notes,
-    print_statements,
-    without_types,
 )
 from fanin.emit.torch.uses import Use
-from fanin.ir.dims import Dim, Poly
 from fanin.ir.graph import Graph
-from fanin.ir.types import DType, TensorType
 from fanin.ops.code import Name
-
-
-@dataclass
-class Draft:
-    """The class (or function) of one graph, with its numbers in place."""
-
-    graph: Graph
-    init: tuple[Statement, ...]
-    forward: tuple[Statement, ...]
-    parameters: tuple[tuple[str, str], ...]  # of forward, with annotations
-    returns: str
-    attributes: tuple[tuple[str, str], ...] = ()
-    base: str = "nn.Module"
-    like: bool = False
-    training: bool = False
-    ties: tuple[str, ...] = ()
-    sizes: tuple[Dim, ...] = ()
-    flags: tuple[tuple[str, bool], ...] = ()  # children that only some graphs of the class have
-
-    def key(self) -> object:
-        """Equal for drafts that can share one class."""
-        init = change_trees(without_types(self.init), sharing.skeleton)
-        forward = change_trees(without_types(self.forward), sharing.skeleton)
-        return init, forward, self.parameters, self.returns, self.attributes, self.base, self.ties
 
 
 @dataclass
@@ -118,14 +92,14 @@ def share(
     order += [n for n in shared.used if n not in order]
     if not fixed and drafts[0].graph.kind != "fn":
         init, forward = _keep(drafts[0], shared, init, forward)
-    comments = [_types_text(column, shared) for column in zip(*(notes(d.forward) for d in drafts), strict=True)]
+    comments = [types_text(column, shared) for column in zip(*(notes(d.forward) for d in drafts), strict=True)]
     flags = {flag for flag, _ in drafts[0].flags}
     written = {own: _default(drafts[0].graph, word) for word, own in shared.spoken.items() if own in shared.hypers}
     defaults = {n: False if n in flags else written.get(n) for n in order}
     order.sort(key=lambda n: defaults[n] is not None)
     arguments = {n: shared.used[n] for n in order}
     kept = {n: value for n in order if (value := defaults[n]) is not None}
-    return Printed(name, drafts, init, forward, arguments, comments, _signature(drafts, shared), kept)
+    return Printed(name, drafts, init, forward, arguments, comments, signature(drafts, shared), kept)
 
 
 def _default(graph: Graph, hyper: str) -> Number | None:
@@ -275,164 +249,14 @@ def _unify(columns: Sequence[tuple[Statement, ...]], shared: Shared) -> tuple[St
     return tuple(unified)
 
 
-# ------------------------------------------------------------------------------------------------------- comments
-
-
-def _types_text(column: tuple[tuple[tuple[TensorType, ...], bool], ...], shared: Shared) -> str:
-    """A note on a line: ``[N, 64, H, W]``. It is there if any of the graphs has it."""
-    types = [types for types, _ in column]
-    if not any(noted for _, noted in column) or len({len(own) for own in types}) > 1:
-        return ""
-    texts = [_type_text([own[i] for own in types], shared) for i in range(len(types[0]))]
-    if len(texts) > 1 and len(set(texts)) == 1:
-        return f"{texts[0]} each"
-    return ", ".join(texts)
-
-
-def _type_text(types: Sequence[TensorType], shared: Shared) -> str:
-    if len({t.rank for t in types}) > 1:
-        return "..."
-    spatial = types[0].rank >= 4
-    dims = [_dim_text([t.shape[i] for t in types], shared, spatial and i >= 2) for i in range(types[0].rank)]
-    prefix = "" if types[0].dtype is DType.FLOAT else types[0].dtype.value
-    return f"{prefix}[{', '.join(dims)}]"
-
-
-def _dim_text(dims: Sequence[Dim], shared: Shared, spatial: bool) -> str:
-    trees = [dimension(d, _plain_symbol, python=False) for d in dims]
-    if len({repr(sharing.skeleton(tree)) for tree in trees}) == 1:
-        return flat(_soft(trees, shared, spatial))
-    # Sizes of different form: the letter with a prime, where there is one letter.
-    letters = {s.name for d in dims if isinstance(d, Poly) for s in d.symbols()}
-    return f"{re.sub(r'[^A-Za-z0-9]', '', letters.pop())}'" if len(letters) == 1 else "_"
-
-
-def _plain_symbol(symbol: object) -> str:
-    return re.sub(r"\W", "_", str(getattr(symbol, "name", symbol)), flags=re.ASCII)
-
-
-def _soft(trees: list[Tree], shared: Shared, spatial: bool) -> Tree:
-    if isinstance(trees[0], bool | int | float):
-        found = shared.soft(tuple(trees), spatial=spatial)
-        return Name("_") if found is None else found
-    columns = [list(parts(tree)) for tree in trees]
-    if not columns[0]:
-        return trees[0]
-    done = iter([_soft(list(column), shared, spatial) for column in zip(*columns, strict=True)])
-    return rebuild(trees[0], lambda part: next(done))
-
-
-def _signature(drafts: Sequence[Draft], shared: Shared) -> str:
-    """``[N, C, H, W] -> [N, 4 * width, H, W]``"""
-    graphs = [draft.graph for draft in drafts]
-    inputs = []
-    given = [[port for port in graph.ports if port.value is not None] for graph in graphs]
-    for column in zip(*given, strict=True):
-        text = _type_text([port.value.type for port in column if port.value is not None], shared)
-        inputs.append(text if len(given[0]) == 1 else f"{column[0].name}: {text}")
-    results = []
-    for result_column in zip(*(graph.results for graph in graphs), strict=True):
-        text = _type_text([result.value.type for result in result_column], shared)
-        name = result_column[0].name
-        results.append(text if len(graphs[0].results) == 1 or not name else f"{name}: {text}")
-    out = results[0] if len(results) == 1 else f"({', '.join(results)})"
-    line = f"{', '.join(inputs) or '()'} -> {out}"
-    return line if len(line) <= WIDTH - 12 else f"{', '.join(inputs)}\n-> {out}"
-
-
-# ------------------------------------------------------------------------------------------------------- printing
-
-
-def docstring(text: str, indent: int) -> list[str]:
-    """A docstring of any text: nothing in it can end it, and no line of it is too long to be read."""
-    pad = " " * indent
-    text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    text = "".join(c if c == "\n" or c.isprintable() else " " for c in text.replace("\t", "    ").replace("\r\n", "\n"))
-    lines = [line.rstrip() for line in text.strip().split("\n")]
-    if lines and lines[-1].endswith('"'):
-        lines[-1] = lines[-1][:-1] + '\\"'
-    if len(lines) == 1 and indent + len(lines[0]) + 6 <= WIDTH:
-        return [f'{pad}"""{lines[0]}"""']
-    return [f'{pad}"""{lines[0]}', *(f"{pad}{line}" if line else "" for line in lines[1:]), f'{pad}"""']
-
-
-def signature_lines(head: str, parameters: Sequence[str], tail: str, indent: int) -> list[str]:
-    """``def name(parameters) -> …:``, broken as ruff does where it is too long."""
-    pad = " " * indent
-    line = f"{pad}{head}({', '.join(parameters)}){tail}"
-    if len(line) <= WIDTH:
-        return [line]
-    inner = f"{pad}    {', '.join(parameters)}"
-    if len(inner) <= WIDTH and not any("*" in p for p in parameters):
-        return [f"{pad}{head}(", inner, f"{pad}){tail}"]
-    return [f"{pad}{head}(", *(f"{pad}    {p}," for p in parameters), f"{pad}){tail}"]
-
-
-def annotated(printed: Printed) -> list[str]:
-    """Constructor arguments with their types and defaults."""
-    found = []
-    for name, values in printed.arguments.items():
-        kind = "bool" if all(isinstance(v, bool) for v in values) else "int"
-        if any(isinstance(v, float) for v in values):
-            kind = "float"
-        default = printed.defaults.get(name)
-        found.append(f"{name}: {kind}" + ("" if default is None else f" = {default!r}"))
-    return found
-
-
-def print_class(
-    printed: Printed, base: str | None = None, init: Sequence[str] | None = None, own_forward: Sequence[str] = ()
-) -> list[str]:
-    """The lines of a class. ``init`` replaces its constructor."""
-    draft = printed.draft
-    lines = [f"class {printed.name}({base or draft.base}):"]
-    doc = draft.graph.doc.strip() if draft.graph.kind != "composition" else ""
-    lines += docstring("\n\n".join(t for t in (doc, *printed.remarks, printed.signature) if t), 4)
-    lines.append("")
-    if draft.attributes:
-        lines += [f"    {name}: {kind}" for name, kind in draft.attributes]
-        lines.append("")
-    if init is not None:
-        lines += init
-    elif printed.init or printed.arguments:
-        ties = [f"{name}: nn.Module" for name in draft.ties]
-        at = 1 + len(printed.arguments) - len(printed.defaults)
-        parameters = ["self", *annotated(printed)]
-        parameters[at:at] = ties
-        lines += signature_lines("def __init__", parameters, " -> None:", 4)
-        lines.append("        super().__init__()")
-        lines += print_statements(printed.init, 8)
-    if lines[-1]:
-        lines.append("")
-    lines += own_forward or forward_lines(printed)
-    return lines
-
-
-def forward_lines(printed: Printed, returns: str | None = None) -> list[str]:
-    """The method ``forward``."""
-    draft = printed.draft
-    parameters = ["self", *(f"{name}: {kind}" for name, kind in draft.parameters)]
-    lines = signature_lines("def forward", parameters, f" -> {returns or draft.returns}:", 4)
-    return [*lines, *print_statements(printed.forward, 8, iter(printed.comments))]
-
-
-def print_function(printed: Printed) -> list[str]:
-    """The lines of a function."""
-    draft = printed.draft
-    parameters = [*(f"{name}: {kind}" for name, kind in draft.parameters), *annotated(printed)]
-    lines = signature_lines(f"def {printed.name}", parameters, f" -> {draft.returns}:", 0)
-    lines += docstring("\n\n".join(t for t in (draft.graph.doc.strip(), printed.signature) if t), 4)
-    return [*lines, *print_statements(printed.forward, 4, iter(printed.comments))]
-
-
-def use_for(printed: Printed, index: int) -> Use:
-    """How the graph of one of its drafts uses it."""
+def uses_for(printed: Printed, index: int) -> Iterator[tuple[Graph, Use]]:
+    """How the graphs of one of its drafts use it."""
     draft = printed.drafts[index]
     arguments = tuple(vector[index] for vector in printed.arguments.values())
     places = len(printed.arguments) - len(printed.defaults)
-    return Use(
-        printed.name, tuple(printed.arguments), arguments, draft.like, draft.training, draft.ties, draft.sizes, places
-    )
+    for version in draft.versions:
+        use = Use(printed.name, tuple(printed.arguments), arguments, draft.like, draft.training, draft.ties)
+        yield version.graph, replace(use, sizes=version.sizes, absent=version.absent, places=places)
 
 
 def class_name(base: str, printed: Sequence[Printed], draft: Draft, names: Names) -> tuple[str, str]:
@@ -457,6 +281,3 @@ def class_name(base: str, printed: Sequence[Printed], draft: Draft, names: Names
         if word is not None and value != was.get(name):
             return names.fresh(f"{camel(base)}{camel(word[1])}"), f"As `{printed[0].name}`, with `{name}={word[1]}`."
     return names.fresh(camel(base)), ""
-
-
-__all__ = ["Draft", "Printed", "identifier", "quoted"]

@@ -101,6 +101,8 @@ class Constructor:
                 return self._row(instance, path)
             case Unit():
                 use = self.use_of(instance.graph)
+                if any(self.use_of(graph).made != use.made for graph in instance.graphs[1:]):
+                    raise EmitError(f"one instance of `{instance.graph.name}` is made in different ways")
                 if use.inline:
                     return self._sequential(instance.graph, path)
                 return self._unit(use, path)

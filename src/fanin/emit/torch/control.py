@@ -163,5 +163,6 @@ def emit_choice(writer: Forward, node: Choice) -> list[Statement]:
         def finish(found: list[Tree]) -> Statement:
             return Assign(tuple(targets), found[0] if len(found) == 1 else Bare(tuple(found)))
 
-        ways.append((*setup, *inner.write(graph.nodes, [r.value for r in graph.results], finish)))
+        body = inner.write(graph.nodes, [r.value for r in graph.results], finish)
+        ways.append((*setup, *inner.preamble(), *body))
     return [If(writer.name(Name("self.training")), ways[0], ways[1])]

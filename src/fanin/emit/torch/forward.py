@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+import re
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from fanin.ir.graph import (
     ModuleRef,
     Node,
     Operand,
+    Port,
     Read,
     Repeat,
     Scalar,
@@ -94,6 +96,7 @@ class Forward:
         self.wanted: dict[int, str] = {}
         self.kinds: dict[int, str] = {}  # what values without a name could be called: by their module
         self.items: list[Item] = []
+        self.explicit = False  # whether every size of a new shape is said, for graphs that are to agree
 
     # ------------------------------------------------------------------------------------------------- preparing
 
@@ -286,28 +289,14 @@ class Forward:
 
     def preamble(self) -> list[Statement]:
         """Reads the letters that are needed off the inputs: ``B, T, _ = x.shape``."""
-        wanted: dict[int, dict[int, str]] = {}
+        axes: dict[tuple[int, int], str] = {}
         for symbol, name in self.letters.items():
             found = self._axis(symbol.poly)
             assert found is not None
-            wanted.setdefault(found[0], {})[found[1]] = name
-        lines: list[Statement] = []
-        for port in self.graph.ports:
-            if port.value is None or port.value.index not in wanted:
-                continue
-            axes, name = wanted[port.value.index], self.ports[port.value.index]
-            if len(axes) == 1:
-                axis, letter = next(iter(axes.items()))
-                lines.append(Assign((letter,), Name(f"{name}.shape[{axis}]")))
-            else:
-                # A `_` for what is not needed, and at the end one for all of it.
-                targets = [axes.get(axis, "_") for axis in range(port.value.type.rank)]
-                if targets[-2:] == ["_", "_"]:
-                    while targets[-2] == "_":
-                        targets.pop()
-                    targets[-1] = "*_"
-                lines.append(Assign(tuple(targets), Name(f"{name}.shape")))
-        return lines
+            axes[found] = name
+        named = [(port, self.ports[port.value.index]) for port in self.graph.ports
+                 if port.value is not None and port.value.index in self.ports]  # fmt: skip
+        return preamble(named, axes)
 
     def name(self, name: Name) -> Tree:
         if name.text == "self.training" and not self.scope.has_self:
@@ -322,9 +311,8 @@ class Forward:
         nodes: Sequence[Node],
         results: Sequence[Operand],
         finish: Callable[[list[Tree]], Statement],
-        first: Sequence[Statement] = (),
     ) -> list[Statement]:
-        """The statements that compute the results, and the last one made of them. ``first`` may use the letters."""
+        """The statements that compute the results, and the last one made of them. They come after the preamble."""
         self.prepare(nodes, results)
         body = self._items(self.items)
         wanted = [r.index for r in results if isinstance(r, Value)]
@@ -336,7 +324,7 @@ class Forward:
         last = finish(trees)
         if isinstance(last, Return | Do):
             last = type(last)(last.value, spoken)
-        return [*self.preamble(), *first, *body, last]
+        return [*body, last]
 
     def _items(self, items: Iterable[Item]) -> list[Statement]:
         out: list[Statement] = []
@@ -422,7 +410,7 @@ class Forward:
         depth = (
             1 + max((p.depth for p in mine), default=0) if _is_call(tree) else max((p.depth for p in mine), default=0)
         )
-        if mine and (depth > MAX_DEPTH or len(flat(tree)) > MAX_LENGTH):
+        if mine and (depth > MAX_DEPTH or _length(tree) > MAX_LENGTH):
             out += self._flush()
             mine = []
             tree = self._code(node)
@@ -474,6 +462,8 @@ class Forward:
         match node:
             case Apply():
                 code = node.op.torch(node.attrs, *_types(node))
+                if self.explicit and isinstance(code, ops.Method) and code.name == "reshape" and -1 in code.args:
+                    code = ops.Method(code.receiver, code.name, node.outputs[0].type.shape)
                 return self._fill(code, inputs, node.module, _numbers(node))
             case Call():
                 return self.call(node, inputs)
@@ -497,12 +487,13 @@ class Forward:
     def call(self, node: Call | Scan | Iterate, inputs: Sequence[Tree]) -> Tree:
         """The call of a block's instance, or of a function."""
         use = self.scope.use_of(node.graph)
-        args = [*inputs, *(Name(self.access(ref)) for ref in places.lends(node))]
-        args += [self.size(size) for size in use.sizes]
+        rest: list[Tree] = [Name(self.access(ref)) for ref in places.lends(node)]
+        rest += [self.size(size) for size in use.sizes]
         if use.like:
-            args.append(self.scope.like())
+            rest.append(self.scope.like())
         if use.training:
-            args.append(self.name(Name("self.training")))
+            rest.append(self.name(Name("self.training")))
+        args = [*use.tensors(inputs), *rest] if rest else use.tensors(inputs, drop=True)
         if node.module is not None:
             return Invoke(Name(self.access(node.module)), tuple(args))
         keywords = tuple(zip(use.parameters, use.arguments, strict=True))
@@ -603,6 +594,30 @@ class Forward:
 # --------------------------------------------------------------------------------------------------------- helpers
 
 
+def preamble(ports: Sequence[tuple[Port, str]], axes: Mapping[tuple[int, int], str]) -> list[Statement]:
+    """Reads sizes off inputs. ``ports`` come with their names, ``axes`` by value and axis."""
+    wanted: dict[int, dict[int, str]] = {}
+    for (index, axis), name in axes.items():
+        wanted.setdefault(index, {})[axis] = name
+    lines: list[Statement] = []
+    for port, name in ports:
+        if port.value is None or port.value.index not in wanted:
+            continue
+        letters = wanted[port.value.index]
+        if len(letters) == 1:
+            axis, letter = next(iter(letters.items()))
+            lines.append(Assign((letter,), Name(f"{name}.shape[{axis}]")))
+        else:
+            # A `_` for what is not needed, and at the end one for all of it.
+            targets = [letters.get(axis, "_") for axis in range(port.value.type.rank)]
+            if targets[-2:] == ["_", "_"]:
+                while targets[-2] == "_":
+                    targets.pop()
+                targets[-1] = "*_"
+            lines.append(Assign(tuple(targets), Name(f"{name}.shape")))
+    return lines
+
+
 def live(nodes: Sequence[Node], results: Iterable[Operand]) -> list[Node]:
     """The nodes that a result depends on."""
     needed = {operand.index for operand in results if isinstance(operand, Value)}
@@ -650,6 +665,11 @@ def _frozen(code: Any) -> str:
 
 def _is_call(tree: Tree) -> bool:
     return isinstance(tree, ops.Call | ops.Method | ops.Invoke)
+
+
+def _length(tree: Tree) -> int:
+    """How long it is in print, whatever its numbers: classes that differ in numbers break their lines alike."""
+    return len(re.sub(r"\b\d+\b", "00", flat(tree)))
 
 
 def _is_simple(tree: Tree) -> bool:

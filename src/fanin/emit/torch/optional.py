@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fanin.emit.torch import sharing
-from fanin.emit.torch.classes import Draft
+from fanin.emit.torch.drafts import Draft
 from fanin.emit.torch.expressions import Tree, parts, rebuild
 from fanin.emit.torch.names import identifier, is_identifier
 from fanin.emit.torch.statements import Absent, Assign, If, Statement, change_trees, without_types

@@ -15,7 +15,7 @@ from typing import Any
 from fanin.emit.torch.authored import Arguments, Number, Vector, authored
 from fanin.emit.torch.expressions import Comprehension, Tree, rebuild
 from fanin.emit.torch.names import Names
-from fanin.ops.code import Call, Infix, Name, Prefix
+from fanin.ops.code import Call, Infix, Method, Name, Prefix
 from fanin.record import record
 
 
@@ -123,8 +123,10 @@ class Shared:
 
     def explain(self, vector: Vector, wanted: str = "size", written: Arguments = ()) -> Tree:
         """What is printed in a position with these values. ``wanted`` names the argument it may take."""
-        found = self._authored(vector, wanted, written)
         constant = _constant(vector)
+        if constant and wanted == "axis":
+            return vector[0]
+        found = self._authored(vector, wanted, written)
         if found is None and vector in self.said and not _mixed(self.said, vector):
             said = self.said[vector]
             found = said if not constant or _is_size(vector[0], wanted) else None
@@ -341,6 +343,14 @@ _ROLES: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
+# How many of the first arguments of a method are axes: an axis of 2 is not the number of heads.
+_AXES = {
+    "transpose": 2, "permute": 9, "flatten": 2, "unflatten": 1, "unsqueeze": 1, "squeeze": 1, "movedim": 2,
+    "unbind": 1, "select": 1, "narrow": 1, "diagonal": 3, "flip": 9, "sum": 1, "mean": 1, "softmax": 1,
+}  # fmt: skip
+_AXIS_WORDS = frozenset(["dim", "dims", "dim0", "dim1", "start_dim", "end_dim"])
+
+
 def roles(target: str) -> Sequence[str]:
     """What the positional arguments of a kind of module are called, as far as it is known."""
     return next((names for prefix, names in _ROLES if target.startswith(prefix)), ())
@@ -357,11 +367,15 @@ def unify(trees: Sequence[Tree], shared: Shared, wanted: str = "size", written: 
             unify([t.args[i] for t in trees], shared, names[i] if i < len(names) else wanted, written)
             for i in range(len(first.args))
         )
-        keywords = tuple(
-            (name, unify([t.keywords[i][1] for t in trees], shared, name, written))
-            for i, (name, _) in enumerate(first.keywords)
+        return Call(first.target, args, _keywords(trees, shared, written))
+    if isinstance(first, Method):
+        places = _AXES.get(first.name, 0)
+        receiver = unify([t.receiver for t in trees], shared, wanted, written)
+        args = tuple(
+            unify([t.args[i] for t in trees], shared, "axis" if i < places else wanted, written)
+            for i in range(len(first.args))
         )
-        return Call(first.target, args, keywords)
+        return Method(receiver, first.name, args, _keywords(trees, shared, written))
     if isinstance(first, Comprehension):
         element = unify([t.element for t in trees], shared, wanted, written)
         return Comprehension(element, unify([t.count for t in trees], shared, "count", written))
@@ -370,6 +384,13 @@ def unify(trees: Sequence[Tree], shared: Shared, wanted: str = "size", written: 
         return first
     unified = iter([unify(column, shared, wanted, written) for column in zip(*columns, strict=True)])
     return rebuild(first, lambda part: next(unified))
+
+
+def _keywords(trees: Sequence[Tree], shared: Shared, written: Arguments) -> tuple[tuple[str, Tree], ...]:
+    return tuple(
+        (name, unify([t.keywords[i][1] for t in trees], shared, "axis" if name in _AXIS_WORDS else name, written))
+        for i, (name, _) in enumerate(trees[0].keywords)
+    )
 
 
 def _parts(tree: Tree) -> list[Tree]:

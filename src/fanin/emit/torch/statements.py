@@ -164,7 +164,11 @@ def print_statements(statements: Iterable[Statement], indent: int, note: Iterato
             case If(condition=condition, body=body, otherwise=otherwise):
                 yield f"{pad}if {flat(condition)}:"
                 yield from print_statements(body, indent + 4, note)
-                if otherwise:
+                if len(otherwise) == 1 and isinstance(otherwise[0], If):
+                    first, *rest = print_statements(otherwise, indent, note)
+                    yield f"{pad}el{first.lstrip()}"
+                    yield from rest
+                elif otherwise:
                     yield f"{pad}else:"
                     yield from print_statements(otherwise, indent + 4, note)
             case Lines(lines=lines):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from fanin.emit.torch.authored import Number
 from fanin.ir.dims import Dim
 from fanin.record import record
@@ -28,3 +31,18 @@ class Use:
     sizes: tuple[Dim, ...] = ()  # open dimensions that it is told, in terms of its caller
     places: int = 0  # how many of the arguments have no default, and may go by place
     inline: bool = False  # a composition that becomes an `nn.Sequential` where it is made
+    absent: tuple[int, ...] = ()  # which tensors of the class this graph is not given
+
+    def tensors(self, given: Sequence[Any], *, drop: bool = False) -> list[Any]:
+        """What is given, with None for what is not; ``drop`` leaves that out at the end, where it is the default."""
+        found = list(given)
+        for at in self.absent:
+            found.insert(at, None)
+        while drop and found and len(found) - 1 in self.absent:
+            found.pop()
+        return found
+
+    @property
+    def made(self) -> object:
+        """How an instance is made: equal for graphs that one instance may run."""
+        return self.name, self.parameters, self.arguments, self.ties, self.inline

@@ -1,0 +1,169 @@
+"""Drafts: the class (or function) of one graph, or of the graphs that one instance runs, with its numbers in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from fanin.emit.torch import places, sharing
+from fanin.emit.torch.agreement import Agreement, Version
+from fanin.emit.torch.constructor import Constructor, first_float
+from fanin.emit.torch.expressions import Bare, Lambda, Tree
+from fanin.emit.torch.forward import Forward, Scope
+from fanin.emit.torch.names import Names
+from fanin.emit.torch.statements import Return, Statement, change_trees, without_types
+from fanin.emit.torch.uses import EmitError, Use
+from fanin.emit.torch.walk import Family
+from fanin.emit.torch.weights import Laws
+from fanin.ir.dims import Dim, Poly
+from fanin.ir.graph import Graph, Operand, Scalar, State, Value
+from fanin.ir.types import DType
+from fanin.ops import code as ops
+from fanin.ops.code import Function, Name
+
+
+@dataclass
+class Draft:
+    """The class (or function) of one graph, with its numbers in place.
+
+    Where an instance runs several graphs, ``graph`` has letters for sizes that differ, and ``versions`` has them all.
+    """
+
+    graph: Graph
+    init: tuple[Statement, ...]
+    forward: tuple[Statement, ...]
+    parameters: tuple[tuple[str, str], ...]  # of forward, with annotations
+    returns: str
+    attributes: tuple[tuple[str, str], ...] = ()
+    base: str = "nn.Module"
+    like: bool = False
+    training: bool = False
+    ties: tuple[str, ...] = ()
+    flags: tuple[tuple[str, bool], ...] = ()  # children that only some graphs of the class have
+    versions: tuple[Version, ...] = ()
+    handed: tuple[tuple[str, str], ...] = ()  # modules that the constructor is given, with annotations
+
+    def key(self) -> object:
+        """Equal for drafts that can share one class."""
+        init = change_trees(without_types(self.init), sharing.skeleton)
+        forward = change_trees(without_types(self.forward), sharing.skeleton)
+        return init, forward, self.parameters, self.returns, self.attributes, self.base, self.ties, self.handed
+
+
+@dataclass
+class Drafter:
+    """Writes drafts. ``taken`` are the names of the module so far; ``helper`` is told of functions to print."""
+
+    use_of: Callable[[Graph], Use]
+    helper: Callable[[Function], str]
+    taken: set[str]
+    laws: Laws = field(default_factory=Laws)
+
+    def draft(self, family: Family) -> Draft:
+        """The draft of graphs that run on the same instances."""
+        versions = [self._version(graph, explicit=len(family) > 1) for graph in family]
+        graph, forward = family[0], tuple(versions[0].preamble() + versions[0].body)
+        parameters = versions[0].parameters
+        if len(family) > 1:
+            agreement = Agreement(versions, frozenset(self.taken))
+            graph, parameters, forward = agreement.graph, agreement.parameters, agreement.forward
+        like, training = any(v.like for v in versions), any(v.training for v in versions)
+        if graph.kind == "fn":
+            return Draft(
+                graph, (), forward, parameters, returned_type(graph),
+                like=like, training=training, versions=tuple(versions),
+            )  # fmt: skip
+        made = [self.constructed(own) for own in family]
+        if any(without_types(init) != without_types(made[0][0]) for init, _ in made):
+            raise EmitError(
+                f"one instance of `{graph.name}` is applied to tensors for which it is made of different modules"
+            )
+        init, ties = made[0]
+        base = "nn.ModuleDict" if places.holder_of(family[0]).kind == "dict" else "nn.Module"
+        return Draft(
+            graph, init, forward, parameters, returned_type(graph), buffers(graph), base, like, training, ties,
+            versions=tuple(versions),
+        )  # fmt: skip
+
+    def constructed(self, graph: Graph) -> tuple[tuple[Statement, ...], tuple[str, ...]]:
+        """The body of the constructor, and the modules that it is lent for tied parameters."""
+        constructor = Constructor(graph, self.use_of, self.laws, lambda state: self._start(graph, state))
+        return constructor.write(), tuple(constructor.borrowed)
+
+    def _version(self, graph: Graph, *, explicit: bool) -> Version:
+        names = Names(self.taken)
+        inputs, parameters, floats = inputs_of(graph, names)
+        lent: dict[str, str] = {}
+        for borrowed in places.forward_borrows(graph):
+            lent[borrowed] = names.fresh(borrowed)
+            parameters.append((lent[borrowed], "nn.Module"))
+        like: list[bool] = []
+        scope = self.scope(graph, names, floats, like)
+        forward = Forward(graph, scope, inputs, lent)
+        forward.explicit = explicit
+        for hyper, value in graph.hypers:
+            if isinstance(value, Poly) and len(value.symbols()) == 1 and value == next(iter(value.symbols())).poly:
+                forward.told[next(iter(value.symbols()))] = names.fresh(hyper)
+        results = [result.value for result in graph.results]
+        body = forward.write(graph.nodes, results, lambda trees: Return(returned(trees, results)))
+        parameters += [(name, "int") for name in forward.needed.values()]
+        sizes: tuple[Dim, ...] = tuple(symbol.definition or symbol.poly for symbol in forward.needed)
+        if like:
+            parameters.append(("like", "Tensor"))
+        if scope.needs_training:
+            parameters.append(("training", "bool"))
+        return Version(graph, forward, body, tuple(parameters), bool(like), scope.needs_training, sizes)
+
+    def scope(self, graph: Graph, names: Names, float_input: Sequence[str], like: list[bool]) -> Scope:
+        """What a forward is written with. ``like`` gets an entry where a tensor is needed for its dtype alone."""
+        parameter = None if graph.kind == "fn" else first_float(graph)
+
+        def find_like() -> Tree:
+            if parameter is not None:
+                return Name(parameter)
+            if float_input:
+                return Name(float_input[0])
+            like.append(True)
+            return Name("like")
+
+        return Scope(self.use_of, names, self.helper, graph.kind != "fn", find_like)
+
+    def _start(self, graph: Graph, state: State) -> Tree:
+        """What fills a buffer with a value that is computed once: ``lambda t: t.copy_(…)``."""
+        assert isinstance(state.start, Value)
+        scope = Scope(self.use_of, Names(self.taken), self.helper, True, lambda: Name("t"))
+        forward = Forward(graph, scope, {}, {})
+        statements = forward.write(graph.setup, [state.start], lambda trees: Return(trees[0]))
+        statements = [*forward.preamble(), *statements]
+        if len(statements) != 1 or not isinstance(statements[0], Return):
+            raise EmitError(f"what `{state.name}` starts with takes more than one expression, which is not emitted yet")
+        return Lambda("t", ops.Method(Name("t"), "copy_", (statements[0].value,)))
+
+
+def inputs_of(graph: Graph, names: Names) -> tuple[dict[int, str], list[tuple[str, str]], list[str]]:
+    """The inputs by value, as parameters with annotations, and those that are float."""
+    inputs: dict[int, str] = {}
+    floats: list[str] = []
+    for port in graph.ports:
+        if port.value is not None:
+            name = inputs[port.value.index] = names.fresh(port.name)
+            floats += [name] if port.value.type.dtype is DType.FLOAT else []
+    return inputs, [(name, "Tensor") for name in inputs.values()], floats
+
+
+def buffers(graph: Graph) -> tuple[tuple[str, str], ...]:
+    """The buffers of a graph's own, declared for the type checker."""
+    return tuple((s.name, "Tensor") for s in graph.states if s.kind == "buffer")
+
+
+def returned_type(graph: Graph) -> str:
+    """What `forward` gives."""
+    return "Tensor" if len(graph.results) == 1 else f"tuple[{', '.join('Tensor' for _ in graph.results)}]"
+
+
+def returned(trees: list[Tree], results: list[Operand]) -> Tree:
+    """What stands after ``return``."""
+    found: list[Tree] = []
+    for tree, result in zip(trees, results, strict=True):
+        found.append(ops.Call("torch.tensor", (tree,)) if isinstance(result, Scalar) else tree)
+    return found[0] if len(found) == 1 else Bare(tuple(found))
