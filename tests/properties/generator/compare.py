@@ -91,8 +91,9 @@ def accepted(made: Made, report: Report, seed: int, given: dict[str, int]) -> Ou
         module = build(program, source, seed=1).double()
     except Exception as error:
         raise Disagreement(f"emission raises {type(error).__name__}", repr(error)) from error
-    floats = [*module.parameters(), *(i for i in numbers(program, dict.fromkeys(open_symbols(program), 2)))]
-    with contextlib.nullcontext() if any(f.is_floating_point() for f in floats) else wide():
+    kinds = {p.value.type.dtype for p in program.inputs if p.value is not None}
+    says = DType.FLOAT in kinds or any(p.is_floating_point() for p in module.parameters())
+    with contextlib.nullcontext() if says else wide():
         return accepted_module(made, program, module, seed)
 
 
