@@ -182,7 +182,6 @@ def test_recursion_ends_where_an_if_says_so() -> None:
     )
 
 
-@pytest.mark.xfail(reason="one instance, applied with and without its optional input, is emitted with one of them")
 def test_an_optional_input_is_none_where_it_is_left_out() -> None:
     block = (
         "block B()(x: [N, D], mask: bool[N, D]?) {\nif mask != none { x = where(mask, x, 0) }\nreturn x }\n"
