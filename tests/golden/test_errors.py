@@ -44,7 +44,7 @@ def test_a_spec_that_is_about_one_code_has_no_other(name: str) -> None:
     assert codes == {name[:6]} or name in SEVERAL, codes
 
 
-SEVERAL = {"NAM201-declared-goes-on.arch", "SYN101-goes-on.arch"}
+SEVERAL = {"NAM201-declared-goes-on.arch", "NAM201-prune-words.arch", "SYN101-goes-on.arch"}
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -157,6 +157,7 @@ class Builder:
         self.loops = 0
         self.counters: dict[str, int] = {}
         self.symbols: list[Symbol] = []
+        self.hyper_names: set[str] = set()  # hyper-parameters that the body has not bound anew
         self.size_hypers: dict[str, Symbol] = {}  # hyper-parameters that are open dimensions
         self.policy = NO_POLICY
         self.letters: dict[str, Dim] = {}

@@ -90,6 +90,7 @@ def elaborate_body(
                 {k: v for k, v in inner.scope.items() if not isinstance(v, Deferred)},
                 builder.letters,
             )
+    builder.hyper_names = set(inner.scope)
     for star, sizes in letters.stars.items():
         inner.scope.setdefault(star, tuple(sizes))
     for p, value in zip(inputs, values, strict=True):

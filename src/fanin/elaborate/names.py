@@ -75,28 +75,37 @@ def evaluate_name(body: Body, expr: tree.Ident) -> Any:
     name = expr.name
     scope = body.scope
     if name in scope:
+        if name in body.labels and name in body.builder.hyper_names:
+            raise ambiguous_label(body, expr, "hyper-parameter")
         return scope[name]
     letters = body.builder.letters
     if name in letters:
         return letters[name]
     labels = body.labels
     if name in labels:
-        ambiguous = body.unit.lookup(name)
-        if ambiguous is not None or find_op(name) is not None or name in BUILTINS:
-            instance = labels[name]
-            raise refuse(
-                NAM207,
-                f"`{name}` is a label here, and a {'declaration' if ambiguous else 'function'} has that name too",
-                expr.span,
-                "which of the two?",
-                [Label(getattr(instance, "span", expr.span), "the label")],
-                helps=["give the label another name"],
-            )
+        if body.unit.lookup(name) is not None:
+            raise ambiguous_label(body, expr, "declaration")
+        if find_op(name) is not None or name in BUILTINS:
+            raise ambiguous_label(body, expr, "function")
         return labels[name]
     value = lookup_global(body, name)
     if value is not None:
         return value
     raise unbound(body, expr)
+
+
+def ambiguous_label(body: Body, expr: tree.Ident, other: str) -> Refusal:
+    """A name that a label and something else have: what the body binds would win, and nothing else does."""
+    made = body.labels[expr.name]
+    first = made[0] if isinstance(made, list) and made else made
+    return refuse(
+        NAM207,
+        f"`{expr.name}` is a label here, and a {other} has that name too",
+        expr.span,
+        "which of the two?",
+        [Label(getattr(first, "span", expr.span), "the label")],
+        helps=["give the label another name"],
+    )
 
 
 def lookup_global(body: Body, name: str) -> Any:

@@ -41,6 +41,7 @@ def bind(body: Body, name: tree.Ident, value: Any) -> None:
     text = name.name
     if text == "_":
         return
+    body.builder.hyper_names.discard(text)
     if isinstance(value, (Instance, list)):
         body.builder.name_value(value, text)
         if isinstance(value, list) and any(isinstance(v, Element) for v in value):

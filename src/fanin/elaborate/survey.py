@@ -16,6 +16,7 @@ from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.files import Unit
 from fanin.elaborate.names import BUILTINS, LAWS, NUMBERS, QUERIES
 from fanin.elaborate.names import unbound_message as unbound
+from fanin.elaborate.recipes import first_part, length_word, prune_words, recipe_words
 from fanin.ops.registry import find_op
 from fanin.source import Span
 from fanin.syntax import tree
@@ -253,6 +254,8 @@ class _Survey:
                 base = base.callee if isinstance(base, tree.Call) else base.value
             if isinstance(base, tree.Ident):
                 self._name(base)
+            for clause in d.clauses:
+                self.problems += prune_words(clause)
 
     def _params(self, params: tuple[tree.Param, ...], kind: str) -> None:
         for p in params:
@@ -378,17 +381,14 @@ class _Survey:
             self._bind(s.name)
         elif isinstance(s, tree.Train):
             for path in s.nets:
-                self._name(
-                    tree.Ident(
-                        Span(path.span.source, path.span.start, path.span.start + len(path.parts[0])),
-                        path.parts[0],
-                    )
-                )
+                self._name(first_part(path))
             self._expr(s.loss)
+            self.problems += recipe_words((s.optimiser, *s.options), self.known)
             for clause in (s.optimiser, *s.options):
                 for a in clause.args or ():
                     self._expr(a.value)
         elif isinstance(s, tree.TrainingStage):
+            self.problems += length_word(s.unit)
             self._expr(s.count)
             for a in s.args or ():
                 self._expr(a.value)
