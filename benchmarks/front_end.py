@@ -39,7 +39,8 @@ def statements(n: int) -> str:
 
 def layers(n: int) -> str:
     return (
-        "block Mlp(width: int)(x: [B, D]) -> [B, D] { return x + (x -> fc1: Linear(width) -> relu -> fc2: Linear(D)) }\n"
+        "block Mlp(width: int)(x: [B, D]) -> [B, D] {\n"
+        "  return x + (x -> fc1: Linear(width) -> relu -> fc2: Linear(D))\n}\n"
         f"model M()(x: [B, 64]) -> [B, 64] {{ return x -> blocks: {n} * Mlp(256) }}\n"
     )
 

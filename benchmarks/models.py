@@ -72,7 +72,8 @@ def main() -> None:
     report("build GPT-2 small / peer", ratio(big, builder(GPT), rounds=5, warm=1), 1.0)
 
     pairs = [("ResNet-50, 64 px, batch 2", fanin.load(RESNET), peers.ResNet50(), image)]
-    pairs += [(f"GPT d128 L4, {n}", fanin.load(GPT, **SMALL), small(), x) for n, x in (("T64 b4", token), ("T16 b1", few))]
+    for n, x in (("T64 b4", token), ("T16 b1", few)):
+        pairs.append((f"GPT d128 L4, {n}", fanin.load(GPT, **SMALL), small(), x))
     for name, mine, peer, x in pairs:
         same(mine, peer, x)
         report(f"{name}: forward / peer", ratio(forward(peer, x), forward(mine, x), rounds=41), 1.02)

@@ -32,7 +32,8 @@ def main(path: str) -> int:
     labels = torch.tensor(digits.target)
     train, test = train_test_split(range(len(labels)), test_size=0.25, stratify=digits.target, random_state=0)
     model = load_model(path)
-    print(f"{len(train)} digits to train on, {len(test)} to test on; {sum(p.numel() for p in model.parameters()):,} parameters")
+    size = sum(p.numel() for p in model.parameters())
+    print(f"{len(train)} digits to train on, {len(test)} to test on; {size:,} parameters")
 
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=1e-2)
     steps = EPOCHS * -(-len(train) // BATCH)
@@ -48,7 +49,8 @@ def main(path: str) -> int:
             optimiser.step()
             schedule.step()
             total += loss.item() * len(batch)
-        print(f"epoch {epoch:2}  loss {total / len(train):.4f}  test accuracy {accuracy(model, images, labels, test):.2%}")
+        right = accuracy(model, images, labels, test)
+        print(f"epoch {epoch:2}  loss {total / len(train):.4f}  test accuracy {right:.2%}")
     reached = accuracy(model, images, labels, test)
     print(f"test accuracy {reached:.2%} after {time.perf_counter() - start:.0f} s")
     if reached < GOAL:

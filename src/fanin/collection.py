@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """No cycle collection inside. A tree or a graph of ten thousand statements is walked by each collection, in vain."""
+    """No cycle collection inside: each would walk the whole tree and graph, in vain."""
     collecting = gc.isenabled()
     gc.disable()
     try:

@@ -21,23 +21,26 @@ T = TypeVar("T")
 @overload
 def record(cls: type[T]) -> type[T]: ...
 @overload
-def record(*, eq: bool = True, frozen: bool = True) -> Callable[[type[T]], type[T]]: ...
+def record(*, eq: bool = True, frozen: bool = True, weak: bool = False) -> Callable[[type[T]], type[T]]: ...
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def record(cls: type[T] | None = None, *, eq: bool = True, frozen: bool = True) -> Any:
-    """Make a class a record of its annotated fields, after those of its bases. ``eq=False`` keeps identity."""
+def record(cls: type[T] | None = None, *, eq: bool = True, frozen: bool = True, weak: bool = False) -> Any:
+    """Make a class a record of its annotated fields, after those of its bases.
+
+    ``eq=False`` keeps identity; with ``weak`` an instance can be referred to weakly.
+    """
     if cls is None:
-        return lambda c: _make(c, eq, frozen)
-    return _make(cls, eq, frozen)
+        return lambda c: _make(c, eq, frozen, weak)
+    return _make(cls, eq, frozen, weak)
 
 
-def _make(cls: type[Any], eq: bool, frozen: bool) -> type[Any]:
+def _make(cls: type[Any], eq: bool, frozen: bool, weak: bool) -> type[Any]:
     inherited: dict[str, Any] = {}
     for base in reversed(cls.__mro__[1:]):
         inherited.update(base.__dict__.get("_record_fields", {}))
     own = _own_fields(cls)
     found = {**inherited, **own}
     space = {k: v for k, v in cls.__dict__.items() if k not in own and k not in ("__dict__", "__weakref__")}
-    space["__slots__"] = tuple(name for name in own if name not in inherited)
+    space["__slots__"] = (*(name for name in own if name not in inherited), *(("__weakref__",) if weak else ()))
     space["_record_fields"] = found
     space.setdefault("__match_args__", tuple(name for name, spec in found.items() if not spec[4]))
     space["__dataclass_fields__"] = _LAZY
@@ -60,7 +63,7 @@ def _own_fields(cls: type[Any]) -> dict[str, Any]:
     """name -> (default, factory, compared, shown, by name only)"""
     found: dict[str, Any] = {}
     by_name = False
-    for name, annotation in cls.__dict__.get("__annotations__", {}).items():
+    for name, annotation in _annotations(cls).items():
         if annotation == "KW_ONLY":
             by_name = True
         elif not annotation.startswith("ClassVar"):
@@ -140,6 +143,12 @@ def _refuse(self: Any, name: str, value: Any = None) -> None:
     raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
 
 
+def _annotations(cls: type[Any]) -> dict[str, Any]:
+    """Of the class itself. ``inspect.get_annotations`` says the same, and takes longer to import than all records."""
+    found: dict[str, Any] = vars(cls).get("__annotations__", {})
+    return found
+
+
 class _Lazy:
     """``__dataclass_fields__``, made when something asks."""
 
@@ -158,7 +167,7 @@ class _Lazy:
                 else field(default_factory=factory, compare=compared, repr=shown, kw_only=by_name)
             )
             f.name, f._field_type = name, dataclasses._FIELD  # type: ignore[attr-defined]
-            f.type = next((c.__annotations__[name] for c in owner.__mro__ if name in c.__dict__.get("__annotations__", {})), None)
+            f.type = next((a[name] for a in map(_annotations, owner.__mro__) if name in a), None)
             made[name] = f
         return made
 

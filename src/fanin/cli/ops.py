@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import click
 
 from fanin.cli import exits, options
 from fanin.cli.output import out, write_json
 
-
-class Entry(Protocol):
-    """What ``fanin.ops.reference.entries()`` gives for each op."""
-
-    name: str
-    kind: str  # "module" | "function"
-    signature: str  # `Linear(out_features: int, bias: bool = true)`
-    summary: str  # one line
-    doc: str  # the rest of the docstring
-    example: str  # a line of a spec
+if TYPE_CHECKING:
+    from fanin.ops.reference import Entry
 
 
 @click.command("ops", short_help="List the ops, or print one.")
@@ -27,9 +19,9 @@ class Entry(Protocol):
 @options.as_json
 def command(name: str | None, as_json: bool) -> None:
     """Print the reference of an op, or without NAME a line for each."""
-    from fanin.ops import reference
+    from fanin.ops.reference import entries as all_entries
 
-    entries = sorted(reference.entries(), key=lambda entry: (entry.name.lower(), entry.name))
+    entries = sorted(all_entries(), key=lambda entry: (entry.name.lower(), entry.name))
     if name is None:
         if as_json:
             write_json({"ops": [_document(entry) for entry in entries]})
@@ -74,6 +66,6 @@ def _document(entry: Entry) -> dict[str, str]:
 
 
 def _completions(start: str) -> list[str]:
-    from fanin.ops import reference
+    from fanin.ops.reference import entries as all_entries
 
-    return [entry.name for entry in reference.entries() if entry.name.lower().startswith(start.lower())]
+    return [entry.name for entry in all_entries() if entry.name.lower().startswith(start.lower())]

@@ -10,7 +10,6 @@ from fanin.cli.target import Target
 from fanin.cli.values import Value
 from fanin.report import CheckFailed
 
-
 STAGES = ("parse", "elaborate")
 
 
@@ -18,13 +17,9 @@ STAGES = ("parse", "elaborate")
 @options.target
 @options.hyper
 @click.option("--after", metavar="STAGE", help="What a stage leaves behind: parse, elaborate.")
-@click.option(
-    "--depth", type=click.IntRange(min=0), metavar="N", help="Levels to open; the rest is summed up."
-)
+@click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Levels to open; the rest is summed up.")
 @options.as_json
-def command(
-    target: Target, hyper: dict[str, Value], after: str | None, depth: int | None, as_json: bool
-) -> None:
+def command(target: Target, hyper: dict[str, Value], after: str | None, depth: int | None, as_json: bool) -> None:
     """Print paths, types, parameters and cost of a model, or of all that FILE has."""
     from fanin import pipeline
 
@@ -41,8 +36,4 @@ def command(
     if as_json:
         write_json({"file": path, "models": [pipeline.show_document(program) for program in programs]})
     else:
-        out(
-            "\n".join(
-                pipeline.show(program, after=after, depth=depth).rstrip("\n") + "\n" for program in programs
-            )
-        )
+        out("\n".join(pipeline.show(program, after=after, depth=depth).rstrip("\n") + "\n" for program in programs))

@@ -177,7 +177,7 @@ def open_weight_sizes(op: Op[Any], attrs: OpAttrs, types: tuple[TensorType | Non
 
 
 def _made_of_guesses(op: Op[Any], attrs: OpAttrs, types: tuple[TensorType | None, ...]) -> bool:
-    """Whether some weight has a size that is a guess, or a multiple of it: where none has, the open sizes do not matter."""
+    """Whether some weight has a size that is a multiple of the guess. Where none has, the open sizes do not matter."""
     guessed = [
         None if t is None else TensorType(t.dtype, tuple(s if isinstance(s, int) else _GUESS for s in t.shape))
         for t in types

@@ -10,7 +10,7 @@ from fanin.elaborate.body import Body
 from fanin.elaborate.builder import Builder
 from fanin.elaborate.context import Specialisation, refuse
 from fanin.elaborate.expressions import operand
-from fanin.elaborate.graphs import finish
+from fanin.elaborate.graphs import finish, untold_sizes
 from fanin.elaborate.inputs import results_of, spread
 from fanin.elaborate.instances import copy_instance
 from fanin.elaborate.policy import Policy
@@ -119,8 +119,8 @@ def composition_node(
             for capture in builder.captures:
                 builder.ports.append(_capture_port(capture, span))
             captured = [next(i for i, v in enumerate(held) if v is c.outer) for c in builder.captures]
-            if captured or len(results) != 1 or len(values) != 1:
-                places = None
+            if captured or len(results) != 1 or len(values) != 1 or untold_sizes(builder):
+                places = None  # what an nn.Sequential hands on is one tensor
             graph = finish(
                 builder,
                 "",

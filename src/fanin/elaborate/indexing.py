@@ -89,11 +89,7 @@ def _tensor(body: Body, expr: tree.Index, value: Any) -> Any:
         elif is_tensor(found):
             tensor = operand(body, found, item.span)
             if tensor.type.dtype is not DType.INT:
-                helps = (
-                    ["choose with `where`, which keeps the shape"]
-                    if tensor.type.dtype is DType.BOOL
-                    else []
-                )
+                helps = ["choose with `where`, which keeps the shape"] if tensor.type.dtype is DType.BOOL else []
                 raise refuse(
                     TYP419,
                     f"an index is whole numbers, not {tensor.type.dtype.value}: no shape hangs on a tensor's numbers",

@@ -70,6 +70,7 @@ LAWS = frozenset(
 QUERIES = frozenset(["params", "trainable", "flops", "memory", "signal", "causal", "equivariant", "receptive_field"])
 NUMBERS: dict[str, Any] = {"inf": inf, "pi": pi}
 
+
 @evaluates(tree.Ident)
 def evaluate_name(body: Body, expr: tree.Ident) -> Any:
     name = expr.name

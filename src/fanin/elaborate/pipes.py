@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from fanin.diagnostics import Refusal
-from fanin.diagnostics.codes import SHP305, SYN117, SYN117, TYP401, TYP403, TYP407, TYP414, TYP415
+from fanin.diagnostics.codes import SHP305, SYN117, TYP401, TYP403, TYP407, TYP414, TYP415
 from fanin.diagnostics.model import Edit, Fix
 from fanin.elaborate.application import apply_instance
 from fanin.elaborate.body import Body, evaluates

@@ -133,7 +133,10 @@ def _resolve(
                 reader,
                 target.file,
                 block.hypers,
-                (*merged_args, *(Argument(k, _outside(reader, block.hypers, k, v), _told(k, v)) for k, v in more.items())),
+                (
+                    *merged_args,
+                    *(Argument(k, _outside(reader, block.hypers, k, v), _told(k, v)) for k, v in more.items()),
+                ),
                 span,
                 decl.name.name,
                 block.inputs,

@@ -8,7 +8,6 @@ are relative to that instance; ``analyses/paths.py`` walks a program and gives t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fanin.ir.dims import Dim, Symbol
@@ -76,7 +75,7 @@ class StateRef:
 
 @record
 class Node:
-    """One use of something. ``loop`` says in which turns of which ``for`` it was made: ((loop, turn), …), outermost first.
+    """One use of something. ``loop`` says in which turns of which ``for`` it was made, outer first: ((loop, turn), …).
 
     An optional input of an op that was left out before one that was given is None.
     """
@@ -266,7 +265,7 @@ class Result:
     value: Operand
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+@record(eq=False, weak=True)
 class Graph:
     """One specialisation of a block, ``fn`` or composition. Identity is equality: it is made once and shared.
 

@@ -60,31 +60,33 @@ def spread(value: int | tuple[int, ...], n: int, about: str) -> tuple[int, ...]:
     if isinstance(value, int):
         return (value,) * n
     if len(value) != n:
-        raise Complaint(f"`{about}` takes one number, or {n}: one for each spatial axis, not {len(value)}", about, kind="type")
+        message = f"`{about}` takes one number, or {n}: one for each spatial axis, not {len(value)}"
+        raise Complaint(message, about, kind="type")
     return value
 
 
 @cache
-def attribute_types(attrs: type[OpAttrs]) -> dict[str, Any]:
+def attribute_types(attrs: type[Any]) -> dict[str, Any]:
     """The annotation of each field, in order."""
     hints = get_type_hints(attrs, include_extras=True)
     return {f.name: hints[f.name] for f in fields(attrs)}
 
 
 @cache
-def required(attrs: type[OpAttrs]) -> tuple[str, ...]:
+def required(attrs: type[Any]) -> tuple[str, ...]:
     """Fields without a default."""
     return tuple(f.name for f in fields(attrs) if f.default is MISSING and f.default_factory is MISSING)
 
 
-def bind(attrs: type[OpAttrs], given: dict[str, Any]) -> OpAttrs:
+def bind(attrs: Any, given: dict[str, Any]) -> OpAttrs:
     """Checked attributes. Raises Complaint, about the first that does not fit, with ``kind`` "type"."""
     hints = attribute_types(attrs)
     checked = {name: coerce(value, hints[name], name) for name, value in given.items()}
     for name in required(attrs):
         if name not in checked:
             raise Complaint(f"`{name}` is missing", name, kind="missing")
-    return attrs(**checked)
+    made: OpAttrs = attrs(**checked)
+    return made
 
 
 def coerce(value: Any, hint: Any, name: str) -> Any:
@@ -187,7 +189,14 @@ def _row(checks: tuple[Check, ...]) -> Check:
     return row
 
 
-_WORDS = {int: "a whole number", float: "a number", str: "a string", bool: "true or false", Poly: "a size", Law: "an initialiser"}
+_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "a string",
+    bool: "true or false",
+    Poly: "a size",
+    Law: "an initialiser",
+}
 
 
 def describe(hint: Any) -> str:

@@ -29,7 +29,8 @@ def broadcast(*operands: tuple[str, TensorType], what: str) -> tuple[tuple[Dim, 
             if isinstance(size, int) and size == 1:
                 size, owner = here, (port, axis - t.rank)
             elif size != here:
-                needs += need_equal(size, here, f"{what} disagree: {{left}} and {{right}}", owner, (port, axis - t.rank))
+                message = f"{what} disagree: {{left}} and {{right}}"
+                needs += need_equal(size, here, message, owner, (port, axis - t.rank))
         shape.append(size)
         owners.append(owner)
     return tuple(shape), needs

@@ -26,7 +26,7 @@ class Module:
 
 @record
 class Like:
-    """A float tensor whose dtype and device new tensors take: prints as ``x``, for ``Like.dtype`` or ``Like.device``."""
+    """A float tensor whose dtype and device new tensors take: prints as ``x``, for ``x.dtype`` or ``x.device``."""
 
 
 @record
@@ -116,7 +116,7 @@ class Sequence:
 
 @record
 class IfNumber:
-    """``number`` where input ``index`` is a number or an open dimension, otherwise ``tensor``: the writer knows which."""
+    """``number`` where input ``index`` is a number or an open dimension, else ``tensor``: the writer knows which."""
 
     index: int
     number: Code

@@ -47,7 +47,7 @@ BOOLS = (DType.BOOL,)
 
 @record
 class OpAttrs:
-    """What is set when the spec is compiled. Fields are annotated with the types of ``attributes.py``, which checks them.
+    """What is set when the spec is compiled. Fields are annotated with types of ``attributes.py``, which checks them.
 
     Fields go by place in their order; those after ``_: KW_ONLY`` only by name.
     """
@@ -111,7 +111,7 @@ def inferred(result: Result) -> Inferred:
 
 @record
 class Axis:
-    """An axis of a parameter: ``out``, ``in``, ``kernel``, ``group``, ``gate``, ``feature``, ``vocabulary`` … and its size."""
+    """An axis of a parameter: its role (``out``, ``in``, ``kernel``, ``group``, ``gate`` …) and its size."""
 
     role: str
     size: int
@@ -121,7 +121,7 @@ class Axis:
 class ParamSpec:
     """A parameter or buffer of a module: axes with roles, and the law PyTorch's own module draws it from.
 
-    ``family`` says which entry of ``@init(…)`` reaches it: linear, conv, embedding, recurrent, bias, norm, or "" (none).
+    ``family`` says which entry of ``@init(…)`` reaches it: linear, conv, embedding, recurrent, bias, norm, or none.
     A fan is the product of the sizes of its role (``in`` or ``out``) and of ``kernel``, divided as ``groups`` asks.
     """
 
@@ -156,7 +156,7 @@ def couple(*members: str) -> Coupling:
 class Reach:
     """How many positions of the input an output position sees along each axis, and at which stride.
 
-    ``axes`` maps an input axis to (kernel, stride, padding); ``mixes`` are axes along which every position sees every other.
+    ``axes`` maps an input axis to (kernel, stride, padding); along ``mixes`` every position sees every other.
     """
 
     axes: tuple[tuple[int, tuple[int, int, int]], ...] = ()
@@ -187,7 +187,7 @@ class Op(ABC, Generic[A]):
     """The order in which arguments go by place, where it is not the inputs and then the attributes. A star before the
     last name gathers what is left: ``*shape`` (``zeros(B, H)``; a list is taken too), ``*xs`` (``concat(a, b)``)."""
     keywords: ClassVar[str] = ""
-    """The attribute, a tuple of (name, size) pairs, that takes every keyword without a field: ``h=8`` of ``rearrange``."""
+    """The attribute, a tuple of (name, size), that takes every keyword without a field: ``h=8`` of ``rearrange``."""
     example: ClassVar[str]
     """A line that works after ``x`` (and the other inputs, by their names) are bound: ``y = x -> Linear(10)``."""
     example_inputs: ClassVar[dict[str, str]] = {"x": "[N, 8]"}
@@ -212,7 +212,7 @@ class Op(ABC, Generic[A]):
         return None
 
     def fold(self, a: A, *numbers: Any) -> Any:
-        """The value where every input is a number known at compile time, or an open dimension; None where it stays an op
+        """The value where every input is a number known at compile time, or an open size; None where it stays an op
         (``float(N)``). Raises Complaint where there is no such number (``log(-1)``)."""
         return None
 

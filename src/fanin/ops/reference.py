@@ -50,8 +50,10 @@ def _entry(op: Op[Any], name: str, kind: str) -> Entry:
 
 
 def signature(op: Op[Any], name: str, kind: str) -> str:
-    """``Conv2d(out_channels: int, kernel_size: int | (int, …), *, bias: bool = true)``, as the language writes types."""
-    attributes = {f.name: _attribute(f, attribute_types(op.attrs)[f.name]) for f in fields(op.attrs)}
+    """``Conv2d(out_channels: int, kernel_size: int | (int, …), *, bias: bool = true)``, as specs write types."""
+    kind_of: Any = op.attrs
+    types = attribute_types(kind_of)
+    attributes = {f.name: _attribute(f, types[f.name]) for f in fields(op.attrs)}
     attributes.pop(op.keywords, None)
     by_place = [f.name for f in fields(op.attrs) if not f.kw_only and f.name in attributes]
     if kind == "module":

@@ -348,7 +348,7 @@ class Path(Tree):
 
 @record
 class Clause(Tree):
-    """``name(args)`` in a recipe: an optimiser, ``clip(1.0)``, ``by snip(samples=128)``. Without brackets, args is None."""
+    """``name(args)`` in a recipe: an optimiser, ``clip(1.0)``, ``by snip(samples=128)``. No brackets: args is None."""
 
     name: Ident
     args: tuple[Arg, ...] | None
@@ -472,9 +472,11 @@ class Share(Tree):
 class PruneClause(Tree):
     """One clause. ``kind`` is its first word; ``values`` are its parts in order, as the reference lists them:
 
-    ``by``, ``unit``, ``scope``: (Clause,) · ``remove``: (Number, "each", Number) | (Number, "once") | (Number, "in", Number)
-    ``rate``: Shares · ``except``: Paths · ``floor``: (Number,) · ``rewind``: (Ident, Number | None) | ("none",) | ("rate",)
-    ``compare``: Idents · ``retrain``: (count | None, unit | None, Clauses…) · ``seeds``, ``expect``: (Expr,) · ``measure``: Exprs
+    ``by``, ``unit``, ``scope``: (Clause,)
+    ``remove``: (Number, "each", Number) | (Number, "once") | (Number, "in", Number)
+    ``rate``: Shares · ``except``: Paths · ``floor``: (Number,) · ``compare``: Idents · ``measure``: Exprs
+    ``rewind``: (Ident, Number | None) | ("none",) | ("rate",)
+    ``retrain``: (count | None, unit | None, Clauses…) · ``seeds``, ``expect``: (Expr,)
     """
 
     kind: str
