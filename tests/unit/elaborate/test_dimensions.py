@@ -89,6 +89,11 @@ def test_a_letter_is_a_number_in_the_body() -> None:
     assert results(block + "model M()(x: [N, 3]) { return x -> b: B() }") == ["[N, 12]"]
 
 
+def test_a_composition_may_read_a_letter_of_the_block_around_it() -> None:
+    text = "model M()(x: [Q, 8], y: [8]) { return x + (y -> net: (broadcast_to(Q, 8) -> relu)) }"
+    assert load(text)(torch.ones(3, 8), torch.ones(8)).shape == (3, 8)
+
+
 def test_a_hyper_parameter_wins_over_a_letter() -> None:
     block = "block B(D: int)(x: [N, D]) -> [N, 2 * D] { return x -> fc: Linear(2 * D) }\n"
     assert results(block + "model M()(x: [N, 3]) { return x -> b: B(3) }") == ["[N, 6]"]
