@@ -104,10 +104,17 @@ class Drafter:
         for hyper, value in graph.hypers:
             if isinstance(value, Poly) and len(value.symbols()) == 1 and value == next(iter(value.symbols())).poly:
                 forward.told[next(iter(value.symbols()))] = names.fresh(hyper)
+        for symbol in graph.sizes:
+            if symbol not in forward.told:
+                forward.told[symbol] = names.fresh(symbol.name)
         results = [result.value for result in graph.results]
         body = forward.write(graph.nodes, results, lambda trees: Return(returned(trees, results)))
         parameters += [(name, "int") for name in forward.needed.values()]
-        sizes: tuple[Dim, ...] = tuple(symbol.definition or symbol.poly for symbol in forward.needed)
+        # The letters of a composition are those of the graph around it.
+        around = graph.kind == "composition"
+        sizes: tuple[Dim, ...] = tuple(
+            symbol.poly if around or symbol.definition is None else symbol.definition for symbol in forward.needed
+        )
         if like:
             parameters.append(("like", "Tensor"))
         if scope.needs_training:
