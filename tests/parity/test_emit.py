@@ -13,7 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import fanin
-from tests.unit.emit.specs import GPT, LENET, RESNET, source_of
+from tests.parity.interpreter import run
+from tests.unit.emit.specs import GPT, LENET, RESNET, program_of, source_of
+from tests.unit.emit.test_source import HANDED, RECURSIVE
 
 # ------------------------------------------------------------------------------------------------ hand-written peers
 
@@ -294,3 +296,20 @@ def test_attention_starts_as_pytorchs() -> None:
     theirs = nn.MultiheadAttention(64, 4)
     for (name, a), (_, b) in zip(ours.state_dict().items(), theirs.state_dict().items(), strict=True):
         assert a.abs().max().item() == pytest.approx(b.abs().max().item(), rel=0.01), name
+
+
+def test_modules_that_are_handed_over_keep_their_paths() -> None:
+    model = fanin.loads(HANDED).double()
+    keys = ["r.body", "s.body.0", "s.body.2", "t.body.body", "c.parts.0", "c.parts.1.body", "d.head"]
+    assert list(model.state_dict()) == [f"{key}.{name}" for key in keys for name in ("weight", "bias")]
+    x = torch.randn(3, 8, dtype=torch.double)
+    torch.testing.assert_close(model(x), run(program_of(HANDED), model, x)[0], rtol=1e-12, atol=1e-12)
+
+
+def test_a_block_inside_itself_keeps_its_paths() -> None:
+    model = fanin.loads(RECURSIVE).double()
+    keys = ["top." + "inner." * i + part for i in range(4) for part in ("down",)]
+    keys += ["top." + "inner." * i + "up" for i in reversed(range(3))]
+    assert list(model.state_dict()) == [f"{key}.{name}" for key in keys for name in ("weight", "bias")]
+    x = torch.randn(3, 3, dtype=torch.double)
+    torch.testing.assert_close(model(x), run(program_of(RECURSIVE), model, x)[0], rtol=1e-12, atol=1e-12)

@@ -90,3 +90,60 @@ def test_a_value_that_nobody_reads_is_not_computed() -> None:
 
 def test_emission_does_not_grow_with_equal_layers() -> None:
     assert len(source_of(GPT, depth=100).split("\n")) == len(source_of(GPT, depth=3).split("\n"))
+
+
+HANDED = """
+block Residual(body: module)(x: [*S, D]) -> [*S, D] { return x + body(x) }
+block Chain(parts: list[module])(x: [*S, D]) -> [*S, D] {
+  for part in parts { x = x -> part -> relu }
+  return x
+}
+block Tied(head: module)(x: [B, D]) -> [B, D] {
+  y = head(x)
+  return y @ head.weight
+}
+model M()(x: [B, 8]) -> [B, 8] {
+  return x -> r: Residual(Linear(8)) -> s: Residual(Linear(16) -> relu -> Linear(8)) -> t: Residual(Residual(Linear(8)))
+    -> c: Chain([Linear(8), Residual(Linear(8))]) -> d: Tied(Linear(8))
+}
+"""
+
+
+def test_a_module_that_is_handed_over_is_an_argument_of_the_constructor() -> None:
+    text = source_of(HANDED)
+    assert text.count("class Residual") == 1
+    assert "def __init__(self, body: nn.Module) -> None:" in text
+    assert "self.r = Residual(nn.Linear(8, 8))" in text
+    assert "self.s = Residual(nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8)))" in text
+    assert "self.t = Residual(Residual(nn.Linear(8, 8)))" in text
+    assert "def __init__(self, parts: nn.ModuleList) -> None:" in text
+    assert "self.c = Chain(nn.ModuleList([nn.Linear(8, 8), Residual(nn.Linear(8, 8))]))" in text
+    assert "def __init__(self, head: nn.Linear) -> None:" in text
+
+
+RECURSIVE = """
+block Level(widths: list[int])(x: [B, D]) -> [B, widths[0]] {
+  x = x -> down: Linear(widths[0]) -> relu
+  if len(widths) == 1 { return x }
+  return x + (x -> inner: Level(widths[1:]) -> up: Linear(widths[0]))
+}
+model M(depth: int = 4)(x: [B, 3]) -> [B, 16] { return x -> top: Level([16, 32, 48, 64][:depth]) }
+"""
+DEEP = """
+block Nest(depth: int)(x: [B, D]) -> [B, D] {
+  if depth == 0 { return x -> last: Linear(D) }
+  return x -> fc: Linear(D) -> inner: Nest(depth - 1)
+}
+model M(depth: int = 40)(x: [B, 3]) -> [B, 3] { return x -> nest: Nest(depth) }
+"""
+
+
+def test_a_block_inside_itself_is_an_argument_of_the_constructor() -> None:
+    text = source_of(RECURSIVE)
+    assert text.count("class Level") <= 2
+    assert "inner: nn.Module" in text
+    assert source_of(DEEP, depth=8).count("class Nest") <= 2
+
+
+def test_brackets_do_not_nest_without_end() -> None:
+    ast.parse(source_of(DEEP, depth=150))

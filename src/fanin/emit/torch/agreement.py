@@ -323,8 +323,8 @@ class Agreement:
             ports.append(port)
         results = []
         for result in most.graph.results:
-            values = [r.value for v in self.versions for r in v.graph.results if r.name == result.name]
-            kinds = [value.type for value in values if isinstance(value, Value)]
+            same = [r.value for v in self.versions for r in v.graph.results if r.name == result.name]
+            kinds = [value.type for value in same if isinstance(value, Value)]
             if isinstance(result.value, Value):
                 result = Result(result.name, Value(result.value.index, _widest(kinds)))
             results.append(result)

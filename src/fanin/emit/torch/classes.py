@@ -139,7 +139,9 @@ def _keep(
 
 def _known(drafts: list[Draft], module_names: frozenset[str]) -> Shared:
     """The hyper-parameters that are numbers, and the letters that stand for numbers."""
-    names = Names(TAKEN | module_names | {name for name, _ in drafts[0].parameters})
+    names = Names(
+        TAKEN | module_names | {name for name, _ in (*drafts[0].parameters, *drafts[0].handed, *drafts[0].inner)}
+    )
     known: dict[str, Vector] = {}
     hypers: set[str] = set()
     words: dict[str, str] = {}
@@ -254,9 +256,11 @@ def uses_for(printed: Printed, index: int) -> Iterator[tuple[Graph, Use]]:
     draft = printed.drafts[index]
     arguments = tuple(vector[index] for vector in printed.arguments.values())
     places = len(printed.arguments) - len(printed.defaults)
+    handed, inner = (tuple(name for name, _ in given) for given in (draft.handed, draft.inner))
+    made = Use(printed.name, tuple(printed.arguments), arguments, draft.like, draft.training, draft.ties)
     for version in draft.versions:
-        use = Use(printed.name, tuple(printed.arguments), arguments, draft.like, draft.training, draft.ties)
-        yield version.graph, replace(use, sizes=version.sizes, absent=version.absent, places=places)
+        use = replace(made, sizes=version.sizes, absent=version.absent, places=places, handed=handed, inner=inner)
+        yield version.graph, use
 
 
 def class_name(base: str, printed: Sequence[Printed], draft: Draft, names: Names) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from fanin.emit.torch import places
 from fanin.emit.torch.authored import Arguments, arguments_in
 from fanin.emit.torch.expressions import Comprehension, DoubleStar, Frame, Mapping, Star, Tree, call_of, flat
-from fanin.emit.torch.names import is_identifier
+from fanin.emit.torch.names import identifier, is_identifier
 from fanin.emit.torch.statements import Assign, Do, Statement
 from fanin.emit.torch.uses import EmitError, Use
 from fanin.emit.torch.weights import Laws, law_code, leaf_target
@@ -35,8 +35,10 @@ class Constructor:
         laws: Laws,
         start: Callable[[State], Tree],
         own: str = "self",
+        handed: Sequence[str] = (),
     ) -> None:
         self.graph, self.use_of, self.laws, self.start, self.own = graph, use_of, laws, start, own
+        self.handed = frozenset(handed)  # modules that are arguments
         self.borrowed: list[str] = []
         self.lent: dict[str, tuple[Graph, tuple[ModuleRef, ...]]] = {}
         for node in graph.nodes:
@@ -48,7 +50,7 @@ class Constructor:
         holder = places.holder_of(self.graph)
         lines: list[Statement] = []
         if holder.kind == "dict":
-            items = tuple((name, self._part(part)) for name, part in holder.parts.items())
+            items = tuple((name, self.part(part)) for name, part in holder.parts.items())
             lines.append(Do(call_of("self.update", Mapping(items)), self._written(self.graph.children)))
         else:
             for name, part in holder.parts.items():
@@ -63,6 +65,8 @@ class Constructor:
         return tuple(dict.fromkeys(a for child in children for a in written(child)))
 
     def _assign(self, name: str, part: places.Holder | Child | State) -> list[Statement]:
+        if name in self.handed:
+            return [Assign((f"self.{name}",), Name(identifier(name)))]
         spoken: Arguments = ()
         if isinstance(part, Child):
             spoken = written(part)
@@ -70,12 +74,13 @@ class Constructor:
             spoken = self._written([child for child in self.graph.children if child.path.startswith(f"{name}.")])
         if isinstance(part, State) and part.kind == "buffer":
             return [Do(ops.Call("self.register_buffer", (name, self._empty(part))))]
-        tree = self._part(part)
+        tree = self.part(part)
         if not is_identifier(name):
             return [Do(ops.Call("self.add_module", (name, tree)), spoken)]
         return [Assign((f"self.{name}",), tree, (), spoken)]
 
-    def _part(self, part: places.Holder | Child | State) -> Tree:
+    def part(self, part: places.Holder | Child | State) -> Tree:
+        """How what stands under a name is made."""
         if isinstance(part, Child):
             return self.module(part.instance, part.path)
         if isinstance(part, State):
@@ -83,12 +88,12 @@ class Constructor:
             return ops.Call("nn.Parameter", (self._empty(part),), keywords)
         entries = list(part.parts.items())
         if all(isinstance(entry, State) for _, entry in entries) and part.kind == "list":
-            return ops.Call("nn.ParameterList", (fold([self._part(entry) for _, entry in entries]),))
+            return ops.Call("nn.ParameterList", (fold([self.part(entry) for _, entry in entries]),))
         if any(isinstance(entry, State) for _, entry in entries):
             raise EmitError(f"parameters and modules of `{self.graph.name}` share a list")
         if part.kind == "list":
-            return ops.Call("nn.ModuleList", (fold([self._part(entry) for _, entry in entries]),))
-        return call_of("nn.ModuleDict", Mapping(tuple((name, self._part(entry)) for name, entry in entries)))
+            return ops.Call("nn.ModuleList", (fold([self.part(entry) for _, entry in entries]),))
+        return call_of("nn.ModuleDict", Mapping(tuple((name, self.part(entry)) for name, entry in entries)))
 
     # --------------------------------------------------------------------------------------------------- modules
 
@@ -105,18 +110,30 @@ class Constructor:
                     raise EmitError(f"one instance of `{instance.graph.name}` is made in different ways")
                 if use.inline:
                     return self._sequential(instance.graph, path)
-                return self._unit(use, path)
+                return self._unit(use, instance, path)
 
-    def _unit(self, use: Use, path: str) -> Tree:
-        count = 0
-        while count < min(2, use.places) and not isinstance(use.arguments[count], bool):
+    def _unit(self, use: Use, unit: Unit, path: str) -> Tree:
+        count, most = 0, max(0, 2 - len(use.handed))
+        while count < min(most, use.places) and not isinstance(use.arguments[count], bool):
             count += 1
         keywords = list(zip(use.parameters, use.arguments, strict=True))[count:]
         ties: list[tuple[str, Tree]] = []
         for name in use.ties:
             graph, lent = self.lent[path]
             ties.append((name, self._lent_text(lent[graph.borrows.index(name)])))
-        return ops.Call(use.name, use.arguments[:count], (*keywords, *ties))
+        given = (*use.handed, *use.inner)
+        handed = [self._handed(graph, given, path) for graph in unit.graphs]
+        if any(own != handed[0] for own in handed[1:]):
+            raise EmitError(f"one instance of `{unit.graph.name}` is handed modules that are made in different ways")
+        first, inner = handed[0][: len(use.handed)], handed[0][len(use.handed) :]
+        named = [(name, tree) for name, tree in zip(use.inner, inner, strict=True) if tree is not None]
+        return ops.Call(use.name, (*first, *use.arguments[:count]), (*keywords, *named, *ties))
+
+    def _handed(self, graph: Graph, names: Sequence[str], path: str) -> list[Tree]:
+        """The modules that an instance of the graph is given, made."""
+        inner = Constructor(graph, self.use_of, self.laws, self.start, f"{self.own}.{path}")
+        parts = places.holder_of(graph).parts
+        return [inner.part(parts[name]) if name in parts else None for name in names]
 
     def _lent_text(self, ref: ModuleRef) -> Tree:
         if ref.borrowed:

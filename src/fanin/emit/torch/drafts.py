@@ -10,13 +10,13 @@ from fanin.emit.torch.agreement import Agreement, Version
 from fanin.emit.torch.constructor import Constructor, first_float
 from fanin.emit.torch.expressions import Bare, Lambda, Tree
 from fanin.emit.torch.forward import Forward, Scope
-from fanin.emit.torch.names import Names
+from fanin.emit.torch.names import Names, identifier, is_identifier
 from fanin.emit.torch.statements import Return, Statement, change_trees, without_types
 from fanin.emit.torch.uses import EmitError, Use
-from fanin.emit.torch.walk import Family
+from fanin.emit.torch.walk import Family, instances, units_of, within
 from fanin.emit.torch.weights import Laws
 from fanin.ir.dims import Dim, Poly
-from fanin.ir.graph import Graph, Operand, Scalar, State, Value
+from fanin.ir.graph import Child, Graph, Leaf, Operand, Scalar, State, Unit, Value
 from fanin.ir.types import DType
 from fanin.ops import code as ops
 from fanin.ops.code import Function, Name
@@ -42,12 +42,29 @@ class Draft:
     flags: tuple[tuple[str, bool], ...] = ()  # children that only some graphs of the class have
     versions: tuple[Version, ...] = ()
     handed: tuple[tuple[str, str], ...] = ()  # modules that the constructor is given, with annotations
+    inner: tuple[tuple[str, str], ...] = ()  # those of a block inside itself
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is called with its tensors and modules alone, and made of no parameters of others."""
+        told = any(version.sizes or version.absent for version in self.versions)
+        return not (self.like or self.training or self.ties or told)
 
     def key(self) -> object:
         """Equal for drafts that can share one class."""
         init = change_trees(without_types(self.init), sharing.skeleton)
         forward = change_trees(without_types(self.forward), sharing.skeleton)
-        return init, forward, self.parameters, self.returns, self.attributes, self.base, self.ties, self.handed
+        return (
+            init,
+            forward,
+            self.parameters,
+            self.returns,
+            self.attributes,
+            self.base,
+            self.ties,
+            self.handed,
+            self.inner,
+        )
 
 
 @dataclass
@@ -58,6 +75,7 @@ class Drafter:
     helper: Callable[[Function], str]
     taken: set[str]
     laws: Laws = field(default_factory=Laws)
+    knot: frozenset[int] = frozenset()  # graphs of blocks that contain themselves, while these are drafted
 
     def draft(self, family: Family) -> Draft:
         """The draft of graphs that run on the same instances."""
@@ -73,7 +91,9 @@ class Drafter:
                 graph, (), forward, parameters, returned_type(graph),
                 like=like, training=training, versions=tuple(versions),
             )  # fmt: skip
-        made = [self.constructed(own) for own in family]
+        handed, inner = self._handed(family, places.handed(graph)), self._handed(family, self._inner(graph))
+        given = [name for name, _ in (*handed, *inner)]
+        made = [self.constructed(own, given) for own in family]
         if any(without_types(init) != without_types(made[0][0]) for init, _ in made):
             raise EmitError(
                 f"one instance of `{graph.name}` is applied to tensors for which it is made of different modules"
@@ -82,13 +102,44 @@ class Drafter:
         base = "nn.ModuleDict" if places.holder_of(family[0]).kind == "dict" else "nn.Module"
         return Draft(
             graph, init, forward, parameters, returned_type(graph), buffers(graph), base, like, training, ties,
-            versions=tuple(versions),
+            versions=tuple(versions), handed=handed, inner=inner,
         )  # fmt: skip
 
-    def constructed(self, graph: Graph) -> tuple[tuple[Statement, ...], tuple[str, ...]]:
+    def constructed(self, graph: Graph, handed: Sequence[str] = ()) -> tuple[tuple[Statement, ...], tuple[str, ...]]:
         """The body of the constructor, and the modules that it is lent for tied parameters."""
-        constructor = Constructor(graph, self.use_of, self.laws, lambda state: self._start(graph, state))
+        constructor = Constructor(graph, self.use_of, self.laws, lambda state: self._start(graph, state), handed=handed)
         return constructor.write(), tuple(constructor.borrowed)
+
+    def _inner(self, graph: Graph) -> list[str]:
+        """The names under which a graph has what is in its own block again."""
+        names: dict[str, bool] = {}
+        for child in graph.children:
+            name = child.path.split(".")[0]
+            again = any(id(own) in self.knot for unit in units_of(child) for own in unit.graphs)
+            names[name] = names.get(name, False) or again
+        given = places.handed(graph)
+        return [name for name, again in names.items() if again and name not in given and is_identifier(name)]
+
+    def _handed(self, family: Family, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        """The modules that the constructor is given, with annotations."""
+        graph = family[0]
+        found: list[tuple[str, str]] = []
+        constructor = Constructor(graph, self.use_of, self.laws, lambda state: self._start(graph, state))
+        for name in names:
+            part = places.holder_of(graph).parts[name]
+            children = [child for child in graph.children if child.path.split(".")[0] == name]
+            if any(self._is_tied(unit) for child in children for unit in within(child.instance)):
+                continue  # to a parameter that only this graph knows by name
+            kind = made_of(constructor.part(part))
+            plain = isinstance(part, Child) and not any(places.looks_into(own, name) for own in family)
+            found.append((identifier(name), "nn.Module" if plain else kind))
+        return tuple(found)
+
+    def _is_tied(self, instance: Leaf | Unit) -> bool:
+        if isinstance(instance, Leaf):
+            return any(weight.tied is not None for weight in instance.weights)
+        use = self.use_of(instance.graph)
+        return bool(use.ties) or (use.inline and any(map(self._is_tied, instances(instance.graph))))
 
     def _version(self, graph: Graph, *, explicit: bool) -> Version:
         names = Names(self.taken)
@@ -124,6 +175,8 @@ class Drafter:
     def scope(self, graph: Graph, names: Names, float_input: Sequence[str], like: list[bool]) -> Scope:
         """What a forward is written with. ``like`` gets an entry where a tensor is needed for its dtype alone."""
         parameter = None if graph.kind == "fn" else first_float(graph)
+        if parameter is not None and parameter.split(".")[1].split("[")[0] in places.handed(graph):
+            parameter = "next(self.parameters())"
 
         def find_like() -> Tree:
             if parameter is not None:
@@ -161,6 +214,13 @@ def inputs_of(graph: Graph, names: Names) -> tuple[dict[int, str], list[tuple[st
 def buffers(graph: Graph) -> tuple[tuple[str, str], ...]:
     """The buffers of a graph's own, declared for the type checker."""
     return tuple((s.name, "Tensor") for s in graph.states if s.kind == "buffer")
+
+
+def made_of(tree: Tree) -> str:
+    """The class of the module that an expression makes."""
+    while not isinstance(tree, ops.Call) or tree.target == "init":
+        tree = tree.receiver if isinstance(tree, ops.Method) else tree.args[0]
+    return tree.target
 
 
 def returned_type(graph: Graph) -> str:

@@ -34,6 +34,7 @@ TAKEN = frozenset(
         "list",
         "max",
         "min",
+        "next",
         "range",
         "reversed",
         "setattr",

@@ -23,12 +23,14 @@ def merge_optional(groups: list[list[Draft]]) -> list[list[Draft]]:
 
 def _merge(plain: list[Draft], more: list[Draft]) -> list[Draft] | None:
     a, b = plain[0], more[0]
-    if (a.parameters, a.returns, a.attributes, a.base, a.ties) != (
+    if (a.parameters, a.returns, a.attributes, a.base, a.ties, a.handed, a.inner) != (
         b.parameters,
         b.returns,
         b.attributes,
         b.base,
         b.ties,
+        b.handed,
+        b.inner,
     ):
         return None
     own = {child.path.split(".")[0] for child in a.graph.children}

@@ -164,6 +164,32 @@ def _step(text: str, here: Any, name: str) -> tuple[str, Any]:
     raise KeyError(name)
 
 
+# ----------------------------------------------------------------------------------------------- what is handed over
+
+
+def handed(graph: Graph) -> list[str]:
+    """The hyper-parameters that are modules, made where the block is used: the constructor is given them."""
+    if graph.kind != "block":
+        return []
+    inside: dict[str, bool] = {}
+    for child in graph.children:
+        name = child.path.split(".")[0]
+        here = child.span.source is graph.span.source and graph.span.start <= child.span.start < graph.span.end
+        inside[name] = inside.get(name, False) or here
+    return [name for name, _ in graph.hypers if inside.get(name) is False and is_identifier(name)]
+
+
+def looks_into(graph: Graph, name: str) -> bool:
+    """Whether a graph uses what is inside a module of its own: a part, or a parameter."""
+    for node in graph.nodes:
+        module = node.state.module if isinstance(node, Read) else getattr(node, "module", None)
+        if not isinstance(module, ModuleRef) or module.borrowed:
+            continue
+        if module.path.startswith(f"{name}.") or (isinstance(node, Read) and module.path == name):
+            return True
+    return False
+
+
 # -------------------------------------------------------------------------------------------- what is sequential
 
 

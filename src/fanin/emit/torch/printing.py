@@ -61,9 +61,10 @@ def print_class(
     if init is not None:
         lines += init
     elif printed.init or printed.arguments:
-        ties = [f"{name}: nn.Module" for name in draft.ties]
-        at = 1 + len(printed.arguments) - len(printed.defaults)
-        parameters = ["self", *annotated(printed)]
+        handed = [f"{name}: {kind}" for name, kind in draft.handed]
+        ties = [*(f"{name}: {kind}" for name, kind in draft.inner), *(f"{name}: nn.Module" for name in draft.ties)]
+        at = 1 + len(handed) + len(printed.arguments) - len(printed.defaults)
+        parameters = ["self", *handed, *annotated(printed)]
         parameters[at:at] = ties
         lines += signature_lines("def __init__", parameters, " -> None:", 4)
         lines.append("        super().__init__()")

@@ -31,6 +31,8 @@ class Use:
     sizes: tuple[Dim, ...] = ()  # open dimensions that it is told, in terms of its caller
     places: int = 0  # how many of the arguments have no default, and may go by place
     inline: bool = False  # a composition that becomes an `nn.Sequential` where it is made
+    handed: tuple[str, ...] = ()  # modules that the constructor is given, before the numbers
+    inner: tuple[str, ...] = ()  # those of a block inside itself, after the numbers
     absent: tuple[int, ...] = ()  # which tensors of the class this graph is not given
 
     def tensors(self, given: Sequence[Any], *, drop: bool = False) -> list[Any]:
@@ -45,4 +47,4 @@ class Use:
     @property
     def made(self) -> object:
         """How an instance is made: equal for graphs that one instance may run."""
-        return self.name, self.parameters, self.arguments, self.ties, self.inline
+        return self.name, self.handed, self.inner, self.parameters, self.arguments, self.ties, self.inline

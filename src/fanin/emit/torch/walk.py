@@ -125,10 +125,10 @@ def block_key(graph: Graph) -> Key:
     return graph.kind, graph.name, id(graph.span.source), graph.span.start, graph.span.end
 
 
-def by_block(graphs: list[Graph], root: Graph) -> list[list[Family]]:
+def by_block(graphs: list[Graph], root: Graph) -> Iterator[list[list[Family]]]:
     """Graphs by block, parts before wholes, and those that one instance runs together.
 
-    A block that contains itself has its graphs one by one.
+    Blocks that contain themselves, or each other, come together; any other comes alone.
     """
     families = families_of(graphs)
     by_key: dict[Key, list[Graph]] = {}
@@ -136,17 +136,37 @@ def by_block(graphs: list[Graph], root: Graph) -> list[list[Family]]:
         if graph is not root:
             by_key.setdefault(block_key(graph), []).append(graph)
     needs = {key: {block_key(p) for graph in own for p in parts_of(graph)} for key, own in by_key.items()}
-    order: list[list[Family]] = []
     left = dict(by_key)
     while left:
         ready = [key for key in left if not needs[key] & left.keys()]
         for key in ready:
-            order.append(_together(left.pop(key), families))
+            yield [together(left.pop(key), families)]
         if not ready:
             knot = _knot(needs, left)
-            tangled = {id(graph) for key in knot for graph in left.pop(key)}
-            order += [[family] for family in _together([g for g in graphs if id(g) in tangled], families)]
-    return order
+            yield [together(left.pop(key), families) for key in list(left) if key in knot]
+
+
+def tangled(blocks: list[list[Family]]) -> bool:
+    """Whether they contain themselves, or each other."""
+    own = {id(graph) for families in blocks for family in families for graph in family}
+    return any(id(part) in own for families in blocks for family in families for g in family for part in parts_of(g))
+
+
+def nesting(blocks: list[list[Family]]) -> int:
+    """How deep blocks that contain each other stand in one another."""
+    depth: dict[int, int] = {}
+    own = {id(graph): graph for families in blocks for family in families for graph in family}
+    for root in own.values():
+        for graph in reachable(root):
+            inner = [depth[id(part)] for part in parts_of(graph) if id(part) in own]
+            depth.setdefault(id(graph), max(inner, default=0) + (id(graph) in own))
+    return max(depth.values(), default=0)
+
+
+def one_by_one(blocks: list[list[Family]], graphs: list[Graph]) -> list[Family]:
+    """The families of several blocks, parts before wholes."""
+    families = {id(graph): family for own in blocks for family in own for graph in family}
+    return together([graph for graph in graphs if id(graph) in families], families)
 
 
 def _knot(needs: dict[Key, set[Key]], left: dict[Key, list[Graph]]) -> set[Key]:
@@ -163,7 +183,7 @@ def _knot(needs: dict[Key, set[Key]], left: dict[Key, list[Graph]]) -> set[Key]:
     return next({key} | found for key, found in reached.items() if all(key in reached[other] for other in found))
 
 
-def _together(graphs: list[Graph], families: dict[int, Family]) -> list[Family]:
+def together(graphs: list[Graph], families: dict[int, Family]) -> list[Family]:
     """The families of these graphs, each at the place of its last graph."""
     left = {id(graph) for graph in graphs}
     order: list[Family] = []

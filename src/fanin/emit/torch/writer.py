@@ -18,10 +18,22 @@ from fanin.emit.torch.optional import merge_optional
 from fanin.emit.torch.printing import forward_lines, print_class, print_function
 from fanin.emit.torch.statements import Lines, Return, Statement, print_statements
 from fanin.emit.torch.uses import EmitError, Use
-from fanin.emit.torch.walk import Family, by_block, helper_names, leaves, reachable, units_of
+from fanin.emit.torch.walk import (
+    Family,
+    by_block,
+    helper_names,
+    leaves,
+    nesting,
+    one_by_one,
+    reachable,
+    tangled,
+    units_of,
+)
 from fanin.ir.graph import Graph, Program
 from fanin.ops import code as ops
 from fanin.ops.code import Function
+
+_DEEPEST = 24  # of a block inside itself: brackets in brackets; a deeper one has a class for each level
 
 
 def emit_source(program: Program, *, optimize: int = 1) -> str:
@@ -68,8 +80,15 @@ class _Writer:
         for graph in self.graphs:
             self.names.taken.update(helper_names((*graph.nodes, *graph.setup)))
         root_name = self.names.fresh(camel(self.program.name))
-        for families in by_block(self.graphs, self.program.graph):
-            self._block([family for family in families if not self._is_inline(family)])
+        for blocks in by_block(self.graphs, self.program.graph):
+            blocks = [[family for family in families if not self._is_inline(family)] for families in blocks]
+            drafts = self._drafts([families for families in blocks if families])
+            if drafts is None:
+                for family in one_by_one(blocks, self.graphs):
+                    self._block([self.drafter.draft(family)])
+            else:
+                for own in drafts:
+                    self._block(own)
         root = list(self._root(root_name))
         body: list[list[str]] = [function.source.rstrip().split("\n") for function in self.helpers.values()]
         body += [print_function(printed) for printed in self.functions]
@@ -112,12 +131,24 @@ class _Writer:
             raise EmitError(f"one instance of `{family[0].name}` is applied to tensors of different form")
         return bool(inline)
 
-    def _block(self, families: list[Family]) -> None:
+    def _drafts(self, blocks: list[list[Family]]) -> list[list[Draft]] | None:
+        """The drafts of each block; one that contains itself is given what is inside. None where that cannot be."""
+        if not tangled(blocks):
+            return [[self.drafter.draft(family) for family in families] for families in blocks]
+        graphs = [graph for families in blocks for family in families for graph in family]
+        if any(graph.kind == "fn" for graph in graphs) or nesting(blocks) > _DEEPEST:
+            return None
+        self.drafter.knot = frozenset(map(id, graphs))
+        self.uses.update((id(graph), Use("")) for graph in graphs)
+        drafts = [[self.drafter.draft(family) for family in families] for families in blocks]
+        self.drafter.knot = frozenset()
+        for graph in graphs:
+            del self.uses[id(graph)]
+        return drafts if all(draft.is_bare for own in drafts for draft in own) else None
+
+    def _block(self, drafts: list[Draft]) -> None:
         """The classes (or functions) of one block."""
-        if not families:
-            return
-        first = families[0][0]
-        drafts = [self.drafter.draft(family) for family in families]
+        first = drafts[0].versions[0].graph
         printed: list[Printed] = []
         for group in sorted(merge_optional(draft_groups(drafts)), key=lambda group: len(group[0].graph.children)):
             if first.kind == "fn":
@@ -126,7 +157,7 @@ class _Writer:
                 name, remark = class_name(self._base_name(first), printed, group[0], self.names)
             done = share(name, group, frozenset(self.names.taken), self.roles, self.defaults, fixed=False)
             done.remarks += [remark] if remark else []
-            self.roles[name] = tuple(done.arguments)
+            self.roles[name] = (*(given for given, _ in group[0].handed), *done.arguments)
             self.defaults[name] = done.defaults
             printed.append(done)
             for index in range(len(group)):
