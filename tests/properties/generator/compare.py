@@ -205,7 +205,7 @@ def run_accepted(
 
 def of_numbers(error: Exception) -> bool:
     """Whether what torch raises is about the numbers in a tensor, or about a gradient that nothing has."""
-    words = ("probability tensor contains", "is not differentiable with respect to argument")
+    words = ("probability tensor contains", "Expected p_in", "is not differentiable with respect to argument")
     return isinstance(error, torch.linalg.LinAlgError) or any(w in str(error) for w in words)
 
 
