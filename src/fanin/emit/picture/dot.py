@@ -48,11 +48,12 @@ def _lines(drawing: Drawing) -> Iterator[str]:
     leaving: dict[str, int] = {}
     for edge in drawing.edges:
         leaving[edge.tail] = leaving.get(edge.tail, 0) + (edge.kind in ("flow", "skip"))
+    arcs = {edge.tail for edge in drawing.edges if edge.kind == "skip"}
     parts = columns(drawing)
     column: dict[str, int] = {}
     for i, part in enumerate(parts):
         for item in part:
-            yield from _item(item, 0, leaving)
+            yield from _item(item, 0, leaving, arcs)
             column.update(dict.fromkeys(ids(item), i))
     ports = {node.id for node in drawing.nodes() if node.shape == "port"}
     turns: dict[str, list[int]] = {}
@@ -107,21 +108,23 @@ def _heading(drawing: Drawing) -> str:
 # -------------------------------------------------------------------------------------------------------- items
 
 
-def _item(item: Item, depth: int, leaving: dict[str, int]) -> Iterator[str]:
+def _item(item: Item, depth: int, leaving: dict[str, int], arcs: Set[str]) -> Iterator[str]:
     space = "  " * (depth + 1)
     if isinstance(item, Node):
         yield space + _node(item, leaving.get(item.id, 0))
         return
     ground = GROUNDS[min(depth, len(GROUNDS) - 1)]
+    # A skip swings out beyond the room that Graphviz keeps for it.
+    margin = 18 if any(isinstance(inner, Node) and inner.id in arcs for inner in item.items) else 7
     yield f"{space}subgraph cluster_{item.id} {{"
     yield (
         f'{space}  graph [label="", style="filled,rounded", penwidth=0.7, color="{RULE}", fillcolor="{ground}",'
-        f' margin=7, tooltip="{quoted(item.hint or item.path)}"];'
+        f' margin={margin}, tooltip="{quoted(item.hint or item.path)}"];'
     )
     # The title is a node beside the ports, not the cluster's label: arrows would run through that.
     yield f"{space}  {item.id} [label=<{_title(item)}>, shape=plain];"
     for inner in item.items:
-        yield from _item(inner, depth + 1, leaving)
+        yield from _item(inner, depth + 1, leaving, arcs)
     ports = [inner.id for inner in item.items if isinstance(inner, Node) and inner.shape == "port"]
     if ports:
         yield f'{space}  {{ rank=same; edge [label="", style=invis]; {" -> ".join((item.id, *ports))}; }}'
