@@ -30,8 +30,8 @@ def model_class(program: Program, source: str) -> type[nn.Module]:
 
 
 def root_name(source: str, name: str) -> str:
-    """What the class of the model is called: the last class of the module."""
-    classes = [line for line in source.split("\n") if line.startswith("class ")]
+    """What the class of the model is called: the last one that is not the module's own affair."""
+    classes = [line for line in source.split("\n") if line.startswith("class ") and not line.startswith("class _")]
     return classes[-1].removeprefix("class ").split("(")[0] if classes else camel(name)
 
 

@@ -4,10 +4,12 @@
 
 import hashlib
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 
 class Attention(nn.Module):
@@ -59,7 +61,7 @@ class Gpt(nn.Module):
 
     def __init__(self, *, seed: int = 0) -> None:
         super().__init__()
-        with torch.device("meta"):
+        with torch.device("meta"), _Undrawn():
             self.wte = nn.Embedding(96, 48)
             self.wpe = nn.Embedding(64, 48)
             self.h = nn.ModuleList([GptBlock(48, 4) for _ in range(3)])
@@ -80,6 +82,15 @@ class Gpt(nn.Module):
         for h in self.h:
             x = h(x)
         return self.lm_head(self.ln_f(x))
+
+
+class _Undrawn(TorchFunctionMode):
+    """Modules are made without PyTorch's own first values, which nothing would read."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def _usual_law(module: nn.Module, name: str, tensor: Tensor) -> None:

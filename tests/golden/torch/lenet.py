@@ -5,10 +5,12 @@
 import hashlib
 import math
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 
 class LeNet(nn.Module):
@@ -19,7 +21,7 @@ class LeNet(nn.Module):
 
     def __init__(self, *, seed: int = 0) -> None:
         super().__init__()
-        with torch.device("meta"):
+        with torch.device("meta"), _Undrawn():
             self.conv1 = nn.Conv2d(1, 6, 5, padding=2)
             self.conv2 = nn.Conv2d(6, 16, 5)
             self.fc1 = nn.Linear(400, 120)
@@ -37,6 +39,15 @@ class LeNet(nn.Module):
         x = torch.tanh(self.fc1(x.flatten(1)))  # [N, 120]
         x = torch.tanh(self.fc2(x))  # [N, 84]
         return self.fc3(x)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Modules are made without PyTorch's own first values, which nothing would read."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def _usual_law(module: nn.Module, name: str, tensor: Tensor) -> None:

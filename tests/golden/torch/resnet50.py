@@ -5,10 +5,12 @@
 import hashlib
 import math
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 
 class Bottleneck(nn.Module):
@@ -49,7 +51,7 @@ class ResNet50(nn.Module):
 
     def __init__(self, *, seed: int = 0) -> None:
         super().__init__()
-        with torch.device("meta"):
+        with torch.device("meta"), _Undrawn():
             self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
             self.bn1 = nn.BatchNorm2d(64)
             self.stage = nn.ModuleList(
@@ -97,6 +99,15 @@ class ResNet50(nn.Module):
             x = stage(x)
         x = F.adaptive_avg_pool2d(x, 1).flatten(1)  # [N, 2048]
         return self.fc(x)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Modules are made without PyTorch's own first values, which nothing would read."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def _usual_law(module: nn.Module, name: str, tensor: Tensor) -> None:

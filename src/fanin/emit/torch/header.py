@@ -34,6 +34,8 @@ def import_lines(body: str) -> list[str]:
         lines.append("import torch.nn.functional as F")
     tensor = re.search(r"\bTensor\b", body)
     lines.append(f"from torch import {'Tensor, ' if tensor else ''}nn")
+    if re.search(r"\bTorchFunctionMode\b", body):
+        lines.append("from torch.overrides import TorchFunctionMode")
     return lines
 
 

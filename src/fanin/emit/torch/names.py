@@ -14,6 +14,7 @@ TAKEN = frozenset(
         "nn",
         "F",
         "Tensor",
+        "TorchFunctionMode",
         "partial",
         "init",
         "math",

@@ -193,6 +193,16 @@ def init(module: Module, **laws: Callable[[Tensor], Any]) -> Module:
     return module
 '''
 
+UNDRAWN = '''\
+class _Undrawn(TorchFunctionMode):
+    """Modules are made without PyTorch's own first values, which nothing would read."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+'''
+
 _DRAW = '''\
 def _draw_weights(model: nn.Module, seed: int) -> None:
     """Give every tensor of a model that was built without storage its first values.

@@ -100,6 +100,8 @@ class _Writer:
             constants = 'Module = TypeVar("Module", bound=nn.Module)'
             helper = weights.INIT_DOTTED if "**{" in text else weights.INIT
             body.insert(0, helper.rstrip().split("\n"))
+        if "_Undrawn()" in text:
+            body.append(weights.UNDRAWN.rstrip().split("\n"))
         if self._has_tensors():
             body.append(weights.draw_source(laws))
         text = "\n\n\n".join("\n".join(part) for part in body)
@@ -199,7 +201,8 @@ class _Writer:
         printed = share(name, [draft], frozenset(self.names.taken), self.roles, self.defaults, fixed=True)
         lines = ["    def __init__(self, *, seed: int = 0) -> None:", "        super().__init__()"]
         if printed.init:
-            lines.append('        with torch.device("meta"):')
+            undrawn = ", _Undrawn()" if any(map(leaves, self.graphs)) else ""
+            lines.append(f'        with torch.device("meta"){undrawn}:')
             lines += print_statements(printed.init, 12)
         if self._has_tensors():
             lines.append("        _draw_weights(self, seed)")
