@@ -46,12 +46,19 @@ def apply_row(body: Body, instance: Instance, args: tuple[Argument, ...], flow: 
         return result
     ref = body.builder.ref(instance)
     if instance.cells or instance.row or repetition.count == 0:
-        result = values[0] if len(values) == 1 else Record(("",) * len(values), tuple(values))
-        for i in range(repetition.count):
-            result = apply_element(body, with_core(repetition.cell, cell_of(instance, i)), values, span)
-            values = spread(result)
-        return result
+        return _place_by_place(body, instance, values, span)
     return _apply_whole_row(body, instance, repetition, values, ref, span)
+
+
+def _place_by_place(body: Body, instance: Instance, values: list[Any], span: Span) -> Any:
+    """Each place a node of its own."""
+    from fanin.elaborate.pipes import apply_element
+
+    result: Any = values[0] if len(values) == 1 else Record(("",) * len(values), tuple(values))
+    for i in range(instance.target.count):
+        result = apply_element(body, with_core(instance.target.cell, cell_of(instance, i)), values, span)
+        values = spread(result)
+    return result
 
 
 def _fresh_cell(cell: Any, core: Instance | None) -> Any:
@@ -96,6 +103,9 @@ def _apply_whole_row(
         builder.nodes.extend(reads)  # parameters that the cell's arguments read
         node = added[-1]
         assert isinstance(node, (Call, Apply))
+        if isinstance(node, Call) and node.sizes:  # each place is told them, so there is no plain row
+            del builder.nodes[before:]
+            return _place_by_place(body, instance, values, span)
         extras = list(node.inputs[len(current) :])
         nexts = [operand(body, v, span) for v in spread(result)]
         fixed = [v.type for v in nexts] == [v.type for v in current]
