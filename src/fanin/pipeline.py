@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fanin.collection import uncollected
 from fanin.diagnostics.model import Diagnostic
@@ -17,6 +17,9 @@ from fanin.report import CheckFailed, NoSuchName, Report, Unreadable, read_sourc
 from fanin.source import Source
 from fanin.syntax import tree
 from fanin.syntax.parser import parse as parse_source
+
+if TYPE_CHECKING:
+    from fanin.emit.torch.uses import EmitError
 
 Hyper = dict[str, Any]
 
@@ -77,6 +80,7 @@ def _check(source: Source, path: str, names: Sequence[str] | None, hyper: Hyper 
     from fanin.elaborate import survey
     from fanin.elaborate.program import elaborate as build
     from fanin.elaborate.suppression import apply_allows
+    from fanin.emit.torch.limits import emission_error
 
     loader = load(source, path)
     unit = loader.units[0]
@@ -105,6 +109,8 @@ def _check(source: Source, path: str, names: Sequence[str] | None, hyper: Hyper 
         if program is not None:
             programs.append(program)
             found += broken_promises(program)
+            error = emission_error(program)
+            found += [_not_emitted(program, error)] if error is not None else []
     if readable:
         found += surveys[0].notices()
     kept = apply_allows(loader.units, survey.without_repeats(in_order(found)))
@@ -208,10 +214,24 @@ def show_document(program: Program) -> dict[str, Any]:
 
 
 def source(program: Program, *, optimize: int = 1) -> str:
-    """The model as a standalone PyTorch module."""
-    from fanin.emit.torch.writer import emit_source
+    """The model as a standalone PyTorch module. Raises CheckFailed where there is no PyTorch for it."""
+    from fanin.emit.torch.writer import EmitError, emit_source
 
-    return emit_source(program, optimize=optimize)
+    try:
+        return emit_source(program, optimize=optimize)
+    except EmitError as error:
+        problem = _not_emitted(program, error)
+        raise CheckFailed(Report((problem,), (problem.span.source,))) from error
+
+
+def _not_emitted(program: Program, error: EmitError) -> Diagnostic:
+    """What the writer could not put into PyTorch, at the text it is about or at the head of the model."""
+    from fanin.diagnostics.codes import OUT801
+    from fanin.source import Span
+
+    span = program.graph.span
+    head = Span(span.source, span.start, span.start + len(span.text.split("{")[0].rstrip()))
+    return Diagnostic(OUT801, error.message, error.span or head, "not in PyTorch")
 
 
 def draw(

@@ -107,6 +107,10 @@ EXP503 = Code("EXP503", "undecided-expect", A)
 
 SYS701 = Code("SYS701", "not-yet-runnable", A)
 
+# OUT: back ends
+
+OUT801 = Code("OUT801", "not-emitted")
+
 # ----------------------------------------------------------------------------------------------- the registry
 
 FAMILIES = {

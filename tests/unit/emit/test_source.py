@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.emit.specs import GPT, LENET, RESNET, source_of
+from fanin import pipeline
+from fanin.report import CheckFailed
+from tests.unit.emit.specs import GPT, LENET, RESNET, program_of, source_of
 
 RUFF = shutil.which("ruff", path=f"{Path(sys.executable).parent}") or shutil.which("ruff")
 
@@ -148,3 +150,31 @@ def test_a_block_inside_itself_is_an_argument_of_the_constructor() -> None:
 
 def test_brackets_do_not_nest_without_end() -> None:
     ast.parse(source_of(DEEP, depth=150))
+
+
+NOT_EMITTED = """
+block Pool()(x: [B, D, T]) -> [B, D] { return x -> fc: Linear(T) -> mean: AdaptiveAvgPool1d(B) -> sum(axis=2) }
+model M()(left: [6, 4, 8], right: [8, 4, 8]) -> [6, 4] {
+  pool = Pool()
+  return pool(left) + sum(pool(right), axis=0)
+}
+"""
+
+
+def test_what_cannot_be_emitted_is_a_message() -> None:
+    with pytest.raises(CheckFailed) as caught:
+        pipeline.source(program_of(NOT_EMITTED))
+    (problem,) = caught.value.report.diagnostics
+    assert problem.code.id == "OUT801" and problem.span.text == "AdaptiveAvgPool1d(B)"
+    assert [d.code.id for d in pipeline.check_text(NOT_EMITTED).diagnostics] == ["OUT801"]
+
+
+def test_a_buffer_may_start_with_what_other_statements_make() -> None:
+    spec = """
+    model M()(x: [B, 6]) -> [B, 6] {
+      r = float(arange(6)) / 6
+      buffer table: [6] = r * r + sin(r)
+      return x + table
+    }
+    """
+    assert "torch.sin(torch.arange(6" in source_of(spec)

@@ -20,6 +20,7 @@ from fanin.ir.graph import Child, Graph, Leaf, Operand, Scalar, State, Unit, Val
 from fanin.ir.types import DType
 from fanin.ops import code as ops
 from fanin.ops.code import Function, Name
+from fanin.source import Span
 
 
 @dataclass
@@ -96,7 +97,8 @@ class Drafter:
         made = [self.constructed(own, given) for own in family]
         if any(without_types(init) != without_types(made[0][0]) for init, _ in made):
             raise EmitError(
-                f"one instance of `{graph.name}` is applied to tensors for which it is made of different modules"
+                f"one instance of `{graph.name}` is applied to tensors for which it is made of different modules",
+                _first_different(family),
             )
         init, ties = made[0]
         base = "nn.ModuleDict" if places.holder_of(family[0]).kind == "dict" else "nn.Module"
@@ -192,12 +194,18 @@ class Drafter:
         """What fills a buffer with a value that is computed once: ``lambda t: t.copy_(…)``."""
         assert isinstance(state.start, Value)
         scope = Scope(self.use_of, Names(self.taken), self.helper, True, lambda: Name("t"))
-        forward = Forward(graph, scope, {}, {})
-        statements = forward.write(graph.setup, [state.start], lambda trees: Return(trees[0]))
-        statements = [*forward.preamble(), *statements]
-        if len(statements) != 1 or not isinstance(statements[0], Return):
-            raise EmitError(f"what `{state.name}` starts with takes more than one expression, which is not emitted yet")
-        return Lambda("t", ops.Method(Name("t"), "copy_", (statements[0].value,)))
+        tree = Forward(graph, scope, {}, {}).expression((*graph.nodes, *graph.setup), state.start)
+        return Lambda("t", ops.Method(Name("t"), "copy_", (tree,)))
+
+
+def _first_different(family: Family) -> Span | None:
+    """The first module that is not the same in all of the graphs."""
+    first = family[0]
+    for graph in family[1:]:
+        for a, b in zip(first.children, graph.children, strict=False):
+            if isinstance(a.instance, Leaf) and isinstance(b.instance, Leaf) and a.instance.attrs != b.instance.attrs:
+                return a.span
+    return None
 
 
 def inputs_of(graph: Graph, names: Names) -> tuple[dict[int, str], list[tuple[str, str]], list[str]]:

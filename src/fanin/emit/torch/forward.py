@@ -326,6 +326,17 @@ class Forward:
             last = type(last)(last.value, spoken)
         return [*body, last]
 
+    def expression(self, nodes: Sequence[Node], result: Operand) -> Tree:
+        """What computes a result, as one expression; what is read twice stands there twice."""
+        for node in live(nodes, [result]):
+            if isinstance(node, Read):
+                self.reads[node.outputs[0].index] = node.state
+                continue
+            tree = self._code(node)
+            for i, value in enumerate(node.outputs):
+                self.vars[value.index] = tree if len(node.outputs) == 1 else ops.Subscript(tree, (i,))
+        return self.tree(result)
+
     def _items(self, items: Iterable[Item]) -> list[Statement]:
         out: list[Statement] = []
         for item in items:

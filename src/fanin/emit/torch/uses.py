@@ -8,10 +8,15 @@ from typing import Any
 from fanin.emit.torch.authored import Number
 from fanin.ir.dims import Dim
 from fanin.record import record
+from fanin.source import Span
 
 
 class EmitError(Exception):
     """Something that the writer cannot put into PyTorch. The message is for the author of the spec."""
+
+    def __init__(self, message: str, span: Span | None = None) -> None:
+        super().__init__(message)
+        self.message, self.span = message, span
 
 
 @record
