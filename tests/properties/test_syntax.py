@@ -17,7 +17,7 @@ from fanin.syntax.format import format_file
 from fanin.syntax.grammar import grammar_text, load_grammar
 from fanin.syntax.parser import parse
 from fanin.syntax.tree import File
-from tests.examples import EXAMPLES
+from tests.examples import EXAMPLES, SPECS
 from tests.properties.spec_sentences import Sentences, spaced
 
 # What is checked behind the grammar: a random sentence breaks these rules freely.
