@@ -30,11 +30,11 @@ class Attention(nn.Module):
         B, T, _ = x.shape
         q, k, v = self.qkv(x).chunk(3, dim=-1)  # [B, T, dim] each
         q = q.reshape(B, T, self.heads, self.dim // self.heads).transpose(1, 2)  # [B, 4, T, 12]
-        k = k.reshape(B, T, self.heads, self.dim // self.heads).transpose(1, 2)  # [B, 4, T, 12]
-        v = v.reshape(B, T, self.heads, self.dim // self.heads).transpose(1, 2)  # [B, 4, T, 12]
+        k = k.reshape(B, T, self.heads, self.dim // self.heads).transpose(1, 2)
+        v = v.reshape(B, T, self.heads, self.dim // self.heads).transpose(1, 2)
         a = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        a = a.transpose(1, 2).reshape(B, T, self.dim)  # [B, T, dim]
-        return F.dropout(self.proj(a), self.p, training=self.training)
+        h = a.transpose(1, 2).reshape(B, T, self.dim)  # [B, T, dim]
+        return F.dropout(self.proj(h), self.p, training=self.training)
 
 
 class GptBlock(nn.Module):
@@ -52,8 +52,7 @@ class GptBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attn(self.ln1(x))
         h = F.gelu(self.fc(self.ln2(x)))  # [B, T, 4 * width]
-        x = x + F.dropout(self.proj(h), self.p, training=self.training)
-        return x
+        return x + F.dropout(self.proj(h), self.p, training=self.training)
 
 
 class Gpt(nn.Module):
@@ -75,7 +74,7 @@ class Gpt(nn.Module):
             raise ValueError(f"token must be int[B, T], not {token.dtype} {list(token.shape)}")
         T = token.shape[1]
         if T > 64:
-            raise ValueError(f"T <= 64 does not hold for T = {T}: there are no more positions")
+            raise ValueError(f"T must be at most 64, not {T}: there are no more positions")
         x = self.wte(token)  # [B, T, 48]
         x = x + self.wpe(torch.arange(T, device=self.wte.weight.device))
         x = F.dropout(x, 0.1, training=self.training)

@@ -178,3 +178,10 @@ def test_a_buffer_may_start_with_what_other_statements_make() -> None:
     }
     """
     assert "torch.sin(torch.arange(6" in source_of(spec)
+
+
+def test_prose_that_is_too_wide_is_filled_anew() -> None:
+    wide = "## " + "a word and " * 12 + "no more\n## and a second line.\n##\n## Another paragraph.\n"
+    text = source_of(wide + "model M()(x: [N, 2]) -> [N, 2] { return x * 2 }")
+    assert max(map(len, text.splitlines())) <= 100
+    assert "no more and a second line.\n\n    Another paragraph.\n" in text

@@ -54,7 +54,7 @@ class Version:
 
     def preamble(self) -> list[Statement]:
         """The sizes that the statements read off the inputs."""
-        return self.writer.preamble()
+        return [*self.writer.scope.setup, *self.writer.preamble()]
 
 
 class Disagreement(Exception):
@@ -83,7 +83,7 @@ class Agreement:
             axes = {place: name for place, name in self.names.items() if name in used}
             ports = [p for p in first.graph.ports if p.value is not None]
             named = [(p, first.writer.ports[p.value.index]) for p in ports if p.value is not None]
-            self.forward = (*preamble(named, axes), *body)
+            self.forward = (*first.writer.scope.setup, *preamble(named, axes), *body)
             self.graph, self.parameters = self._general(), first.parameters
         except Disagreement:
             self.graph, self.parameters = self._ported()

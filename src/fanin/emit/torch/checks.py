@@ -123,7 +123,7 @@ def _raise(message: str) -> list[str]:
     line = f'    raise ValueError(f"{message}")'
     if len(line) + 8 <= WIDTH:
         return [line]
-    if len(message) + 23 <= WIDTH:
+    if len(message) + 19 <= WIDTH:
         return ["    raise ValueError(", f'        f"{message}"', "    )"]
     pieces = [""]
     for word in re.split(r"(?<= )", message):
@@ -151,6 +151,9 @@ def _sentence(condition: Condition, letter: Callable[[Symbol], str]) -> str:
         least = text.removeprefix(f"{symbols[0].name} >= ")
         if least.isdigit():
             return f"{name} must be at least {least}, not {size}"
+        most = text.removeprefix(f"{symbols[0].name} <= ")
+        if most.isdigit():
+            return f"{name} must be at most {most}, not {size}"
     return f"{_escaped(render_condition(condition))} does not hold for {sizes}"
 
 

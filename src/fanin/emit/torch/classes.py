@@ -59,10 +59,11 @@ def draft_groups(drafts: Sequence[Draft]) -> list[list[Draft]]:
         return tree
 
     for draft in drafts:
-        change_trees(draft.init, look)
+        change_trees((*draft.init, *draft.forward), look)
     groups: dict[object, list[Draft]] = {}
     for draft in drafts:
         draft.init = change_trees(draft.init, lambda tree: sharing.with_defaults(tree, found))
+        draft.forward = change_trees(draft.forward, lambda tree: sharing.with_defaults(tree, found))
         groups.setdefault(draft.key(), []).append(draft)
     return list(groups.values())
 
@@ -284,4 +285,7 @@ def class_name(base: str, printed: Sequence[Printed], draft: Draft, names: Names
         word = re.search(r"`(\w+)`", value) if isinstance(value, str) else None
         if word is not None and value != was.get(name):
             return names.fresh(f"{camel(base)}{camel(word[1])}"), f"As `{printed[0].name}`, with `{name}={word[1]}`."
+        if isinstance(value, bool) and value != was.get(name) and isinstance(was.get(name), bool):
+            kind = f"With{camel(name)}" if value else f"Without{camel(name)}"
+            return names.fresh(f"{camel(base)}{kind}"), f"As `{printed[0].name}`, with `{name}={value}`."
     return names.fresh(camel(base)), ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from fanin.emit.torch import places
@@ -58,7 +59,8 @@ class Constructor:
         lines += self._ties()
         laws = tuple((state.name, self._start(state)) for state in self.graph.states if "." not in state.name)
         if laws:
-            lines.append(Do(ops.Call("init", (Name("self"),), laws)))
+            said = [a for state in self.graph.states for a in _written_state(state) if not a[0].startswith("size")]
+            lines.append(Do(ops.Call("init", (Name("self"),), laws), tuple(dict.fromkeys(said))))
         return tuple(lines)
 
     def _written(self, children: Sequence[Child]) -> Arguments:
@@ -72,8 +74,10 @@ class Constructor:
             spoken = written(part)
         elif isinstance(part, places.Holder):
             spoken = self._written([child for child in self.graph.children if child.path.startswith(f"{name}.")])
+        elif isinstance(part, State):
+            spoken = _written_state(part)
         if isinstance(part, State) and part.kind == "buffer":
-            return [Do(ops.Call("self.register_buffer", (name, self._empty(part))))]
+            return [Do(ops.Call("self.register_buffer", (name, self._empty(part))), spoken)]
         tree = self.part(part)
         if not is_identifier(name):
             return [Do(ops.Call("self.add_module", (name, tree)), spoken)]
@@ -271,6 +275,19 @@ def _spec(state: State) -> ParamSpec:
     if len(sizes) == 1:
         return ParamSpec(state.name, (Axis("in", sizes[0]),), ZEROS)
     return ParamSpec(state.name, tuple(Axis(role, size) for role, size in zip(roles, sizes, strict=False)), ZEROS)
+
+
+_SHAPE = re.compile(r":[^\[=]*\[([^\]]*)\]")
+
+
+def _written_state(state: State) -> Arguments:
+    """What the author wrote of a parameter: its sizes, and the arguments of its law."""
+    if state.span is None:
+        return ()
+    text = re.sub(r"#[^\n]*", "", state.span.text)
+    shape = _SHAPE.search(text)
+    sizes = shape[1].split(",") if shape and "*" not in shape[1].replace(" * ", "") and "(" not in shape[1] else []
+    return (*((f"size{i}", size.strip()) for i, size in enumerate(sizes)), *arguments_in(text.partition("=")[2]))
 
 
 def written(child: Child) -> Arguments:

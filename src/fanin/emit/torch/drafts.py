@@ -11,7 +11,7 @@ from fanin.emit.torch.constructor import Constructor, first_float
 from fanin.emit.torch.expressions import Bare, Lambda, Tree
 from fanin.emit.torch.forward import Forward, Scope
 from fanin.emit.torch.names import Names, identifier, is_identifier
-from fanin.emit.torch.statements import Return, Statement, change_trees, without_types
+from fanin.emit.torch.statements import Assign, Return, Statement, change_trees, without_types
 from fanin.emit.torch.uses import EmitError, Use
 from fanin.emit.torch.walk import Family, instances, units_of, within
 from fanin.emit.torch.weights import Laws
@@ -21,6 +21,8 @@ from fanin.ir.types import DType
 from fanin.ops import code as ops
 from fanin.ops.code import Function, Name
 from fanin.source import Span
+
+_FIRST = "next(self.parameters())"
 
 
 @dataclass
@@ -178,9 +180,16 @@ class Drafter:
         """What a forward is written with. ``like`` gets an entry where a tensor is needed for its dtype alone."""
         parameter = None if graph.kind == "fn" else first_float(graph)
         if parameter is not None and parameter.split(".")[1].split("[")[0] in places.handed(graph):
-            parameter = "next(self.parameters())"
+            parameter = _FIRST
+
+        if parameter is not None and "[" in parameter:
+            parameter = _FIRST  # a type checker knows nothing of what is in a list
 
         def find_like() -> Tree:
+            if parameter == _FIRST:
+                if not scope.setup:
+                    scope.setup.append(Assign((names.fresh("like"),), Name(_FIRST)))
+                return Name(scope.setup[0].targets[0])
             if parameter is not None:
                 return Name(parameter)
             if float_input:
@@ -188,7 +197,8 @@ class Drafter:
             like.append(True)
             return Name("like")
 
-        return Scope(self.use_of, names, self.helper, graph.kind != "fn", find_like)
+        scope = Scope(self.use_of, names, self.helper, graph.kind != "fn", find_like)
+        return scope
 
     def _start(self, graph: Graph, state: State) -> Tree:
         """What fills a buffer with a value that is computed once: ``lambda t: t.copy_(…)``."""

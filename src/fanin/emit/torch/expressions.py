@@ -366,7 +366,12 @@ def layout(tree: Tree, indent: int, before: str = "", after: str = "") -> str:
         return line
     if not isinstance(tree, Call | Method | Invoke | ops.Sequence | Mapping):
         return line
+    links = _links(tree)
+    if len(links) > 2:
+        return f"{before}(\n{inner}" + f"\n{inner}".join(links) + f"\n{pad}){after}"
     opening, items, closing = pieces(tree)
+    if isinstance(tree, Method) and indent + len(before + opening) > WIDTH and isinstance(tree.receiver, Call):
+        return layout(tree.receiver, indent, before, flat(tree).removeprefix(flat(tree.receiver)) + after)
     if not items:
         return line
     joined = ", ".join(prefix + flat(item) for prefix, item in items)
@@ -377,6 +382,18 @@ def layout(tree: Tree, indent: int, before: str = "", after: str = "") -> str:
     comma = "," if len(items) > 1 or lone else ""
     broken = "\n".join(inner + layout(item, indent + 4, prefix, comma) for prefix, item in items)
     return f"{before}{opening}\n{broken}\n{pad}{closing}{after}"
+
+
+def _links(tree: Tree) -> list[str]:
+    """What ``f(x).a().b()`` is broken into: the first call and the methods called on it."""
+    links: list[str] = []
+    while isinstance(tree, Method):
+        whole, start = flat(tree), flat(tree.receiver)
+        if not whole.startswith(start):
+            break
+        links.append(whole[len(start) :])
+        tree = tree.receiver
+    return [flat(tree), *reversed(links)]
 
 
 class Printer:

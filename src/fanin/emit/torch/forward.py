@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fanin.emit.torch import places
@@ -66,6 +66,7 @@ class Scope:
     helper: Callable[[Function], str]
     has_self: bool
     like: Callable[[], Tree]
+    setup: list[Assign] = field(default_factory=list)  # what stands before everything else
     needs_training: bool = False
 
 
@@ -169,8 +170,11 @@ class Forward:
                     if name and isinstance(carry.start, Value):
                         self.wanted.setdefault(carry.start.index, name)
                 continue
-            for value in item.outputs:
-                name = self.name_of(value) or self.wanted.get(value.index)
+            names = [self.name_of(value) or self.wanted.get(value.index) for value in item.outputs]
+            if len(names) > 1:
+                joined = "".join(name or "_" for name in names)
+                names = [joined] if len(joined) <= 4 and "_" not in joined else []
+            for name in names:
                 if name is None:
                     continue
                 for operand in item.inputs:
@@ -324,6 +328,9 @@ class Forward:
         last = finish(trees)
         if isinstance(last, Return | Do):
             last = type(last)(last.value, spoken)
+        end = body[-1] if body else None
+        if isinstance(end, Assign) and isinstance(last, Return) and (last.value,) == tuple(map(Name, end.targets)):
+            return [*body[:-1], Return(end.value, end.written)]
         return [*body, last]
 
     def expression(self, nodes: Sequence[Node], result: Operand) -> Tree:
@@ -381,6 +388,8 @@ class Forward:
             wanted = self.wanted.get(value.index)
             holding = self.vars.get(head.index) if head is not None else None
             old = holding.text if isinstance(holding, Name) and holding.text not in self.ports.values() else None
+            if old not in _PLAIN and head is not None and self.name_of(head):
+                old = None  # what the author called something else
             candidates = [c for c in (wanted, old) if c]
             # A name that something else had is no name for this, even if that is not read any more.
             mine = head.index if head is not None else None
@@ -679,8 +688,9 @@ def _is_call(tree: Tree) -> bool:
 
 
 def _length(tree: Tree) -> int:
-    """How long it is in print, whatever its numbers: classes that differ in numbers break their lines alike."""
-    return len(re.sub(r"\b\d+\b", "00", flat(tree)))
+    """How long it is in print, whatever its numbers and flags: classes that differ in these break their lines alike."""
+    text = re.sub(r", is_causal=\w+", "", re.sub(r"\b\d+\b", "00", flat(tree)))
+    return len(text) + 20 * text.count("scaled_dot_product_attention")
 
 
 def _is_simple(tree: Tree) -> bool:

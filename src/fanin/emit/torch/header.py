@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -42,9 +43,13 @@ def import_lines(body: str) -> list[str]:
 def header_lines(program: Program, version: str) -> list[str]:
     """The comment at the top."""
     source = _clean(program.graph.span.source.name)
+    if os.path.isabs(source):
+        source = os.path.basename(source)  # where it lies on one machine says nothing on another
     lines = [
-        f"# {_clean(program.name)}, from {source}, written by fanin {_clean(version)}."
-        " It needs torch, and nothing of fanin.",
+        *_wrapped(
+            f"{_clean(program.name)}, from {source}, written by fanin {_clean(version)}."
+            " It needs torch, and nothing of fanin."
+        ),
         f"# {count_parameters(program.graph):,} parameters.",
     ]
     hypers = [f"{_clean(name)} = {_show(value)}" for name, value in program.graph.hypers]

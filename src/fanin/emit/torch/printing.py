@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Sequence
 
 from fanin.emit.torch.classes import Printed
@@ -14,12 +16,20 @@ def docstring(text: str, indent: int) -> list[str]:
     pad = " " * indent
     text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     text = "".join(c if c == "\n" or c.isprintable() else " " for c in text.replace("\t", "    ").replace("\r\n", "\n"))
-    lines = [line.rstrip() for line in text.strip().split("\n")]
+    lines = [line for part in text.strip().split("\n\n") for line in [*_fitted(part, WIDTH - indent), ""]][:-1]
     if lines and lines[-1].endswith('"'):
         lines[-1] = lines[-1][:-1] + '\\"'
     if len(lines) == 1 and indent + len(lines[0]) + 6 <= WIDTH:
         return [f'{pad}"""{lines[0]}"""']
     return [f'{pad}"""{lines[0]}', *(f"{pad}{line}" if line else "" for line in lines[1:]), f'{pad}"""']
+
+
+def _fitted(paragraph: str, width: int) -> list[str]:
+    """The lines of a paragraph, filled anew where one is too long; the first leaves room for the quotes."""
+    lines = [line.rstrip() for line in paragraph.split("\n")]
+    if all(len(line) + 3 <= width for line in lines) or any(line[:1].isspace() for line in lines):
+        return lines
+    return textwrap.wrap(" ".join(lines), width - 3, break_long_words=False, break_on_hyphens=False)
 
 
 def signature_lines(head: str, parameters: Sequence[str], tail: str, indent: int) -> list[str]:

@@ -44,6 +44,7 @@ _DEFAULTS: tuple[tuple[str, dict[str, Number]], ...] = (
     ("nn.BatchNorm", {"eps": 1e-5, "momentum": 0.1, "affine": True}),
     ("nn.LayerNorm", {"eps": 1e-5, "elementwise_affine": True, "bias": True}),
     ("nn.GroupNorm", {"eps": 1e-5, "affine": True}),
+    ("F.scaled_dot_product_attention", {"dropout_p": 0.0, "is_causal": False}),
 )
 
 
@@ -55,7 +56,7 @@ def used_keywords(tree: Tree, found: dict[str, set[str]]) -> None:
     """Collects which keywords with a known default each kind of module is given."""
 
     def visit(part: Tree) -> Tree:
-        if isinstance(part, Call) and part.target.startswith("nn."):
+        if isinstance(part, Call):
             known = _defaults(part.target)
             found.setdefault(part.target, set()).update(name for name, _ in part.keywords if name in known)
         return rebuild(part, visit)
@@ -127,11 +128,11 @@ class Shared:
         if constant and wanted == "axis":
             return vector[0]
         found = self._authored(vector, wanted, written)
+        if found is None and self._is_handed_on(vector, wanted, written):
+            found = Name(wanted)
         if found is None and vector in self.said and not _mixed(self.said, vector):
             said = self.said[vector]
             found = said if not constant or _is_size(vector[0], wanted) else None
-        if found is None and wanted in self.known and _same(self.known[wanted], vector):
-            found = Name(wanted)  # handed on under its own name
         if found is None and not constant:
             found = self._search(vector, {**self.known, **self.used})
         elif found is None and _is_size(vector[0], wanted):
@@ -145,6 +146,17 @@ class Shared:
         if not isinstance(found, bool | int | float) and (not constant or _is_size(vector[0], wanted)):
             self.said[vector] = found
         return found
+
+    def _is_handed_on(self, vector: Vector, wanted: str, written: Arguments) -> bool:
+        """Whether an argument goes on under its own name. A default that is equal to it is not meant."""
+        if wanted not in self.known or not _same(self.known[wanted], vector):
+            return False
+        if not _constant(vector):
+            return wanted not in _SIZES or vector not in self.said
+        if wanted not in self.hypers:
+            return vector not in self.said
+        words = [word for word, own in self.spoken.items() if own == wanted]
+        return any(("~", word) in written for word in words)
 
     def at(self, indices: Sequence[int]) -> Shared:
         """The same for some of the graphs alone, where the others have no such position."""
@@ -174,7 +186,7 @@ class Shared:
         known = {word: (own, self.known[own]) for word, own in self.spoken.items()}
         places = [wanted, "", "~"] if all(isinstance(v, float) for v in vector) else [wanted, ""]
         texts = [t for place in places for k, t in written if k == place]
-        if wanted == "size" and vector[0] not in (0, 1, -1):
+        if wanted.startswith("size") and vector[0] not in (0, 1, -1):
             # PyTorch's functions call their arguments otherwise than the language does.
             texts += [t for k, t in written if k and k != "~"]
         for text in texts:
@@ -193,7 +205,7 @@ class Shared:
         return self._search(vector, self.used) or (None if letter is None else Name(letter))
 
     def _argument(self, wanted: str, vector: Vector) -> Tree:
-        name = self.names.fresh(wanted)
+        name = self.names.fresh("size" if wanted.startswith("size") else wanted)
         self.used[name] = vector
         return Name(name)
 
@@ -340,6 +352,7 @@ _ROLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("nn.LayerNorm", ("features",)),
     ("nn.Dropout", ("p",)),
     ("range", ("count",)),
+    ("torch.empty", tuple(f"size{i}" for i in range(8))),
 )
 
 

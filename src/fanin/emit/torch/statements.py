@@ -176,10 +176,10 @@ def print_statements(statements: Iterable[Statement], indent: int, note: Iterato
 
 
 def commented(text: str, comment: str, pad: str, before: str) -> list[str]:
-    """The lines with a comment at the end, or above where it would not fit; not twice in a row there."""
+    """The lines with a comment at the end, or above where it would not fit; not twice in a row."""
     lines = text.split("\n")
-    if not comment:
+    if not comment or comment == before:
         return lines
     if len(lines[-1]) + len(comment) + 4 <= WIDTH:
         return [*lines[:-1], f"{lines[-1]}  # {comment}"]
-    return [f"{pad}# {comment}", *lines] if comment != before and len(pad) + len(comment) + 2 <= WIDTH else lines
+    return [f"{pad}# {comment}", *lines] if len(pad) + len(comment) + 2 <= WIDTH else lines

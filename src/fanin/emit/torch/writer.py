@@ -194,6 +194,7 @@ class _Writer:
         conditions = check_requirements(self.program.requirements, forward.letter)
         body = forward.write(graph.nodes, results, finish)
         statements: list[Statement] = [*check_inputs(graph.ports), *forward.preamble(), *conditions]
+        statements += forward.scope.setup
         if like:
             statements.append(Lines(("like = torch.empty(0)  # for its dtype and device",)))
         init, _ = self.drafter.constructed(graph)

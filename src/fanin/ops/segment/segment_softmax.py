@@ -15,7 +15,7 @@ def segment_softmax(x: Tensor, index: Tensor, size: int) -> Tensor:
     """The exponentials of x over their sum in each segment: the rows i with the same index[i]."""
     places = index.view(x.shape[0], *[1] * (x.dim() - 1)).expand_as(x)
     empty = x.new_zeros(size, *x.shape[1:])
-    # The largest is taken off first, so that nothing overflows; it cancels, and so needs no gradient.
+    # The largest is taken off first, so that nothing overflows; it cancels: no gradient is needed.
     top = empty.scatter_reduce(0, places, x.detach(), "amax", include_self=False)
     weight = (x - top[index]).exp()
     return weight / empty.index_add(0, index, weight)[index]
