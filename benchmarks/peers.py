@@ -8,37 +8,39 @@ from torch import Tensor, nn
 
 
 class Attention(nn.Module):
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, p: float) -> None:
         super().__init__()
         self.heads = heads
         self.c_attn = nn.Linear(width, 3 * width)
         self.c_proj = nn.Linear(width, width)
+        self.dropout = nn.Dropout(p)
 
     def forward(self, x: Tensor) -> Tensor:
         b, t, d = x.shape
         q, k, v = self.c_attn(x).chunk(3, dim=-1)
         q, k, v = (y.view(b, t, self.heads, d // self.heads).transpose(1, 2) for y in (q, k, v))
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return self.c_proj(y.transpose(1, 2).reshape(b, t, d))
+        return self.dropout(self.c_proj(y.transpose(1, 2).reshape(b, t, d)))
 
 
 class Mlp(nn.Module):
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, p: float) -> None:
         super().__init__()
         self.c_fc = nn.Linear(width, 4 * width)
         self.c_proj = nn.Linear(4 * width, width)
+        self.dropout = nn.Dropout(p)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.c_proj(F.gelu(self.c_fc(x), approximate="tanh"))
+        return self.dropout(self.c_proj(F.gelu(self.c_fc(x), approximate="tanh")))
 
 
 class Block(nn.Module):
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, p: float) -> None:
         super().__init__()
         self.ln_1 = nn.LayerNorm(width)
-        self.attn = Attention(width, heads)
+        self.attn = Attention(width, heads, p)
         self.ln_2 = nn.LayerNorm(width)
-        self.mlp = Mlp(width)
+        self.mlp = Mlp(width, p)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attn(self.ln_1(x))
@@ -46,13 +48,14 @@ class Block(nn.Module):
 
 
 class Gpt(nn.Module):
-    """GPT-2's shape and laws."""
+    """GPT-2's shape, laws and dropout."""
 
-    def __init__(self, vocab: int, length: int, width: int, depth: int, heads: int) -> None:
+    def __init__(self, vocab: int, length: int, width: int, depth: int, heads: int, p: float = 0.1) -> None:
         super().__init__()
         self.wte = nn.Embedding(vocab, width)
         self.wpe = nn.Embedding(length, width)
-        self.h = nn.ModuleList(Block(width, heads) for _ in range(depth))
+        self.dropout = nn.Dropout(p)
+        self.h = nn.ModuleList(Block(width, heads, p) for _ in range(depth))
         self.ln_f = nn.LayerNorm(width)
         self.lm_head = nn.Linear(width, vocab, bias=False)
         self.apply(self._init)
@@ -66,7 +69,7 @@ class Gpt(nn.Module):
             nn.init.zeros_(module.bias)
 
     def forward(self, token: Tensor) -> Tensor:
-        x = self.wte(token) + self.wpe(torch.arange(token.shape[1], device=token.device))
+        x = self.dropout(self.wte(token) + self.wpe(torch.arange(token.shape[1], device=token.device)))
         for block in self.h:
             x = block(x)
         return self.lm_head(self.ln_f(x))
