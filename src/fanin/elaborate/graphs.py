@@ -46,13 +46,51 @@ def elaborate_body(
 ) -> Specialisation | None:
     """Bind the inputs, run the statements, hold the results to what is declared, and make the graph."""
     ctx, builder = inner.ctx, inner.builder
+    shown = decl.name.name
+    inputs = params if params is not None else decl.inputs if isinstance(decl, tree.Block) else ()
+    hypers, letters = enter_body(inner, shown, inputs, instance, operands, types, spans, outer, letters)
+    with suppress(Returned):
+        inner.run(decl.body.statements)
+    if inner.failed:
+        return None
+    try:
+        kept = _results(inner, decl, letters)
+    except Refusal as refusal:  # of this body, and no fault of the one that uses it
+        ctx.report(refusal.diagnostic)
+        return None
+    kind = "fn" if isinstance(decl, tree.Fn) else "model" if decl.is_model else "block"
+    graph = finish(
+        builder,
+        shown,
+        kind,
+        tuple((k, v) for k, v in inner_hypers(hypers, inner.scope)),
+        kept,
+        ctx,
+        decl.doc,
+        decl.span,
+        tuple(inner.promises),
+    )
+    return Specialisation(graph, builder.borrowed, [], size_origins(builder, graph))
+
+
+def enter_body(
+    inner: Body,
+    shown: str,
+    inputs: tuple[tree.Param, ...],
+    instance: Instance | None,
+    operands: list[Operand | None] | None,
+    types: list[TensorType | None],
+    spans: list[Span],
+    outer: Builder | None,
+    letters: Letters | None,
+) -> tuple[dict[str, Any], Letters]:
+    """Bind hyper-parameters, dimensions and inputs in the scope of a body; both as they are then known."""
+    builder = inner.builder
     hypers = dict(inner.scope)
     for name, size in hypers.items():
         if isinstance(size, Poly) and letters is None:
             builder.size_hypers[name] = symbol = Symbol(name, size)
             hypers[name] = inner.scope[name] = symbol * 1
-    inputs = params if params is not None else decl.inputs if isinstance(decl, tree.Block) else ()
-    shown = decl.name.name
     if letters is None:
         letters = Letters()
         names = [
@@ -95,28 +133,7 @@ def elaborate_body(
         inner.scope.setdefault(star, tuple(sizes))
     for p, value in zip(inputs, values, strict=True):
         inner.scope[p.name.name] = value
-    with suppress(Returned):
-        inner.run(decl.body.statements)
-    if inner.failed:
-        return None
-    try:
-        kept = _results(inner, decl, letters)
-    except Refusal as refusal:  # of this body, and no fault of the one that uses it
-        ctx.report(refusal.diagnostic)
-        return None
-    kind = "fn" if isinstance(decl, tree.Fn) else "model" if decl.is_model else "block"
-    graph = finish(
-        builder,
-        shown,
-        kind,
-        tuple((k, v) for k, v in inner_hypers(hypers, inner.scope)),
-        kept,
-        ctx,
-        decl.doc,
-        decl.span,
-        tuple(inner.promises),
-    )
-    return Specialisation(graph, builder.borrowed, [], size_origins(builder, graph))
+    return hypers, letters
 
 
 def _results(inner: Body, decl: tree.Block | tree.Fn, letters: Letters) -> tuple[Result, ...]:
