@@ -58,6 +58,7 @@ class Body:
         "labels",
         "promises",
         "pure",
+        "recipe",
         "result_span",
         "results",
         "scope",
@@ -81,6 +82,7 @@ class Body:
         self.aliases = 0
         self.promises: list[Any] = []
         self.result_span: Any = None
+        self.recipe: Any = None  # of a system: what it measures and trains, as far as it has been read
 
     def evaluate(self, expr: tree.Expr) -> Any:
         value = EVALUATORS[type(expr)](self, expr)
@@ -127,7 +129,7 @@ def bound_names(statement: tree.Statement) -> set[str]:
         elif isinstance(node, (tree.Bind, tree.For)):
             found.update(n.name for n in node.names)
             work += [node.value] if isinstance(node, tree.Bind) else [node.iterable, node.body]
-        elif isinstance(node, (tree.Augment, tree.TypedBind, tree.State)):
+        elif isinstance(node, (tree.Augment, tree.TypedBind, tree.State, tree.Measure)):
             found.add(node.name.name)
             work.append(node.value)
         elif isinstance(node, tree.Stage):

@@ -17,6 +17,10 @@ Carry = Callable[[Body, tuple[Argument, ...], Span], Any]
 
 
 def call_builtin(body: Body, name: str, args: tuple[Argument, ...], span: Span) -> Any:
+    if name in ("ema", "copy", "ramp"):
+        from fanin.elaborate.systems import follow, ramp
+
+        return ramp(body, args, span) if name == "ramp" else follow(body, name, args, span)
     function = _FUNCTIONS.get(name)
     if function is None:
         raise refuse(TYP413, f"`{name}` is not built yet in this version", span, "not yet")

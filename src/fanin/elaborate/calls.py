@@ -34,6 +34,7 @@ from fanin.elaborate.values import (
     OpFunction,
     Partial,
     Record,
+    Rule,
     describe,
     is_tensor,
 )
@@ -82,6 +83,10 @@ def call(body: Body, callee: Any, args: tuple[Argument, ...], span: Span, at: Sp
         return call_builtin(body, callee.name, args, span)
     if isinstance(callee, LawFunction):
         return law_of_call(callee, args, span)
+    if isinstance(callee, Rule):
+        from fanin.elaborate.settings import optimiser
+
+        return optimiser(callee, args, span)
     if isinstance(callee, Law):
         raise refuse(TYP403, f"the initialiser `{callee}` takes no further arguments", span, "called twice")
     helps = ["multiply with `*`"] if isinstance(callee, (int, float)) else []

@@ -119,7 +119,7 @@ def composition_node(
             for capture in builder.captures:
                 builder.ports.append(_capture_port(capture, span))
             captured = [next(i for i, v in enumerate(held) if v is c.outer) for c in builder.captures]
-            if captured or len(results) != 1 or len(values) != 1 or untold_sizes(builder):
+            if captured or len(results) != 1 or len(values) != 1 or untold_sizes(builder.ports, builder.nodes):
                 places = None  # what an nn.Sequential hands on is one tensor
             graph = finish(
                 builder,

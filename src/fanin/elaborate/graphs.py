@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -22,7 +23,9 @@ from fanin.ir.graph import (
     Apply,
     Call,
     Graph,
+    Node,
     Operand,
+    Port,
     Repeat,
     Result,
     Scalar,
@@ -177,11 +180,11 @@ def size_origins(builder: Builder, graph: Graph) -> list[Any]:
     return [by_symbol.get(symbol, symbol) for symbol in graph.sizes]
 
 
-def untold_sizes(builder: Builder) -> tuple[Symbol, ...]:
+def untold_sizes(ports: Sequence[Port], nodes: Sequence[Node]) -> tuple[Symbol, ...]:
     """The open dimensions that nodes speak of and no input has as an axis, in order of first use."""
     axes = {
         s
-        for p in builder.ports
+        for p in ports
         if p.value is not None
         for d in p.value.type.shape
         if isinstance(d, Poly)
@@ -201,7 +204,7 @@ def untold_sizes(builder: Builder) -> tuple[Symbol, ...]:
             for name in value._record_fields:
                 visit(getattr(value, name))
 
-    for node in builder.nodes:
+    for node in nodes:
         for operand_ in node.inputs:
             if isinstance(operand_, Scalar):
                 visit(operand_.value)
@@ -262,7 +265,7 @@ def finish(
         doc,
         span,
         promises,
-        untold_sizes(builder),
+        untold_sizes(builder.ports, builder.nodes),
     )
     ctx.parts[graph] = dict(builder.instances)
     return graph

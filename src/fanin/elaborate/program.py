@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fanin.diagnostics import Diagnostic, Refusal, Severity
-from fanin.diagnostics.codes import NAM222, TYP401, TYP405, TYP407
+from fanin.diagnostics.codes import NAM222, PRN901, TYP401, TYP405, TYP407
 from fanin.diagnostics.suggest import nearest
 
 # Importing these registers how expressions and statements are carried out.
@@ -29,7 +30,12 @@ from fanin.ir.graph import Program
 from fanin.source import Source, Span
 from fanin.syntax import tree
 
+if TYPE_CHECKING:
+    from fanin.ir.experiment import Experiment
+    from fanin.ir.recipe import System
+
 Entry = tree.Block | tree.BlockAlias
+T = TypeVar("T")
 
 
 def elaborate(
@@ -40,24 +46,101 @@ def elaborate(
     ``given`` are hyper-parameters and sizes by name. With ``skip_optional`` the optional inputs are left out.
     """
     ctx = Context(Facts())
+    program = _guarded(ctx, unit, name, lambda: _elaborate(ctx, unit, name, dict(given or {}), skip_optional))
+    return program, ctx.diagnostics, ctx.used
+
+
+def elaborate_system(
+    unit: Unit, name: str, given: dict[str, Any] | None = None
+) -> tuple[System | None, list[Diagnostic], set[int]]:
+    """The same for a system."""
+    ctx = Context(Facts())
+    system = _guarded(ctx, unit, name, lambda: _system(ctx, unit, name, dict(given or {})))
+    return system, ctx.diagnostics, ctx.used
+
+
+def elaborate_experiment(
+    unit: Unit, name: str, given: dict[str, Any] | None = None
+) -> tuple[Experiment | None, list[Diagnostic], set[int]]:
+    """A ``prune``, with the system or model that it is of."""
+    ctx = Context(Facts())
+    experiment = _guarded(ctx, unit, name, lambda: _experiment(ctx, unit, name, dict(given or {})))
+    return experiment, ctx.diagnostics, ctx.used
+
+
+def _experiment(ctx: Context, unit: Unit, name: str, given: dict[str, Any]) -> Experiment | None:
+    from fanin.elaborate.experiments import build_experiment
+
+    found = unit.lookup(name)
+    assert found is not None, name
+    home, decl = found
+    assert isinstance(decl, tree.Prune)
+    ctx.used.add(id(decl))
+    reader = Body(ctx, home, Builder(name, decl.span), pure=True)
+    of = decl.of
+    while isinstance(of, tree.Paren):
+        of = of.value
+    callee = of.callee if isinstance(of, tree.Call) else of
+    target = home.lookup(callee.name) if isinstance(callee, tree.Ident) else None
+    if target is None or not isinstance(callee, tree.Ident):
+        raise (
+            unbound(reader, callee)
+            if isinstance(callee, tree.Ident)
+            else refuse(PRN901, "a `prune` is of a system or a model", of.span, "neither")
+        )
+    args = {}
+    for a in of.args if isinstance(of, tree.Call) else ():
+        if a.name is None:
+            raise refuse(PRN901, "hyper-parameters are given by name here", a.value.span, "by place")
+        if not takes(home, callee.name, a.name.name):
+            text = f"`{callee.name}` has no hyper-parameter or dimension `{a.name.name}`"
+            raise refuse(TYP405, text, a.name.span, "not one of them")
+        args[a.name.name] = reader.evaluate(a.value)
+    made: System | Program | None
+    if isinstance(target[1], tree.System):
+        made = _system(ctx, home, callee.name, {**args, **given})
+    elif isinstance(target[1], (tree.Block, tree.BlockAlias)):
+        made = _elaborate(ctx, home, callee.name, {**args, **given}, False)
+    else:
+        raise refuse(PRN901, f"a `prune` is of a system or a model, and `{callee.name}` is neither", of.span, "neither")
+    return None if made is None else build_experiment(reader, decl, made)
+
+
+def _guarded(ctx: Context, unit: Unit, name: str, build: Callable[[], T | None]) -> T | None:
+    """What is built, or None and a message in the context."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, 20_000))
     try:
-        program = _elaborate(ctx, unit, name, dict(given or {}), skip_optional)
+        return build()
     except Refusal as refusal:
         ctx.report(refusal.diagnostic)
-        program = None
     except Poisoned:
-        program = None
+        pass
     except RecursionError:
         found = unit.lookup(name)
         span = found[1].name.span if found else Span(unit.source, 0, 0)
         ctx.frames.clear()
         ctx.report(Diagnostic(NAM222, f"`{name}` is nested too deeply to be read", span, "too deep"))
-        program = None
     finally:
         sys.setrecursionlimit(limit)
-    return program, ctx.diagnostics, ctx.used
+    return None
+
+
+def _system(ctx: Context, unit: Unit, name: str, given: dict[str, Any]) -> System | None:
+    from fanin.elaborate.systems import build_system
+
+    found = unit.lookup(name)
+    assert found is not None, name
+    home, decl = found
+    assert isinstance(decl, tree.System)
+    ctx.used.add(id(decl))
+    reader = Body(ctx, home, Builder(name, decl.span))
+    hypers, sizes = _given_hypers(reader, home, decl, given)
+    system = build_system(ctx, home, decl, hypers, sizes)
+    if system is not None:
+        letters = {n for n, _ in system.graph.letters}
+        _check_given(sizes, dict.fromkeys(letters), decl, hypers)
+    return system
 
 
 def _elaborate(ctx: Context, unit: Unit, name: str, given: dict[str, Any], skip_optional: bool) -> Program | None:
@@ -147,6 +230,18 @@ def _resolve(
             target.file,
             {k: v for k, v in given.items() if k not in names and k not in inner},
         )
+    hypers, sizes = _given_hypers(reader, home, decl, given)
+    return decl, hypers, home, sizes
+
+
+def _given_hypers(
+    reader: Body, home: Unit, decl: tree.Block | tree.System, given: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The hyper-parameters of what is built by itself, and what of ``given`` is left: sizes."""
+    params, span = decl.hypers, decl.name.span
+    names = {p.name.name for p in params}
+    mine = {k: v for k, v in given.items() if k in names}
+    args = tuple(Argument(k, _outside(reader, params, k, v), _told(k, v)) for k, v in mine.items())
     missing = [p.name.name for p in params if p.default is None and p.name.name not in mine]
     if missing:
         raise refuse(
@@ -157,7 +252,7 @@ def _resolve(
             helps=["give it: " + " ".join(f"`-p {m}=…`" for m in missing)],
         )
     hypers = bind_hypers(reader, home, params, args, span, decl.name.name, decl.inputs)
-    return decl, hypers, home, {k: v for k, v in given.items() if k not in names}
+    return hypers, {k: v for k, v in given.items() if k not in names}
 
 
 def _outside(body: Body, params: tuple[tree.Param, ...], name: str, value: Any) -> Any:
@@ -178,7 +273,9 @@ def _told(name: str, value: Any) -> Span:
     return Span(Source("<command line>", text), len(f"-p {name}="), len(text))
 
 
-def _check_given(sizes: dict[str, Any], letters: dict[str, Any], block: tree.Block, hypers: dict[str, Any]) -> None:
+def _check_given(
+    sizes: dict[str, Any], letters: dict[str, Any], block: tree.Block | tree.System, hypers: dict[str, Any]
+) -> None:
     for name, value in sizes.items():
         if name not in letters:
             known = [*hypers, *letters]
@@ -202,7 +299,7 @@ def _check_given(sizes: dict[str, Any], letters: dict[str, Any], block: tree.Blo
 def takes(unit: Unit, entry: str, name: str) -> bool:
     """Whether an entry point has a hyper-parameter or a dimension of that name."""
     found = unit.lookup(entry)
-    if found is None or not isinstance(found[1], (tree.Block, tree.BlockAlias)):
+    if found is None or not isinstance(found[1], (tree.Block, tree.BlockAlias, tree.System)):
         return False
     decl = found[1]
     if any(p.name.name == name for p in decl.hypers or ()):

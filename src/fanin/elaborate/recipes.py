@@ -8,31 +8,10 @@ from fanin.diagnostics import Diagnostic, Fix
 from fanin.diagnostics.codes import NAM201
 from fanin.diagnostics.model import Edit
 from fanin.diagnostics.suggest import nearest
+from fanin.ir.rules import OPTIMISERS, OPTIONS, SCHEDULES
 from fanin.source import Span
 from fanin.syntax import tree
 
-# torch.optim's in lower case, and two for large batches.
-OPTIMISERS = [
-    "adadelta",
-    "adafactor",
-    "adagrad",
-    "adam",
-    "adamax",
-    "adamw",
-    "asgd",
-    "lamb",
-    "lars",
-    "lbfgs",
-    "muon",
-    "nadam",
-    "radam",
-    "rmsprop",
-    "rprop",
-    "sgd",
-    "sparseadam",
-]
-OPTIONS = ["accumulate", "clip", "every"]
-SCHEDULES = ["constant", "cosine", "exponential", "inverse_sqrt", "linear", "step"]
 LENGTHS = ["epoch", "epochs", "step", "steps"]
 
 CLAUSES = {
@@ -47,7 +26,7 @@ POINTS = ["epoch", "start", "step"]
 def recipe_words(clauses: Iterable[tree.Clause], known: set[str]) -> Iterator[Diagnostic]:
     """What follows ``with``: an optimiser (or a name that is bound to one), then options and schedules."""
     for place, clause in enumerate(clauses):
-        words = OPTIMISERS if place == 0 else [*OPTIONS, *SCHEDULES]
+        words = list(OPTIMISERS) if place == 0 else [*OPTIONS, *SCHEDULES]
         what = "optimiser" if place == 0 else "option or schedule"
         if clause.name.name not in words and not (place == 0 and clause.name.name in known):
             yield _unknown(clause.name, what, words)

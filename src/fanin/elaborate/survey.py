@@ -11,17 +11,18 @@ from dataclasses import fields
 from typing import Any
 
 from fanin.diagnostics import Diagnostic, Severity
-from fanin.diagnostics.codes import NAM202, NAM210, NAM211, NAM212, SYS701
+from fanin.diagnostics.codes import NAM202, NAM210, NAM211, NAM212
 from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.files import Unit
 from fanin.elaborate.names import BUILTINS, LAWS, NUMBERS, QUERIES
 from fanin.elaborate.names import unbound_message as unbound
 from fanin.elaborate.recipes import first_part, length_word, prune_words, recipe_words
+from fanin.ir.rules import OPTIMISERS
 from fanin.ops.registry import find_op
 from fanin.source import Span
 from fanin.syntax import tree
 
-_SYSTEM_NAMES = frozenset(["ema", "copy", "ramp", "training", "grad", "stop_gradient"])
+_SYSTEM_NAMES = frozenset(["ema", "copy", "ramp", "training", "grad", "stop_gradient", *OPTIMISERS])
 
 
 class Survey:
@@ -38,7 +39,7 @@ class Survey:
         return [problem for part in whole for problem in part.problems]
 
     def notices(self) -> list[Diagnostic]:
-        """Warnings and advice about the file itself: what nothing uses, and what cannot be run yet."""
+        """Warnings about the file itself: what nothing uses."""
         return _notices(self.unit, self.parts)
 
 
@@ -62,17 +63,6 @@ def _notices(unit: Unit, parts: list[_Survey]) -> list[Diagnostic]:
                             helps=("leave it out",),
                         )
                     )
-        elif isinstance(declaration, (tree.System, tree.Prune)):
-            kind = "system" if isinstance(declaration, tree.System) else "prune"
-            found.append(
-                Diagnostic(
-                    SYS701,
-                    f"the {kind} `{declaration.name.name}` is read and its names are checked, but it cannot be run yet",
-                    declaration.name.span,
-                    f"a {kind}",
-                    notes=("the networks in it are checked, drawn and compiled like any others",),
-                )
-            )
     return found
 
 

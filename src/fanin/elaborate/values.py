@@ -104,6 +104,13 @@ class BlockConstructor:
 
 
 @record
+class Rule:
+    """An optimiser that may take arguments: ``adam(lr=1e-3)``."""
+
+    name: str
+
+
+@record
 class LawFunction:
     """An initialiser that may take arguments: ``normal(std=0.02)``."""
 

@@ -1,0 +1,121 @@
+"""Recipes: what a system measures, trains and lets follow, as data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fanin.ir.graph import Graph, Program, Value
+from fanin.record import field, record
+from fanin.source import Span
+
+
+@record
+class Setting:
+    """An optimiser or schedule with all its arguments: ``adam(lr=0.001, betas=(0.9, 0.999), …)``."""
+
+    name: str
+    args: tuple[tuple[str, Any], ...]
+    span: Span = field(compare=False, repr=False)
+
+    def __getitem__(self, name: str) -> Any:
+        return dict(self.args)[name]
+
+
+@record
+class Target:
+    """Weights that a line moves: a path in which ``*`` is one level, as ``net.*.norm``."""
+
+    path: str
+    span: Span = field(compare=False, repr=False)
+
+    def covers(self, path: str) -> bool:
+        """Whether a path is this one, or below it."""
+        mine, other = self.path.split("."), path.split(".")
+        return len(other) >= len(mine) and all(a in ("*", b) for a, b in zip(mine, other, strict=False))
+
+
+@record
+class Train:
+    """``train NETS on LOSS with OPTIMISER, …``
+
+    ``optimiser`` is where its state is kept: lines that name one bound optimiser have one number.
+    """
+
+    targets: tuple[Target, ...]
+    loss: str
+    rule: Setting
+    optimiser: int
+    every: int
+    clip: float | None
+    accumulate: int
+    schedule: Setting | None
+    span: Span = field(compare=False, repr=False)
+
+
+@record
+class Follower:
+    """``ema(online, decay=…)`` or ``copy(online, every=…)``: the module at ``path`` follows the one at ``of``."""
+
+    path: str
+    of: str
+    kind: str  # "ema" | "copy"
+    rate: float | int
+    span: Span = field(compare=False, repr=False)
+
+
+@record
+class Ramp:
+    """``ramp(start, stop, steps=n)``: an input of the graph whose value moves with training."""
+
+    port: str
+    start: float
+    stop: float
+    steps: int
+
+
+@record
+class Stage:
+    """``stage NAME(changes) for COUNT UNIT { … }``: without lines of its own it trains as the system does."""
+
+    name: str
+    changes: tuple[tuple[str, Any], ...]
+    count: int
+    unit: str  # "epochs" | "steps"
+    trains: tuple[Train, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@record
+class Measure:
+    """A scalar that is reported after a step; a loss may be trained on."""
+
+    name: str
+    kind: str  # "loss" | "metric"
+    value: Value
+    span: Span = field(compare=False, repr=False)
+
+
+@record(eq=False)
+class System:
+    """A system, elaborated.
+
+    ``graph`` computes everything that the system binds; the results of ``program`` are its measures, and nothing else
+    is computed there. ``values`` are the tensors that can be asked for by name.
+    """
+
+    program: Program
+    graph: Graph
+    measures: tuple[Measure, ...]
+    values: tuple[tuple[str, Value], ...]
+    trains: tuple[Train, ...]
+    stages: tuple[Stage, ...]
+    followers: tuple[Follower, ...]
+    ramps: tuple[Ramp, ...]
+
+    @property
+    def name(self) -> str:
+        return self.program.name
+
+    def every_line(self) -> tuple[Train, ...]:
+        """All ``train`` lines, those of the stages too."""
+        return (*self.trains, *(line for stage in self.stages for line in stage.trains))
