@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fanin.collection import uncollected
-from fanin.diagnostics.model import Diagnostic
+from fanin.diagnostics.model import Diagnostic, Severity
 from fanin.elaborate.files import Loader, Unit
 from fanin.ir.graph import Program
 from fanin.report import CheckFailed, NoSuchName, Report, Unreadable, read_source
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from fanin.emit.torch.uses import EmitError
 
 Hyper = dict[str, Any]
+
+_NETWORKS = ("the networks in it are checked, drawn and compiled like any others",)
 
 
 # ------------------------------------------------------------------------------------------- text → syntax tree
@@ -96,6 +98,8 @@ def _check(source: Source, path: str, names: Sequence[str] | None, hyper: Hyper 
     used: set[int] = set()
     chosen = list(names) if names is not None else entries(unit)
     for name in chosen:
+        if isinstance(declaration(unit, name.split(".")[0]), tree.System):
+            continue  # below, with the recipes
         if name in unit.broken:  # it could not be read, and those that use it go on with what it declares
             continue
         lone = names is None and not is_model(unit, name)
@@ -111,10 +115,50 @@ def _check(source: Source, path: str, names: Sequence[str] | None, hyper: Hyper 
             found += broken_promises(program)
             error = emission_error(program)
             found += [_not_emitted(program, error)] if error is not None else []
+    waiting: list[Diagnostic] = []
+    for name, declared in unit.declarations.items():
+        wanted = names is None or name in {n.split(".")[0] for n in names}
+        if wanted and name not in unit.broken and isinstance(declared, (tree.System, tree.Prune)):
+            problems, reached = _check_recipe(unit, name, declared, _meant(unit, name, [*chosen, name], hyper or {}))
+            found += problems
+            waiting += [] if problems else [_not_run(declared)]
+            used |= reached
+    if not any(d.severity is Severity.ERROR for d in found):
+        found += waiting
     if readable:
         found += surveys[0].notices()
     kept = apply_allows(loader.units, survey.without_repeats(in_order(found)))
     return Report(tuple(kept), tuple(u.source for u in loader.units), tuple(programs))
+
+
+def _check_recipe(
+    unit: Unit, name: str, declared: tree.System | tree.Prune, hyper: Hyper
+) -> tuple[list[Diagnostic], set[int]]:
+    """What is wrong with a system or a ``prune``, and the declarations that it uses."""
+    from fanin.elaborate.program import elaborate_experiment, elaborate_system
+
+    if isinstance(declared, tree.System):
+        system, problems, reached = elaborate_system(unit, name, hyper)
+        if system is not None:
+            from fanin.analyses.promises import broken_promises
+            from fanin.lints.recipes import check_recipe
+
+            problems = [*problems, *broken_promises(system.program), *check_recipe(system)]
+        return problems, reached
+    experiment, problems, reached = elaborate_experiment(unit, name)
+    if experiment is not None:
+        from fanin.lints.experiments import check_experiment
+
+        problems = [*problems, *check_experiment(experiment)]
+    return problems, reached
+
+
+def _not_run(declared: tree.System | tree.Prune) -> Diagnostic:
+    from fanin.diagnostics.codes import SYS701
+
+    kind = "system" if isinstance(declared, tree.System) else "prune"
+    headline = f"the {kind} `{declared.name.name}` is checked, but it cannot be run yet"
+    return Diagnostic(SYS701, headline, declared.name.span, f"a {kind}", notes=_NETWORKS)
 
 
 def _meant(unit: Unit, entry: str, entries: Sequence[str], hyper: Hyper) -> Hyper:
@@ -157,8 +201,12 @@ def models(unit: Unit) -> list[str]:
 
 
 def require_name(unit: Unit, name: str, path: str) -> None:
-    if name not in entries(unit) and not isinstance(declaration(unit, name), (tree.Block, tree.BlockAlias)):
-        raise NoSuchName(name, entries(unit), path)
+    """Raises NoSuchName for what a file does not declare; a value of a system is asked for as ``Gan.sample``."""
+    base, dot, _ = name.partition(".")
+    kinds = (tree.System,) if dot else (tree.Block, tree.BlockAlias, tree.System)
+    if name not in entries(unit) and not isinstance(declaration(unit, base), kinds):
+        systems = [n for n, d in unit.declarations.items() if isinstance(d, tree.System)]
+        raise NoSuchName(name, [*entries(unit), *systems], path)
 
 
 def elaborate(
@@ -191,10 +239,28 @@ def _elaborate(source: Source, path: str, name: str | None, hyper: Hyper | None,
             raise NoSuchName(None, known, path)
         (name,) = known
     require_name(unit, name, path)
-    program, problems, _ = build(unit, name, hyper, skip_optional)
+    if isinstance(declaration(unit, name.split(".")[0]), tree.System):
+        program, problems = _system_program(unit, name, path, hyper)
+    else:
+        program, problems, _ = build(unit, name, hyper, skip_optional)
     if program is None:
         raise CheckFailed(Report(tuple(in_order(problems)), tuple(u.source for u in loader.units)))
     return program
+
+
+def _system_program(unit: Unit, name: str, path: str, hyper: Hyper | None) -> tuple[Program | None, list[Diagnostic]]:
+    """What computes the measures of a system, or (``Gan.sample``) one value that it binds."""
+    from fanin.elaborate.program import elaborate_system
+    from fanin.elaborate.systems import value_program
+
+    base, _, value = name.partition(".")
+    system, problems, _ = elaborate_system(unit, base, hyper)
+    if system is None or not value:
+        return (None if system is None else system.program), problems
+    program = value_program(system, value)
+    if program is None:
+        raise NoSuchName(name, [base, *(f"{base}.{v}" for v, _ in system.values)], path)
+    return program, problems
 
 
 # ------------------------------------------------------------------------------------------ typed graph IR → artefact

@@ -73,6 +73,8 @@ CONTEXTS = (
     "{code} block B()(x: [N]) {{ return x }}",
     "block B()(x: {code}) {{ return x }}",
     "block B()(x: [N]) {{ for i in {code} {{ }} return x }}",
+    "system S()(x: [N]) {{ {code} }}",
+    "prune P of S {{ {code} }}",
 )
 
 
@@ -90,7 +92,7 @@ def test_code_in_a_help_can_be_read(name: str) -> None:
 def test_every_error_that_elaboration_reports_has_a_spec() -> None:
     from fanin.diagnostics.codes import CODES
 
-    ours = {id for id in CODES if id[:3] in ("NAM", "SHP", "TYP", "EXP", "SYS")}
+    ours = {id for id in CODES if id[:3] in ("NAM", "SHP", "TYP", "EXP", "SYS", "PRN")}
     assert ours <= {name[:6] for name in SPECS}
 
 

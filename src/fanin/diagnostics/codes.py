@@ -106,6 +106,21 @@ EXP503 = Code("EXP503", "undecided-expect", A)
 # SYS: systems
 
 SYS701 = Code("SYS701", "not-yet-runnable", A)
+SYS702 = Code("SYS702", "nothing-measured")
+SYS703 = Code("SYS703", "not-a-loss")
+SYS704 = Code("SYS704", "loss-without-weights")
+SYS705 = Code("SYS705", "weights-without-loss", W)
+SYS706 = Code("SYS706", "wasted-gradient", W)
+SYS707 = Code("SYS707", "two-optimisers")
+SYS708 = Code("SYS708", "trained-target")
+SYS709 = Code("SYS709", "softmax-twice", W)
+SYS710 = Code("SYS710", "path-matches-nothing")
+SYS711 = Code("SYS711", "stage-without-training")
+
+# PRN: pruning
+
+PRN901 = Code("PRN901", "bad-experiment")
+PRN902 = Code("PRN902", "nothing-to-prune")
 
 # OUT: back ends
 
