@@ -15,7 +15,7 @@ from fanin.analyses.sizes import Misfit, bind_shapes, broken_requirement, evalua
 from fanin.analyses.weights import Weights, instance_weights, weights_of
 from fanin.analyses.work import Saved, Work, instance_work, work_by_node, work_of
 from fanin.ir.dims import Dim, expand
-from fanin.ir.graph import Ensemble, Graph, ModuleRef, Node, Program
+from fanin.ir.graph import Ensemble, Graph, ModuleRef, Node, Program, every_node
 from fanin.ir.unknown import Unknown
 from fanin.record import field, record
 
@@ -140,13 +140,14 @@ def _by_node(graph: Graph) -> dict[int, Cost]:
     found: dict[int, Cost] = {}
     seen: set[str] = set()
     for node in graph.nodes:
-        module = getattr(node, "module", None)
         weights = Weights()
-        if isinstance(module, ModuleRef) and not module.borrowed and not _within(module.path, seen):
-            made = children.get(module.path) or resolve(graph, module.path)
-            if made is not None:
-                weights = instance_weights(made) * (node.count if isinstance(node, Ensemble) else 1)
-            seen.add(module.path)
+        for part in every_node([node]):
+            module = getattr(part, "module", None)
+            if isinstance(module, ModuleRef) and not module.borrowed and not _within(module.path, seen):
+                made = children.get(module.path) or resolve(graph, module.path)
+                if made is not None:
+                    weights += instance_weights(made) * (part.count if isinstance(part, Ensemble) else 1)
+                seen.add(module.path)
         found[_key(node)] = _cost(weights, work.get(_key(node), Work()))
     return found
 

@@ -10,7 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from fanin.ir.graph import Call, Child, Ensemble, Graph, Leaf, ModuleRef, Program, Repeat, Row, StateRef, Unit, Value
+from fanin.ir.graph import (
+    Call,
+    Child,
+    Ensemble,
+    Graph,
+    Leaf,
+    ModuleRef,
+    Program,
+    Repeat,
+    Row,
+    StateRef,
+    Unit,
+    Value,
+    every_node,
+)
 from fanin.ir.laws import Law
 from fanin.ir.types import TensorType
 from fanin.record import field, record
@@ -230,7 +244,7 @@ def scope_of(place: Place) -> Scope:
 def _lent(graph: Graph, path: str) -> tuple[ModuleRef, ...]:
     """The modules that the first use of an instance lends to it."""
     row, _, index = path.rpartition(".")
-    for node in graph.nodes:
+    for node in every_node(graph.nodes):
         if isinstance(node, Repeat) and node.module.path == row and index.isdecimal():
             left = int(index)
             for run in node.runs:

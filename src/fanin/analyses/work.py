@@ -167,15 +167,11 @@ def _inner(graph: Graph, mask: Mask, sizes: Mapping[Symbol, Dim]) -> Work:
 def _scan_work(node: Scan) -> Work:
     """A cell once for each step: it takes a slice of the sequences."""
     types: list[TensorType | None] = []
-    steps: Dim = 1
     for i, t in enumerate(types_of(node.inputs)):
         if t is not None and i in node.sequences:
             axis = node.axis % t.rank
-            steps = t.shape[axis]
             t = t.with_shape(*t.shape[:axis], *t.shape[axis + 1 :])
         types.append(t)
-    if not node.sequences:
-        stacked = [v for v in node.outputs if v.type.rank > node.axis]
-        steps = stacked[0].type.shape[node.axis] if stacked else 1
+    steps = node.steps
     inner = _every(node.graph, types)
     return Work(inner.flops * steps, _times(inner.saved, steps))

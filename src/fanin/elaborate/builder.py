@@ -136,6 +136,7 @@ class Builder:
 
     def __init__(self, name: str, span: Span, parent: Builder | None = None) -> None:
         self.name, self.span, self.parent = name, span, parent
+        self.owner: Builder = self  # of the modules and states made here: for a region, the graph around it
         self.nodes: list[Node] = []
         self.setup: list[Node] = []
         self.in_setup = False
@@ -279,11 +280,11 @@ class Builder:
     def name_value(self, value: Any, key: str) -> None:
         """What a binding does to a value: a fresh module takes the name, a fresh list of them makes a level."""
         if isinstance(value, Instance):
-            if value.loose and value.home is self:
+            if value.loose and value.home is self.owner:
                 self.name_instance(value, key)
         elif isinstance(value, list):
             for i, item in enumerate(value):
-                if isinstance(item, Instance) and item.loose and item.home is self:
+                if isinstance(item, Instance) and item.loose and item.home is self.owner:
                     self.name_instance(item, f"{key}.{i}")
                 elif isinstance(item, Element):
                     self.name_value(item.value, f"{key}.{item.label or i}")

@@ -21,6 +21,10 @@ def call_builtin(body: Body, name: str, args: tuple[Argument, ...], span: Span) 
         from fanin.elaborate.systems import follow, ramp
 
         return ramp(body, args, span) if name == "ramp" else follow(body, name, args, span)
+    if name in ("scan", "iterate"):
+        from fanin.elaborate import recurrence
+
+        return recurrence.scan(body, args, span) if name == "scan" else recurrence.iterate(body, args, span)
     function = _FUNCTIONS.get(name)
     if function is None:
         raise refuse(TYP413, f"`{name}` is not built yet in this version", span, "not yet")

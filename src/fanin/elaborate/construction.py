@@ -68,7 +68,9 @@ def construct(
             )
         bound = bind_hypers(body, constructor.file, decl.hypers, hypers, span, decl.name.name, decl.inputs)
         target, where = constructor, {a.name or "": a.span for a in hypers}
-    instance = Instance(target, bound, span, body.builder, options=_block_options(options), args=where, loose=True)
+    instance = Instance(
+        target, bound, span, body.builder.owner, options=_block_options(options), args=where, loose=True
+    )
     for name, value in bound.items():
         _take(instance, name, value, body)
     return instance
@@ -88,7 +90,7 @@ def _two_lists(args: tuple[Argument, ...], name: Span, span: Span) -> Fix | None
 def _take(owner: Instance, name: str, value: Any, body: Body) -> None:
     """A module made in the argument list lives in the module that it is an argument of."""
     if isinstance(value, Instance):
-        if value.loose and value.home is body.builder:
+        if value.loose and value.home is body.builder.owner:
             value.home, value.key = owner, name
     elif isinstance(value, (list, tuple)):
         for i, item in enumerate(value):
@@ -164,7 +166,7 @@ def _leaf(body: Body, op: Op[Any], args: tuple[Argument, ...], span: Span) -> In
         checked[f"tie:{a.name}"] = a.value
     where = {name: a.span for name, a in to_attrs.items()}
     where.update({a.name: a.span for a in ties if a.name})
-    return Instance(op, {"": attrs}, span, body.builder, options=checked, args=where, loose=True)
+    return Instance(op, {"": attrs}, span, body.builder.owner, options=checked, args=where, loose=True)
 
 
 def _fields(op: Op[Any]) -> tuple[str, ...]:

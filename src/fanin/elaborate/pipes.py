@@ -158,7 +158,7 @@ def compose(body: Body, expr: tree.Pipe, head: Element, branch: bool = False) ->
     for element in elements:
         if isinstance(element.value, (OpConstructor, BlockConstructor)):
             raise unmade(element.value, element.span)
-    return Instance(Composition(tuple(elements)), {}, expr.span, body.builder, loose=True)
+    return Instance(Composition(tuple(elements)), {}, expr.span, body.builder.owner, loose=True)
 
 
 def _places(stage: tree.Stage, element: Element) -> list[Element]:
@@ -345,9 +345,9 @@ def repeat(body: Body, count: int, cell: Any, span: Span) -> Any:
             raise refuse(TYP414, "`as` names one value, and a repetition has several", name.span, "no value here")
         return [_copy_element(item) for _ in range(count) for item in cell]
     core = core_of(cell)
-    if core is not None and core.loose and core.home is body.builder:
-        return Instance(Repetition(count, Element(None, cell, span)), {}, span, body.builder, loose=True)
-    return Instance(Composition((Element(None, cell, span),) * count), {}, span, body.builder, loose=True)
+    if core is not None and core.loose and core.home is body.builder.owner:
+        return Instance(Repetition(count, Element(None, cell, span)), {}, span, body.builder.owner, loose=True)
+    return Instance(Composition((Element(None, cell, span),) * count), {}, span, body.builder.owner, loose=True)
 
 
 def _copy_element(item: Any) -> Any:

@@ -373,7 +373,7 @@ def follow(body: Body, kind: str, args: tuple[Argument, ...], span: Span) -> Ins
         wanted = "a number from 0 to 1" if kind == "ema" else "a whole number of steps, 1 or more"
         raise refuse(TYP401, f"`{key}` is {wanted}, not {describe(number)}", rate.span, describe(number))
     twin = copy_instance(net.value)
-    twin.home, twin.key, twin.loose, twin.span = body.builder, None, True, span
+    twin.home, twin.key, twin.loose, twin.span = body.builder.owner, None, True, span
     twin.options = {**twin.options, "frozen": True}
     recipe.followers.append((twin, net.value, kind, number, span))
     return twin

@@ -7,7 +7,7 @@ are relative to that instance; ``analyses/paths.py`` walks a program and gives t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fanin.ir.dims import Dim, Symbol
@@ -131,25 +131,32 @@ class Repeat(Node):
 
 @record
 class Scan(Node):
-    """``scan(cell, xs, state=…)``: ``graph`` once for each step along ``axis``."""
+    """``scan(cell, xs, state=…)``: the region ``graph`` once for each step along ``axis``.
+
+    Its inputs go to the ports of the region: slices of those in ``sequences``, those in ``states`` from step to step,
+    the others as they are. The results of the region that are named like a state are its next value; the outputs are
+    the other results, stacked along ``axis``, then the last states in the order of ``states``.
+    """
 
     graph: Graph
-    module: ModuleRef | None
     axis: int
     reverse: bool
-    sequences: tuple[int, ...]  # which inputs are sliced
-    states: tuple[int, ...]  # which inputs are carried
-    lent: tuple[ModuleRef, ...] = ()
+    sequences: tuple[int, ...]
+    states: tuple[int, ...]
+    steps: Dim
 
 
 @record
 class Iterate(Node):
-    """``iterate(cell, x=…, max=n)``: until ``done`` everywhere, at most ``limit`` times."""
+    """``iterate(cell, x=…, max=n)``: the region ``graph`` until ``done`` everywhere, at most ``limit`` times.
+
+    ``states`` are the inputs that are carried; the outputs are their last values. The results of the region are their
+    next values, by name, and ``done``.
+    """
 
     graph: Graph
-    module: ModuleRef | None
     limit: int
-    lent: tuple[ModuleRef, ...] = ()
+    states: tuple[int, ...]
 
 
 @record
@@ -163,7 +170,7 @@ class Ensemble(Node):
 
 @record
 class Choice(Node):
-    """``if training``: both ways, with results of one type."""
+    """``if training``: both ways, as regions with the same inputs and results of one type."""
 
     training: Graph
     evaluation: Graph
@@ -274,7 +281,7 @@ class Graph:
     """
 
     name: str
-    kind: str  # "block" | "model" | "fn" | "composition"
+    kind: str  # "block" | "model" | "fn" | "composition" | "system" | "region"
     hypers: tuple[tuple[str, Any], ...]
     symbols: tuple[Symbol, ...]  # local letters left open, in order of first use
     letters: tuple[tuple[str, Dim], ...]  # every letter of the signature and what it stands for here
@@ -352,3 +359,20 @@ class Program:
         from fanin.analyses.view import view
 
         return view(self.graph)
+
+
+def regions(node: Node) -> tuple[Graph, ...]:
+    """The parts of a graph that a node runs in its own way: their modules, parameters and letters are the graph's."""
+    if isinstance(node, Scan | Iterate):
+        return (node.graph,)
+    return (node.training, node.evaluation) if isinstance(node, Choice) else ()
+
+
+def every_node(nodes: Iterable[Node]) -> Iterator[Node]:
+    """Nodes, each with those of its regions behind it."""
+    work = list(nodes)[::-1]
+    while work:
+        node = work.pop()
+        yield node
+        for region in reversed(regions(node)):
+            work.extend(reversed(region.nodes))

@@ -9,10 +9,8 @@ from fanin.ir.dims import Dim, Poly, Symbol, expand, substitute
 from fanin.ir.graph import (
     Apply,
     Call,
-    Choice,
     Ensemble,
     Graph,
-    Iterate,
     Leaf,
     ModuleRef,
     Node,
@@ -21,10 +19,11 @@ from fanin.ir.graph import (
     Read,
     Repeat,
     Row,
-    Scan,
     StateRef,
     Unit,
     Value,
+    every_node,
+    regions,
 )
 from fanin.ir.types import TensorType
 
@@ -51,7 +50,7 @@ def verify_graph(graph: Graph) -> None:
 
 
 def _graphs(graph: Graph) -> Iterable[Graph]:
-    for node in (*graph.nodes, *graph.setup):
+    for node in every_node((*graph.nodes, *graph.setup)):
         yield from _graphs_of(node)
     todo: list[Any] = [child.instance for child in graph.children]
     while todo:
@@ -65,16 +64,15 @@ def _graphs(graph: Graph) -> Iterable[Graph]:
 def _graphs_of(node: Node) -> list[Graph]:
     if isinstance(node, Repeat):
         return [run.call.graph for run in node.runs if isinstance(run.call, Call)]
-    if isinstance(node, Choice):
-        return [node.training, node.evaluation]
-    return [node.graph] if isinstance(node, (Call, Scan, Iterate, Ensemble)) else []
+    return [node.graph] if isinstance(node, (Call, Ensemble)) else []
 
 
 class _Verifier:
-    """One graph: its values that are defined so far."""
+    """One graph: its values that are defined so far. A region has the modules and states of the graph around it."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, around: _Verifier | None = None) -> None:
+        self.graph, self.around = graph, around
+        self.owner: Graph = graph if around is None else around.owner
         self.defined: dict[int, TensorType] = {}
         self.children: dict[str, Any] = {}
 
@@ -84,6 +82,10 @@ class _Verifier:
 
     def run(self) -> None:
         graph = self.graph
+        if self.around is not None:
+            self.children = self.around.children
+            if graph.children or graph.states or graph.borrows or graph.setup:
+                raise self.fail("a region has modules or states of its own")
         for child in graph.children:
             if child.path in self.children:
                 raise self.fail(f"two children have the path `{child.path}`")
@@ -131,6 +133,11 @@ class _Verifier:
         for operand in node.inputs:
             self.use(operand, node)
         self.references(node)
+        for region in regions(node):
+            given = [port.value.type for port in region.ports if port.value is not None]
+            if len(given) != len(node.inputs):
+                raise self.fail(f"a region takes {len(given)} tensors, and gets {len(node.inputs)}", node)
+            _Verifier(region, self).run()
         if isinstance(node, Repeat):
             self.repeat(node)
         else:
@@ -146,7 +153,7 @@ class _Verifier:
         if isinstance(node, Read) and node.state.module is not None:
             refs.append(node.state.module)
         for ref in refs:
-            if ref.borrowed and ref.path not in self.graph.borrows:
+            if ref.borrowed and ref.path.split(".")[0] not in self.owner.borrows:
                 raise self.fail(f"`{ref.path}` is borrowed from nobody", node)
             if not ref.borrowed and self.instance(ref) is None:
                 raise self.fail(f"there is no module `{ref.path}`", node)
@@ -160,7 +167,7 @@ class _Verifier:
     def read(self, node: Read) -> None:
         ref: StateRef = node.state
         if ref.module is None:
-            if ref.name not in [state.name for state in self.graph.states]:
+            if ref.name not in [state.name for state in self.owner.states]:
                 raise self.fail(f"there is no state `{ref.name}`", node)
         elif not ref.module.borrowed:
             made = self.instance(ref.module)

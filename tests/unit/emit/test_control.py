@@ -15,7 +15,6 @@ from fanin.ir.graph import (
     Child,
     Choice,
     Graph,
-    Iterate,
     Leaf,
     ModuleRef,
     Operand,
@@ -23,8 +22,6 @@ from fanin.ir.graph import (
     Program,
     Result,
     Scalar,
-    Scan,
-    Unit,
     Value,
     Weight,
 )
@@ -77,41 +74,6 @@ def model(graph: Graph) -> tuple[torch.nn.Module, str]:
     return build(program, source).double(), source
 
 
-def cell() -> Graph:
-    """h' = tanh(ih(x) + hh(h)), given as the output too."""
-    x, h = port("x", 0, floats(B.poly, 6)), port("h", 1, floats(B.poly, 8))
-    a, b, c, d = (Value(i, floats(B.poly, 8)) for i in range(2, 6))
-    assert x.value and h.value
-    nodes = [
-        apply("Linear", [x.value], a, "ih", out_features=8),
-        apply("Linear", [h.value], b, "hh", out_features=8),
-        apply("add", [a, b], c),
-        apply("tanh", [c], d),
-    ]
-    return graph("Cell", [x, h], nodes, {"y": d, "h": d}, children=(linear("ih", 6, 8), linear("hh", 8, 8)))
-
-
-def test_a_scan_is_a_loop_over_the_steps() -> None:
-    inner = cell()
-    for reverse in (False, True):
-        xs, h0 = port("xs", 0, floats(B.poly, T.poly, 6)), port("h0", 1, floats(B.poly, 8))
-        assert xs.value and h0.value
-        ys, h = Value(2, floats(B.poly, T.poly, 8)), Value(3, floats(B.poly, 8))
-        scan = Scan((xs.value, h0.value), (ys, h), SPAN, (), inner, ModuleRef("cell"), 1, reverse, (0,), (1,))
-        top = graph("Rnn", [xs, h0], [scan], {"ys": ys, "h": h}, children=(Child("cell", Unit((inner,)), SPAN),))
-        net, source = model(top)
-        sequence, state = torch.randn(2, 5, 6).double(), torch.randn(2, 8).double()
-        out = net(sequence, state)
-        steps = []
-        for x in reversed(sequence.unbind(1)) if reverse else sequence.unbind(1):
-            _, state = net.get_submodule("cell")(x, state)
-            steps.append(state)
-        torch.testing.assert_close(out.h, state)
-        torch.testing.assert_close(out.ys, torch.stack(steps[::-1] if reverse else steps, 1))
-        assert ".unbind(1)" in source
-        torch.compile(net, fullgraph=True, backend="eager")(sequence, torch.randn(2, 8).double())
-
-
 def test_a_choice_on_training_is_both_ways() -> None:
     def way(factor: float) -> Graph:
         x = port("x", 0, floats(B.poly, 4))
@@ -127,29 +89,6 @@ def test_a_choice_on_training_is_both_ways() -> None:
     assert "if self.training:" in source
     given = torch.ones(1, 4).double()
     assert net.train()(given)[0, 0] == 3 and net.eval()(given)[0, 0] == 4
-
-
-def test_what_is_done_keeps_its_state() -> None:
-    x = port("x", 0, floats(B.poly, 3))
-    doubled, size, done = (
-        Value(1, floats(B.poly, 3)),
-        Value(2, floats(B.poly)),
-        Value(3, TensorType(DType.BOOL, (B.poly,))),
-    )
-    assert x.value
-    nodes = [
-        apply("mul", [x.value, Scalar(2.0)], doubled),
-        apply("sum", [doubled], size, axis=-1),
-        apply("gt", [size, Scalar(10.0)], done),
-    ]
-    step = graph("Step", [x], nodes, {"x": doubled, "done": done}, kind="fn")
-    start = port("start", 0, floats(B.poly, 3))
-    out = Value(1, floats(B.poly, 3))
-    assert start.value
-    net, _ = model(graph("Loop", [start], [Iterate((start.value,), (out,), SPAN, (), step, None, 6)], {"": out}))
-    given = torch.tensor([[1.0, 1, 1], [4, 4, 4], [1 / 64, 0, 0]]).double()
-    assert net(given)[:, 0].tolist() == [4.0, 8.0, 1.0]
-    torch.compile(net, fullgraph=True, backend="eager")(given)
 
 
 def test_a_function_is_called_with_what_it_cannot_see() -> None:

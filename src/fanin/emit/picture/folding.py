@@ -278,7 +278,7 @@ def _shape(node: Node) -> Hashable:
         case Apply():
             return (*common, node.op.name, node.attrs, node.module is None)
         case Call() | Scan() | Iterate() | Ensemble():
-            return (*common, id(node.graph), node.module is None, getattr(node, "lent", ()))
+            return (*common, id(node.graph), getattr(node, "module", None) is None, getattr(node, "lent", ()))
         case Repeat():
             calls = [run.call for run in node.runs]
             done = tuple(id(c.graph) if isinstance(c, Call) else (c.op.name, c.attrs) for c in calls)

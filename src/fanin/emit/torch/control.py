@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from fanin.emit.torch import places
-from fanin.emit.torch.expressions import Bare, Tree
+from fanin.emit.torch.expressions import Bare, Tree, flat
 from fanin.emit.torch.names import identifier
 from fanin.emit.torch.statements import Assign, Do, For, If, Statement
-from fanin.emit.torch.uses import EmitError
-from fanin.ir.graph import Call, Choice, Iterate, Repeat, Scan, Value
+from fanin.ir.graph import Call, Choice, Graph, Iterate, Operand, Repeat, Scan, Value
 from fanin.ops import code as ops
 from fanin.ops.code import Invoke, Name
 
@@ -47,122 +48,186 @@ def emit_repeat(writer: Forward, node: Repeat) -> list[Statement]:
 
 
 def emit_scan(writer: Forward, node: Scan) -> list[Statement]:
-    """One call of the cell for each step; the states are carried, the other results stacked."""
+    """The step as the body of a loop; the states are carried, the other results stacked."""
     graph = node.graph
     out: list[Statement] = []
     fresh = writer.scope.names.fresh
-    args: list[Tree] = [writer.tree(operand) for operand in node.inputs]
-    given = [port.name for port in graph.ports if port.value is not None]
+    given = [port for port in graph.ports if port.value is not None]
+    carried = {given[i].name: i for i in node.states}
+    stacked = [result for result in graph.results if result.name not in carried]
+    inside: list[Tree] = [writer.tree(operand) for operand in node.inputs]
     states: dict[str, str] = {}
-    carried = [given[i] for i in node.states]
-    stacked = [i for i, result in enumerate(graph.results) if result.name not in carried]
-    state_outputs = node.outputs[len(stacked) :]
-    for i, value in zip(node.states, state_outputs, strict=False):
-        writer.wanted.setdefault(value.index, identifier(given[i]))
-        name = states[given[i]] = writer.target(value, None) if writer.uses.get(value.index) else fresh(given[i])
-        out.append(Assign((name,), args[i]))
-        args[i] = Name(name)
+    for i, value in zip(node.states, node.outputs[len(stacked) :], strict=True):
+        states[given[i].name] = _state(writer, given[i].name, value, node.inputs[i])
+    out += _moves({states[given[i].name]: inside[i] for i in node.states})
+    for i in node.states:
+        inside[i] = Name(states[given[i].name])
     over: list[Tree] = []
-    steps: list[str] = []
+    variables: list[str] = []
     for i in node.sequences:
-        steps.append(fresh(f"{given[i]}_t"))
-        over.append(ops.Method(args[i], "unbind", (node.axis,)))
-        args[i] = Name(steps[-1])
+        variables.append(fresh(f"{_singular(inside[i]) or identifier(given[i].name)}_t"))
+        over.append(ops.Method(inside[i], "unbind", (node.axis,)))
+        inside[i] = Name(variables[-1])
     lists: list[str] = []
-    for i, value in zip(stacked, node.outputs, strict=False):
-        lists.append(fresh(f"{graph.results[i].name or 'y'}s") if writer.uses.get(value.index) else "")
+    for result, value in zip(stacked, node.outputs, strict=False):
+        used = writer.uses.get(value.index)
+        lists.append(fresh(f"{identifier(result.name) if result.name else 'y'}_steps") if used else "")
         if lists[-1]:
             out.append(Assign((lists[-1],), ops.Sequence((), "[]")))
-    targets: list[str] = []
-    keep: list[Statement] = []
-    for i, result in enumerate(graph.results):
-        if result.name in states:
-            targets.append(states[result.name])
-        elif i in stacked and lists[stacked.index(i)]:
-            targets.append(fresh(f"{result.name or 'y'}_t"))
-            keep.append(Do(ops.Method(Name(lists[stacked.index(i)]), "append", (Name(targets[-1]),))))
-        else:
-            targets.append("_")
-    call = writer.call(node, args)
-    if not over:
-        raise EmitError("a `scan` over a number of steps is not emitted yet")
-    iterable = over[0] if len(over) == 1 else ops.Call("zip", tuple(over), (("strict", Name("True")),))
-    if node.reverse:
-        iterable = ops.Call("reversed", (iterable if len(over) == 1 else ops.Call("list", (iterable,)),))
-    out.append(For(", ".join(steps), iterable, (Assign(tuple(targets), call, (), writer.written(node)), *keep)))
+
+    def finish(found: list[Tree]) -> list[Statement]:
+        keep: list[Statement] = []
+        moved: dict[str, Tree] = {}
+        waiting = iter(lists)
+        for result, tree in zip(graph.results, found, strict=True):
+            if result.name in states:
+                moved[states[result.name]] = tree
+            elif name := next(waiting):
+                keep.append(Do(ops.Method(Name(name), "append", (tree,))))
+        return [*keep, *_moves(moved)]
+
+    body = inline(writer, graph, inside, finish, states, "_t")
+    head: Tree
+    if over:
+        iterable = over[0] if len(over) == 1 else ops.Call("zip", tuple(over), (("strict", Name("True")),))
+        if node.reverse:
+            iterable = ops.Call("reversed", (iterable if len(over) == 1 else ops.Call("list", (iterable,)),))
+        head = iterable
+    else:
+        variables, head = ["_"], ops.Call("range", (writer.size(node.steps),))
+    out.append(For(", ".join(variables), head, tuple(body)))
     for name, value in zip(lists, node.outputs, strict=False):
         if name:
             items: Tree = Name(f"{name}[::-1]") if node.reverse else Name(name)
-            if writer.name_of(value) is None:
-                writer.vars[value.index], writer.holders[name] = Name(name), value.index
-            target = name if writer.name_of(value) is None else writer.target(value, None)
-            out.append(Assign((target,), ops.Call("torch.stack", (items, node.axis)), (value.type,)))
+            stack = ops.Call("torch.stack", (items, *((node.axis,) if node.axis else ())))
+            out.append(Assign((writer.target(value, None),), stack, (value.type,)))
     return out
+
+
+def _singular(tree: Tree) -> str:
+    from fanin.emit.torch.names import singular
+
+    return singular(tree.text) if isinstance(tree, Name) and tree.text.isidentifier() else ""
+
+
+def _moves(moved: dict[str, Tree]) -> list[Statement]:
+    """New values for variables, all at once."""
+    left = {name: tree for name, tree in moved.items() if tree != Name(name)}
+    if not left:
+        return []
+    values = tuple(left.values())
+    if len(values) == 1 or not _clash(left):
+        return [Assign((name,), tree) for name, tree in left.items()]
+    return [Assign(tuple(left), Bare(values))]
+
+
+def _clash(moved: dict[str, Tree]) -> bool:
+    """Whether a new value is read for a later one."""
+    names = list(moved)
+    words = [set(re.findall(r"[A-Za-z_]\w*", flat(tree))) for tree in moved.values()]
+    return any(name in words[j] for i, name in enumerate(names) for j in range(i + 1, len(names)))
+
+
+def _state(writer: Forward, name: str, value: Value, start: Operand | None) -> str:
+    """The variable of a state: that of where it starts, if nothing else reads that."""
+    lone = isinstance(start, Value) and writer.uses.get(start.index) == 1
+    if not writer.uses.get(value.index):
+        writer.uses[value.index] = 0
+    writer.wanted.setdefault(value.index, identifier(name))
+    return writer.target(value, start if lone and isinstance(start, Value) else None)
+
+
+def inline(
+    writer: Forward,
+    graph: Graph,
+    inside: Sequence[Tree],
+    finish: Callable[[list[Tree]], list[Statement]],
+    held: dict[str, str] | None = None,
+    suffix: str = "",
+) -> list[Statement]:
+    """The statements of a region where it stands.
+
+    ``held`` are variables that it may give a new value, by port; others go by their names and the suffix.
+    """
+    inner = type(writer)(graph, writer.scope, {}, writer.lent, writer.own)
+    inner.access_own = writer.access_own  # type: ignore[method-assign]
+    inner.size, inner.letter = writer.size, writer.letter  # type: ignore[method-assign]
+    inner.unsteady = writer.unsteady
+    given = [port for port in graph.ports if port.value is not None]
+    setup: list[Statement] = []
+    for port, tree in zip(given, inside, strict=True):
+        assert port.value is not None
+        if not isinstance(tree, Name | bool | int | float):
+            name = writer.scope.names.fresh(identifier(graph.names.get(port.value.index, "x")))
+            setup.append(Assign((name,), tree))
+            tree = Name(name)
+        inner.vars[port.value.index] = tree
+        if isinstance(tree, Name):
+            inner.ports[port.value.index] = tree.text
+    for port in given:
+        if port.value is not None and port.name in (held or {}):
+            inner.holders[(held or {})[port.name]] = port.value.index
+    for result in graph.results:
+        if result.name in (held or {}) and isinstance(result.value, Value):
+            inner.wanted[result.value.index] = (held or {})[result.name]
+        elif result.name and isinstance(result.value, Value):
+            inner.wanted[result.value.index] = identifier(result.name) + suffix
+    last: list[Statement] = []
+
+    def end(found: list[Tree]) -> Statement:
+        last.extend(finish(found))
+        return Do(None)
+
+    body = inner.write(graph.nodes, [r.value for r in graph.results], end)
+    return [*setup, *body[:-1], *last]
 
 
 def emit_iterate(writer: Forward, node: Iterate) -> list[Statement]:
     """Up to ``limit`` steps; what is done keeps its state, so that running on changes nothing."""
+    graph = node.graph
     out: list[Statement] = []
     fresh = writer.scope.names.fresh
-    args: list[Tree] = [writer.tree(operand) for operand in node.inputs]
-    given = [port for port in node.graph.ports if port.value is not None]
-    names = [port.name for port in given]
-    results = {result.name: result.value for result in node.graph.results}
-    states = [name for name in results if name != "done" and name in names]
+    given = [port for port in graph.ports if port.value is not None]
+    inside: list[Tree] = [writer.tree(operand) for operand in node.inputs]
+    rank = next(r.value.type.rank for r in graph.results if r.name == "done")
     held: dict[str, str] = {}
-    for name, value in zip(states, node.outputs, strict=False):
-        held[name] = writer.target(value, None)
-        begin = args[names.index(name)]
-        if begin != Name(held[name]):
-            out.append(Assign((held[name],), begin))
-        args[names.index(name)] = Name(held[name])
-    done, now = fresh("done"), fresh("done_now")
-    rank = results["done"].type.rank
-    steps = {name: fresh(f"{name}_next") for name in states}
-    targets = tuple(now if r.name == "done" else steps.get(r.name, "_") for r in node.graph.results)
-    body: list[Statement] = [Assign(targets, writer.call(node, args), (), writer.written(node))]
-    for name in states:
-        more = results[name].type.rank - rank
-        mask: Tree = Name(done)
-        if more > 0:
-            mask = ops.Subscript(Name(done), (Name("..."), *(None for _ in range(more))))
-        old, new = Name(held[name]), Name(steps[name])
-        body.append(Assign((held[name],), ops.Call("torch.where", (mask, old, new))))
-    first = Name(f"{done} is None")
-    plain = [Assign((held[n],), Name(steps[n])) for n in states]
-    body[1:] = [
-        If(
-            first,
-            (*plain, Assign((done,), Name(now))),
-            (*body[1:], Assign((done,), ops.Infix("|", Name(done), Name(now)))),
-        )
-    ]
+    for i, value in zip(node.states, node.outputs, strict=True):
+        held[given[i].name] = _state(writer, given[i].name, value, node.inputs[i])
+    out += _moves({held[given[i].name]: inside[i] for i in node.states})
+    for i in node.states:
+        inside[i] = Name(held[given[i].name])
+    done = fresh("done")
+
+    def finish(found: list[Tree]) -> list[Statement]:
+        trees = {r.name: tree for r, tree in zip(graph.results, found, strict=True)}
+        kept: dict[str, Tree] = {}
+        for r in graph.results:
+            if r.name in held:
+                mask: Tree = Name(done)
+                if r.value.type.rank > rank:
+                    new_axes = (None for _ in range(r.value.type.rank - rank))
+                    mask = ops.Subscript(Name(done), (Name("..."), *new_axes))
+                kept[held[r.name]] = ops.Call("torch.where", (mask, Name(held[r.name]), trees[r.name]))
+        plain = {held[name]: tree for name, tree in trees.items() if name in held}
+        first = (*_moves({**plain, done: trees["done"]}),)
+        later = (*_moves({**kept, done: ops.Infix("|", Name(done), trees["done"])}),)
+        return [If(Name(f"{done} is None"), first, later)]
+
+    body = inline(writer, graph, inside, finish, suffix="_next")
     out.append(Assign((done,), None))
     out.append(For("_", ops.Call("range", (node.limit,)), tuple(body)))
     return out
 
 
 def emit_choice(writer: Forward, node: Choice) -> list[Statement]:
-    """Both ways of an `if training`."""
+    """Both ways of an ``if training``."""
     targets = [writer.target(value, None) if writer.uses.get(value.index) else "_" for value in node.outputs]
     ways: list[tuple[Statement, ...]] = []
     for graph in (node.training, node.evaluation):
-        ports = [port.value for port in graph.ports if port.value is not None]
         trees = [writer.tree(operand) for operand in node.inputs]
-        inner = type(writer)(graph, writer.scope, {}, writer.lent, writer.own)
-        inner.access_own = writer.access_own  # type: ignore[method-assign]
-        setup: list[Statement] = []
-        for value, tree in zip(ports, trees, strict=True):
-            if not isinstance(tree, Name):
-                name = writer.scope.names.fresh(graph.names.get(value.index, "x"))
-                setup.append(Assign((name,), tree))
-                tree = Name(name)
-            inner.vars[value.index] = tree
-            inner.ports[value.index] = tree.text
 
-        def finish(found: list[Tree]) -> Statement:
-            return Assign(tuple(targets), found[0] if len(found) == 1 else Bare(tuple(found)))
+        def finish(found: list[Tree]) -> list[Statement]:
+            return _moves({t: tree for t, tree in zip(targets, found, strict=True) if t != "_"})
 
-        body = inner.write(graph.nodes, [r.value for r in graph.results], finish)
-        ways.append((*setup, *inner.preamble(), *body))
+        ways.append(tuple(inline(writer, graph, trees, finish)) or (Name("pass"),))  # type: ignore[arg-type]
     return [If(writer.name(Name("self.training")), ways[0], ways[1])]

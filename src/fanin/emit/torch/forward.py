@@ -170,6 +170,13 @@ class Forward:
                     if name and isinstance(carry.start, Value):
                         self.wanted.setdefault(carry.start.index, name)
                 continue
+            if isinstance(item, Scan | Iterate):
+                given = [port.name for port in item.graph.ports if port.value is not None]
+                for i in item.states:
+                    start = item.inputs[i]
+                    if isinstance(start, Value) and self.uses.get(start.index) == 1:
+                        self.wanted.setdefault(start.index, identifier(given[i]))
+                continue
             names = [self.name_of(value) or self.wanted.get(value.index) for value in item.outputs]
             if len(names) > 1:
                 joined = "".join(name or "_" for name in names)
@@ -504,7 +511,7 @@ class Forward:
         )
         return frame.fill(code)
 
-    def call(self, node: Call | Scan | Iterate, inputs: Sequence[Tree]) -> Tree:
+    def call(self, node: Call, inputs: Sequence[Tree]) -> Tree:
         """The call of a block's instance, or of a function."""
         use = self.scope.use_of(node.graph)
         rest: list[Tree] = [Name(self.access(ref)) for ref in places.lends(node)]

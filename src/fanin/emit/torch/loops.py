@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from fanin.ir.graph import Apply, Call, Ensemble, Iterate, ModuleRef, Node, Operand, Read, Repeat, Scan, StateRef, Value
+from fanin.ir.graph import Apply, Call, Ensemble, ModuleRef, Node, Operand, Read, Repeat, StateRef, Value
 from fanin.record import record
 
 
@@ -225,9 +225,9 @@ class Roller:
 def _paths(node: Node) -> list[str]:
     """The modules that a node names, in a fixed order."""
     refs: list[ModuleRef] = []
-    if isinstance(node, Apply | Call | Repeat | Scan | Iterate | Ensemble) and node.module is not None:
+    if isinstance(node, Apply | Call | Repeat | Ensemble) and node.module is not None:
         refs.append(node.module)
-    if isinstance(node, Call | Scan | Iterate):
+    if isinstance(node, Call):
         refs += node.lent
     if isinstance(node, Read):
         return [_state_path(node.state)]

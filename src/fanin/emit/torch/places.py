@@ -11,20 +11,18 @@ from fanin.ir.graph import (
     Apply,
     Call,
     Child,
-    Choice,
     Ensemble,
     Graph,
-    Iterate,
     Leaf,
     ModuleRef,
     Node,
     Read,
     Repeat,
     Row,
-    Scan,
     State,
     Unit,
     Value,
+    every_node,
 )
 from fanin.record import field, record
 
@@ -200,9 +198,9 @@ def forward_borrows(graph: Graph, known: dict[int, tuple[str, ...]] | None = Non
     known = {} if known is None else known
     if id(graph) not in known:
         used: set[str] = set()
-        for node in graph.nodes:
+        for node in every_node(graph.nodes):
             refs: list[ModuleRef | None] = []
-            if isinstance(node, Apply | Call | Repeat | Scan | Iterate | Ensemble):
+            if isinstance(node, Apply | Call | Repeat | Ensemble):
                 refs.append(node.module)
             if isinstance(node, Read):
                 refs.append(node.state.module)
@@ -210,18 +208,15 @@ def forward_borrows(graph: Graph, known: dict[int, tuple[str, ...]] | None = Non
                 [run.call for run in node.runs if isinstance(run.call, Call)] if isinstance(node, Repeat) else [node]
             )
             for call in calls:
-                if isinstance(call, Call | Scan | Iterate) and call.lent:
+                if isinstance(call, Call) and call.lent:
                     needed = forward_borrows(call.graph, known)
                     refs += [ref for name, ref in zip(call.graph.borrows, call.lent, strict=True) if name in needed]
-            if isinstance(node, Choice):
-                for inner in (node.training, node.evaluation):
-                    used.update(forward_borrows(inner, known))
             used.update(ref.path.split(".")[0] for ref in refs if ref is not None and ref.borrowed)
         known[id(graph)] = tuple(name for name in graph.borrows if name in used)
     return known[id(graph)]
 
 
-def lends(call: Call | Scan | Iterate) -> list[ModuleRef]:
+def lends(call: Call) -> list[ModuleRef]:
     """The modules that a call hands to `forward`."""
     needed = forward_borrows(call.graph) if call.lent else ()
     return [ref for name, ref in zip(call.graph.borrows, call.lent, strict=False) if name in needed]

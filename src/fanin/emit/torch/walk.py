@@ -11,16 +11,14 @@ from fanin.ir.graph import (
     Apply,
     Call,
     Child,
-    Choice,
     Ensemble,
     Graph,
-    Iterate,
     Leaf,
     Node,
     Repeat,
     Row,
-    Scan,
     Unit,
+    every_node,
 )
 from fanin.ops import code as ops
 
@@ -29,24 +27,20 @@ Family: TypeAlias = list[Graph]
 
 
 def node_graphs(nodes: tuple[Node, ...]) -> Iterator[Graph]:
-    for node in nodes:
+    """The graphs that nodes call, those in their regions too."""
+    for node in every_node(nodes):
         match node:
-            case Call() | Scan() | Iterate() | Ensemble():
+            case Call() | Ensemble():
                 yield node.graph
             case Repeat():
                 for run in node.runs:
                     if isinstance(run.call, Call):
                         yield run.call.graph
-            case Choice():
-                yield from node_graphs(node.training.nodes)
-                yield from node_graphs(node.evaluation.nodes)
-            case Apply():
-                pass
 
 
 def helper_names(nodes: tuple[Node, ...]) -> Iterator[str]:
     """The names of the functions that ops need printed."""
-    for node in nodes:
+    for node in every_node(nodes):
         if isinstance(node, Apply) and node.module is None:
             types: list[Any] = [None if operand is None else operand.type for operand in node.inputs]
             todo: list[Tree] = [node.op.torch(node.attrs, *types)]
@@ -59,9 +53,6 @@ def helper_names(nodes: tuple[Node, ...]) -> Iterator[str]:
                     todo += [tree.number, tree.tensor]
                 else:
                     todo += parts(tree)
-        elif isinstance(node, Choice):
-            yield from helper_names(node.training.nodes)
-            yield from helper_names(node.evaluation.nodes)
 
 
 def instances(graph: Graph) -> Iterator[Leaf | Unit]:
@@ -212,8 +203,8 @@ def families_of(graphs: list[Graph]) -> dict[int, Family]:
     for graph in graphs:
         for unit in units(graph):
             todo += [(unit.graph, other) for other in unit.graphs[1:]]
-        for node in graph.nodes:
-            if isinstance(node, Call | Scan | Iterate) and node.module is not None and not node.module.borrowed:
+        for node in every_node(graph.nodes):
+            if isinstance(node, Call) and node.module is not None and not node.module.borrowed:
                 *_, (_, here) = places.walk(graph, node.module.path)
                 instance = here.instance if isinstance(here, Child) else here
                 todo += [(instance.graph, node.graph)] if isinstance(instance, Unit) else []
