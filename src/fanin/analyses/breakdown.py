@@ -16,7 +16,7 @@ from fanin.analyses.reading import Mask, all_of, letters, running, types_of
 from fanin.analyses.weights import Weights, instance_weights
 from fanin.analyses.work import node_work
 from fanin.ir.dims import Dim, Symbol, expand, substitute
-from fanin.ir.graph import Call, Graph, Leaf, ModuleRef, Node, Program, Repeat, Row
+from fanin.ir.graph import Call, Choice, Graph, Iterate, Leaf, ModuleRef, Node, Program, Repeat, Row, Scan
 from fanin.ir.types import TensorType
 from fanin.record import record
 
@@ -128,17 +128,31 @@ def _sites(use: _Use) -> _Sites:
         above, _, last = path.rpartition(".")
         found.setdefault(above, {}).setdefault(last, []).append(site)
 
-    for node, outputs in running(use.graph, use.mask):
-        module = getattr(node, "module", None)
-        if not isinstance(module, ModuleRef) or module.borrowed:
-            continue
-        add(module.path, _Site(1, node, outputs))
-        if isinstance(node, Repeat):
-            index = 0
-            for run in node.runs:
-                add(f"{module.path}.{index}", _Site(run.count, run.call, (True,) * len(run.call.outputs)))
-                index += run.count
+    work: list[tuple[Graph, Mask, Dim]] = [(use.graph, use.mask, 1)]
+    while work:
+        graph, mask, times = work.pop()
+        for node, outputs in running(graph, mask):
+            work += [(region, all_of(region), times * turns) for region, turns in _turns(node)]
+            module = getattr(node, "module", None)
+            if not isinstance(module, ModuleRef) or module.borrowed:
+                continue
+            add(module.path, _Site(times, node, outputs))
+            if isinstance(node, Repeat):
+                index = 0
+                for run in node.runs:
+                    every = (True,) * len(run.call.outputs)
+                    add(f"{module.path}.{index}", _Site(times * run.count, run.call, every))
+                    index += run.count
     return found
+
+
+def _turns(node: Node) -> list[tuple[Graph, Dim]]:
+    """The regions that a node runs, and how often; of an ``if training`` what runs afterwards."""
+    if isinstance(node, Scan):
+        return [(node.graph, node.steps)]
+    if isinstance(node, Iterate):
+        return [(node.graph, node.limit)]
+    return [(node.evaluation, 1)] if isinstance(node, Choice) else []
 
 
 def _sites_of(group: _Group, tables: _Tables) -> _Found:
@@ -159,7 +173,7 @@ def _inner_uses(sites: _Found) -> _Uses:
     found: _Uses = {}
     for use, times, site in sites:
         node = site.node
-        if isinstance(node, Call):  # the cell of a scan takes slices: what is in it shows no operations
+        if isinstance(node, Call):
             known = dict(use.letters)
             types = [None if t is None else _put(t, known) for t in types_of(node.inputs)]
             inner = letters(node.graph, types, [substitute(d, known) for d in node.sizes])
