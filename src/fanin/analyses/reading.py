@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from fanin.ir.dims import Dim, Poly, Symbol
-from fanin.ir.graph import Call, Choice, Ensemble, Graph, Iterate, Node, Operand, Repeat, Row, Scan, Unit, Value
+from fanin.ir.graph import Call, Choice, Ensemble, Graph, Iterate, Node, Operand, Repeat, Row, Scan, Unit, Update, Value
 from fanin.ir.types import TensorType
 
 Mask: TypeAlias = tuple[bool, ...]
@@ -24,7 +24,7 @@ def running(graph: Graph, mask: Mask) -> list[tuple[Node, Mask]]:
     found: list[tuple[Node, Mask]] = []
     for node in reversed(graph.nodes):
         outputs = tuple(v.index in read for v in node.outputs)
-        if any(outputs):
+        if isinstance(node, Update) or any(outputs):
             found.append((node, outputs))
             read.update(v.index for v in node.inputs if isinstance(v, Value))
     found.reverse()
@@ -38,7 +38,7 @@ def called(node: Node, outputs: Mask) -> list[tuple[Graph, Mask]]:
             return [(node.graph, outputs)]
         case Repeat():
             return [(run.call.graph, all_of(run.call.graph)) for run in node.runs if isinstance(run.call, Call)]
-        case Scan() | Iterate() | Ensemble():
+        case Scan() | Iterate() | Ensemble() | Update():
             return [(node.graph, all_of(node.graph))]
         case Choice():
             return [(graph, all_of(graph)) for graph in (node.training, node.evaluation)]

@@ -139,6 +139,8 @@ class Builder:
         self.owner: Builder = self  # of the modules and states made here: for a region, the graph around it
         self.nodes: list[Node] = []
         self.setup: list[Node] = []
+        self.ends: list[Node] = []  # updates: they come last
+        self.updates: dict[str, Any] = {}  # the buffers that have been updated
         self.in_setup = False
         self.ports: list[Port] = []
         self.port_origins: dict[

@@ -70,6 +70,11 @@ def _list(body: Body, expr: tree.ListExpr) -> Any:
 
 @evaluates(tree.Conditional)
 def _conditional(body: Body, expr: tree.Conditional) -> Any:
+    from fanin.elaborate.training import asked, either
+
+    way = asked(expr.test)
+    if way is not None:
+        return either(body, *((expr.then, expr.otherwise) if way else (expr.otherwise, expr.then)), expr.span)
     return body.evaluate(expr.then if decide(body, expr.test) else expr.otherwise)
 
 

@@ -255,7 +255,7 @@ def finish(
         tuple(builder.letters.items()),
         tuple(builder.ports),
         tuple(n for _, n in builder.borrowed),
-        tuple(builder.nodes),
+        (*builder.nodes, *builder.ends),
         results,
         children(builder, ctx),
         tuple(builder.states.values()),

@@ -6,7 +6,7 @@ from math import inf, pi
 from typing import Any
 
 from fanin.diagnostics import Diagnostic, Fix, Label, Refusal
-from fanin.diagnostics.codes import NAM201, NAM207, TYP413
+from fanin.diagnostics.codes import NAM201, NAM207, TYP402
 from fanin.diagnostics.model import Edit
 from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body, evaluates
@@ -175,7 +175,13 @@ def candidates(known: list[str]) -> list[str]:
 
 def unbound(body: Body, expr: tree.Ident) -> Exception:
     if expr.name == "training":
-        return refuse(TYP413, "`training` is not built yet in this version", expr.span, "decided when the network runs")
+        return refuse(
+            TYP402,
+            "`training` is not known when the spec is compiled: it stands by itself in an `if`",
+            expr.span,
+            "decided when the network runs",
+            helps=["write `if training { … } else { … }`, and other conditions in an `if` of their own"],
+        )
     if body.unit.is_lost(expr.name) or any(
         expr.name == (a.alias or a.name).name
         for d in body.unit.file.declarations

@@ -15,11 +15,12 @@ from fanin.source import Span
 
 
 class Region(Builder):
-    """Builds a region of the graph that ``outer`` builds."""
+    """Builds a region of the graph that ``outer`` builds; ``is_way`` is one of an ``if training``."""
 
-    def __init__(self, outer: Builder, span: Span) -> None:
+    def __init__(self, outer: Builder, span: Span, *, is_way: bool = False) -> None:
         super().__init__("", span, outer)
         self.outer = outer
+        self.is_way = is_way
         self.owner = outer.owner
         self.instances, self.order, self.handed = outer.instances, outer.order, outer.handed
         self.states, self.borrowed, self.counters = outer.states, outer.borrowed, outer.counters

@@ -17,6 +17,7 @@ from fanin.elaborate.operators import binary
 from fanin.elaborate.promises import promise_of
 from fanin.elaborate.repairs import project_back
 from fanin.elaborate.signatures import Letters, dtype_of, match, size_of
+from fanin.elaborate.training import asked, choose, update
 from fanin.elaborate.values import (
     Element,
     Instance,
@@ -244,7 +245,7 @@ def _state(body: Body, statement: tree.State) -> None:
 
 @executes(tree.Update)
 def _update(body: Body, statement: tree.Update) -> None:
-    raise refuse(TYP413, "`update` is not built yet in this version", statement.span, "not yet")
+    update(body, statement)
 
 
 # --------------------------------------------------------------------------------------------- loops and choices
@@ -327,7 +328,15 @@ def _bind_turn(body: Body, statement: tree.For, item: Any) -> None:
 
 @executes(tree.If)
 def _if(body: Body, statement: tree.If) -> None:
-    for test, branch in statement.branches:
+    for i, (test, branch) in enumerate(statement.branches):
+        way = asked(test)
+        if way is not None:
+            rest: tuple[tree.Statement, ...] = statement.otherwise.statements if statement.otherwise is not None else ()
+            if statement.branches[i + 1 :]:
+                rest = (replace(statement, branches=statement.branches[i + 1 :]),)
+            ways = (branch.statements, rest)
+            choose(body, test.span, *(ways if way else ways[::-1]))
+            return
         if decide(body, test):
             body.run(branch.statements)
             return

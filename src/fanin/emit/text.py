@@ -108,8 +108,8 @@ def _instance(start: str, made: Document, at: str, indent: int) -> Iterator[str]
 
 
 def _node(node: Document, start: str, indent: int) -> Iterator[str]:
-    outputs = ", ".join(f"%{v['value']}" for v in node["outputs"])
-    types = ", ".join(v["type"] for v in node["outputs"])
+    outputs = ", ".join(f"%{v['value']}" for v in node["outputs"]) or "%"
+    types = ", ".join(v["type"] for v in node["outputs"]) or "none"
     module = node.get("module")
     label = "" if module is None else f"{text_of(module).removeprefix('.')}: "
     if node["record"] == "Apply":
@@ -290,7 +290,8 @@ def _read_instance(line: Reader) -> tuple[Document, Any]:
 
 
 def _read_node(line: Reader, into: list[Document]) -> Any:
-    indices = [part.strip().removeprefix("%") for part in line.until(" = ").split(",")]
+    parts = [part.strip().removeprefix("%") for part in line.until(" = ").split(",")]
+    indices = [part for part in parts if part]
     node: Document = {}
     label = line.matches(_LABEL)
     if label is not None:
@@ -308,7 +309,9 @@ def _read_node(line: Reader, into: list[Document]) -> Any:
     node["inputs"] = line.values()
     node |= line.fields()
     line.expect(":")
-    types = line.types()
+    if not indices:
+        line.expect("none")
+    types = line.types() if indices else []
     node["outputs"] = [{"value": int(i), "type": t} for i, t in zip(indices, types, strict=True)]
     node |= line.place()
     into.append(node)

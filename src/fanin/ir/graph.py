@@ -177,6 +177,14 @@ class Choice(Node):
 
 
 @record
+class Update(Node):
+    """``update``: in training a buffer takes the result of the region ``graph``, without gradient. It stands last."""
+
+    graph: Graph
+    state: StateRef
+
+
+@record
 class Read(Node):
     """A parameter or buffer as a value."""
 
@@ -363,7 +371,7 @@ class Program:
 
 def regions(node: Node) -> tuple[Graph, ...]:
     """The parts of a graph that a node runs in its own way: their modules, parameters and letters are the graph's."""
-    if isinstance(node, Scan | Iterate):
+    if isinstance(node, Scan | Iterate | Update):
         return (node.graph,)
     return (node.training, node.evaluation) if isinstance(node, Choice) else ()
 

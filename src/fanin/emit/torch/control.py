@@ -10,7 +10,7 @@ from fanin.emit.torch import places
 from fanin.emit.torch.expressions import Bare, Tree, flat
 from fanin.emit.torch.names import identifier
 from fanin.emit.torch.statements import Assign, Do, For, If, Statement
-from fanin.ir.graph import Call, Choice, Graph, Iterate, Operand, Repeat, Scan, Value
+from fanin.ir.graph import Call, Choice, Graph, Iterate, Operand, Read, Repeat, Scan, Update, Value
 from fanin.ops import code as ops
 from fanin.ops.code import Invoke, Name
 
@@ -144,10 +144,12 @@ def inline(
     finish: Callable[[list[Tree]], list[Statement]],
     held: dict[str, str] | None = None,
     suffix: str = "",
+    targets: Sequence[str] = (),
 ) -> list[Statement]:
     """The statements of a region where it stands.
 
-    ``held`` are variables that it may give a new value, by port; others go by their names and the suffix.
+    ``held`` are variables that it may give a new value, by port; others go by their names and the suffix, or into
+    ``targets``.
     """
     inner = type(writer)(graph, writer.scope, {}, writer.lent, writer.own)
     inner.access_own = writer.access_own  # type: ignore[method-assign]
@@ -172,6 +174,12 @@ def inline(
             inner.wanted[result.value.index] = (held or {})[result.name]
         elif result.name and isinstance(result.value, Value):
             inner.wanted[result.value.index] = identifier(result.name) + suffix
+    made = {value.index for node in graph.nodes for value in node.outputs if not isinstance(node, Read)}
+    for result, target in zip(graph.results, targets, strict=False):
+        value = result.value
+        if isinstance(value, Value) and value.index in made and target != "_" and target not in inner.ports.values():
+            if inner.forced.setdefault(value.index, target) == target:
+                inner.holders[target] = -1  # nothing reads it yet
     last: list[Statement] = []
 
     def end(found: list[Tree]) -> Statement:
@@ -229,5 +237,16 @@ def emit_choice(writer: Forward, node: Choice) -> list[Statement]:
         def finish(found: list[Tree]) -> list[Statement]:
             return _moves({t: tree for t, tree in zip(targets, found, strict=True) if t != "_"})
 
-        ways.append(tuple(inline(writer, graph, trees, finish)) or (Name("pass"),))  # type: ignore[arg-type]
+        ways.append(tuple(inline(writer, graph, trees, finish, targets=targets)) or (Do(Name("pass")),))
     return [If(writer.name(Name("self.training")), ways[0], ways[1])]
+
+
+def emit_update(writer: Forward, node: Update) -> list[Statement]:
+    """A new value of a buffer. The old tensor stays as it is for whoever has to go back through it."""
+    name = writer.state(node.state)
+
+    def finish(found: list[Tree]) -> list[Statement]:
+        return [Assign((name,), ops.Method(found[0], "detach", ()))]
+
+    body = inline(writer, node.graph, [writer.tree(operand) for operand in node.inputs], finish)
+    return [If(writer.name(Name("self.training")), tuple(body))]

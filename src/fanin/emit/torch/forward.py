@@ -12,7 +12,7 @@ from fanin.emit.torch.authored import Arguments, arguments_in
 from fanin.emit.torch.expressions import Bare, Frame, Tree, flat, parsed
 from fanin.emit.torch.loops import Item, Loop, Roller
 from fanin.emit.torch.names import TAKEN, Names, identifier, singular
-from fanin.emit.torch.statements import Assign, Do, For, Return, Statement
+from fanin.emit.torch.statements import Assign, Do, For, If, Return, Statement
 from fanin.emit.torch.uses import EmitError, Use
 from fanin.ir.dims import Dim, Poly, Symbol, render
 from fanin.ir.graph import (
@@ -31,6 +31,7 @@ from fanin.ir.graph import (
     Scalar,
     Scan,
     StateRef,
+    Update,
     Value,
 )
 from fanin.ir.types import TensorType
@@ -325,7 +326,7 @@ class Forward:
     ) -> list[Statement]:
         """The statements that compute the results, and the last one made of them. They come after the preamble."""
         self.prepare(nodes, results)
-        body = self._items(self.items)
+        body = joined(self._items(self.items))
         wanted = [r.index for r in results if isinstance(r, Value)]
         if not self._suffix(wanted):
             body += self._flush()
@@ -425,7 +426,7 @@ class Forward:
         used = [operand.index for operand in node.inputs if isinstance(operand, Value)]
         if not self._suffix(used):
             out += self._flush()
-        if isinstance(node, Scan | Iterate | Choice | Ensemble) or (
+        if isinstance(node, Scan | Iterate | Choice | Ensemble | Update) or (
             isinstance(node, Repeat) and not repeat_is_call(node)
         ):
             return out + self._flush() + self._special(node)
@@ -614,6 +615,8 @@ class Forward:
                 return control.emit_iterate(self, node)
             case Choice():
                 return control.emit_choice(self, node)
+            case Update():
+                return control.emit_update(self, node)
             case _:
                 raise EmitError(f"`{type(node).__name__.lower()}` is not emitted yet")
 
@@ -645,12 +648,30 @@ def preamble(ports: Sequence[tuple[Port, str]], axes: Mapping[tuple[int, int], s
     return lines
 
 
+def joined(statements: Sequence[Statement]) -> list[Statement]:
+    """Neighbours under one condition as one."""
+    out: list[Statement] = []
+    for statement in statements:
+        last = out[-1] if out else None
+        if (
+            isinstance(statement, If)
+            and isinstance(last, If)
+            and last.condition == statement.condition
+            and not last.otherwise
+            and not statement.otherwise
+        ):
+            out[-1] = If(last.condition, (*last.body, *statement.body))
+        else:
+            out.append(statement)
+    return out
+
+
 def live(nodes: Sequence[Node], results: Iterable[Operand]) -> list[Node]:
     """The nodes that a result depends on."""
     needed = {operand.index for operand in results if isinstance(operand, Value)}
     kept: list[Node] = []
     for node in reversed(nodes):
-        if any(value.index in needed for value in node.outputs):
+        if isinstance(node, Update) or any(value.index in needed for value in node.outputs):
             kept.append(node)
             needed.update(operand.index for operand in node.inputs if isinstance(operand, Value))
     return kept[::-1]
