@@ -185,6 +185,11 @@ class Update(Node):
 
 
 @record
+class Grad(Node):
+    """``grad(y, x)``: the gradient of the sum of the first input in the second, itself differentiable."""
+
+
+@record
 class Read(Node):
     """A parameter or buffer as a value."""
 

@@ -177,9 +177,9 @@ def inline(
     made = {value.index for node in graph.nodes for value in node.outputs if not isinstance(node, Read)}
     for result, target in zip(graph.results, targets, strict=False):
         value = result.value
-        if isinstance(value, Value) and value.index in made and target != "_" and target not in inner.ports.values():
-            if inner.forced.setdefault(value.index, target) == target:
-                inner.holders[target] = -1  # nothing reads it yet
+        fresh = isinstance(value, Value) and value.index in made and value.index not in inner.forced
+        if fresh and isinstance(value, Value) and target != "_" and target not in inner.ports.values():
+            inner.forced[value.index], inner.holders[target] = target, -1  # nothing reads it yet
     last: list[Statement] = []
 
     def end(found: list[Tree]) -> Statement:

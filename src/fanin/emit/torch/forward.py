@@ -20,6 +20,7 @@ from fanin.ir.graph import (
     Call,
     Choice,
     Ensemble,
+    Grad,
     Graph,
     Iterate,
     ModuleRef,
@@ -39,6 +40,14 @@ from fanin.ops import code as ops
 from fanin.ops.code import Function, Invoke, Name
 from fanin.record import record
 
+TRACKED = Function(
+    "tracked",
+    '''\
+def tracked(x: Tensor) -> Tensor:
+    """A tensor as it is, such that gradients in it can be taken."""
+    return x if x.requires_grad else x.detach().requires_grad_()
+''',
+)
 MAX_DEPTH = 3
 MAX_LENGTH = 74
 _PLAIN = ("x", "h")
@@ -98,6 +107,7 @@ class Forward:
         self.wanted: dict[int, str] = {}
         self.kinds: dict[int, str] = {}  # what values without a name could be called: by their module
         self.items: list[Item] = []
+        self.tracked: set[int] = set()  # values in which a gradient is wanted
         self.explicit = False  # whether every size of a new shape is said, for graphs that are to agree
 
     # ------------------------------------------------------------------------------------------------- preparing
@@ -112,6 +122,8 @@ class Forward:
                 self.kinds.update((value.index, singular(label)) for value in node.outputs)
             if isinstance(node, Read):
                 self.reads[node.outputs[0].index] = node.state
+            if isinstance(node, Grad):
+                self.tracked.update(o.index for o in node.inputs[1:] if isinstance(o, Value))
         nodes = [node for node in nodes if not isinstance(node, Read)]
         roller = Roller(nodes, results, self.reads, self._form, self._countable)
         self.items = roller.roll(nodes)
@@ -326,7 +338,8 @@ class Forward:
     ) -> list[Statement]:
         """The statements that compute the results, and the last one made of them. They come after the preamble."""
         self.prepare(nodes, results)
-        body = joined(self._items(self.items))
+        begin = [s for p in self.graph.ports if p.value is not None for s in self._track(p.value)]
+        body = [*begin, *joined(self._items(self.items))]
         wanted = [r.index for r in results if isinstance(r, Value)]
         if not self._suffix(wanted):
             body += self._flush()
@@ -360,7 +373,19 @@ class Forward:
             else:
                 self.position = self.positions[id(item)]
                 out += self._node(item)
+                for value in item.outputs:
+                    out += self._track(value)
         return out
+
+    def _track(self, value: Value) -> list[Statement]:
+        """A value in which a gradient is wanted takes part in it, whatever it was made of."""
+        if value.index not in self.tracked:
+            return []
+        out = self._flush()
+        name = self.vars[value.index]
+        if not isinstance(name, Name) or value.index in self.reads:
+            return out
+        return [*out, Assign((name.text,), ops.Call(self.scope.helper(TRACKED), (name,)))]
 
     def _suffix(self, indices: list[int]) -> bool:
         """Whether the pending values among these are the last ones, in this order: evaluation keeps its order then."""
@@ -497,6 +522,11 @@ class Forward:
                 return self.call(node, inputs)
             case Repeat():
                 return Invoke(Name(self.access(node.module)), tuple(inputs))
+            case Grad():
+                whole = node.inputs[0] is not None and node.inputs[0].type.rank > 0
+                args = (ops.Method(inputs[0], "sum", ()) if whole else inputs[0], inputs[1])
+                found = ops.Call("torch.autograd.grad", args, (("create_graph", Name("True")),))
+                return ops.Subscript(found, (0,))
             case _:
                 raise EmitError(f"no PyTorch code for {type(node).__name__} yet")
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from fanin.emit.torch.classes import Printed
 from fanin.emit.torch.expressions import WIDTH
 from fanin.emit.torch.statements import print_statements
+from fanin.ir.graph import Grad, every_node
 
 
 def docstring(text: str, indent: int) -> list[str]:
@@ -89,6 +90,8 @@ def forward_lines(printed: Printed, returns: str | None = None) -> list[str]:
     draft = printed.draft
     parameters = ["self", *(f"{name}: {kind}" for name, kind in draft.parameters)]
     lines = signature_lines("def forward", parameters, f" -> {returns or draft.returns}:", 4)
+    if any(isinstance(node, Grad) for node in every_node(draft.graph.nodes)):
+        lines.insert(0, "    @torch.enable_grad()")
     return [*lines, *print_statements(printed.forward, 8, iter(printed.comments))]
 
 

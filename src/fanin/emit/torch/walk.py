@@ -12,6 +12,7 @@ from fanin.ir.graph import (
     Call,
     Child,
     Ensemble,
+    Grad,
     Graph,
     Leaf,
     Node,
@@ -41,6 +42,8 @@ def node_graphs(nodes: tuple[Node, ...]) -> Iterator[Graph]:
 def helper_names(nodes: tuple[Node, ...]) -> Iterator[str]:
     """The names of the functions that ops need printed."""
     for node in every_node(nodes):
+        if isinstance(node, Grad):
+            yield "tracked"
         if isinstance(node, Apply) and node.module is None:
             types: list[Any] = [None if operand is None else operand.type for operand in node.inputs]
             todo: list[Tree] = [node.op.torch(node.attrs, *types)]

@@ -1,0 +1,66 @@
+"""`grad(y, x)`: against `torch.func.grad`."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.unit.elaborate.test_training import codes, load
+
+SPEC = """
+model Net()(x: [N, 4]) -> (y: [N, 1], slope: [N, 4], bend: [N, 4]) {
+  y = x -> a: Linear(8) -> tanh -> b: Linear(1)
+  slope = grad(y, x)
+  return y, slope, grad(slope ** 2, x)
+}
+"""
+
+
+def test_a_gradient_is_differentiable_itself_and_needs_no_training() -> None:
+    net = load(SPEC)
+    a, b = net.get_submodule("a"), net.get_submodule("b")
+    x = torch.randn(3, 4).double()
+    slope = torch.func.grad(lambda x: b(torch.tanh(a(x))).sum())
+    bend = torch.func.grad(lambda x: (slope(x) ** 2).sum())
+    out = net(x)
+    torch.testing.assert_close(out.slope, slope(x))
+    torch.testing.assert_close(out.bend, bend(x))
+    with torch.no_grad():
+        torch.testing.assert_close(net(x).bend, bend(x))
+    (mine,) = torch.autograd.grad(out.bend.sum(), a.weight)
+    weight = a.weight.detach().clone().requires_grad_()
+
+    def by_hand(x: torch.Tensor) -> torch.Tensor:
+        return (torch.func.grad(lambda x: (torch.tanh(x @ weight.T + a.bias) @ b.weight.T).sum())(x) ** 2).sum()
+
+    (theirs,) = torch.autograd.grad(torch.func.grad(by_hand)(x).sum(), weight)
+    torch.testing.assert_close(mine, theirs)
+
+
+def test_a_gradient_in_a_value_that_is_computed_and_in_one_that_is_detached() -> None:
+    spec = """
+model Net()(x: [N, 4]) -> ([N, 4], [N, 4]) {
+  h = 2 * x
+  k = stop_gradient(3 * x)
+  y = h ** 3 + k ** 2
+  return grad(sum(y), h), grad(y, k)
+}
+"""
+    x = torch.randn(2, 4).double().requires_grad_()
+    first, second = load(spec)(x)
+    torch.testing.assert_close(first, 3 * (2 * x) ** 2)
+    torch.testing.assert_close(second, 2 * 3 * x)
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        ("grad(x, y)", "TYP401"),
+        ("grad(stop_gradient(y), x)", "TYP401"),
+        ("grad(y)", "TYP407"),
+        ("grad(argmax(y, axis=1), x)", "TYP408"),
+        ("grad(y, 3)", "TYP401"),
+    ],
+)
+def test_a_gradient_that_is_none_is_an_error(call: str, code: str) -> None:
+    assert codes(f"model Net()(x: [N, 4]) {{ y = tanh(x) return {call} }}") == [code]
