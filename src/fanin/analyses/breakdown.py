@@ -16,7 +16,7 @@ from fanin.analyses.reading import Mask, all_of, letters, running, types_of
 from fanin.analyses.weights import Weights, instance_weights
 from fanin.analyses.work import node_work
 from fanin.ir.dims import Dim, Symbol, expand, substitute
-from fanin.ir.graph import Call, Choice, Graph, Iterate, Leaf, ModuleRef, Node, Program, Repeat, Row, Scan
+from fanin.ir.graph import Call, Choice, Ensemble, Graph, Iterate, Leaf, ModuleRef, Node, Program, Repeat, Row, Scan
 from fanin.ir.types import TensorType
 from fanin.record import record
 
@@ -172,13 +172,15 @@ def _inner_uses(sites: _Found) -> _Uses:
     """The graphs that applications run, in the letters of the model."""
     found: _Uses = {}
     for use, times, site in sites:
-        node = site.node
+        node, times = site.node, times * site.times
+        if isinstance(node, Ensemble):
+            times, node = times * node.count, node.graph.nodes[-1]
         if isinstance(node, Call):
             known = dict(use.letters)
             types = [None if t is None else _put(t, known) for t in types_of(node.inputs)]
             inner = letters(node.graph, types, [substitute(d, known) for d in node.sizes])
             key = _Use(node.graph, site.outputs, tuple(inner.items()))
-            found[key] = found.get(key, 0) + times * site.times
+            found[key] = found.get(key, 0) + times
     return found
 
 

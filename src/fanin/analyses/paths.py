@@ -257,4 +257,4 @@ def _lent(graph: Graph, path: str) -> tuple[ModuleRef, ...]:
 
 
 def _ensembles(graph: Graph) -> dict[str, tuple[int, ...]]:
-    return {n.module.path: (n.count,) for n in graph.nodes if isinstance(n, Ensemble)}
+    return {n.module.path: (n.count,) for n in every_node(graph.nodes) if isinstance(n, Ensemble)}

@@ -7,7 +7,7 @@ from math import floor, prod
 from fanin.analyses.paths import Instance
 from fanin.analyses.reading import reached
 from fanin.analyses.records import Records
-from fanin.ir.graph import Ensemble, Graph, Leaf, Row, State, Unit
+from fanin.ir.graph import Ensemble, Graph, Leaf, Row, State, Unit, every_node
 from fanin.record import field, record
 
 
@@ -43,7 +43,7 @@ def weights_of(graph: Graph) -> Weights:
             record = _records[inner]
             if record.total is None:
                 total = sum((_state_weights(state) for state in inner.states), Weights())
-                ensembles = {n.module.path: n.count for n in inner.nodes if isinstance(n, Ensemble)}
+                ensembles = {n.module.path: n.count for n in every_node(inner.nodes) if isinstance(n, Ensemble)}
                 for child in inner.children:
                     total += _sum(child.instance) * ensembles.get(child.path, 1)
                 record.total = total

@@ -42,6 +42,10 @@ from fanin.syntax import tree
 def apply_instance(body: Body, instance: Instance, args: tuple[Argument, ...], flow: list[Any], span: Span) -> Any:
     """A module on tensors: what flows in first, then the arguments."""
     target = instance.target
+    if instance.copies:
+        from fanin.elaborate.ensembles import apply_ensemble
+
+        return apply_ensemble(body, instance, args, flow, span)
     if isinstance(target, Op):
         return apply_leaf(body, instance, args, flow, span)
     if isinstance(target, BlockConstructor):

@@ -21,6 +21,10 @@ def call_builtin(body: Body, name: str, args: tuple[Argument, ...], span: Span) 
         from fanin.elaborate.systems import follow, ramp
 
         return ramp(body, args, span) if name == "ramp" else follow(body, name, args, span)
+    if name == "ensemble":
+        from fanin.elaborate.ensembles import ensemble
+
+        return ensemble(body, args, span)
     if name == "grad":
         from fanin.elaborate.gradients import grad
 

@@ -31,6 +31,7 @@ def copy_instance(template: Instance) -> Instance:
         template.options,
         args=template.args,
         loose=template.loose,
+        copies=template.copies,
     )
     twin.hypers = {name: _owned_again(value, template, twin) for name, value in template.hypers.items()}
     return twin

@@ -195,6 +195,7 @@ class Instance:
     row: tuple[tuple[int, Instance], ...] = ()  # of a repetition applied as a whole: (how many, what each is like)
     args: dict[str, Span] = field(default_factory=dict)  # where each hyper-parameter was written
     loose: bool = False  # made by a pipe's stage or a call, and not yet named by anything
+    copies: int = 0  # of an ensemble: so many with stacked weights
 
     @property
     def what(self) -> str:
@@ -351,4 +352,5 @@ def structure_of(instance: Instance, numbering: dict[int, int]) -> Hashable:
         made,
         tuple((k, key_of(v, numbering)) for k, v in instance.hypers.items()),
         tuple((k, key_of(v, numbering)) for k, v in instance.options.items()),
+        instance.copies,
     )

@@ -161,7 +161,10 @@ class Iterate(Node):
 
 @record
 class Ensemble(Node):
-    """``ensemble(n, M)``: ``count`` copies with stacked weights on a leading axis of that size."""
+    """``ensemble(n, M)``: ``count`` copies with stacked weights, each on its slice of the first axis of the inputs.
+
+    ``graph`` is a region, the use of one copy on slices.
+    """
 
     graph: Graph
     module: ModuleRef
@@ -376,7 +379,7 @@ class Program:
 
 def regions(node: Node) -> tuple[Graph, ...]:
     """The parts of a graph that a node runs in its own way: their modules, parameters and letters are the graph's."""
-    if isinstance(node, Scan | Iterate | Update):
+    if isinstance(node, Scan | Iterate | Ensemble | Update):
         return (node.graph,)
     return (node.training, node.evaluation) if isinstance(node, Choice) else ()
 

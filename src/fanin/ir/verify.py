@@ -9,7 +9,6 @@ from fanin.ir.dims import Dim, Poly, Symbol, expand, substitute
 from fanin.ir.graph import (
     Apply,
     Call,
-    Ensemble,
     Graph,
     Leaf,
     ModuleRef,
@@ -64,7 +63,7 @@ def _graphs(graph: Graph) -> Iterable[Graph]:
 def _graphs_of(node: Node) -> list[Graph]:
     if isinstance(node, Repeat):
         return [run.call.graph for run in node.runs if isinstance(run.call, Call)]
-    return [node.graph] if isinstance(node, (Call, Ensemble)) else []
+    return [node.graph] if isinstance(node, Call) else []
 
 
 class _Verifier:

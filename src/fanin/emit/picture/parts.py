@@ -225,7 +225,7 @@ def _title(node: Node) -> str:
         case Iterate():
             return f"iterate {node.graph.name}".strip()
         case Ensemble():
-            return f"ensemble of {node.graph.name}" if node.graph.name else "ensemble"
+            return f"ensemble of {_title(node.graph.nodes[-1])}".removesuffix(" of ")
         case Choice():
             return "if training"
         case Read():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -329,7 +330,9 @@ def bracketed(tree: Tree, least: int) -> str:
 def _infix(tree: Infix) -> str:
     own = level(tree)
     if own == _POWER:
-        return f"{bracketed(tree.left, _POWER + 1)}**{bracketed(tree.right, _UNARY)}"
+        left, right = bracketed(tree.left, _POWER + 1), bracketed(tree.right, _UNARY)
+        close = all(re.fullmatch(r"-?[\w.]+", side) for side in (left, right))
+        return f"{left}**{right}" if close else f"{left} ** {right}"
     left = bracketed(tree.left, own + 1 if own == _COMPARE else own)
     return f"{left} {tree.op} {bracketed(tree.right, own + 1)}"
 

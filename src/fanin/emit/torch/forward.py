@@ -48,6 +48,19 @@ def tracked(x: Tensor) -> Tensor:
     return x if x.requires_grad else x.detach().requires_grad_()
 ''',
 )
+EACH_COPY = Function(
+    "each_copy",
+    '''\
+def each_copy(module: nn.Module, *inputs: Tensor) -> Any:
+    """Every copy in a module made by ``stacked`` on its slice of the inputs, all at once."""
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+    def one(tensors: dict[str, Tensor], *inputs: Tensor) -> Any:
+        return torch.func.functional_call(module, tensors, inputs)
+
+    return torch.vmap(one, randomness="different")(tensors, *inputs)
+''',
+)
 MAX_DEPTH = 3
 MAX_LENGTH = 74
 _PLAIN = ("x", "h")
@@ -451,7 +464,7 @@ class Forward:
         used = [operand.index for operand in node.inputs if isinstance(operand, Value)]
         if not self._suffix(used):
             out += self._flush()
-        if isinstance(node, Scan | Iterate | Choice | Ensemble | Update) or (
+        if isinstance(node, Scan | Iterate | Choice | Update) or (
             isinstance(node, Repeat) and not repeat_is_call(node)
         ):
             return out + self._flush() + self._special(node)
@@ -522,6 +535,8 @@ class Forward:
                 return self.call(node, inputs)
             case Repeat():
                 return Invoke(Name(self.access(node.module)), tuple(inputs))
+            case Ensemble():
+                return ops.Call(self.scope.helper(EACH_COPY), (Name(self.access(node.module)), *inputs))
             case Grad():
                 whole = node.inputs[0] is not None and node.inputs[0].type.rank > 0
                 args = (ops.Method(inputs[0], "sum", ()) if whole else inputs[0], inputs[1])

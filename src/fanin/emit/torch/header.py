@@ -12,6 +12,7 @@ from fanin.ir.dims import Dim
 from fanin.ir.graph import Graph, Leaf, Program, Row, Unit
 
 _IMPORTS: tuple[tuple[str, str], ...] = (
+    (r"\bcopy\.deepcopy\(", "import copy"),
     (r"\bhashlib\.", "import hashlib"),
     (r"\bmath\.", "import math"),
     (r"\bOrderedDict\(", "from collections import OrderedDict"),

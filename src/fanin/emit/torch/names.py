@@ -17,6 +17,8 @@ TAKEN = frozenset(
         "TorchFunctionMode",
         "partial",
         "init",
+        "stacked",
+        "_each",
         "math",
         "hashlib",
         "NamedTuple",

@@ -31,7 +31,7 @@ def node_graphs(nodes: tuple[Node, ...]) -> Iterator[Graph]:
     """The graphs that nodes call, those in their regions too."""
     for node in every_node(nodes):
         match node:
-            case Call() | Ensemble():
+            case Call():
                 yield node.graph
             case Repeat():
                 for run in node.runs:
@@ -42,8 +42,8 @@ def node_graphs(nodes: tuple[Node, ...]) -> Iterator[Graph]:
 def helper_names(nodes: tuple[Node, ...]) -> Iterator[str]:
     """The names of the functions that ops need printed."""
     for node in every_node(nodes):
-        if isinstance(node, Grad):
-            yield "tracked"
+        if isinstance(node, Grad | Ensemble):
+            yield "tracked" if isinstance(node, Grad) else "each_copy"
         if isinstance(node, Apply) and node.module is None:
             types: list[Any] = [None if operand is None else operand.type for operand in node.inputs]
             todo: list[Tree] = [node.op.torch(node.attrs, *types)]

@@ -193,6 +193,30 @@ def init(module: Module, **laws: Callable[[Tensor], Any]) -> Module:
     return module
 '''
 
+STACKED = '''\
+def stacked(module: Module, count: int) -> Module:
+    """So many copies as one module: each tensor has an axis in front. See ``each_copy``."""
+    single = copy.deepcopy(module)
+    for path, part in module.named_modules():
+        for tensors in (part._parameters, part._buffers):
+            for name, old in tensors.items():
+                if old is None:
+                    continue
+                law = getattr(old, "law", partial(_usual_law, single.get_submodule(path), name))
+                new = torch.empty(count, *old.shape, dtype=old.dtype)
+                if isinstance(old, nn.Parameter):
+                    new = nn.Parameter(new, requires_grad=old.requires_grad)
+                new.law = partial(_each, law)  # type: ignore[attr-defined]
+                tensors[name] = new
+    return module
+
+
+def _each(law: Callable[[Tensor], Any], tensor: Tensor) -> None:
+    """First values for every copy."""
+    for part in tensor:
+        law(part)
+'''
+
 UNDRAWN = '''\
 class _Undrawn(TorchFunctionMode):
     """Modules are made without PyTorch's own first values, which nothing would read."""

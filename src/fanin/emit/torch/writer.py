@@ -100,6 +100,9 @@ class _Writer:
             constants = 'Module = TypeVar("Module", bound=nn.Module)'
             helper = weights.INIT_DOTTED if "**{" in text else weights.INIT
             body.insert(0, helper.rstrip().split("\n"))
+        if "stacked(" in text:
+            constants = 'Module = TypeVar("Module", bound=nn.Module)'
+            body.insert(0, weights.STACKED.rstrip().split("\n"))
         if "_Undrawn()" in text:
             body.append(weights.UNDRAWN.rstrip().split("\n"))
         if self._has_tensors():
