@@ -9,7 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from fanin.ir.graph import Apply, Child, Graph, Leaf, ModuleRef, Node, Operand, Read, Repeat, Row, Unit, Value
+from fanin.ir.graph import (
+    Apply,
+    Call,
+    Child,
+    Graph,
+    Leaf,
+    ModuleRef,
+    Node,
+    Operand,
+    Read,
+    Repeat,
+    Row,
+    Unit,
+    Value,
+    every_node,
+    regions,
+)
 from fanin.ir.types import DType
 
 Source: TypeAlias = "str | int"  # the path of a leaf or parameter, or the number of an input of the graph
@@ -66,6 +82,9 @@ class Reach:
                 yield frozenset([ref.name]) if ref.name in states else NOTHING
             else:
                 yield _weights(children, ref.module)
+        elif regions(node):  # their modules and parameters are this graph's
+            own = NOTHING.union(*(self._own(part, children, states) for part in every_node([node])))
+            yield from (own.union(*inputs) for _ in node.outputs)
         else:
             graphs = list(called(node))
             module: ModuleRef | None = getattr(node, "module", None)
@@ -76,6 +95,16 @@ class Reach:
                 own = NOTHING if module is None else _weights(children, module)
                 whole = own.union(*inputs)
                 yield from (whole for _ in node.outputs)
+
+    @staticmethod
+    def _own(node: Node, children: dict[str, Child], states: set[str]) -> Sources:
+        """The weights that a node uses itself."""
+        module: ModuleRef | None = getattr(node, "module", None)
+        if isinstance(node, Read):
+            module = node.state.module
+            if module is None:
+                return frozenset([node.state.name]) if node.state.name in states else NOTHING
+        return NOTHING if module is None else _weights(children, module)
 
     @staticmethod
     def _outside(sources: Sources, inputs: list[Sources], module: ModuleRef | None) -> Sources:
@@ -91,10 +120,8 @@ class Reach:
 
 def called(node: Node) -> Iterator[Graph]:
     """The graphs that a node runs."""
-    for name in ("graph", "training", "evaluation"):
-        graph = getattr(node, name, None)
-        if isinstance(graph, Graph):
-            yield graph
+    if isinstance(node, Call):
+        yield node.graph
     if isinstance(node, Repeat):
         for run in node.runs:
             yield from called(run.call)

@@ -9,7 +9,7 @@ from torch import nn
 from tests.unit.elaborate.test_training import codes, load
 
 SPEC = """
-block Expert(hidden: int)(x: [M, D]) -> [M, D] { return x -> fc1: Linear(hidden) -> gelu -> dropout(p) -> fc2: Linear(D) }
+block Expert(hidden: int)(x: [M, D]) -> [M, D] { return x -> fc1: Linear(hidden) -> gelu -> fc2: Linear(D) }
 model Net(n: int = 5)(x: [B, 4]) -> [n, B, 4] {
   y = broadcast_to(x[none], n, B, 4)
   return y -> experts: ensemble(n, Expert(8))
@@ -18,7 +18,7 @@ model Net(n: int = 5)(x: [B, 4]) -> [n, B, 4] {
 
 
 def test_every_copy_has_its_own_weights_and_its_own_slice() -> None:
-    net = load(SPEC.replace("dropout(p) -> ", ""))
+    net = load(SPEC)
     state = net.state_dict()
     assert {k: list(v.shape) for k, v in state.items()} == {
         "experts.fc1.weight": [5, 8, 4],
@@ -42,7 +42,7 @@ def test_every_copy_has_its_own_weights_and_its_own_slice() -> None:
 
 
 def test_first_values_are_those_of_one_copy_each() -> None:
-    net = load(SPEC.replace("dropout(p) -> ", ""), n=400)
+    net = load(SPEC, n=400)
     bound = 1 / 4**0.5
     weight, bias = net.get_parameter("experts.fc1.weight"), net.get_parameter("experts.fc1.bias")
     assert weight.abs().max() <= bound and bias.abs().max() <= bound
