@@ -80,7 +80,7 @@ def scan(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
             steps,
         )
     )
-    return results_of(tuple(outputs), names)
+    return _given(tuple(outputs), names)
 
 
 def iterate(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
@@ -133,7 +133,12 @@ def iterate(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
             tuple(keys.index(name) for name in states),
         )
     )
-    return results_of(outputs, states)
+    return _given(outputs, states)
+
+
+def _given(outputs: tuple[Value, ...], names: list[str]) -> Any:
+    """The results; a single state can be asked for by its name too."""
+    return Record(tuple(names), outputs) if names[0] else results_of(outputs, names)
 
 
 # ------------------------------------------------------------------------------------------------- their arguments
