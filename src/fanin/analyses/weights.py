@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from math import floor, prod
+from math import prod
 
 from fanin.analyses.paths import Instance
 from fanin.analyses.reading import reached
 from fanin.analyses.records import Records
-from fanin.ir.graph import Ensemble, Graph, Leaf, Row, State, Unit, every_node
+from fanin.ir.graph import Ensemble, Graph, Leaf, Row, State, Unit, every_node, fixed_count
 from fanin.record import field, record
 
 
@@ -97,9 +97,7 @@ def _frozen(size: int, outs: int, share: bool | float) -> int:
     """How many numbers of a weight are fixed: of the output units, the share of them, rounded half up."""
     if isinstance(share, bool):
         return size if share else 0
-    from fractions import Fraction  # only where a fraction of the units is frozen
-
-    return size // outs * floor(Fraction(str(share)) * outs + Fraction(1, 2)) if outs else 0
+    return size // outs * fixed_count(outs, share) if outs else 0
 
 
 def _state_weights(state: State) -> Weights:

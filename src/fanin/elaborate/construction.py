@@ -112,15 +112,7 @@ def _frozen(a: Argument) -> bool | float:
     if isinstance(a.value, bool):
         return a.value
     if isinstance(a.value, (int, float)) and 0 <= a.value <= 1:
-        if 0 < a.value < 1:
-            raise refuse(
-                TYP413,
-                "freezing a fraction of the units is not built yet in this version",
-                a.span,
-                "not yet",
-                helps=["write `frozen=true`"],
-            )
-        return bool(a.value)
+        return float(a.value) if 0 < a.value < 1 else bool(a.value)
     raise refuse(
         TYP401,
         f"`frozen` is true, false, or a fraction between 0 and 1, not {describe(a.value)}",

@@ -237,6 +237,13 @@ class Leaf:
     frozen: bool | float = False
 
 
+def fixed_count(units: int, share: float) -> int:
+    """How many of the output units ``frozen=share`` fixes, the first of them: the share, rounded half up."""
+    from fractions import Fraction  # only where a fraction of the units is frozen
+
+    return int(Fraction(str(share)) * units + Fraction(1, 2))
+
+
 @record
 class Unit:
     """An instance of a block or a composition. ``graphs`` are the specialisations it runs, the first of them first."""

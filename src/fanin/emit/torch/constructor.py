@@ -89,7 +89,7 @@ class Constructor:
         if isinstance(part, Child):
             return self.module(part.instance, part.path)
         if isinstance(part, State):
-            keywords = (("requires_grad", Name("False")),) if part.frozen else ()
+            keywords = (("requires_grad", Name("False")),) if part.frozen is True else ()
             return ops.Call("nn.Parameter", (self._empty(part),), keywords)
         entries = list(part.parts.items())
         if all(isinstance(entry, State) for _, entry in entries) and part.kind == "list":
@@ -166,7 +166,7 @@ class Constructor:
             plain = tuple((name, law) for name, law in laws if is_identifier(name))
             dotted = tuple((name, law) for name, law in laws if not is_identifier(name))
             tree = ops.Call("init", (tree, *((DoubleStar(Mapping(dotted)),) if dotted else ())), plain)
-        if leaf.frozen:
+        if leaf.frozen is True:
             tree = ops.Method(tree, "requires_grad_", (Name("False"),))
         return tree
 

@@ -10,6 +10,7 @@ from typing import Any
 from fanin.emit.torch import places
 from fanin.emit.torch.authored import Arguments, arguments_in
 from fanin.emit.torch.expressions import Bare, Frame, Tree, flat, parsed
+from fanin.emit.torch.expressions import Mapping as DictOf
 from fanin.emit.torch.loops import Item, Loop, Roller
 from fanin.emit.torch.names import TAKEN, Names, identifier, singular
 from fanin.emit.torch.statements import Assign, Do, For, If, Return, Statement
@@ -18,11 +19,13 @@ from fanin.ir.dims import Dim, Poly, Symbol, render
 from fanin.ir.graph import (
     Apply,
     Call,
+    Child,
     Choice,
     Ensemble,
     Grad,
     Graph,
     Iterate,
+    Leaf,
     ModuleRef,
     Node,
     Operand,
@@ -34,6 +37,7 @@ from fanin.ir.graph import (
     StateRef,
     Update,
     Value,
+    fixed_count,
 )
 from fanin.ir.types import TensorType
 from fanin.ops import code as ops
@@ -46,6 +50,18 @@ TRACKED = Function(
 def tracked(x: Tensor) -> Tensor:
     """A tensor as it is, such that gradients in it can be taken."""
     return x if x.requires_grad else x.detach().requires_grad_()
+''',
+)
+PARTLY_FROZEN = Function(
+    "partly_frozen",
+    '''\
+def partly_frozen(module: nn.Module, fixed: dict[str, tuple[int, int]], *inputs: Tensor) -> Any:
+    """A module whose first output units get no gradient: of each parameter, so many along that axis."""
+    tensors = dict(module.named_parameters())
+    for name, (axis, count) in fixed.items():
+        still, moving = tensors[name].tensor_split([count], dim=axis)
+        tensors[name] = torch.cat((still.detach(), moving), dim=axis)
+    return torch.func.functional_call(module, tensors, inputs)
 ''',
 )
 EACH_COPY = Function(
@@ -530,6 +546,10 @@ class Forward:
                 code = node.op.torch(node.attrs, *_types(node))
                 if self.explicit and isinstance(code, ops.Method) and code.name == "reshape" and -1 in code.args:
                     code = ops.Method(code.receiver, code.name, node.outputs[0].type.shape)
+                leaf = None if node.module is None or node.module.borrowed else self._leaf(node.module.path)
+                if leaf is not None and places.is_partly_frozen(leaf):
+                    module = Name(self.access(node.module)) if node.module is not None else None
+                    return ops.Call(self.scope.helper(PARTLY_FROZEN), (module, fixed_units(leaf), *inputs))
                 return self._fill(code, inputs, node.module, _numbers(node))
             case Call():
                 return self.call(node, inputs)
@@ -544,6 +564,14 @@ class Forward:
                 return ops.Subscript(found, (0,))
             case _:
                 raise EmitError(f"no PyTorch code for {type(node).__name__} yet")
+
+    def _leaf(self, path: str) -> Leaf | None:
+        try:
+            *_, (_, here) = places.walk(self.graph, path)
+        except KeyError:
+            return None
+        instance = here.instance if isinstance(here, Child) else here
+        return instance if isinstance(instance, Leaf) else None
 
     def _fill(self, code: Any, inputs: Sequence[Tree], module: ModuleRef | None, numbers: tuple[bool, ...]) -> Tree:
         frame = Frame(
@@ -691,6 +719,18 @@ def preamble(ports: Sequence[tuple[Port, str]], axes: Mapping[tuple[int, int], s
                 targets[-1] = "*_"
             lines.append(Assign(tuple(targets), Name(f"{name}.shape")))
     return lines
+
+
+def fixed_units(leaf: Leaf) -> Tree:
+    """For each parameter with output units: their axis, and how many of them are fixed."""
+    found: list[tuple[str, Tree]] = []
+    for w in leaf.weights:
+        axes = [i for i, axis in enumerate(w.spec.axes) if axis.role == "out"] if w.spec.kind == "param" else []
+        if axes:
+            size = w.spec.axes[axes[0]].size
+            assert isinstance(size, int) and not isinstance(leaf.frozen, bool)
+            found.append((w.spec.name, ops.Sequence((axes[0], fixed_count(size, leaf.frozen)))))
+    return DictOf(tuple(found))
 
 
 def joined(statements: Sequence[Statement]) -> list[Statement]:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from fanin.emit.torch.names import is_identifier
+from fanin.emit.torch.uses import EmitError
 from fanin.ir.graph import (
     Apply,
     Call,
@@ -236,11 +237,16 @@ def is_sequential(graph: Graph) -> bool:
     inputs = [port for port in graph.ports if port.value is not None]
     if len(inputs) != 1 or len(graph.results) != 1 or not all(one_to_one(node) for node in graph.nodes):
         return False
-    if any("." in child.path for child in graph.children):
+    if any("." in child.path or is_partly_frozen(child.instance) for child in graph.children):
         return False
     if {place for place in graph.places if isinstance(place, str)} != {child.path for child in graph.children}:
         return False
     return all(module_form(graph.nodes[place]) is not None for place in graph.places if isinstance(place, int))
+
+
+def is_partly_frozen(instance: Instance) -> bool:
+    """Whether some output units of a leaf are fixed and others learn: its forward is not called as it is."""
+    return isinstance(instance, Leaf) and not isinstance(instance.frozen, bool)
 
 
 def module_form(node: Node) -> Any:
@@ -259,6 +265,8 @@ def sequential_keys(graph: Graph) -> list[str]:
 def row_is_sequential(row: Row) -> bool:
     """Whether a repetition becomes an ``nn.Sequential``, or an ``nn.ModuleList``."""
     for _, part in row.parts:
+        if is_partly_frozen(part):
+            raise EmitError("a fraction of the units of a repetition cannot be frozen yet: give each layer its label")
         if isinstance(part, Row):
             if not row_is_sequential(part):
                 return False

@@ -11,8 +11,6 @@ from fanin.ir.graph import (
     Apply,
     Call,
     Child,
-    Ensemble,
-    Grad,
     Graph,
     Leaf,
     Node,
@@ -42,8 +40,6 @@ def node_graphs(nodes: tuple[Node, ...]) -> Iterator[Graph]:
 def helper_names(nodes: tuple[Node, ...]) -> Iterator[str]:
     """The names of the functions that ops need printed."""
     for node in every_node(nodes):
-        if isinstance(node, Grad | Ensemble):
-            yield "tracked" if isinstance(node, Grad) else "each_copy"
         if isinstance(node, Apply) and node.module is None:
             types: list[Any] = [None if operand is None else operand.type for operand in node.inputs]
             todo: list[Tree] = [node.op.torch(node.attrs, *types)]
