@@ -79,6 +79,8 @@ def _neighbours(graph: Graph) -> list[Graph]:
                 todo.extend(part for _, part in reversed(made.parts))
     for node in (*graph.nodes, *graph.setup):
         found.update((g, None) for g, _ in called(node, ()))
+    if graph.inverse is not None:
+        found[graph.inverse] = None
     return list(found)
 
 

@@ -21,6 +21,10 @@ def call_builtin(body: Body, name: str, args: tuple[Argument, ...], span: Span) 
         from fanin.elaborate.systems import follow, ramp
 
         return ramp(body, args, span) if name == "ramp" else follow(body, name, args, span)
+    if name == "inverse":
+        from fanin.elaborate.inverses import inverse
+
+        return inverse(body, args, span)
     if name == "ensemble":
         from fanin.elaborate.ensembles import ensemble
 

@@ -29,6 +29,7 @@ from fanin.elaborate.values import (
     Builtin,
     FnFunction,
     Instance,
+    Inverted,
     LawFunction,
     OpConstructor,
     OpFunction,
@@ -77,6 +78,10 @@ def call(body: Body, callee: Any, args: tuple[Argument, ...], span: Span, at: Sp
         return construct(body, callee, args, span, at)
     if isinstance(callee, Instance):
         return apply_instance(body, callee, args, [], span)
+    if isinstance(callee, Inverted):
+        from fanin.elaborate.inverses import apply_inverse
+
+        return apply_inverse(body, callee, args, [], span)
     if isinstance(callee, FnFunction):
         return call_fn(body, callee, args, [], span)
     if isinstance(callee, Builtin):

@@ -14,6 +14,7 @@ from fanin.elaborate.graphs import finish, untold_sizes
 from fanin.elaborate.inputs import results_of, spread
 from fanin.elaborate.instances import copy_instance
 from fanin.elaborate.policy import Policy
+from fanin.elaborate.rows import with_logdet, without_logdet
 from fanin.elaborate.specialisation import GOING, MISSING, call_node, endless, record_use
 from fanin.elaborate.values import (
     Argument,
@@ -50,14 +51,17 @@ def apply_composition(body: Body, instance: Instance, args: tuple[Argument, ...]
         raise refuse(TYP405, f"a composition has no input `{named[0].name}`", named[0].span, "its tensors go by place")
     if instance.loose:
         result: Any = None
+        total: Any = None
         current = values
         for element in composition.elements:
             result = apply_element(body, element, current, element.span)
             if element.name is not None:
                 bind(body, element.name, result)
+            if len(composition.elements) > 1:
+                result, total = without_logdet(body, result, total, element.span)
             current = spread(result)
         return (
-            result
+            with_logdet(result, total)
             if composition.elements
             else (values[0] if len(values) == 1 else Record(("",) * len(values), tuple(values)))
         )
@@ -108,14 +112,18 @@ def composition_node(
                 for i, (t, o) in enumerate(zip(types, operands, strict=True))
             ]
             places: list[str | int] | None = []
+            total: Any = None
             result: Any = current[0] if len(current) == 1 else Record(("",) * len(current), tuple(current))
             for i, element in enumerate(composition.elements):
                 before = len(builder.nodes)
                 local_element = _stand_in(builder, element, element.label or str(i))
                 result = apply_element(inner, local_element, current, element.span)
+                result, total = without_logdet(inner, result, total, element.span)
                 current = spread(result)
                 places = _place(places, builder, before, local_element)
             results = tuple(Result("", operand(inner, v, span)) for v in current)
+            if total is not None:
+                results = (*results, Result("logdet", operand(inner, total, span)))
             for capture in builder.captures:
                 builder.ports.append(_capture_port(capture, span))
             captured = [next(i for i, v in enumerate(held) if v is c.outer) for c in builder.captures]

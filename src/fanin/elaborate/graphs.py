@@ -61,6 +61,16 @@ def elaborate_body(
     except Refusal as refusal:  # of this body, and no fault of the one that uses it
         ctx.report(refusal.diagnostic)
         return None
+    backwards = None
+    if isinstance(decl, tree.Block) and decl.inverse is not None:
+        from fanin.elaborate.inverses import inverse_graph
+
+        try:
+            backwards = inverse_graph(inner, decl, kept, letters)
+        except Refusal as refusal:
+            ctx.report(refusal.diagnostic)
+        if backwards is None:
+            return None
     kind = "fn" if isinstance(decl, tree.Fn) else "model" if decl.is_model else "block"
     graph = finish(
         builder,
@@ -72,6 +82,7 @@ def elaborate_body(
         decl.doc,
         decl.span,
         tuple(inner.promises),
+        inverse=backwards,
     )
     return Specialisation(graph, builder.borrowed, [], size_origins(builder, graph))
 
@@ -246,6 +257,7 @@ def finish(
     span: Span,
     promises: tuple[Any, ...] = (),
     places: tuple[str | int, ...] | None = None,
+    inverse: Graph | None = None,
 ) -> Graph:
     graph = Graph(
         name,
@@ -266,6 +278,7 @@ def finish(
         span,
         promises,
         untold_sizes(builder.ports, builder.nodes),
+        inverse,
     )
     ctx.parts[graph] = dict(builder.instances)
     return graph

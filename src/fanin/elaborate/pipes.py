@@ -28,6 +28,7 @@ from fanin.elaborate.values import (
     Element,
     FnFunction,
     Instance,
+    Inverted,
     OpConstructor,
     OpFunction,
     Partial,
@@ -368,6 +369,10 @@ def apply_element(body: Body, element: Element, values: list[Any], span: Span) -
 
 
 def apply_value(body: Body, value: Any, values: list[Any], span: Span) -> Any:
+    if isinstance(value, Inverted):
+        from fanin.elaborate.inverses import apply_inverse
+
+        return apply_inverse(body, value, (), values, span)
     if isinstance(value, Instance):
         return apply_instance(body, value, (), values, span)
     if isinstance(value, OpFunction):

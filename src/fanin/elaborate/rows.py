@@ -55,10 +55,35 @@ def _place_by_place(body: Body, instance: Instance, values: list[Any], span: Spa
     from fanin.elaborate.pipes import apply_element
 
     result: Any = values[0] if len(values) == 1 else Record(("",) * len(values), tuple(values))
+    total: Any = None
     for i in range(instance.target.count):
         result = apply_element(body, with_core(instance.target.cell, cell_of(instance, i)), values, span)
+        result, total = without_logdet(body, result, total, span)
         values = spread(result)
-    return result
+    return with_logdet(result, total)
+
+
+def without_logdet(body: Body, result: Any, total: Any, span: Span) -> tuple[Any, Any]:
+    """What flows on from an invertible block in a row, and the sum of what such blocks have called ``logdet``."""
+    from fanin.elaborate.operators import binary
+
+    if not isinstance(result, Record) or "logdet" not in result.names:
+        return result, total
+    at = result.names.index("logdet")
+    rest = [(n, v) for i, (n, v) in enumerate(zip(result.names, result.values, strict=True)) if i != at]
+    mine = result.values[at]
+    total = mine if total is None else binary(body, "+", total, mine, span, span, span)
+    flowing = rest[0][1] if len(rest) == 1 else Record(tuple(n for n, _ in rest), tuple(v for _, v in rest))
+    return flowing, total
+
+
+def with_logdet(result: Any, total: Any) -> Any:
+    """The results of a row, with that sum."""
+    if total is None:
+        return result
+    values = spread(result)
+    names = result.names if isinstance(result, Record) else ("",) * len(values)
+    return Record((*names, "logdet"), (*values, total))
 
 
 def _fresh_cell(cell: Any, core: Instance | None) -> Any:
@@ -107,7 +132,12 @@ def _apply_whole_row(
             del builder.nodes[before:]
             return _place_by_place(body, instance, values, span)
         extras = list(node.inputs[len(current) :])
-        nexts = [operand(body, v, span) for v in spread(result)]
+        names = result.names if isinstance(result, Record) else ()
+        summed = names.index("logdet") if "logdet" in names else None
+        if summed is not None and summed != len(names) - 1:
+            del builder.nodes[before:]  # a plain row has what flows first
+            return _place_by_place(body, instance, values, span)
+        nexts = [operand(body, v, span) for v in spread(result)][: None if summed is None else summed]
         fixed = [v.type for v in nexts] == [v.type for v in current]
         count = repetition.count - index if fixed else 1
         if runs and _same(runs[-1].call, node):
@@ -120,8 +150,11 @@ def _apply_whole_row(
         index += count
     instance.row = tuple(likes)
     outputs = tuple(builder.value(v.type) for v in current)
+    flowing = len(outputs)
+    if summed is not None and result is not None:
+        outputs = (*outputs, builder.value(operand(body, spread(result)[summed], span).type))
     builder.add(Repeat((*inputs, *extras), outputs, span, builder.loop, ref, repetition.count, tuple(runs)))
-    return results_of(outputs, [""] * len(outputs))
+    return results_of(outputs, [*[""] * flowing, *["logdet"] * (len(outputs) - flowing)])
 
 
 def _same(a: Node, b: Node) -> bool:

@@ -103,6 +103,14 @@ class BlockConstructor:
         return isinstance(other, BlockConstructor) and other.decl is self.decl
 
 
+@record(eq=False)
+class Inverted:
+    """A module, backwards."""
+
+    instance: Instance
+    span: Span
+
+
 @record
 class Rule:
     """An optimiser that may take arguments: ``adam(lr=1e-3)``."""
@@ -248,7 +256,8 @@ def is_module(value: Any) -> bool:
 
 
 def is_callable(value: Any) -> bool:
-    return isinstance(value, (OpFunction, FnFunction, Builtin, Partial, Instance, OpConstructor, BlockConstructor))
+    kinds = (OpFunction, FnFunction, Builtin, Partial, Instance, Inverted, OpConstructor, BlockConstructor)
+    return isinstance(value, kinds)
 
 
 def tensors_in(value: Any) -> Iterator[Value]:

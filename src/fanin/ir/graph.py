@@ -107,6 +107,7 @@ class Call(Node):
     module: ModuleRef | None
     lent: tuple[ModuleRef, ...] = ()
     sizes: tuple[Dim, ...] = ()  # for ``graph.sizes``, in the letters of the graph around
+    backwards: bool = False  # ``graph`` is the inverse of what the instance runs
 
 
 @record
@@ -304,7 +305,7 @@ class Graph:
     """
 
     name: str
-    kind: str  # "block" | "model" | "fn" | "composition" | "system" | "region"
+    kind: str  # "block" | "model" | "fn" | "composition" | "system" | "region" | "inverse"
     hypers: tuple[tuple[str, Any], ...]
     symbols: tuple[Symbol, ...]  # local letters left open, in order of first use
     letters: tuple[tuple[str, Dim], ...]  # every letter of the signature and what it stands for here
@@ -321,6 +322,7 @@ class Graph:
     span: Span = field(repr=False)
     promises: tuple[Promise, ...] = ()
     sizes: tuple[Symbol, ...] = ()  # open dimensions that no input has as an axis: the caller says them
+    inverse: Graph | None = None  # the second body, which runs the same modules; its letters are those of the first
 
     def values(self) -> Iterator[Value]:
         """Every value, inputs first, then in the order of the nodes."""
@@ -389,6 +391,11 @@ def regions(node: Node) -> tuple[Graph, ...]:
     if isinstance(node, Scan | Iterate | Ensemble | Update):
         return (node.graph,)
     return (node.training, node.evaluation) if isinstance(node, Choice) else ()
+
+
+def bodies(graph: Graph) -> tuple[Node, ...]:
+    """The nodes of a graph, and of its inverse."""
+    return graph.nodes if graph.inverse is None else (*graph.nodes, *graph.inverse.nodes)
 
 
 def every_node(nodes: Iterable[Node]) -> Iterator[Node]:

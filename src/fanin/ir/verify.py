@@ -21,6 +21,7 @@ from fanin.ir.graph import (
     StateRef,
     Unit,
     Value,
+    bodies,
     every_node,
     regions,
 )
@@ -49,7 +50,7 @@ def verify_graph(graph: Graph) -> None:
 
 
 def _graphs(graph: Graph) -> Iterable[Graph]:
-    for node in every_node((*graph.nodes, *graph.setup)):
+    for node in every_node((*bodies(graph), *graph.setup)):
         yield from _graphs_of(node)
     todo: list[Any] = [child.instance for child in graph.children]
     while todo:
@@ -63,7 +64,7 @@ def _graphs(graph: Graph) -> Iterable[Graph]:
 def _graphs_of(node: Node) -> list[Graph]:
     if isinstance(node, Repeat):
         return [run.call.graph for run in node.runs if isinstance(run.call, Call)]
-    return [node.graph] if isinstance(node, Call) else []
+    return [node.graph] if isinstance(node, Call) and not node.backwards else []
 
 
 class _Verifier:
@@ -104,6 +105,8 @@ class _Verifier:
                 self.define(port.value, None)
         for node in graph.nodes:
             self.node(node)
+        if graph.inverse is not None:
+            _Verifier(graph.inverse, self).run()
         for result in graph.results:
             self.use(result.value, None)
         if started.keys() & self.defined.keys():
@@ -238,7 +241,7 @@ class _Verifier:
                 raise self.fail(f"{_text(entering)} enters the place {index}, after {_text(flowing)}", node)
             self.types(run.call, run.call.outputs)
             flowing = [value.type for value in run.call.outputs]
-            if run.count > 1 and not _alike(flowing, entering[: len(flowing)]):
+            if run.count > 1 and not _alike(flowing[:1], entering[:1]):
                 raise self.fail(f"{run.count} places in a row change the type: {_text(flowing)}", node)
             index += run.count
         if not _alike(flowing, [value.type for value in node.outputs]):

@@ -20,6 +20,7 @@ from fanin.emit.torch.names import Names, is_identifier
 from fanin.emit.torch.statements import (
     Absent,
     Assign,
+    Def,
     Do,
     For,
     If,
@@ -204,6 +205,8 @@ class Agreement:
                 return If(
                     condition, self._statements([s.body for s in ifs]), self._statements([s.otherwise for s in ifs])
                 )
+            case Def():
+                raise Disagreement
             case Lines() | Absent():
                 _equal(row)
                 return first

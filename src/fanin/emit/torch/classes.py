@@ -17,6 +17,7 @@ from fanin.emit.torch.sharing import Shared
 from fanin.emit.torch.statements import (
     Absent,
     Assign,
+    Def,
     Do,
     For,
     If,
@@ -180,7 +181,7 @@ def _mentioned(draft: Draft) -> frozenset[str]:
 def _all(statements: Sequence[Statement]) -> Iterator[Statement]:
     for statement in statements:
         yield statement
-        if isinstance(statement, For):
+        if isinstance(statement, For | Def):
             yield from _all(statement.body)
         elif isinstance(statement, If):
             yield from _all((*statement.body, *statement.otherwise))
@@ -247,6 +248,8 @@ def _unify(columns: Sequence[tuple[Statement, ...]], shared: Shared) -> tuple[St
                 body = _unify([s.body for s in row], shared)
                 otherwise = _unify([s.otherwise for s in row], shared)
                 unified.append(If(condition, body, otherwise))
+            case Def():
+                unified.append(Def(first.head, first.parameters, first.tail, _unify([s.body for s in row], shared)))
             case Lines() | Absent():
                 unified.append(first)
     return tuple(unified)

@@ -12,7 +12,7 @@ from fanin.emit.torch.names import identifier, is_identifier
 from fanin.emit.torch.statements import Assign, Do, Statement
 from fanin.emit.torch.uses import EmitError, Use
 from fanin.emit.torch.weights import Laws, law_code, leaf_target
-from fanin.ir.graph import Call, Child, Ensemble, Graph, Leaf, ModuleRef, Row, State, StateRef, Unit, every_node
+from fanin.ir.graph import Call, Child, Ensemble, Graph, Leaf, ModuleRef, Row, State, StateRef, Unit, bodies, every_node
 from fanin.ir.laws import ZEROS, Law
 from fanin.ir.types import DType
 from fanin.ops import code as ops
@@ -42,8 +42,8 @@ class Constructor:
         self.handed = frozenset(handed)  # modules that are arguments
         self.borrowed: list[str] = []
         self.lent: dict[str, tuple[Graph, tuple[ModuleRef, ...]]] = {}
-        self.copies = {n.module.path: n.count for n in every_node(graph.nodes) if isinstance(n, Ensemble)}
-        for node in every_node(graph.nodes):
+        self.copies = {n.module.path: n.count for n in every_node(bodies(graph)) if isinstance(n, Ensemble)}
+        for node in every_node(bodies(graph)):
             if isinstance(node, Call) and node.module is not None and node.lent:
                 self.lent.setdefault(node.module.path, (node.graph, node.lent))
 

@@ -11,7 +11,7 @@ from fanin.emit.torch.constructor import Constructor, first_float
 from fanin.emit.torch.expressions import Bare, Lambda, Tree
 from fanin.emit.torch.forward import Forward, Scope
 from fanin.emit.torch.names import Names, identifier, is_identifier
-from fanin.emit.torch.statements import Assign, Return, Statement, change_trees, without_types
+from fanin.emit.torch.statements import Assign, Def, Return, Statement, change_trees, without_types
 from fanin.emit.torch.uses import EmitError, Use
 from fanin.emit.torch.walk import Family, instances, units_of, within
 from fanin.emit.torch.weights import Laws
@@ -174,7 +174,26 @@ class Drafter:
             parameters.append(("like", "Tensor"))
         if scope.needs_training:
             parameters.append(("training", "bool"))
+        if graph.inverse is not None:
+            if explicit:
+                raise EmitError(
+                    f"an instance of `{graph.name}`, which has an inverse, has inputs of two types"
+                )
+            body.append(self.inverse(graph, graph.inverse))
         return Version(graph, forward, body, tuple(parameters), bool(like), scope.needs_training, sizes)
+
+    def inverse(self, graph: Graph, backwards: Graph) -> Def:
+        """The method ``inverse``."""
+        names = Names(self.taken)
+        inputs, parameters, floats = inputs_of(backwards, names)
+        scope = self.scope(graph, names, floats, [])
+        writer = Forward(backwards, scope, inputs, {})
+        writer.access_own = Forward(graph, scope, {}, {}).access_own  # type: ignore[method-assign]
+        results = [result.value for result in backwards.results]
+        body = writer.write(backwards.nodes, results, lambda trees: Return(returned(trees, results)))
+        given = ("self", *(f"{name}: {kind}" for name, kind in parameters))
+        body = [*scope.setup, *writer.preamble(), *body]
+        return Def("def inverse", given, f" -> {returned_type(backwards)}:", tuple(body))
 
     def scope(self, graph: Graph, names: Names, float_input: Sequence[str], like: list[bool]) -> Scope:
         """What a forward is written with. ``like`` gets an entry where a tensor is needed for its dtype alone."""

@@ -243,6 +243,8 @@ class Forward:
             case Apply():
                 code = node.op.torch(node.attrs, *_types(node))
                 return "apply", node.op.name, len(node.outputs), node.module is None, _frozen(code), _numbers(node)
+            case Call() if node.backwards:
+                return "once", id(node)
             case Call():
                 use = self.scope.use_of(node.graph)
                 function = (use.name, use.arguments) if node.module is None else ()
@@ -587,6 +589,8 @@ class Forward:
 
     def call(self, node: Call, inputs: Sequence[Tree]) -> Tree:
         """The call of a block's instance, or of a function."""
+        if node.backwards and node.module is not None:
+            return ops.Method(Name(self.access(node.module)), "inverse", tuple(inputs))
         use = self.scope.use_of(node.graph)
         rest: list[Tree] = [Name(self.access(ref)) for ref in places.lends(node)]
         rest += [self.size(size) for size in use.sizes]

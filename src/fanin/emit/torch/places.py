@@ -23,6 +23,7 @@ from fanin.ir.graph import (
     State,
     Unit,
     Value,
+    bodies,
     every_node,
 )
 from fanin.record import field, record
@@ -199,7 +200,7 @@ def forward_borrows(graph: Graph, known: dict[int, tuple[str, ...]] | None = Non
     known = {} if known is None else known
     if id(graph) not in known:
         used: set[str] = set()
-        for node in every_node(graph.nodes):
+        for node in every_node(bodies(graph)):
             refs: list[ModuleRef | None] = []
             if isinstance(node, Apply | Call | Repeat | Ensemble):
                 refs.append(node.module)

@@ -58,6 +58,16 @@ class If:
 
 
 @record
+class Def:
+    """Another method of the class, after the one it stands in: ``def inverse(self, y: Tensor) -> Tensor:``."""
+
+    head: str
+    parameters: tuple[str, ...]
+    tail: str
+    body: tuple[Statement, ...]
+
+
+@record
 class Lines:
     """Text that stands as it is, relative to the indentation."""
 
@@ -69,7 +79,7 @@ class Absent:
     """What one graph of a class has no statement for, where others have one."""
 
 
-Statement: TypeAlias = "Assign | Do | Return | For | If | Lines | Absent"
+Statement: TypeAlias = "Assign | Do | Return | For | If | Def | Lines | Absent"
 
 
 def change_trees(statements: Iterable[Statement], change: Callable[[Tree], Tree]) -> tuple[Statement, ...]:
@@ -88,6 +98,8 @@ def change_trees(statements: Iterable[Statement], change: Callable[[Tree], Tree]
             case If(condition=condition, body=body, otherwise=otherwise):
                 first = change(condition)
                 changed.append(If(first, change_trees(body, change), change_trees(otherwise, change)))
+            case Def(body=body):
+                changed.append(Def(statement.head, statement.parameters, statement.tail, change_trees(body, change)))
             case Lines() | Absent():
                 changed.append(statement)
     return tuple(changed)
@@ -108,6 +120,8 @@ def without_types(statements: Iterable[Statement]) -> tuple[Statement, ...]:
                 bare.append(For(target, iterable, without_types(body)))
             case If(condition=condition, body=body, otherwise=otherwise):
                 bare.append(If(condition, without_types(body), without_types(otherwise)))
+            case Def(body=body):
+                bare.append(Def(statement.head, statement.parameters, statement.tail, without_types(body)))
             case _:
                 bare.append(statement)
     return tuple(bare)
@@ -121,7 +135,7 @@ def notes(statements: Iterable[Statement]) -> Iterator[tuple[tuple[TensorType, .
                 yield statement.types, statement.noted
             case Absent():
                 yield (), False
-            case For():
+            case For() | Def():
                 yield from notes(statement.body)
             case If():
                 yield from notes(statement.body)
@@ -171,6 +185,12 @@ def print_statements(statements: Iterable[Statement], indent: int, note: Iterato
                 elif otherwise:
                     yield f"{pad}else:"
                     yield from print_statements(otherwise, indent + 4, note)
+            case Def(body=body):
+                from fanin.emit.torch.printing import signature_lines
+
+                yield ""
+                yield from signature_lines(statement.head, statement.parameters, statement.tail, indent - 4)
+                yield from print_statements(body, indent, note)
             case Lines(lines=lines):
                 yield from (pad + line if line else "" for line in lines)
 

@@ -17,6 +17,7 @@ from fanin.ir.graph import (
     Repeat,
     Row,
     Unit,
+    bodies,
     every_node,
 )
 from fanin.ops import code as ops
@@ -29,7 +30,7 @@ def node_graphs(nodes: tuple[Node, ...]) -> Iterator[Graph]:
     """The graphs that nodes call, those in their regions too."""
     for node in every_node(nodes):
         match node:
-            case Call():
+            case Call() if not node.backwards:
                 yield node.graph
             case Repeat():
                 for run in node.runs:
@@ -88,7 +89,7 @@ def parts_of(graph: Graph) -> list[Graph]:
     for unit in units(graph):
         for own in unit.graphs:
             found.setdefault(id(own), own)
-    for own in node_graphs((*graph.nodes, *graph.setup)):
+    for own in node_graphs((*bodies(graph), *graph.setup)):
         found.setdefault(id(own), own)
     return list(found.values())
 
@@ -202,8 +203,8 @@ def families_of(graphs: list[Graph]) -> dict[int, Family]:
     for graph in graphs:
         for unit in units(graph):
             todo += [(unit.graph, other) for other in unit.graphs[1:]]
-        for node in every_node(graph.nodes):
-            if isinstance(node, Call) and node.module is not None and not node.module.borrowed:
+        for node in every_node(bodies(graph)):
+            if isinstance(node, Call) and node.module is not None and not node.module.borrowed and not node.backwards:
                 *_, (_, here) = places.walk(graph, node.module.path)
                 instance = here.instance if isinstance(here, Child) else here
                 todo += [(instance.graph, node.graph)] if isinstance(instance, Unit) else []

@@ -29,7 +29,7 @@ from fanin.emit.torch.walk import (
     tangled,
     units_of,
 )
-from fanin.ir.graph import Graph, Program
+from fanin.ir.graph import Graph, Program, bodies
 from fanin.ops import code as ops
 from fanin.ops.code import Function
 
@@ -78,7 +78,7 @@ class _Writer:
         laws.collect((weights.leaf_target(leaf), leaf) for graph in self.graphs for leaf in leaves(graph))
         # Names first: no local variable may be called like a function that is printed.
         for graph in self.graphs:
-            self.names.taken.update(helper_names((*graph.nodes, *graph.setup)))
+            self.names.taken.update(helper_names((*bodies(graph), *graph.setup)))
         root_name = self.names.fresh(camel(self.program.name))
         for blocks in by_block(self.graphs, self.program.graph):
             blocks = [[family for family in families if not self._is_inline(family)] for families in blocks]
@@ -200,6 +200,8 @@ class _Writer:
         statements += forward.scope.setup
         if like:
             statements.append(Lines(("like = torch.empty(0)  # for its dtype and device",)))
+        if graph.inverse is not None:
+            body = [*body, self.drafter.inverse(graph, graph.inverse)]
         init, _ = self.drafter.constructed(graph)
         draft = Draft(graph, init, (*statements, *body), tuple(parameters), returns, buffers(graph))
         printed = share(name, [draft], frozenset(self.names.taken), self.roles, self.defaults, fixed=True)
