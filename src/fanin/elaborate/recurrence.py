@@ -56,7 +56,8 @@ def scan(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
     steps = _steps(body, sequences, settings.get("steps"), axis, span)
     slices = [(f"x{i + 1}" if i else "x", _slice(value, axis, at)) for i, (value, at) in enumerate(sequences)]
     starts = _tensors(body, given, "scan")
-    step = _apply(body, cell, slices, starts, span)
+    step = _apply(body, cell, slices, starts, span, [a for a in given if a.value is None])
+    given = [a for a in given if a.value is not None]
     states = [a.name or "" for a in given if a.name in {r.name for r in step.results}]
     _same_types(body, "scan", step, states, starts, given)
     stacked = [r for r in step.results if r.name not in states]
@@ -96,7 +97,8 @@ def iterate(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
         raise refuse(TYP401, f"`max` is 1 or more, not {count}", limit.span, "out of range")
     given = [a for a in named if a is not limit]
     starts = _tensors(body, given, "iterate")
-    step = _apply(body, cell, [], starts, span)
+    step = _apply(body, cell, [], starts, span, [a for a in given if a.value is None])
+    given = [a for a in given if a.value is not None]
     names = {r.name for r in step.results}
     done = next((r for r in step.results if r.name == "done"), None)
     if done is None or done.value.type.dtype is not DType.BOOL:
@@ -220,8 +222,9 @@ def _slice(value: Value, axis: int, span: Span) -> TensorType:
 def _tensors(body: Body, given: list[Argument], name: str) -> dict[str, Operand]:
     found: dict[str, Operand] = {}
     for a in given:
-        one = operand(body, a.value, a.span, f"`{a.name}`: a tensor")
-        found[a.name or ""] = body.builder.own(one)
+        if a.value is not None:  # `none` goes on to the cell as such
+            one = operand(body, a.value, a.span, f"`{a.name}`: a tensor")
+            found[a.name or ""] = body.builder.own(one)
     return found
 
 
@@ -231,6 +234,7 @@ def _apply(
     slices: Sequence[tuple[str, TensorType]],
     starts: dict[str, Operand],
     span: Span,
+    left_out: Sequence[Argument],
 ) -> Step:
     """The cell on one step, in a region of its own."""
     from fanin.elaborate.calls import call
@@ -247,7 +251,7 @@ def _apply(
     flow = []
     for name, type_ in slices:
         flow.append(region.port(name, type_, cell.span, body.builder, None))
-    args = []
+    args = list(left_out)
     for name, start in starts.items():
         value = region.port(name, start.type, cell.span, body.builder, start)
         args.append(Argument(name, value, cell.span))

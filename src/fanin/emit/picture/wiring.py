@@ -8,7 +8,7 @@ from fanin.analyses.reading import letters, types_of
 from fanin.emit.picture.labels import Sizes
 from fanin.emit.picture.model import Box, Edge, Line, Node, Shape
 from fanin.ir.dims import Dim, Symbol, expand, substitute
-from fanin.ir.graph import Graph, ModuleRef, Operand, Scan, Value
+from fanin.ir.graph import Ensemble, Graph, ModuleRef, Operand, Scan, Value
 from fanin.ir.types import TensorType
 from fanin.record import field, record
 
@@ -79,8 +79,10 @@ def join(path: str, more: str) -> str:
 
 
 def types_inside(node: object, inputs: Sequence[Operand | None]) -> list[TensorType | None]:
-    """The types that the graph of a node gets: in a scan, one step of what comes in."""
+    """The types that the graph of a node gets: in a scan, one step of what comes in; in an ensemble, one slice."""
     types = types_of(inputs)
+    if isinstance(node, Ensemble):
+        return [t if t is None else t.with_shape(*t.shape[1:]) for t in types]
     if isinstance(node, Scan):
         for i in node.sequences:
             whole = types[i]

@@ -56,8 +56,8 @@ PARTLY_FROZEN = Function(
     "partly_frozen",
     '''\
 def partly_frozen(module: nn.Module, fixed: dict[str, tuple[int, int]], *inputs: Tensor) -> Any:
-    """A module whose first output units get no gradient: of each parameter, so many along that axis."""
-    tensors = dict(module.named_parameters())
+    """Its first output units get no gradient: so many along an axis of each parameter."""
+    tensors: dict[str, Tensor] = dict(module.named_parameters())
     for name, (axis, count) in fixed.items():
         still, moving = tensors[name].tensor_split([count], dim=axis)
         tensors[name] = torch.cat((still.detach(), moving), dim=axis)
