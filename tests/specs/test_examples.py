@@ -34,6 +34,32 @@ EXAMPLE_NETS: list[tuple[str, str, dict[str, Any] | None]] = [
     ("gcn", "Gcn", {"features": 12}),
     ("gan", "Generator", {}),
     ("gan", "Discriminator", {}),
+    ("gan", "Gan", {}),
+    ("gan", "WganGp", {}),
+    ("elm", "Elm", {"hidden": 20}),
+    ("elm", "EchoState", {"size": 20}),
+    ("elm", "HalfFrozen", {}),
+    ("elman", "Elman", {"hidden": 9}),
+    ("ntm", "Ntm", {"hidden": 9, "rows": 6, "width": 5}),
+    ("ntm", "Copy", None),
+    ("moe", "MoeLanguageModel", {"vocab": 17, "width": 16, "depth": 2, "heads": 2, "n": 4}),
+    ("universal_transformer", "UniversalTransformer", {"vocab": 17, "width": 16, "heads": 2, "steps": 3}),
+    ("realnvp", "RealNvp", {"width": 4, "scales": 2}),
+    ("realnvp", "Density", None),
+    ("vae", "Vae", {"latent": 3}),
+    ("siamese", "Same", {}),
+    ("siamese", "Siamese", {}),
+    ("lottery", "Classifier", {}),
+    ("lottery", "Mnist", {}),
+    ("gat", "Gat", {"features": 12}),
+    ("alphazero", "PolicyValue", None),
+    ("alphazero", "AlphaZero", None),
+    ("simclr", "SimClr", None),
+    ("byol", "Byol", None),
+    ("clip", "Clip", None),
+    ("mae", "Mae", None),
+    ("transformer", "Transformer", None),
+    ("cyclegan", "CycleGan", None),
 ]
 FULL: list[tuple[str, str, dict[str, Any]]] = [
     ("resnet50", "ResNet50", {}),
@@ -98,7 +124,7 @@ def test_a_file_checks_clean(path: Path) -> None:
     advice = {"SYS701", "EXP503"}  # systems do not run yet, and not every promise can be decided yet
     left = [d for d in report.diagnostics if d.severity is not Severity.ADVICE or d.code.id not in advice]
     assert not left, "\n".join(f"{d.code.id} {d.headline}" for d in left)
-    assert report.programs
+    assert report.programs or any(d.code.id == "SYS701" for d in report.diagnostics)
 
 
 @nets([*EXAMPLE_NETS, *SHIPPED])
