@@ -70,15 +70,25 @@ def _list(body: Body, expr: tree.ListExpr) -> Any:
 
 @evaluates(tree.Conditional)
 def _conditional(body: Body, expr: tree.Conditional) -> Any:
-    from fanin.elaborate.training import asked, either
-
     way = asked(expr.test)
     if way is not None:
+        from fanin.elaborate.training import either
+
         return either(body, *((expr.then, expr.otherwise) if way else (expr.otherwise, expr.then)), expr.span)
     return body.evaluate(expr.then if decide(body, expr.test) else expr.otherwise)
 
 
 # ----------------------------------------------------------------------------------------------- decisions
+
+
+def asked(test: tree.Expr) -> bool | None:
+    """True for ``training``, False for ``not training``, None for what is settled when the spec is compiled."""
+    while isinstance(test, tree.Paren):
+        test = test.value
+    if isinstance(test, tree.Unary) and test.op == "not":
+        inner = asked(test.operand)
+        return None if inner is None else not inner
+    return True if isinstance(test, tree.Ident) and test.name == "training" else None
 
 
 def decide(body: Body, expr: tree.Expr) -> bool:

@@ -11,13 +11,12 @@ from fanin.diagnostics.codes import EXP502, SHP305, TYP401, TYP408, TYP410, TYP4
 from fanin.diagnostics.model import Edit
 from fanin.elaborate.body import Body, Returned, executes
 from fanin.elaborate.context import MAX_TURNS, refuse
-from fanin.elaborate.expressions import decide, elements_of, give_size, open_labels, operand
+from fanin.elaborate.expressions import asked, decide, elements_of, give_size, open_labels, operand
 from fanin.elaborate.initial import maybe_law, not_a_law
 from fanin.elaborate.operators import binary
 from fanin.elaborate.promises import promise_of
 from fanin.elaborate.repairs import project_back
 from fanin.elaborate.signatures import Letters, dtype_of, match, size_of
-from fanin.elaborate.training import asked, choose, update
 from fanin.elaborate.values import (
     Element,
     Instance,
@@ -245,6 +244,8 @@ def _state(body: Body, statement: tree.State) -> None:
 
 @executes(tree.Update)
 def _update(body: Body, statement: tree.Update) -> None:
+    from fanin.elaborate.training import update
+
     update(body, statement)
 
 
@@ -331,6 +332,8 @@ def _if(body: Body, statement: tree.If) -> None:
     for i, (test, branch) in enumerate(statement.branches):
         way = asked(test)
         if way is not None:
+            from fanin.elaborate.training import choose
+
             rest: tuple[tree.Statement, ...] = statement.otherwise.statements if statement.otherwise is not None else ()
             if statement.branches[i + 1 :]:
                 rest = (replace(statement, branches=statement.branches[i + 1 :]),)

@@ -19,16 +19,6 @@ from fanin.syntax import tree
 Statements = tuple[tree.Statement, ...]
 
 
-def asked(test: tree.Expr) -> bool | None:
-    """True for ``training``, False for ``not training``, None for what is settled when the spec is compiled."""
-    while isinstance(test, tree.Paren):
-        test = test.value
-    if isinstance(test, tree.Unary) and test.op == "not":
-        inner = asked(test.operand)
-        return None if inner is None else not inner
-    return True if isinstance(test, tree.Ident) and test.name == "training" else None
-
-
 def choose(body: Body, span: Span, training: Statements, evaluation: Statements) -> None:
     """Carry out both ways, and go on with a tensor for every name that one of them binds anew."""
     ways = [_way(body, span, statements) for statements in (training, evaluation)]
