@@ -238,6 +238,9 @@ def label_text(body: Body, label: tree.Expr) -> str:
     if isinstance(label, tree.Ident):
         return label.name
     if isinstance(label, tree.Index):
+        cut = next((item for item in label.items if isinstance(item, (tree.Slice, tree.Dots))), None)
+        if cut is not None:
+            raise refuse(TYP401, "the number in a label is one whole number", cut.span, "several")
         indices = [as_int(body, body.evaluate(item), item.span, "the number in a label") for item in label.items]
         return ".".join([label_text(body, label.value), *map(str, indices)])
     raise refuse(TYP401, "a label is a name, or a name with numbers", label.span, "not a label")
