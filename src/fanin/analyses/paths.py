@@ -130,7 +130,7 @@ def owned(place: Place) -> Iterator[Entry]:
     """The parameters and buffers that an instance owns itself."""
     instance = place.instance
     if isinstance(instance, Leaf):
-        for w in instance.weights:
+        for w in instance.stored:
             tied = None if w.tied is None or place.scope is None else place.scope.key(w.tied)
             frozen = instance.frozen if w.spec.kind == "param" else False
             yield Entry(

@@ -83,7 +83,7 @@ def _sum(instance: Instance) -> Weights:
 
 def _leaf_weights(leaf: Leaf) -> Weights:
     total = Weights()
-    for w in leaf.weights:
+    for w in leaf.stored:
         size = prod(w.spec.shape)
         if w.spec.kind == "buffer":
             total += Weights(buffers=size)

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from fanin.diagnostics import Label
-from fanin.diagnostics.codes import SHP305, SHP308, TYP405, TYP407
+from fanin.diagnostics.codes import SHP305, SHP308, TYP401, TYP405, TYP407
 from fanin.elaborate.body import Body
 from fanin.elaborate.calls import apply_op, complained, need_tensors, port_operands, sort_arguments
 from fanin.elaborate.compositions import apply_composition
@@ -98,8 +98,25 @@ def apply_leaf(body: Body, instance: Instance, args: tuple[Argument, ...], flow:
             instance.args.get(name, instance.span),
             describe(value),
         )
-    instance.uses.append(Use(None, types, weights, span, attrs, instance.options.get("frozen", policy.frozen)))
+    frozen = instance.options.get("frozen", policy.frozen)
+    if "norm" in instance.options:
+        _check_norm(instance, weights, frozen)
+    instance.uses.append(Use(None, types, weights, span, attrs, frozen))
     return result
+
+
+def _check_norm(instance: Instance, weights: tuple[Weight, ...], frozen: bool | float) -> None:
+    """A normed module has one weight, of its own, that learns or is frozen as a whole."""
+    name, own = f"{instance.options['norm']}_norm", next((w for w in weights if w.spec.name == "weight"), None)
+    if own is None or len(own.spec.axes) < 2:
+        text = f"`{name}` is for one module with a weight, and `{instance.what}` has none to norm"
+    elif own.tied is not None:
+        text = f"`{name}` is for a weight of the module's own, and this one is tied"
+    elif not isinstance(frozen, bool):
+        text = f"`{name}` mixes the units of a weight, so a fraction of them cannot be frozen"
+    else:
+        return
+    raise refuse(TYP401, text, instance.span, describe(instance))
 
 
 def _weights_of(

@@ -29,6 +29,10 @@ def call_builtin(body: Body, name: str, args: tuple[Argument, ...], span: Span) 
         from fanin.elaborate.ensembles import ensemble
 
         return ensemble(body, args, span)
+    if name in ("checkpoint", "weight_norm", "spectral_norm"):
+        from fanin.elaborate.wrappers import wrap
+
+        return wrap(body, name, args, span)
     if name == "grad":
         from fanin.elaborate.gradients import grad
 

@@ -45,6 +45,10 @@ def ensemble(body: Body, args: tuple[Argument, ...], span: Span) -> Instance:
     if isinstance(made.target, (Composition, Repetition)):
         text = "an ensemble is of one module, and this is several in a row"
         raise refuse(TYP401, text, module.span, describe(made), helps=["put them into a block"])
+    wrapped = next((name for name in ("norm", "checkpoint") if name in made.options), None)
+    if wrapped is not None:
+        text = "the copies of an ensemble run as one operation: what is copied is the plain module"
+        raise refuse(TYP401, text, module.span, "wrapped in something", helps=[_USAGE])
     made.copies = count
     return made
 

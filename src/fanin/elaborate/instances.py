@@ -152,12 +152,13 @@ def freeze(instance: Instance) -> Leaf | Unit | Row | None:
         return None
     if isinstance(instance.target, Op):
         use = instance.uses[0]
-        return Leaf(instance.target, use.attrs, use.types, use.weights, use.frozen)
+        norm, again = instance.options.get("norm", ""), instance.options.get("checkpoint", False)
+        return Leaf(instance.target, use.attrs, use.types, use.weights, use.frozen, norm, again)
     graphs: list[Graph] = []
     for use in instance.uses:
         if use.graph is not None and use.graph not in graphs:
             graphs.append(use.graph)
-    return Unit(tuple(graphs))
+    return Unit(tuple(graphs), instance.options.get("checkpoint", False))
 
 
 def _row_parts(row: Instance) -> tuple[tuple[int, Leaf | Unit | Row], ...]:

@@ -45,7 +45,8 @@ def apply_row(body: Body, instance: Instance, args: tuple[Argument, ...], flow: 
             values = spread(result)
         return result
     ref = body.builder.ref(instance)
-    if instance.cells or instance.row or repetition.count == 0:
+    # A plain row is a node of its own: one tensor flows from place to place.
+    if instance.cells or instance.row or repetition.count == 0 or len(values) > 1:
         return _place_by_place(body, instance, values, span)
     return _apply_whole_row(body, instance, repetition, values, ref, span)
 

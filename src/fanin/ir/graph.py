@@ -8,6 +8,8 @@ are relative to that instance; ``analyses/paths.py`` walks a program and gives t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fanin.ir.dims import Dim, Symbol
@@ -229,13 +231,47 @@ class Weight:
 
 @record
 class Leaf:
-    """An instance of an op with a module form (``Linear(8)``, ``ReLU()``): torch's own module."""
+    """An instance of an op with a module form (``Linear(8)``, ``ReLU()``): torch's own module.
+
+    ``norm`` is "weight" or "spectral" where its weight is parametrised so. ``checkpoint``, here and of a unit: what it
+    computes is computed again in the backward pass.
+    """
 
     op: Op[Any]
     attrs: OpAttrs
     types: tuple[TensorType, ...]  # of the inputs at its first application: they fix its sizes
     weights: tuple[Weight, ...]
     frozen: bool | float = False
+    norm: str = ""
+    checkpoint: bool = False
+
+    @property
+    def stored(self) -> tuple[Weight, ...]:
+        """Its parameters and buffers as the ``state_dict`` has them: those of a parametrised weight in its place."""
+        if not self.norm:
+            return self.weights
+        rest = tuple(w for w in self.weights if w.spec.name != "weight")
+        return (*rest, *(part for w in self.weights if w.spec.name == "weight" for part in _parametrised(w, self.norm)))
+
+
+def _parametrised(weight: Weight, norm: str) -> tuple[Weight, ...]:
+    """What ``torch.nn.utils.parametrizations`` stores for a weight."""
+    spec, prefix = weight.spec, "parametrizations.weight"
+
+    def part(name: str, axes: tuple[Any, ...], **changes: Any) -> Weight:
+        return replace(weight, spec=replace(spec, name=f"{prefix}.{name}", axes=axes, **changes))
+
+    if norm == "weight":
+        ones = tuple(replace(axis, size=1) for axis in spec.axes[1:])
+        return part("original0", (spec.axes[0], *ones)), part("original1", spec.axes)
+    first = 1 if spec.axes[0].role == "in" and len(spec.axes) > 2 else 0  # of a transposed convolution, its output
+    rows = spec.axes[first]
+    rest = replace(rows, role="in", size=prod(spec.shape) // rows.size)
+    return (
+        part("original", spec.axes),
+        part("0._u", (rows,), kind="buffer", family=""),
+        part("0._v", (rest,), kind="buffer", family=""),
+    )
 
 
 def fixed_count(units: int, share: float) -> int:
@@ -250,6 +286,7 @@ class Unit:
     """An instance of a block or a composition. ``graphs`` are the specialisations it runs, the first of them first."""
 
     graphs: tuple[Graph, ...]
+    checkpoint: bool = False
 
     @property
     def graph(self) -> Graph:

@@ -166,6 +166,8 @@ class Constructor:
             plain = tuple((name, law) for name, law in laws if is_identifier(name))
             dotted = tuple((name, law) for name, law in laws if not is_identifier(name))
             tree = ops.Call("init", (tree, *((DoubleStar(Mapping(dotted)),) if dotted else ())), plain)
+        if leaf.norm:
+            tree = ops.Call("normed", (tree, Name(f"{leaf.norm}_norm")))
         if leaf.frozen is True:
             tree = ops.Method(tree, "requires_grad_", (Name("False"),))
         return tree

@@ -36,14 +36,17 @@ def emit_repeat(writer: Forward, node: Repeat) -> list[Statement]:
         made = writer.scope.use_of(use.graph)
         args += [writer.scope.like()] if made.like else []
     sums = [writer.target(value, None) for value in node.outputs[1:]]
+    step: Tree = Invoke(Name(variable), tuple(args))
+    if writer.is_checkpointed(node.module):
+        step = writer.again(step)
     body: list[Statement]
     if sums:
         out.append(Assign(tuple(sums), Bare(tuple(0 for _ in sums)) if len(sums) > 1 else 0))
         steps = [writer.scope.names.fresh(f"{s}_step") for s in sums]
-        body = [Assign((name, *steps), Invoke(Name(variable), tuple(args)))]
+        body = [Assign((name, *steps), step)]
         body += [Assign((s,), ops.Infix("+", Name(s), Name(t))) for s, t in zip(sums, steps, strict=True)]
     else:
-        body = [Assign((name,), Invoke(Name(variable), tuple(args)), (), writer.written(node))]
+        body = [Assign((name,), step, (), writer.written(node))]
     return [*out, For(variable, Name(writer.access(node.module)), tuple(body))]
 
 
@@ -154,7 +157,7 @@ def inline(
     inner = type(writer)(graph, writer.scope, {}, writer.lent, writer.own)
     inner.access_own = writer.access_own  # type: ignore[method-assign]
     inner.size, inner.letter = writer.size, writer.letter  # type: ignore[method-assign]
-    inner.unsteady = writer.unsteady
+    inner.unsteady, inner.owner = writer.unsteady, writer.owner
     given = [port for port in graph.ports if port.value is not None]
     setup: list[Statement] = []
     for port, tree in zip(given, inside, strict=True):

@@ -34,7 +34,9 @@ from fanin.ir.graph import (
     Repeat,
     Scalar,
     Scan,
+    Row,
     StateRef,
+    Unit,
     Update,
     Value,
     fixed_count,
@@ -116,6 +118,7 @@ class Forward:
         self, graph: Graph, scope: Scope, inputs: dict[int, str], lent: dict[str, str], own: str = "self"
     ) -> None:
         self.graph, self.scope, self.own = graph, scope, own
+        self.owner = graph  # whose modules these are: of a region, the graph around
         self.lent = lent
         self.vars: dict[int, Tree] = {index: Name(name) for index, name in inputs.items()}
         self.holders: dict[str, int] = {name: index for index, name in inputs.items()}
@@ -483,7 +486,7 @@ class Forward:
         if not self._suffix(used):
             out += self._flush()
         if isinstance(node, Scan | Iterate | Choice | Update) or (
-            isinstance(node, Repeat) and not repeat_is_call(node)
+            isinstance(node, Repeat) and not (repeat_is_call(node) and not self.is_checkpointed(node.module))
         ):
             return out + self._flush() + self._special(node)
         mine = [p for p in self.pending if p.value.index in used]
@@ -541,7 +544,25 @@ class Forward:
     def written(self, node: Node) -> Arguments:
         return arguments_in(node.span.text)
 
+    def is_checkpointed(self, ref: ModuleRef | None) -> bool:
+        """Whether what a module computes (of a repetition, what its places do) is computed again going back."""
+        made = None if ref is None or ref.borrowed else self._instance(ref.path)
+        if isinstance(made, Row):
+            return any(not isinstance(part, Row) and part.checkpoint for _, part in made.parts)
+        return made is not None and made.checkpoint
+
+    def again(self, tree: Tree) -> Tree:
+        """The call of a module, computed again in the backward pass."""
+        assert isinstance(tree, Invoke)
+        return ops.Call("checkpoint", (tree.callee, *tree.args), (("use_reentrant", Name("False")),))
+
     def _code(self, node: Node) -> Tree:
+        tree = self._plain_code(node)
+        if isinstance(node, Apply | Call) and isinstance(tree, Invoke) and self.is_checkpointed(node.module):
+            return self.again(tree)
+        return tree
+
+    def _plain_code(self, node: Node) -> Tree:
         inputs = [self.tree(operand) for operand in node.inputs]
         match node:
             case Apply():
@@ -568,12 +589,16 @@ class Forward:
                 raise EmitError(f"no PyTorch code for {type(node).__name__} yet")
 
     def _leaf(self, path: str) -> Leaf | None:
+        instance = self._instance(path)
+        return instance if isinstance(instance, Leaf) else None
+
+    def _instance(self, path: str) -> Leaf | Unit | Row | None:
         try:
-            *_, (_, here) = places.walk(self.graph, path)
+            *_, (_, here) = places.walk(self.owner, path)
         except KeyError:
             return None
         instance = here.instance if isinstance(here, Child) else here
-        return instance if isinstance(instance, Leaf) else None
+        return instance if isinstance(instance, Leaf | Unit | Row) else None
 
     def _fill(self, code: Any, inputs: Sequence[Tree], module: ModuleRef | None, numbers: tuple[bool, ...]) -> Tree:
         frame = Frame(

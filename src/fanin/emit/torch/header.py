@@ -36,8 +36,13 @@ def import_lines(body: str) -> list[str]:
         lines.append("import torch.nn.functional as F")
     tensor = re.search(r"\bTensor\b", body)
     lines.append(f"from torch import {'Tensor, ' if tensor else ''}nn")
+    norms = [name for name in ("spectral_norm", "weight_norm") if re.search(rf", {name}\)", body)]
+    if norms:
+        lines.append(f"from torch.nn.utils.parametrizations import {', '.join(norms)}")
     if re.search(r"\bTorchFunctionMode\b", body):
         lines.append("from torch.overrides import TorchFunctionMode")
+    if re.search(r"\bcheckpoint\(", body):
+        lines.append("from torch.utils.checkpoint import checkpoint")
     return lines
 
 
@@ -92,7 +97,7 @@ def count_parameters(graph: Graph) -> int:
         match instance:
             case Leaf():
                 return sum(
-                    _product(w.spec.shape) for w in instance.weights if w.spec.kind == "param" and w.tied is None
+                    _product(w.spec.shape) for w in instance.stored if w.spec.kind == "param" and w.tied is None
                 )
             case Row():
                 return sum(count * of(part) for count, part in instance.parts)

@@ -240,6 +240,10 @@ def is_sequential(graph: Graph) -> bool:
         return False
     if any("." in child.path or is_partly_frozen(child.instance) for child in graph.children):
         return False
+    if any(not isinstance(child.instance, Row) and child.instance.checkpoint for child in graph.children):
+        return False
+    if any(isinstance(child.instance, Row) and not row_is_sequential(child.instance) for child in graph.children):
+        return False
     if {place for place in graph.places if isinstance(place, str)} != {child.path for child in graph.children}:
         return False
     return all(module_form(graph.nodes[place]) is not None for place in graph.places if isinstance(place, int))
@@ -271,6 +275,8 @@ def row_is_sequential(row: Row) -> bool:
         if isinstance(part, Row):
             if not row_is_sequential(part):
                 return False
+        elif part.checkpoint:
+            return False
         elif isinstance(part, Leaf):
             if len(part.types) != 1 or len(part.op.results) > 1:
                 return False

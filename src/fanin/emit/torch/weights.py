@@ -193,6 +193,13 @@ def init(module: Module, **laws: Callable[[Tensor], Any]) -> Module:
     return module
 '''
 
+NORMED = '''\
+def normed(module: Module, parametrize: Callable[[nn.Module], nn.Module]) -> Module:
+    """The module; its weight is parametrised once it is drawn."""
+    module.__dict__["parametrize"] = parametrize
+    return module
+'''
+
 STACKED = '''\
 def stacked(module: Module, count: int) -> Module:
     """So many copies as one module: each tensor has an axis in front. See ``each_copy``."""
@@ -250,7 +257,17 @@ def _draw_weights(model: nn.Module, seed: int) -> None:
                             new = nn.Parameter(new, requires_grad=old.requires_grad)
                         drawn[id(old)] = new
                     tensors[name] = drawn[id(old)]
-'''
+{norms}'''
+
+_NORMS = """\
+        for path, module in list(model.named_modules()):
+            parametrize = module.__dict__.pop("parametrize", None)
+            if parametrize is not None:
+                learned = module.weight.requires_grad
+                digest = hashlib.sha256(f"{seed}:{path}".encode()).digest()
+                torch.default_generator.manual_seed(int.from_bytes(digest[:8], "big"))
+                parametrize(module).requires_grad_(learned)
+"""
 
 _PADDING = """\
                         if isinstance(module, nn.Embedding) and module.padding_idx is not None:
@@ -258,8 +275,8 @@ _PADDING = """\
 """
 
 
-def draw_source(laws: Laws) -> list[str]:
-    """The lines of ``_draw_weights`` and of the usual laws it needs."""
+def draw_source(laws: Laws, normed: bool) -> list[str]:
+    """The lines of ``_draw_weights`` and of the usual laws it needs; ``normed`` if some weight is parametrised."""
     lines = [
         "def _usual_law(module: nn.Module, name: str, tensor: Tensor) -> None:",
         '    """The law of what states none of its own where it is made."""',
@@ -290,7 +307,7 @@ def draw_source(laws: Laws) -> list[str]:
     else:
         plain[0] = f"el{plain[0]}"
         lines += [f"    {line}" for line in plain]
-    draw = _DRAW.replace("{padding}", _PADDING if laws.padding else "")
+    draw = _DRAW.replace("{padding}", _PADDING if laws.padding else "").replace("{norms}", _NORMS if normed else "")
     return [*lines, "", "", *draw.rstrip().split("\n")]
 
 

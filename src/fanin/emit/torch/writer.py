@@ -100,13 +100,16 @@ class _Writer:
             constants = 'Module = TypeVar("Module", bound=nn.Module)'
             helper = weights.INIT_DOTTED if "**{" in text else weights.INIT
             body.insert(0, helper.rstrip().split("\n"))
+        if "normed(" in text:
+            constants = 'Module = TypeVar("Module", bound=nn.Module)'
+            body.insert(0, weights.NORMED.rstrip().split("\n"))
         if "stacked(" in text:
             constants = 'Module = TypeVar("Module", bound=nn.Module)'
             body.insert(0, weights.STACKED.rstrip().split("\n"))
         if "_Undrawn()" in text:
             body.append(weights.UNDRAWN.rstrip().split("\n"))
         if self._has_tensors():
-            body.append(weights.draw_source(laws))
+            body.append(weights.draw_source(laws, "normed(" in text))
         text = "\n\n\n".join("\n".join(part) for part in body)
         head = [*header_lines(self.program, __version__), "", *import_lines(f"{constants}\n{text}")]
         if constants:
