@@ -104,9 +104,7 @@ def tensor(type: TensorType, sizes: Sizes, dtype: torch.dtype, high: int = 1, se
     return torch.randint(0, high, shape, generator=generator)
 
 
-def inputs_at(
-    program: Program, sizes: Sizes, dtype: torch.dtype = torch.float64, high: int = 1
-) -> list[Tensor]:
+def inputs_at(program: Program, sizes: Sizes, dtype: torch.dtype = torch.float64, high: int = 1) -> list[Tensor]:
     return [
         tensor(port.value.type, sizes, dtype, high, seed)
         for seed, port in enumerate(program.inputs)
@@ -140,9 +138,7 @@ def differences(program: Program, result: Any, sizes: Sizes, dtype: torch.dtype 
         if not isinstance(value, Tensor):
             wrong.append(f"{output.value.type} predicted, and {value!r} is no tensor")
         elif tuple(value.shape) != shape or value.dtype is not kinds[kind]:
-            wrong.append(
-                f"{output.value.type} predicted, {value.dtype} {list(value.shape)} found at {dict(sizes)}"
-            )
+            wrong.append(f"{output.value.type} predicted, {value.dtype} {list(value.shape)} found at {dict(sizes)}")
     return wrong
 
 

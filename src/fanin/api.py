@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from fanin import pipeline
@@ -36,18 +37,41 @@ def draw(program: Program, *, depth: int | None = None, expand: tuple[str, ...] 
     return Picture(program, depth=depth, expand=expand)
 
 
-def load(path: str, name: str | None = None, *, seed: int = 0, optimize: int = 1, **hyper: Any) -> torch.nn.Module:
-    """The model as a ``torch.nn.Module``, its weights drawn from the laws of the spec by (seed, path)."""
-    from fanin.runtime.load import build
+def load(
+    path: str,
+    name: str | None = None,
+    *,
+    seed: int = 0,
+    optimize: int = 1,
+    allow_extern: bool | Collection[str] = False,
+    **hyper: Any,
+) -> torch.nn.Module:
+    """The model as a ``torch.nn.Module``, its weights drawn from the laws of the spec by (seed, path).
 
-    program = pipeline.elaborate(path, name, hyper)
-    return build(program, pipeline.source(program, optimize=optimize), seed=seed)
+    ``extern`` blocks import packages of the user's: with ``allow_extern``, all that the spec names, or those in a list.
+    """
+    return _load(pipeline.elaborate(path, name, hyper), seed, optimize, allow_extern)
 
 
-def loads(text: str, name: str | None = None, *, seed: int = 0, optimize: int = 1, **hyper: Any) -> torch.nn.Module:
+def loads(
+    text: str,
+    name: str | None = None,
+    *,
+    seed: int = 0,
+    optimize: int = 1,
+    allow_extern: bool | Collection[str] = False,
+    **hyper: Any,
+) -> torch.nn.Module:
     """The same for a spec in a string: the model of that name, or the only one."""
-    from fanin.runtime.load import build
     from fanin.source import Source
 
     program = pipeline.elaborate_source(Source("<string>", text), "<string>", name, hyper)
+    return _load(program, seed, optimize, allow_extern)
+
+
+def _load(program: Program, seed: int, optimize: int, allow_extern: bool | Collection[str]) -> torch.nn.Module:
+    from fanin.runtime.externs import check_externs
+    from fanin.runtime.load import build
+
+    check_externs(program, allow_extern)
     return build(program, pipeline.source(program, optimize=optimize), seed=seed)

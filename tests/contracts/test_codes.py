@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fanin.diagnostics import Code, Severity, codes
 from fanin.diagnostics.codes import CODES, FAMILIES
 from fanin.diagnostics.pages import Page, load_page, page_ids
-
-
-def check_text(text: str) -> Any:
-    pipeline = pytest.importorskip("fanin.pipeline", reason="nothing can check a spec yet")
-    return pipeline.check_text(text)
+from tests.findings import findings
 
 
 def write_files(page: Page, folder: Path) -> None:
@@ -56,7 +51,7 @@ def test_the_bad_spec_has_that_mistake_alone(id: str, tmp_path: Path, monkeypatc
     assert page
     write_files(page, tmp_path)
     monkeypatch.chdir(tmp_path)
-    found = check_text(page.bad).diagnostics
+    found = findings(page.bad, id)
     given = {d.code.id for d in found}
     errors = {d.code.id for d in found if d.severity is Severity.ERROR}
     assert id in given
@@ -69,5 +64,5 @@ def test_the_good_spec_has_none(id: str, tmp_path: Path, monkeypatch: pytest.Mon
     assert page
     write_files(page, tmp_path)
     monkeypatch.chdir(tmp_path)
-    found = [d for d in check_text(page.good).diagnostics if d.severity is not Severity.ADVICE or d.code.id == id]
+    found = [d for d in findings(page.good, id) if d.severity is not Severity.ADVICE or d.code.id == id]
     assert [(d.code.id, d.headline) for d in found] == []

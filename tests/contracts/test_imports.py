@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lints": BASE | {"analyses", "ir", "ops", "diagnostics"},
     "rewrites": BASE | {"analyses", "ir", "ops", "diagnostics"},
     "emit": BASE | {"ir", "ops", "analyses", "report", "__version__"},
-    "runtime": BASE | {"emit", "ir"},
+    "runtime": BASE | {"emit", "analyses", "ir", "diagnostics", "report"},
     "systems": BASE | {"runtime", "analyses", "ir", "ops"},
     "pruning": BASE | {"systems", "runtime", "analyses", "rewrites", "ir", "ops"},
 }

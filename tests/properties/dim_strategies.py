@@ -19,9 +19,7 @@ Meaning = Callable[[dict[Symbol, int]], int]
 Pair = tuple[Dim, Meaning]
 
 
-def _binary(
-    build: Callable[[Dim, Dim], Dim], mean: Callable[[int, int], int]
-) -> Callable[[Pair, Pair], Pair]:
+def _binary(build: Callable[[Dim, Dim], Dim], mean: Callable[[int, int], int]) -> Callable[[Pair, Pair], Pair]:
     def both(a: Pair, b: Pair) -> Pair:
         return build(a[0], b[0]), lambda s: mean(a[1](s), b[1](s))
 

@@ -52,9 +52,7 @@ comparisons = usual() | st.builds(Compare, relations, dims, dims | st.integers(-
 conditions: st.SearchStrategy[Condition] = st.recursive(
     comparisons,
     lambda inner: (
-        st.lists(inner, min_size=2, max_size=3)
-        .map(tuple)
-        .flatmap(lambda cs: st.sampled_from([AnyOf(cs), AllOf(cs)]))
+        st.lists(inner, min_size=2, max_size=3).map(tuple).flatmap(lambda cs: st.sampled_from([AnyOf(cs), AllOf(cs)]))
     ),
     max_leaves=3,
 )
@@ -110,9 +108,7 @@ def test_an_example_meets_the_facts_and_shows_what_was_asked(
     assert holds(c, example) is wanted
     assert all(n >= 1 for n in example.values())
     for fact in known:
-        speaks_of = {
-            r for s in symbols_in(fact) for r in (symbols_of(s.expansion) if s.expansion is not None else {s})
-        }
+        speaks_of = {r for s in symbols_in(fact) for r in (symbols_of(s.expansion) if s.expansion is not None else {s})}
         if speaks_of <= example.keys():
             assert holds(fact, example)
 

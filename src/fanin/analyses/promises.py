@@ -108,9 +108,15 @@ def _count(count: Callable[[Graph], int]) -> Ask:
         if query.args:
             headline = f"`{query.name}` takes no arguments"
             return Diagnostic(TYP405, headline, promise.span, "it counts those of the whole block")
-        return count(graph)
+        return _unknown_part(graph) or count(graph)
 
     return ask
+
+
+def _unknown_part(graph: Graph) -> Unknown | None:
+    """What an extern holds and does, nobody here knows."""
+    found = next((g for g in reached(graph) if g.kind == "extern"), None)
+    return None if found is None else Unknown(f"`{found.name}` is an extern block, and says nothing of what is in it")
 
 
 def _flops(program: Program, graph: Graph, promise: Promise, query: Query) -> Answer:
@@ -122,6 +128,8 @@ def _flops(program: Program, graph: Graph, promise: Promise, query: Query) -> An
             headline = f"`flops` takes the shape of each input, such as `flops({name or 'x'}=[1, 8])`"
             return Diagnostic(TYP401, headline, promise.span, f"`{name}` is no shape")
         shapes[name] = list(shape)
+    if unknown := _unknown_part(graph):
+        return unknown
     if not shapes:
         return cost.flops_of(graph)
     found = cost.flops_of_at(graph, shapes) if graph is not program.graph else cost.flops_at(program, shapes)

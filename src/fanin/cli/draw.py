@@ -23,9 +23,7 @@ FORMATS = ("svg", "pdf", "png", "dot")
 @options.hyper
 @options.output("Where to draw; its ending chooses svg, pdf, png or dot. `-` prints it.")
 @click.option("--format", type=click.Choice(FORMATS), help="Instead of by the ending.")
-@click.option(
-    "--depth", type=click.IntRange(min=0), metavar="N", help="Levels to open; deeper ones stay closed."
-)
+@click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Levels to open; deeper ones stay closed.")
 @click.option("--expand", metavar="PATH", multiple=True, help="Open this part whatever the depth.")
 @options.as_json
 def command(

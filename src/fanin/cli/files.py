@@ -63,8 +63,6 @@ def difference(before: str, after: str, name: str) -> str:
     """A unified diff."""
     from difflib import unified_diff
 
-    lines = unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{name}", f"b/{name}"
-    )
+    lines = unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{name}", f"b/{name}")
     # Without this, a last line that has no line break would run into the next one.
     return "".join(x if x.endswith("\n") else f"{x}\n\\ No newline at end of file\n" for x in lines)

@@ -49,11 +49,7 @@ def command(ctx: click.Context, targets: Sequence[Target], check: bool, diff: bo
         elif differs and not (check or diff) and source.name != "<stdin>":
             files.write_text(source.name, text)
         if differs and not diff:
-            err(
-                f"{'would change' if check else 'changed'} {source.name}\n"
-                if source.name != "<stdin>"
-                else ""
-            )
+            err(f"{'would change' if check else 'changed'} {source.name}\n" if source.name != "<stdin>" else "")
         if as_json and source.name == "<stdin>":
             entries[-1]["text"] = text
     if as_json:
@@ -83,7 +79,5 @@ def layout(source: Source) -> tuple[str | None, list[Diagnostic]]:
 
 def _read(target: Target) -> Source:
     if target.name is not None:
-        raise exits.Failure(
-            f"fmt lays out whole files, not `{target.name}` alone", f"fanin fmt {target.path}"
-        )
+        raise exits.Failure(f"fmt lays out whole files, not `{target.name}` alone", f"fanin fmt {target.path}")
     return files.read(target.path)

@@ -39,9 +39,7 @@ def target(command: F) -> F:
 
 def targets(command: F) -> F:
     """One or more of them."""
-    return click.argument("targets", metavar="FILE[:NAME]...", type=TargetType(), nargs=-1, required=True)(
-        command
-    )
+    return click.argument("targets", metavar="FILE[:NAME]...", type=TargetType(), nargs=-1, required=True)(command)
 
 
 def hyper(command: F) -> F:

@@ -62,9 +62,7 @@ def parse_value(text: str) -> Value:
     return value
 
 
-def _value(
-    take: Callable[[], tuple[str, str]], peek: Callable[[], tuple[str, str]], text: str, depth: int
-) -> Value:
+def _value(take: Callable[[], tuple[str, str]], peek: Callable[[], tuple[str, str]], text: str, depth: int) -> Value:
     kind, token = take()
     if kind == "number":
         return _number(token, text)

@@ -89,7 +89,6 @@ TYP409 = Code("TYP409", "no-result")
 TYP410 = Code("TYP410", "bad-number")
 TYP411 = Code("TYP411", "several-results")
 TYP412 = Code("TYP412", "not-an-initialiser")
-TYP413 = Code("TYP413", "not-built-yet")
 TYP414 = Code("TYP414", "nothing-to-apply")
 TYP415 = Code("TYP415", "not-a-stage")
 TYP416 = Code("TYP416", "bad-operand")
@@ -125,6 +124,8 @@ PRN902 = Code("PRN902", "nothing-to-prune")
 # OUT: back ends
 
 OUT801 = Code("OUT801", "not-emitted")
+OUT802 = Code("OUT802", "extern-not-allowed")
+OUT803 = Code("OUT803", "extern-mismatch")
 
 # ----------------------------------------------------------------------------------------------- the registry
 

@@ -34,8 +34,7 @@ def entry(d: Diagnostic) -> dict[str, Any]:
         "labels": [{"span": place(label.span), "text": label.text} for label in d.labels],
         "notes": list(d.notes),
         "helps": list(d.helps),
-        "fix": d.fix
-        and {"title": d.fix.title, "safe": d.fix.safe, "edits": [_edit(edit) for edit in d.fix.edits]},
+        "fix": d.fix and {"title": d.fix.title, "safe": d.fix.safe, "edits": [_edit(edit) for edit in d.fix.edits]},
         "chain": [{"what": frame.what, "span": place(frame.span)} for frame in d.chain],
     }
 

@@ -58,8 +58,7 @@ def _result(d: Diagnostic, rule: int) -> dict[str, Any]:
     }
     if related:
         result["relatedLocations"] = [
-            {"id": at, **_location(span), "message": {"text": text}}
-            for at, (span, text) in enumerate(related, 1)
+            {"id": at, **_location(span), "message": {"text": text}} for at, (span, text) in enumerate(related, 1)
         ]
     if d.fix:
         result["fixes"] = [_fix(d.fix)]
@@ -95,8 +94,7 @@ def _fix(fix: Fix) -> dict[str, Any]:
             {
                 "artifactLocation": {"uri": _uri(name)},
                 "replacements": [
-                    {"deletedRegion": _region(edit.span), "insertedContent": {"text": edit.text}}
-                    for edit in edits
+                    {"deletedRegion": _region(edit.span), "insertedContent": {"text": edit.text}} for edit in edits
                 ],
             }
             for name, edits in by_file.items()

@@ -229,7 +229,7 @@ def _tie(body: Body, instance: Instance, parameter: Parameter | None, spec: Any)
 def apply_block(body: Body, instance: Instance, args: tuple[Argument, ...], flow: list[Any], span: Span) -> Any:
     constructor: BlockConstructor = instance.target
     decl = constructor.decl
-    assert isinstance(decl, tree.Block)
+    assert isinstance(decl, (tree.Block, tree.Extern))
     shown = decl.name.name
     given = sort_inputs(body, decl.inputs, args, flow, span, shown)
     operands = input_operands(body, decl.inputs, given, shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fanin.diagnostics.codes import TYP401, TYP405, TYP407, TYP413
+from fanin.diagnostics.codes import TYP401, TYP405, TYP407
 from fanin.elaborate.body import Body
 from fanin.elaborate.context import refuse
 from fanin.elaborate.expressions import elements_of
@@ -41,9 +41,7 @@ def call_builtin(body: Body, name: str, args: tuple[Argument, ...], span: Span) 
         from fanin.elaborate import recurrence
 
         return recurrence.scan(body, args, span) if name == "scan" else recurrence.iterate(body, args, span)
-    function = _FUNCTIONS.get(name)
-    if function is None:
-        raise refuse(TYP413, f"`{name}` is not built yet in this version", span, "not yet")
+    function = _FUNCTIONS[name]
     named = next((a for a in args if a.name is not None), None)
     if named is not None:
         raise refuse(TYP405, f"`{name}` has no argument `{named.name}`", named.span, "not an argument of it")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fanin.diagnostics import Fix
-from fanin.diagnostics.codes import NAM222, TYP401, TYP406, TYP413, TYP418
+from fanin.diagnostics.codes import NAM222, TYP401, TYP406, TYP418
 from fanin.diagnostics.model import Edit
 from fanin.elaborate.body import Body
 from fanin.elaborate.calls import bind_attributes, call, sort_arguments
@@ -50,9 +50,11 @@ def construct(
     decl = constructor.decl
     if isinstance(decl, tree.BlockAlias) and not decl.is_model:
         return _expand(body, constructor, decl, args, span)
-    if isinstance(decl, tree.Extern):
-        raise refuse(TYP413, "an `extern` block is not built yet in this version", span, "not yet")
     options, hypers = _options(args)
+    if isinstance(decl, tree.Extern):
+        from fanin.elaborate.externs import check_extern, check_hypers
+
+        check_extern(decl, options)
     if isinstance(decl, tree.BlockAlias):
         target, bound, where = resolve_alias(body, constructor, hypers, span)
     else:
@@ -68,6 +70,8 @@ def construct(
             )
         bound = bind_hypers(body, constructor.file, decl.hypers, hypers, span, decl.name.name, decl.inputs)
         target, where = constructor, {a.name or "": a.span for a in hypers}
+        if isinstance(decl, tree.Extern):
+            check_hypers(decl, bound, where, span)
     instance = Instance(
         target, bound, span, body.builder.owner, options=_block_options(options), args=where, loose=True
     )

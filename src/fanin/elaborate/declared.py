@@ -18,7 +18,7 @@ from fanin.syntax import tree
 
 def declared_results(
     body: Body,
-    decl: tree.Block | tree.Fn,
+    decl: tree.Block | tree.Fn | tree.Extern,
     unit: Unit,
     params: tuple[tree.Param, ...],
     types: list[TensorType | None],
@@ -40,18 +40,23 @@ def declared_results(
 
 def _declared(
     body: Body,
-    decl: tree.Block | tree.Fn,
+    decl: tree.Block | tree.Fn | tree.Extern,
     unit: Unit,
     params: tuple[tree.Param, ...],
     types: list[TensorType | None],
     hypers: dict[str, Any],
 ) -> list[tuple[str, TensorType]]:
-    result = decl.result
     reader = Body(body.ctx, unit, Builder(decl.name.name, decl.span), dict(hypers), pure=True)
     letters = Letters()
     for p, t in zip(params, types, strict=True):
         if t is not None and isinstance(p.type, tree.ShapeType):
             match(reader, p.type, t, letters, f"`{p.name.name}`", p.span)
+    return declared_types(reader, decl.result, letters)
+
+
+def declared_types(reader: Body, result: tree.TypeExpr | None, letters: Letters) -> list[tuple[str, TensorType]]:
+    """The results of a declaration, with their names, once its letters are known. Raises Poisoned where they do not
+    fix every size."""
     if isinstance(result, tree.ShapeType):
         return [("", _shape(reader, result, letters))]
     if not isinstance(result, tree.TupleType):

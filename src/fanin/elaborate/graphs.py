@@ -38,7 +38,7 @@ from fanin.syntax import tree
 
 def elaborate_body(
     inner: Body,
-    decl: tree.Block | tree.Fn,
+    decl: tree.Block | tree.Fn | tree.Extern,
     instance: Instance | None,
     operands: list[Operand | None] | None,
     types: list[TensorType | None],
@@ -50,8 +50,13 @@ def elaborate_body(
     """Bind the inputs, run the statements, hold the results to what is declared, and make the graph."""
     ctx, builder = inner.ctx, inner.builder
     shown = decl.name.name
-    inputs = params if params is not None else decl.inputs if isinstance(decl, tree.Block) else ()
+    inputs = params if params is not None else () if isinstance(decl, tree.Fn) else decl.inputs
     hypers, letters = enter_body(inner, shown, inputs, instance, operands, types, spans, outer, letters)
+    if isinstance(decl, tree.Extern):
+        from fanin.elaborate.externs import extern_graph
+
+        graph = extern_graph(inner, decl, tuple(inner_hypers(hypers, inner.scope)), letters)
+        return Specialisation(graph, [], [], size_origins(builder, graph))
     with suppress(Returned):
         inner.run(decl.body.statements)
     if inner.failed:
@@ -258,6 +263,7 @@ def finish(
     promises: tuple[Any, ...] = (),
     places: tuple[str | int, ...] | None = None,
     inverse: Graph | None = None,
+    foreign: str = "",
 ) -> Graph:
     graph = Graph(
         name,
@@ -279,6 +285,7 @@ def finish(
         promises,
         untold_sizes(builder.ports, builder.nodes),
         inverse,
+        foreign,
     )
     ctx.parts[graph] = dict(builder.instances)
     return graph

@@ -14,6 +14,7 @@ from fanin.ir.laws import (
     ONES,
     ZEROS,
     Constant,
+    Fixup,
     Law,
     Normal,
     Orthogonal,
@@ -80,8 +81,10 @@ def _law(name: str, given: dict[str, Any], span: Span) -> Law:
         return Orthogonal(**numbers)
     if name == "default":
         return DEFAULT
-    if name in ("fixup", "auto"):
-        raise refuse(TYP412, f"the initialiser `{name}` is not built yet in this version", span, "not yet")
+    if name == "fixup":
+        return Fixup()
+    if name == "auto":
+        raise refuse(TYP412, "the initialiser `auto` is not built yet in this version", span, "not yet")
     family, _, shape = name.partition("_")
     mode = given.get("mode", "fan_avg" if family == "xavier" else "fan_in")
     return Scaled(family, shape == "uniform", mode if isinstance(mode, str) else mode.name, numbers.get("gain", 1.0))

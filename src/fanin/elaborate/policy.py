@@ -49,7 +49,9 @@ class Policy:
 NO_POLICY = Policy()
 
 
-def policy_of(body: Body, decl: tree.Block, unit: Unit, options: dict[str, Any], around: Policy) -> Policy:
+def policy_of(
+    body: Body, decl: tree.Block | tree.Extern, unit: Unit, options: dict[str, Any], around: Policy
+) -> Policy:
     """The policy inside a block: what is around it, its own ``@init``, and the options of this instance."""
     laws: dict[str, Law] = {}
     for attribute in decl.attributes:

@@ -17,6 +17,7 @@ from fanin.elaborate.builder import Builder
 from fanin.elaborate.construction import resolve_alias
 from fanin.elaborate.context import Context, refuse
 from fanin.elaborate.files import Unit
+from fanin.elaborate.fixup import settle_fixup
 from fanin.elaborate.graphs import elaborate_body
 from fanin.elaborate.hypers import bind_hypers
 from fanin.elaborate.instances import report_idle
@@ -178,6 +179,7 @@ def _elaborate(ctx: Context, unit: Unit, name: str, given: dict[str, Any], skip_
         parts = ctx.parts[graph]
         graph = replace(graph, promises=promises, name=name, doc=decl.doc or graph.doc)
         ctx.parts[graph] = parts
+    graph = settle_fixup(graph)
     return Program(name, graph, tuple(ctx.requirements), ctx.facts)
 
 

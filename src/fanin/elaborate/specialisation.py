@@ -37,7 +37,7 @@ from fanin.syntax import tree
 def block_node(
     body: Body,
     instance: Instance,
-    decl: tree.Block,
+    decl: tree.Block | tree.Extern,
     constructor: BlockConstructor,
     operands: list[Operand | None],
     spans: list[Span],
@@ -94,7 +94,7 @@ def type_key(types: list[TensorType | None]) -> tuple[Any, ...]:
 def _specialise(
     body: Body,
     instance: Instance,
-    decl: tree.Block,
+    decl: tree.Block | tree.Extern,
     constructor: BlockConstructor,
     operands: list[Operand | None],
     types: list[TensorType | None],

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from fanin.diagnostics import Fix, Label, Refusal
-from fanin.diagnostics.codes import EXP502, SHP305, TYP401, TYP408, TYP410, TYP411, TYP413, TYP417, TYP418
+from fanin.diagnostics.codes import EXP502, SHP305, TYP401, TYP408, TYP410, TYP411, TYP412, TYP417, TYP418
 from fanin.diagnostics.model import Edit
 from fanin.elaborate.body import Body, Returned, executes
 from fanin.elaborate.context import MAX_TURNS, refuse
@@ -29,6 +29,7 @@ from fanin.elaborate.values import (
 from fanin.ir.dims import Dim, Poly
 from fanin.ir.facts import AllOf, AnyOf, Compare, Condition, Verdict
 from fanin.ir.graph import Result, State, Value
+from fanin.ir.laws import Fixup
 from fanin.ir.types import DType, TensorType
 from fanin.source import Span
 from fanin.syntax import tree
@@ -187,6 +188,9 @@ def _state(body: Body, statement: tree.State) -> None:
     law = maybe_law(value, statement.value.span)
     dtype = dtype_of(shape)
     start: Any
+    if isinstance(law, Fixup):
+        at = statement.value.span
+        raise refuse(TYP412, "`fixup` is for the layers of a block: a parameter states its own law", at, "not a layer")
     if law is not None:
         sizes: list[Dim] = []
         for item in shape.dims:
@@ -215,14 +219,10 @@ def _state(body: Body, statement: tree.State) -> None:
             )
     name = statement.name.name
     if builder.loop:
+        if statement.kind == "buffer":
+            text = "a `buffer` in a `for` has no place in PyTorch, which has no list of buffers"
+            raise refuse(TYP401, text, statement.name.span, "in a `for`", helps=["put it into a block of its own"])
         name = ".".join([name, *(str(turn) for _, turn in builder.loop)])
-        raise refuse(
-            TYP413,
-            f"a `{statement.kind}` in a `for` is not built yet in this version",
-            statement.name.span,
-            "not yet",
-            helps=["put it into a block of its own"],
-        )
     if statement.kind == "param" and dtype is not DType.FLOAT and dtype is not DType.COMPLEX:
         raise refuse(
             TYP408,
@@ -239,7 +239,7 @@ def _state(body: Body, statement: tree.State) -> None:
         builder.policy.frozen if statement.kind == "param" else False,
         statement.name.span,
     )
-    body.scope[name] = Parameter(None, name, type_)
+    body.scope[statement.name.name] = Parameter(None, name, type_)
 
 
 @executes(tree.Update)

@@ -15,6 +15,7 @@ from fanin.elaborate.builder import Builder
 from fanin.elaborate.context import Context, refuse
 from fanin.elaborate.expressions import operand
 from fanin.elaborate.files import Unit
+from fanin.elaborate.fixup import settle_fixup
 from fanin.elaborate.graphs import enter_body, finish, inner_hypers, untold_sizes
 from fanin.elaborate.hypers import fit, words
 from fanin.elaborate.instances import copy_instance, report_idle
@@ -73,6 +74,7 @@ def build_system(
     results = tuple(Result(m.name, m.value) for m in recipe.measures)
     plain = tuple(inner_hypers(bound, body.scope))
     graph = finish(builder, shown, "system", plain, results, ctx, decl.doc, decl.span, tuple(body.promises))
+    graph = settle_fixup(graph)
     report_idle(ctx)
     program = Program(shown, _only(graph, results), tuple(ctx.requirements), ctx.facts)
     return System(

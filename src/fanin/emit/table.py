@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from fanin.analyses import cost, paths
 from fanin.analyses.breakdown import Part, breakdown
 from fanin.analyses.conditions import Explained, Sizes, example_sizes, explained
+from fanin.analyses.reading import reached
 from fanin.emit.spelling import hypers, module, signature
 from fanin.ir.dims import Dim, evaluate
 from fanin.ir.graph import Program
@@ -122,7 +123,9 @@ def _remarks(part: Part) -> str:
 def _totals(program: Program, sizes: Sizes | None, with_rows: bool) -> list[str]:
     count, trainable, buffers = cost.parameters(program), cost.trainable(program), cost.buffers(program)
     frozen = "" if count == trainable else f", {trainable:,} of them trainable"
-    rows = [("parameters", f"{count:,}{frozen}")]
+    others = sorted({graph.name for graph in reached(program.graph) if graph.kind == "extern"})
+    besides = f", and what is in {', '.join(others)}" if others else ""
+    rows = [("parameters", f"{count:,}{frozen}{besides}")]
     if buffers:
         rows.append(("buffers", f"{buffers:,}"))
     total = cost.flops(program)

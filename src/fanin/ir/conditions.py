@@ -214,9 +214,7 @@ def _write(c: Condition, name: Name, python: bool) -> str:
     if len(inner) == 1:
         return _write(inner[0], name, python)
     if isinstance(c, AnyOf):
-        return " or ".join(_write_inside(x, name, python) for x in c.options) or (
-            "False" if python else "false"
-        )
+        return " or ".join(_write_inside(x, name, python) for x in c.options) or ("False" if python else "false")
     return " and ".join(_write_inside(x, name, python) for x in c.parts) or ("True" if python else "true")
 
 

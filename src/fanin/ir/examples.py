@@ -88,9 +88,7 @@ def _involved(known: Knowledge, roots: frozenset[Symbol]) -> tuple[list[Symbol],
         if more == free:
             break
         free = more
-    solved = {
-        r for r, v in known.solved.items() if r not in known.made and symbols_of(v) and symbols_of(v) <= free
-    }
+    solved = {r for r, v in known.solved.items() if r not in known.made and symbols_of(v) and symbols_of(v) <= free}
     tied = (free - known.made) | solved | roots
     return ordered(free), ordered(frozenset(tied))
 
@@ -119,9 +117,7 @@ def _within(n: int, limits: Range) -> bool:
     return (lo is None or n >= lo) and (hi is None or n <= hi)
 
 
-def _solved(
-    c: Condition, symbols: Sequence[Symbol], lists: Sequence[Sequence[int]]
-) -> Iterator[dict[Symbol, int]]:
+def _solved(c: Condition, symbols: Sequence[Symbol], lists: Sequence[Sequence[int]]) -> Iterator[dict[Symbol, int]]:
     """For an equality in which a symbol stands alone: its size by the sizes of the others."""
     if not (isinstance(c, Compare) and c.op == "=="):
         return

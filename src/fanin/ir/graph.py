@@ -342,7 +342,7 @@ class Graph:
     """
 
     name: str
-    kind: str  # "block" | "model" | "fn" | "composition" | "system" | "region" | "inverse"
+    kind: str  # "block" | "model" | "fn" | "composition" | "system" | "region" | "inverse" | "extern"
     hypers: tuple[tuple[str, Any], ...]
     symbols: tuple[Symbol, ...]  # local letters left open, in order of first use
     letters: tuple[tuple[str, Dim], ...]  # every letter of the signature and what it stands for here
@@ -360,6 +360,7 @@ class Graph:
     promises: tuple[Promise, ...] = ()
     sizes: tuple[Symbol, ...] = ()  # open dimensions that no input has as an axis: the caller says them
     inverse: Graph | None = None  # the second body, which runs the same modules; its letters are those of the first
+    foreign: str = ""  # of an extern, which has no nodes: "package.module:Class"
 
     def values(self) -> Iterator[Value]:
         """Every value, inputs first, then in the order of the nodes."""

@@ -125,6 +125,16 @@ class TorchDefault(Law):
         return "default"
 
 
+@record
+class Fixup(Law):
+    """Stands for a law that depends on the whole network, until that is elaborated: see ``elaborate/fixup.py``."""
+
+    name: ClassVar[str] = "fixup"
+
+    def __str__(self) -> str:
+        return "fixup"
+
+
 ZEROS = Constant(0.0)
 ONES = Constant(1.0)
 DEFAULT = TorchDefault()

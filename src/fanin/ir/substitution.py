@@ -39,11 +39,7 @@ def rewritten(d: Dim, values: Mapping[Atom, Dim]) -> Dim:
 
     values = dict(values)
     for atom in d.atoms():
-        if (
-            atom.depth
-            and atom not in values
-            and any(a in values for p in parts(atom) for m in terms_of(p) for a in m)
-        ):
+        if atom.depth and atom not in values and any(a in values for p in parts(atom) for m in terms_of(p) for a in m):
             values[atom] = rebuild(atom, lambda part: replace_atoms(part, values))
     return replace_atoms(d, values)
 

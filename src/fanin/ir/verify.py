@@ -108,6 +108,8 @@ class _Verifier:
         if graph.inverse is not None:
             _Verifier(graph.inverse, self).run()
         for result in graph.results:
+            if graph.kind == "extern" and isinstance(result.value, Value):
+                self.define(result.value, None)  # by what is declared
             self.use(result.value, None)
         if started.keys() & self.defined.keys():
             raise self.fail(f"values of the setup are defined again: {sorted(started.keys() & self.defined.keys())}")

@@ -318,9 +318,7 @@ class Writer:
                     changed.setdefault(before, now)  # type: ignore[arg-type]
                 row.append(Name(name))
             operands.append(row)
-        settled = [
-            o if o is None or p.variadic else o[0] for p, o in zip(op.inputs, operands, strict=True)
-        ]
+        settled = [o if o is None or p.variadic else o[0] for p, o in zip(op.inputs, operands, strict=True)]
         given = ops.settings(op, case, self.size(draft), rng)
         value: Expr
         if is_module_only(op) or (op.module and len(op.inputs) == 1 and rng.random() < 0.4 and draft.kind != "fn"):

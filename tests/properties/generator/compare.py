@@ -162,7 +162,7 @@ def run_accepted(
     program: Program, module: Any, plain: Unchecked, sizes: dict[Symbol, int], compare_numbers: bool
 ) -> None:
     inputs = numbers(program, sizes)
-    at = f"at {({s.name: n for s, n in sizes.items()})}"
+    at = f"at { ({s.name: n for s, n in sizes.items()}) }"
     module.eval()
     try:
         with torch.no_grad():

@@ -24,9 +24,7 @@ def wanted(op: Op[Any]) -> bool:
 
 
 OPS = tuple(op for op in all_ops() if wanted(op))
-UNARY = tuple(
-    op for op in OPS if op.inputs and not op.inputs[0].variadic and all(p.optional for p in op.inputs[1:])
-)
+UNARY = tuple(op for op in OPS if op.inputs and not op.inputs[0].variadic and all(p.optional for p in op.inputs[1:]))
 
 
 def random_case(op: Op[Any], rng: Random) -> Case:
@@ -55,9 +53,7 @@ def setting(value: Any, size: bool, disguise: Disguise) -> Expr:
     return Const(value)
 
 
-def function_call(
-    op: Op[Any], given: dict[str, Expr], operands: list[Expr | list[Expr] | None], rng: Random
-) -> Expr:
+def function_call(op: Op[Any], given: dict[str, Expr], operands: list[Expr | list[Expr] | None], rng: Random) -> Expr:
     """``f(x, y, axis=1)``, or ``x + y``."""
     plain = [o for o in operands if o is not None and not isinstance(o, list)]
     if op.name in SIGNS and len(plain) == 2 and not given and rng.random() < 0.7:

@@ -222,9 +222,7 @@ class Unchecked:
         if decl.result is not None:
             if len(decl.result) != len(values):
                 raise Failure(f"{len(values)} results")
-            values = [
-                v if isinstance(v, Tensor) else torch.tensor(float(v), dtype=torch.float64) for v in values
-            ]
+            values = [v if isinstance(v, Tensor) else torch.tensor(float(v), dtype=torch.float64) for v in values]
             for (_, type), value in zip(decl.result, values, strict=True):
                 self.match(type, value, frame)
         return values
@@ -847,9 +845,7 @@ def sorted_arguments(names: list[str], order: tuple[str, ...], args: list[tuple[
     return given
 
 
-def arguments_of(
-    op: Op[Any], args: list[tuple[str | None, Any]], flow: list[Any]
-) -> tuple[dict[str, Any], list[Any]]:
+def arguments_of(op: Op[Any], args: list[tuple[str | None, Any]], flow: list[Any]) -> tuple[dict[str, Any], list[Any]]:
     """Attributes and operands of a call."""
     flow = list(flow)
     ports: dict[str, list[Any]] = {}

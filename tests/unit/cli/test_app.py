@@ -27,10 +27,7 @@ def fanin(*arguments: str, code: str = "from fanin.cli import main; main()", **s
     environment = {**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONIOENCODING": "utf-8"}
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        **(
-            {"capture_output": True, "text": True, "encoding": "utf-8", "env": environment, "timeout": 60}
-            | settings
-        ),
+        **({"capture_output": True, "text": True, "encoding": "utf-8", "env": environment, "timeout": 60} | settings),
     )
 
 
@@ -95,10 +92,7 @@ def test_a_missing_name_lists_what_there_is(run: Run, pipeline: ModuleType) -> N
     Path("two.arch").write_text("model Tiny\nmodel Large\n")
     result = run("compile", "two.arch:Tiyn")
     assert result.exit_code == 2
-    assert (
-        result.stderr
-        == "error: there is no `Tiyn` in two.arch; did you mean `Tiny`? it has `Tiny`, `Large`\n"
-    )
+    assert result.stderr == "error: there is no `Tiyn` in two.arch; did you mean `Tiny`? it has `Tiny`, `Large`\n"
     result = run("compile", "two.arch")
     assert result.exit_code == 2 and "two.arch has several models: `Tiny`, `Large`" in result.stderr
     document = json.loads(run("compile", "two.arch:Tiyn", "--json").stdout)

@@ -77,9 +77,7 @@ def written(value: Value) -> str:
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(value, list):
         return f"[{', '.join(map(written, value))}]"
-    return (
-        {True: "true", False: "false", None: "none"}[value] if isinstance(value, bool | None) else repr(value)
-    )
+    return {True: "true", False: "false", None: "none"}[value] if isinstance(value, bool | None) else repr(value)
 
 
 plain = st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_characters="\n"))

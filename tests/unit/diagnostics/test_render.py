@@ -103,9 +103,7 @@ texts = st.text(st.sampled_from("ab(\t\n\r漢\u0301\x1b ") | st.characters(), ma
 
 
 @given(text=texts, places=st.lists(spans, min_size=1, max_size=5), said=texts, edit=texts)
-def test_any_spans_of_any_text_can_be_rendered(
-    text: str, places: list[list[int]], said: str, edit: str
-) -> None:
+def test_any_spans_of_any_text_can_be_rendered(text: str, places: list[list[int]], said: str, edit: str) -> None:
     source = Source("any.arch", text)
     length = len(text)
     found = [Span(source, min(start, length), min(end, length)) for start, end in places]

@@ -187,9 +187,7 @@ def test_another_file_is_relative_to_this_one(tmp_path: Path) -> None:
         "const W = 4\nblock Stem()(x: [N, D]) { return x -> fc: Linear(W) -> relu }\n"
     )
     main = tmp_path / "main.arch"
-    main.write_text(
-        'from "./parts/stem.arch" import Stem as S\nmodel M()(x: [N, 3]) { return x -> s: S() }\n'
-    )
+    main.write_text('from "./parts/stem.arch" import Stem as S\nmodel M()(x: [N, 3]) { return x -> s: S() }\n')
     assert list(fanin.load(str(main)).state_dict()) == ["s.fc.weight", "s.fc.bias"]
     assert fanin.check(str(main)).ok
 
@@ -200,18 +198,12 @@ def test_the_library_ships_with_the_language(tmp_path: Path) -> None:
         "from std.vision import Bottleneck\nmodel M()(x: [N, 3, H, W]) { return x -> b: Bottleneck(4, stride=2) }\n"
     )
     assert fanin.check(str(main)).ok
-    assert [str(r.value.type) for r in fanin.elaborate(str(main)).outputs] == [
-        "[N, 16, ceildiv(H, 2), ceildiv(W, 2)]"
-    ]
+    assert [str(r.value.type) for r in fanin.elaborate(str(main)).outputs] == ["[N, 16, ceildiv(H, 2), ceildiv(W, 2)]"]
 
 
 def test_a_cycle_of_imports_is_shown(tmp_path: Path) -> None:
-    (tmp_path / "a.arch").write_text(
-        'from "./b.arch" import B\nmodel A()(x: [N, 3]) { return x -> b: B() }\n'
-    )
-    (tmp_path / "b.arch").write_text(
-        'from "./a.arch" import A\nblock B()(x: [N, 3]) { return x -> a: A() }\n'
-    )
+    (tmp_path / "a.arch").write_text('from "./b.arch" import B\nmodel A()(x: [N, 3]) { return x -> b: B() }\n')
+    (tmp_path / "b.arch").write_text('from "./a.arch" import A\nblock B()(x: [N, 3]) { return x -> a: A() }\n')
     report = fanin.check(str(tmp_path / "a.arch"))
     assert [d.code.id for d in report.diagnostics if d.code.id == "NAM204"]
 

@@ -166,9 +166,7 @@ def test_an_assert_is_decided_at_once_where_it_is_known() -> None:
 
 
 def test_a_fact_that_was_asserted_is_used() -> None:
-    text = (
-        "model M()(x: [N, H]) -> [N, H] {\nassert H % 2 == 0\nreturn reshape(x, N, H // 2, 2) -> flatten(1) }"
-    )
+    text = "model M()(x: [N, H]) -> [N, H] {\nassert H % 2 == 0\nreturn reshape(x, N, H // 2, 2) -> flatten(1) }"
     assert conditions(text) == ["H % 2 == 0"]
 
 

@@ -177,15 +177,11 @@ def test_recursion_ends_where_an_if_says_so() -> None:
         "d.inner.fc.weight",
         "d.inner.inner.fc.weight",
     ]
-    assert "NAM222" in codes(
-        "block Deep()(x: [N, D]) { return x -> inner: Deep() }\n" + one("return x -> d: Deep()")
-    )
+    assert "NAM222" in codes("block Deep()(x: [N, D]) { return x -> inner: Deep() }\n" + one("return x -> d: Deep()"))
 
 
 def test_an_optional_input_is_none_where_it_is_left_out() -> None:
-    block = (
-        "block B()(x: [N, D], mask: bool[N, D]?) {\nif mask != none { x = where(mask, x, 0) }\nreturn x }\n"
-    )
+    block = "block B()(x: [N, D], mask: bool[N, D]?) {\nif mask != none { x = where(mask, x, 0) }\nreturn x }\n"
     text = block + "model M()(x: [N, 8], m: bool[N, 8]) {\nb = B()\nreturn b(x) + b(x, m) }"
     mask = X > 4
     torch.testing.assert_close(load(text)(X, mask), X + torch.where(mask, X, 0.0))

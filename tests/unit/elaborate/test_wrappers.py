@@ -91,13 +91,15 @@ def test_a_checkpoint_changes_nothing_but_what_is_kept(pipe: str) -> None:
 
 
 def test_several_tensors_flow_through_a_repetition() -> None:
-    net = load("""
+    net = load(
+        """
         block Two()(x: [B, D], y: [B, D]) -> (x: [B, D], y: [B, D]) {
           x = x + y -> fc: Linear(D)
           return y, x
         }
         model Net()(x: [N, 4], y: [N, 4]) { return (x, y) -> rows: 3 * Two() }
-    """.replace("x + y -> fc", "(x + y) -> fc"))
+    """.replace("x + y -> fc", "(x + y) -> fc")
+    )
     x, y = torch.randn(2, 3, 4).double()
     got = net(x, y)
     for row in net.get_submodule("rows"):
@@ -122,3 +124,35 @@ REFUSED = {
 def test_what_cannot_be_wrapped_is_refused(pipe: str) -> None:
     report = pipeline.check_text(f"model Net()(x: [2, 4]) {{ return {pipe} }}")
     assert [d.code.id for d in report.diagnostics] == [REFUSED[pipe]]
+
+
+def test_a_parameter_in_a_for_is_one_for_each_turn() -> None:
+    net = load(
+        """
+        block Layer()(x: [N, D]) -> [N, D] {
+          for i in 0..2 {
+            param scale: [D] = normal(std=0.5)
+            x = (x * scale) -> fc: Linear(D)
+          }
+          return x * scale
+        }
+        model Net()(x: [N, 8]) -> [N, 8] {
+          for i in 0..3 {
+            param shift: [8] = i + 0.5
+            x = (x + shift) -> layer: Layer()
+          }
+          return x
+        }
+    """.replace("return x * scale", "return x")
+    )
+    keys = list(net.state_dict())
+    assert keys[:3] == ["shift.0", "shift.1", "shift.2"] and "layer.2.scale.1" in keys
+    assert net.get_parameter("shift.2").unique().tolist() == [2.5]
+    x = y = torch.randn(3, 8).double()
+    for i, layer in enumerate(net.get_submodule("layer")):
+        y = y + net.get_parameter(f"shift.{i}")
+        for scale, fc in zip(layer.scale, layer.fc, strict=True):
+            y = fc(y * scale)
+    torch.testing.assert_close(net(x), y)
+    report = pipeline.check_text("model N()(x: [N, 4]) { for i in 0..2 { buffer b: [4] = ones x = x + b } return x }")
+    assert [d.code.id for d in report.diagnostics] == ["TYP401"]

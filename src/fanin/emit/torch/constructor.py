@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from fanin.emit.torch import places
 from fanin.emit.torch.authored import Arguments, arguments_in
@@ -58,10 +59,13 @@ class Constructor:
             for name, part in holder.parts.items():
                 lines += self._assign(name, part)
         lines += self._ties()
-        laws = tuple((state.name, self._start(state)) for state in self.graph.states if "." not in state.name)
+        laws = [(state.name, self._start(state)) for state in self.graph.states]
         if laws:
             said = [a for state in self.graph.states for a in _written_state(state) if not a[0].startswith("size")]
-            lines.append(Do(ops.Call("init", (Name("self"),), laws), tuple(dict.fromkeys(said))))
+            plain = tuple(law for law in laws if "." not in law[0])
+            listed = tuple(law for law in laws if "." in law[0])
+            given = (Name("self"), *((DoubleStar(Mapping(listed)),) if listed else ()))
+            lines.append(Do(ops.Call("init", given, plain), tuple(dict.fromkeys(said))))
         return tuple(lines)
 
     def _written(self, children: Sequence[Child]) -> Arguments:
@@ -121,6 +125,8 @@ class Constructor:
                     raise EmitError(f"one instance of `{instance.graph.name}` is made in different ways")
                 if use.inline:
                     return self._sequential(instance.graph, path)
+                if use.hypers is not None:
+                    return _foreign(use.name, use.hypers)
                 return self._unit(use, instance, path)
 
     def _unit(self, use: Use, unit: Unit, path: str) -> Tree:
@@ -275,6 +281,17 @@ class Constructor:
             self._borrow(ref.module.path)
             return f"{ref.module.path}.{ref.name}"
         return f"{places.access(self.graph, ref.module.path, self.own)}.{ref.name}"
+
+
+def _foreign(name: str, hypers: Sequence[tuple[str, Any]]) -> Tree:
+    """A module of the user's own: its hyper-parameters go to it by name."""
+    plain = tuple((k, _literal(v)) for k, v in hypers if is_identifier(k))
+    other = tuple((k, _literal(v)) for k, v in hypers if not is_identifier(k))
+    return ops.Call("foreign", (Name(name), *((DoubleStar(Mapping(other)),) if other else ())), plain)
+
+
+def _literal(value: Any) -> Tree:
+    return ops.Sequence(tuple(map(_literal, value)), "[]") if isinstance(value, tuple | list) else value
 
 
 def _spec(state: State) -> ParamSpec:

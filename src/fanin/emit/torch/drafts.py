@@ -176,9 +176,7 @@ class Drafter:
             parameters.append(("training", "bool"))
         if graph.inverse is not None:
             if explicit:
-                raise EmitError(
-                    f"an instance of `{graph.name}`, which has an inverse, has inputs of two types"
-                )
+                raise EmitError(f"an instance of `{graph.name}`, which has an inverse, has inputs of two types")
             body.append(self.inverse(graph, graph.inverse))
         return Version(graph, forward, body, tuple(parameters), bool(like), scope.needs_training, sizes)
 

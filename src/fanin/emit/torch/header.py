@@ -96,9 +96,7 @@ def count_parameters(graph: Graph) -> int:
     def of(instance: Leaf | Unit | Row) -> int:
         match instance:
             case Leaf():
-                return sum(
-                    _product(w.spec.shape) for w in instance.stored if w.spec.kind == "param" and w.tied is None
-                )
+                return sum(_product(w.spec.shape) for w in instance.stored if w.spec.kind == "param" and w.tied is None)
             case Row():
                 return sum(count * of(part) for count, part in instance.parts)
             case Unit():

@@ -19,6 +19,7 @@ TAKEN = frozenset(
         "init",
         "stacked",
         "normed",
+        "foreign",
         "weight_norm",
         "spectral_norm",
         "checkpoint",

@@ -38,6 +38,7 @@ class Use:
     inline: bool = False  # a composition that becomes an `nn.Sequential` where it is made
     handed: tuple[str, ...] = ()  # modules that the constructor is given, before the numbers
     inner: tuple[str, ...] = ()  # those of a block inside itself, after the numbers
+    hypers: tuple[tuple[str, Any], ...] | None = None  # of an extern, all of which go to its class
     absent: tuple[int, ...] = ()  # which tensors of the class this graph is not given
 
     def tensors(self, given: Sequence[Any], *, drop: bool = False) -> list[Any]:
@@ -52,4 +53,4 @@ class Use:
     @property
     def made(self) -> object:
         """How an instance is made: equal for graphs that one instance may run."""
-        return self.name, self.handed, self.inner, self.parameters, self.arguments, self.ties, self.inline
+        return self.name, self.handed, self.inner, self.parameters, self.arguments, self.ties, self.inline, self.hypers

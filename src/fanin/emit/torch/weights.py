@@ -193,6 +193,14 @@ def init(module: Module, **laws: Callable[[Tensor], Any]) -> Module:
     return module
 '''
 
+FOREIGN = '''\
+def foreign(make: Callable[..., nn.Module], *args: Any, **keywords: Any) -> nn.Module:
+    """A place for a module that draws its own first values: it is made once all others are drawn."""
+    place = nn.Module()
+    place.__dict__["make"] = partial(make, *args, **keywords)
+    return place
+'''
+
 NORMED = '''\
 def normed(module: Module, parametrize: Callable[[nn.Module], nn.Module]) -> Module:
     """The module; its weight is parametrised once it is drawn."""
@@ -257,7 +265,7 @@ def _draw_weights(model: nn.Module, seed: int) -> None:
                             new = nn.Parameter(new, requires_grad=old.requires_grad)
                         drawn[id(old)] = new
                     tensors[name] = drawn[id(old)]
-{norms}'''
+{norms}{foreign}'''
 
 _NORMS = """\
         for path, module in list(model.named_modules()):
@@ -275,8 +283,19 @@ _PADDING = """\
 """
 
 
-def draw_source(laws: Laws, normed: bool) -> list[str]:
-    """The lines of ``_draw_weights`` and of the usual laws it needs; ``normed`` if some weight is parametrised."""
+_FOREIGN = """\
+        for path, module in list(model.named_modules()):
+            make = module.__dict__.get("make")
+            if make is not None:
+                digest = hashlib.sha256(f"{seed}:{path}".encode()).digest()
+                torch.default_generator.manual_seed(int.from_bytes(digest[:8], "big"))
+                model.set_submodule(path, make())
+"""
+
+
+def draw_source(laws: Laws, normed: bool, foreign: bool) -> list[str]:
+    """The lines of ``_draw_weights`` and of the usual laws it needs; ``normed`` if some weight is parametrised, and
+    ``foreign`` if some module is the user's own."""
     lines = [
         "def _usual_law(module: nn.Module, name: str, tensor: Tensor) -> None:",
         '    """The law of what states none of its own where it is made."""',
@@ -308,6 +327,7 @@ def draw_source(laws: Laws, normed: bool) -> list[str]:
         plain[0] = f"el{plain[0]}"
         lines += [f"    {line}" for line in plain]
     draw = _DRAW.replace("{padding}", _PADDING if laws.padding else "").replace("{norms}", _NORMS if normed else "")
+    draw = draw.replace("{foreign}", _FOREIGN if foreign else "")
     return [*lines, "", "", *draw.rstrip().split("\n")]
 
 

@@ -61,6 +61,7 @@ class _Writer:
         self.functions: list[Printed] = []
         self.classes: list[Printed] = []
         self.helpers: dict[str, Function] = {}
+        self.imports: list[str] = []  # of what is the user's own
         self.drafter = Drafter(self._use, self._helper, self.names.taken)
         self.graphs = list(reachable(program.graph))
         self.labels: dict[int, str] = {}  # the first path under which a graph is made
@@ -79,8 +80,10 @@ class _Writer:
         # Names first: no local variable may be called like a function that is printed.
         for graph in self.graphs:
             self.names.taken.update(helper_names((*bodies(graph), *graph.setup)))
+        self._externs()
         root_name = self.names.fresh(camel(self.program.name))
-        for blocks in by_block(self.graphs, self.program.graph):
+        own_graphs = [graph for graph in self.graphs if graph.kind != "extern"]
+        for blocks in by_block(own_graphs, self.program.graph):
             blocks = [[family for family in families if not self._is_inline(family)] for families in blocks]
             drafts = self._drafts([families for families in blocks if families])
             if drafts is None:
@@ -100,6 +103,8 @@ class _Writer:
             constants = 'Module = TypeVar("Module", bound=nn.Module)'
             helper = weights.INIT_DOTTED if "**{" in text else weights.INIT
             body.insert(0, helper.rstrip().split("\n"))
+        if self.imports:
+            body.insert(0, weights.FOREIGN.rstrip().split("\n"))
         if "normed(" in text:
             constants = 'Module = TypeVar("Module", bound=nn.Module)'
             body.insert(0, weights.NORMED.rstrip().split("\n"))
@@ -109,15 +114,28 @@ class _Writer:
         if "_Undrawn()" in text:
             body.append(weights.UNDRAWN.rstrip().split("\n"))
         if self._has_tensors():
-            body.append(weights.draw_source(laws, "normed(" in text))
+            body.append(weights.draw_source(laws, "normed(" in text, bool(self.imports)))
         text = "\n\n\n".join("\n".join(part) for part in body)
         head = [*header_lines(self.program, __version__), "", *import_lines(f"{constants}\n{text}")]
+        if self.imports:
+            head += ["", *sorted(self.imports)]
         if constants:
             head += ["", constants]
         return "\n".join(head) + "\n\n\n" + text + "\n"
 
+    def _externs(self) -> None:
+        """The classes that are imported, under names that nothing else has."""
+        known: dict[str, str] = {}
+        for graph in self.graphs:
+            if graph.kind == "extern":
+                module, _, name = graph.foreign.partition(":")
+                if graph.foreign not in known:
+                    own = known[graph.foreign] = self.names.fresh(name)
+                    self.imports.append(f"from {module} import {name}" + (f" as {own}" if own != name else ""))
+                self.uses[id(graph)] = Use(known[graph.foreign], hypers=graph.hypers)
+
     def _has_tensors(self) -> bool:
-        return any(leaves(graph) or graph.states for graph in self.graphs)
+        return any(leaves(graph) or graph.states or graph.kind == "extern" for graph in self.graphs)
 
     def _helper(self, function: Function) -> str:
         self.helpers.setdefault(function.name, function)

@@ -115,4 +115,3 @@ def _side(tokens: list[str], about: str) -> Side:
     if opened is not None:
         raise Complaint("a bracket of the pattern is not closed", about, kind="type")
     return Side(tuple(groups), dots)
-

@@ -157,4 +157,3 @@ def _grouped(state: _State, m: Matched) -> _State:
         if not group:
             code = method(code, "unsqueeze", place)
     return _State(code, m.right)
-

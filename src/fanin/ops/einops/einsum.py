@@ -119,7 +119,7 @@ def _places(term: Group, t: TensorType) -> dict[str, int]:
         message = f"`{' '.join(term)}` names {names} {'axis' if names == 1 else 'axes'}, and its tensor is {t}"
         squeezed = len(term) == 1 and len(term[0]) == t.rank
         raise Complaint(message, "equation", help=" ".join(term[0]) if squeezed else "")
-    return {axis: place for place, axis in reversed(list(_placed(term, t))) }
+    return {axis: place for place, axis in reversed(list(_placed(term, t)))}
 
 
 def _placed(term: Group, t: TensorType) -> Iterator[tuple[int, str]]:

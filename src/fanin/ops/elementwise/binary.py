@@ -86,9 +86,7 @@ class WholeDivision(Binary):
             raise Complaint(message, "x", kind="type", help="int(mask)")
         return ordered_kind(x, y, self.title)
 
-    def check_numbers(
-        self, a: NoAttrs, types: Sequence[TensorType], numbers: Sequence[int | float | None]
-    ) -> None:
+    def check_numbers(self, a: NoAttrs, types: Sequence[TensorType], numbers: Sequence[int | float | None]) -> None:
         whole = promote(types[0].dtype, types[1].dtype) is not DType.FLOAT
         if whole and numbers[1] is not None and not numbers[1]:
             raise Complaint(f"the number to the right of `{self.title}` is zero", "y", kind="type")

@@ -31,9 +31,7 @@ class Pow(Arithmetic):
             raise Complaint("a bool tensor is no exponent", "y", kind="type", help="int(mask)")
         return promote(x, y)
 
-    def check_numbers(
-        self, a: NoAttrs, types: Sequence[TensorType], numbers: Sequence[int | float | None]
-    ) -> None:
+    def check_numbers(self, a: NoAttrs, types: Sequence[TensorType], numbers: Sequence[int | float | None]) -> None:
         exponent = numbers[1]
         if types[0].dtype is not DType.FLOAT and isinstance(exponent, int) and exponent < 0:
             raise Complaint(f"an int tensor has no power of {exponent}", "y", kind="type", help=f"x ** {exponent}.0")
