@@ -104,7 +104,6 @@ _TAKEN = frozenset(
         "pass",
         "raise",
         "return",
-        "self",
         "try",
         "while",
         "with",

@@ -17,6 +17,7 @@ from fanin.elaborate.expressions import as_int, decide
 from fanin.elaborate.functions import call_fn
 from fanin.elaborate.inputs import spread
 from fanin.elaborate.instances import copy_instance, core_of
+from fanin.elaborate.operators import binary
 from fanin.elaborate.rows import with_core
 from fanin.elaborate.values import (
     FLOW,
@@ -309,11 +310,12 @@ def _waiting_call(body: Body, expr: tree.Call) -> Any:
 
 def _repetition(body: Body, expr: tree.Chain, waits: bool) -> Any:
     """``n * M`` where a module stands right of the star; otherwise it is a product."""
-    operand = expr.steps[0].operand
-    cell = stage_value(body, operand, waits)
-    if not _is_modules(cell):
-        return body.evaluate(expr)
+    step = expr.steps[0]
+    operand = step.operand
     count_value = body.evaluate(expr.first)
+    cell = body.evaluate(operand) if flows(count_value) else stage_value(body, operand, waits)
+    if flows(count_value) or not _is_modules(cell):
+        return binary(body, "*", count_value, cell, expr.first.span, operand.span, step.span)
     if not isinstance(count_value, (int, float)) and not hasattr(count_value, "symbols"):
         raise refuse(
             TYP401,
