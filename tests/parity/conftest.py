@@ -9,12 +9,11 @@ import pytest
 _KEEP: list[Any] = []
 
 
-@pytest.fixture(scope="session")
-def torchvision_models() -> Any:
-    """``torchvision.models``. The wheel on PyPI is a CUDA build: beside a CPU torch its schemas are defined first."""
+def _torchvision() -> None:
+    """Import torchvision. The wheel on PyPI is a CUDA build: beside a CPU torch its schemas are defined first."""
     torch = pytest.importorskip("torch")
     try:
-        import torchvision
+        import torchvision  # noqa: F401
     except ImportError:
         pytest.skip("torchvision is not installed: pip install --no-deps torchvision")
     except RuntimeError:
@@ -22,5 +21,37 @@ def torchvision_models() -> Any:
         for op in ("nms", "qnms"):
             library.define(f"{op}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _KEEP.append(library)
-        import torchvision
+        import torchvision  # noqa: F401
+
+
+@pytest.fixture(scope="session")
+def torchvision_models() -> Any:
+    """``torchvision.models``."""
+    _torchvision()
+    import torchvision
+
     return torchvision.models
+
+
+@pytest.fixture(scope="session")
+def timm() -> Any:
+    _torchvision()
+    return pytest.importorskip("timm")
+
+
+@pytest.fixture(scope="session")
+def transformers() -> Any:
+    _torchvision()
+    return pytest.importorskip("transformers")
+
+
+@pytest.fixture(scope="session")
+def diffusers() -> Any:
+    _torchvision()
+    return pytest.importorskip("diffusers")
+
+
+@pytest.fixture(scope="session")
+def geometric() -> Any:
+    """``torch_geometric.nn``."""
+    return pytest.importorskip("torch_geometric.nn")

@@ -1,4 +1,4 @@
-"""Whole networks: the examples beside the checkout, and the specs that ship."""
+"""Whole networks: the examples beside the checkout."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ from fanin.analyses import cost
 from fanin.diagnostics.model import Severity
 from fanin.report import read_source
 from fanin.source import Source
-from tests.examples import EXAMPLES, SPECS, example
-from tests.models import backward, differences, inputs_at, meets, module_of, open_symbols
+from tests.examples import EXAMPLES, example
+from tests.specs.running import run_as_predicted
 
-FILES = [*sorted(EXAMPLES.glob("*.arch")), *sorted(SPECS.glob("*.arch"))]
-OPEN = {"N": (2, 3), "B": (2, 3), "H": (32, 64), "W": (32, 64), "T": (6, 11), "V": (5, 7), "E": (9, 4)}
-
+FILES = sorted(EXAMPLES.glob("*.arch"))
 # (file, what to build, what is small enough for the quick run; None where nothing of it is)
 EXAMPLE_NETS: list[tuple[str, str, dict[str, Any] | None]] = [
     ("lenet", "LeNet", {}),
@@ -63,8 +61,6 @@ EXAMPLE_NETS: list[tuple[str, str, dict[str, Any] | None]] = [
 ]
 FULL: list[tuple[str, str, dict[str, Any]]] = [
     ("resnet50", "ResNet50", {}),
-    ("resnet", "ResNet50", {}),
-    ("resnet", "ResNet152", {}),
     ("vgg", "Vgg11", {}),
     ("vgg", "Vgg16", {}),
     ("unet_recursive", "UNetRecursive", {}),
@@ -73,15 +69,7 @@ FULL: list[tuple[str, str, dict[str, Any]]] = [
     ("rezero", "DeepTransformer", {"depth": 3}),
     ("gcn", "Gcn", {}),
 ]
-HEAVY = {"ResNet34", "ResNet50", "ResNet101", "ResNet152"}  # of the specs that ship
-SHIPPED: list[tuple[str, str, dict[str, Any] | None]] = [
-    (path.stem, name, None if name in HEAVY else {})
-    for path in sorted(SPECS.glob("*.arch"))
-    for name in pipeline.models(pipeline.load(read_source(str(path)), str(path)).units[0])
-]
 PUBLISHED = {
-    ("resnet", "ResNet18"): 11_689_512,
-    ("resnet", "ResNet50"): 25_557_032,
     ("resnet50", "ResNet50"): 25_557_032,
     ("vgg", "Vgg16"): 138_357_544,
     ("vit", "ViT"): 86_567_656,
@@ -90,8 +78,7 @@ PUBLISHED = {
 
 
 def path_of(name: str) -> str:
-    shipped = SPECS / f"{name}.arch"
-    return str(shipped if shipped.exists() else example(name))
+    return str(example(name))
 
 
 def nets(listed: list[tuple[str, str, Any]]) -> pytest.MarkDecorator:
@@ -116,7 +103,7 @@ def test_a_file_is_read_and_its_layout_is_stable(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in FILES if p.parent == SPECS or p.stem in {f for f, _, _ in EXAMPLE_NETS}],
+    [p for p in FILES if p.stem in {f for f, _, _ in EXAMPLE_NETS}],
     ids=lambda p: p.stem,
 )
 def test_a_file_checks_clean(path: Path) -> None:
@@ -127,7 +114,7 @@ def test_a_file_checks_clean(path: Path) -> None:
     assert report.programs or any(d.code.id == "SYS701" for d in report.diagnostics)
 
 
-@nets([*EXAMPLE_NETS, *SHIPPED])
+@nets(EXAMPLE_NETS)
 def test_a_network_is_drawn_and_emitted(file: str, name: str, hyper: Any, tmp_path: Path) -> None:
     program = fanin.elaborate(path_of(file), name)
     target = tmp_path / "net.dot"
@@ -139,7 +126,7 @@ def test_a_network_is_drawn_and_emitted(file: str, name: str, hyper: Any, tmp_pa
 # ------------------------------------------------------------------------------------------------------------ running
 
 
-@nets([entry for entry in [*EXAMPLE_NETS, *SHIPPED] if entry[2] is not None])
+@nets([entry for entry in EXAMPLE_NETS if entry[2] is not None])
 def test_a_network_runs_with_the_predicted_types(file: str, name: str, hyper: dict[str, Any]) -> None:
     run(file, name, hyper)
 
@@ -151,21 +138,7 @@ def test_a_network_runs_at_its_full_size(file: str, name: str, hyper: dict[str, 
 
 
 def run(file: str, name: str, hyper: dict[str, Any]) -> None:
-    program = fanin.elaborate(path_of(file), name, **hyper)
-    for dtype in (torch.float32, torch.float64):
-        net = module_of(program).to(dtype)
-        for index in (0, 1):
-            sizes = {symbol: OPEN[symbol.name][index] for symbol in open_symbols(program)}
-            assert meets(program, sizes, training=True), f"{sizes} does not meet {program.requirements}"
-            inputs = inputs_at(program, sizes, dtype, high=4)
-            with torch.no_grad():
-                assert differences(program, net.eval()(*inputs), sizes, dtype) == []
-            net.train()
-            result = net(*inputs)
-            assert differences(program, result, sizes, dtype) == []
-            backward(result)
-        without = [key for key, p in net.named_parameters() if p.requires_grad and p.grad is None]
-        assert not without, f"no gradient reaches {without}"
+    run_as_predicted(fanin.elaborate(path_of(file), name, **hyper))
 
 
 # ---------------------------------------------------------------------------------------------------------- parameters

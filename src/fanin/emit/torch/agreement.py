@@ -50,7 +50,7 @@ class Version:
     parameters: tuple[tuple[str, str], ...]
     like: bool
     training: bool
-    sizes: tuple[Dim, ...]
+    sizes: tuple[Symbol, ...]
     absent: tuple[int, ...] = ()  # which tensors of the class it is not given
 
     def preamble(self) -> list[Statement]:

@@ -165,11 +165,7 @@ class Drafter:
         results = [result.value for result in graph.results]
         body = forward.write(graph.nodes, results, lambda trees: Return(returned(trees, results)))
         parameters += [(name, "int") for name in forward.needed.values()]
-        # The letters of a composition are those of the graph around it.
-        around = graph.kind == "composition"
-        sizes: tuple[Dim, ...] = tuple(
-            symbol.poly if around or symbol.definition is None else symbol.definition for symbol in forward.needed
-        )
+        needed = tuple(forward.needed)
         if like:
             parameters.append(("like", "Tensor"))
         if scope.needs_training:
@@ -178,7 +174,7 @@ class Drafter:
             if explicit:
                 raise EmitError(f"an instance of `{graph.name}`, which has an inverse, has inputs of two types")
             body.append(self.inverse(graph, graph.inverse))
-        return Version(graph, forward, body, tuple(parameters), bool(like), scope.needs_training, sizes)
+        return Version(graph, forward, body, tuple(parameters), bool(like), scope.needs_training, needed)
 
     def inverse(self, graph: Graph, backwards: Graph) -> Def:
         """The method ``inverse``."""

@@ -618,7 +618,7 @@ class Forward:
             return ops.Method(Name(self.access(node.module)), "inverse", tuple(inputs))
         use = self.scope.use_of(node.graph)
         rest: list[Tree] = [Name(self.access(ref)) for ref in places.lends(node)]
-        rest += [self.size(size) for size in use.sizes]
+        rest += [self.size(_told(node, symbol)) for symbol in use.sizes]
         if use.like:
             rest.append(self.scope.like())
         if use.training:
@@ -801,6 +801,15 @@ def repeat_is_call(node: Repeat) -> bool:
         if isinstance(run.call, Call) and places.lends(run.call):
             return False
     return True
+
+
+def _told(node: Call, symbol: Symbol) -> Dim:
+    """A size that a graph is told, in the letters of its caller: a composition has the letters of the graph around."""
+    if symbol in node.graph.sizes and node.sizes:
+        return node.sizes[node.graph.sizes.index(symbol)]
+    if node.graph.kind == "composition" or symbol.definition is None:
+        return symbol.poly
+    return symbol.definition
 
 
 def _made_in(items: Iterable[Item]) -> set[int]:

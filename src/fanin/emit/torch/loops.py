@@ -77,8 +77,8 @@ class Roller:
             if isinstance(operand, Value):
                 self.users.setdefault(operand.index, set()).add(-1)
 
-    def roll(self, nodes: Sequence[Node], depth: int = 0) -> list[Item]:
-        """The nodes with what can be rolled up as loops."""
+    def roll(self, nodes: Sequence[Node], depth: int = 0, around: frozenset[str] = frozenset()) -> list[Item]:
+        """The nodes with what can be rolled up as loops. ``around`` are the containers that loops around run over."""
         items: list[Item] = []
         at = 0
         while at < len(nodes):
@@ -97,17 +97,31 @@ class Roller:
                     turns.append([])
                 turns[-1].append(nodes[at])
                 at += 1
-            items += self._turns(turns, depth)
+            flat = self._flat(turns, depth, around)
+            items += self._turns(turns, depth, around) if flat is None else [flat]
         return items
 
-    def _turns(self, turns: list[list[Node]], depth: int) -> list[Item]:
+    def _flat(self, turns: list[list[Node]], depth: int, around: frozenset[str]) -> Loop | None:
+        """Loops in loops as one, where all their turns are alike and go through one row of modules."""
+        single: list[list[Node]] = []
+        for node in (node for turn in turns for node in turn):
+            if len(node.loop) <= depth + 1:
+                return None
+            if not single or single[-1][-1].loop[depth:] != node.loop[depth:]:
+                single.append([])
+            single[-1].append(node)
+        if len(single) == len(turns) or self._run(single, 0) < len(single):
+            return None
+        return self._loop(single, 0, len(single), max(len(node.loop) for node in single[0]) - 1, around)
+
+    def _turns(self, turns: list[list[Node]], depth: int, around: frozenset[str]) -> list[Item]:
         items: list[Item] = []
         start = 0
         while start < len(turns):
             run = self._run(turns, start)
-            loop = self._loop(turns, start, run, depth) if run > 1 else None
+            loop = self._loop(turns, start, run, depth, around) if run > 1 else None
             if loop is None:
-                items += self.roll(turns[start], depth + 1)
+                items += self.roll(turns[start], depth + 1, around)
                 start += 1
             else:
                 items.append(loop)
@@ -177,7 +191,9 @@ class Roller:
             return None
         return made[0] - turn[0], made[1]
 
-    def _loop(self, turns: list[list[Node]], start: int, run: int, depth: int) -> Loop | None:
+    def _loop(
+        self, turns: list[list[Node]], start: int, run: int, depth: int, around: frozenset[str]
+    ) -> Loop | None:
         first, last = turns[start], turns[start + run - 1]
         before = turns[start + run - 2]
         base = self.number[id(before[0])]
@@ -187,6 +203,8 @@ class Roller:
                 if paths[0] != paths[-1]:
                     found = _sequence(paths)
                     if found is None or not self.countable(found.container, found.indices):
+                        return None
+                    if found.container in around:  # the loop around has other modules there in each turn
                         return None
                     over[found] = None
         carries: dict[tuple[int, int], Carry] = {}
@@ -215,7 +233,8 @@ class Roller:
         for old, new in zip(last, body, strict=True):
             self.number[id(new)] = self.number[id(old)]
         self.kept.append(body)  # their ids are keys
-        return Loop(tuple(over), run, tuple(carries.values()), tuple(self.roll(body, depth + 1)), steady)
+        inner = self.roll(body, depth + 1, around | {o.container for o in over})
+        return Loop(tuple(over), run, tuple(carries.values()), tuple(inner), steady)
 
     def _all_paths(self, node: Node) -> list[str]:
         reads = [self.reads[v.index] for v in node.inputs if isinstance(v, Value) and v.index in self.reads]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fanin.emit.torch.authored import Number
-from fanin.ir.dims import Dim
+from fanin.ir.dims import Symbol
 from fanin.record import record
 from fanin.source import Span
 
@@ -33,7 +33,7 @@ class Use:
     like: bool = False
     training: bool = False
     ties: tuple[str, ...] = ()
-    sizes: tuple[Dim, ...] = ()  # open dimensions that it is told, in terms of its caller
+    sizes: tuple[Symbol, ...] = ()  # open dimensions that it is told
     places: int = 0  # how many of the arguments have no default, and may go by place
     inline: bool = False  # a composition that becomes an `nn.Sequential` where it is made
     handed: tuple[str, ...] = ()  # modules that the constructor is given, before the numbers
