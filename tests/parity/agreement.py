@@ -1,4 +1,4 @@
-"""Whether a compiled spec and an independent implementation compute the same: outputs, gradients, buffers, in float64."""
+"""Whether a compiled spec and another implementation compute the same: outputs, gradients and buffers, in float64."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ def _copy(mine: nn.Module, theirs: nn.Module, keys: Callable[[str], str | Pick |
             assert other.shape == tensor.shape, f"{name} is {list(tensor.shape)}, and theirs {list(other.shape)}"
             state[name] = other.detach().clone()
     mine.load_state_dict(state)
-    left = [name for name, _ in theirs.named_parameters() if name not in read.seen and not name.startswith(tuple(unused))]
+    skipped = tuple(unused)
+    left = [n for n, _ in theirs.named_parameters() if n not in read.seen and not n.startswith(skipped)]
     assert not left, f"parameters of theirs that have no counterpart: {left[:5]}"
 
 

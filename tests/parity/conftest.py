@@ -13,7 +13,7 @@ def _torchvision() -> None:
     """Import torchvision. The wheel on PyPI is a CUDA build: beside a CPU torch its schemas are defined first."""
     torch = pytest.importorskip("torch")
     try:
-        import torchvision  # noqa: F401
+        import torchvision
     except ImportError:
         pytest.skip("torchvision is not installed: pip install --no-deps torchvision")
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""The specs that ship against public implementations: weights copied over, float64, training and evaluation.
+"""The specs that ship against public implementations: weights copied over, in float64, in training and evaluation.
 
 `agreement.agree` compares outputs, gradients of inputs and parameters, and buffers after a step. A reference that is not
 installed skips its test.
@@ -6,6 +6,7 @@ installed skips its test.
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from typing import Any
@@ -64,7 +65,9 @@ def test_regressions(features: int) -> None:
             mine.linear.weight.copy_(torch.from_numpy(reference.coef_))
             mine.linear.bias.copy_(torch.from_numpy(reference.intercept_))
         decide = reference.predict if name == "LinearRegression" else reference.decision_function
-        torch.testing.assert_close(mine(x).flatten(), torch.from_numpy(decide(x.numpy())).flatten(), rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(
+            mine(x).flatten(), torch.from_numpy(decide(x.numpy())).flatten(), rtol=1e-9, atol=1e-9
+        )
 
 
 def test_mlp(torchvision_models: Any) -> None:
@@ -77,7 +80,7 @@ def test_mlp(torchvision_models: Any) -> None:
 
 def sequential(*sizes: int, act: Any) -> Any:
     layers: list[Any] = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
+    for a, b in itertools.pairwise(sizes):
         layers += [nn.Linear(a, b), act()]
     return nn.Sequential(*layers[:-1])
 
@@ -205,7 +208,7 @@ class PlainUNet(nn.Module):  # type: ignore[name-defined, misc]
 
         ins = [1, *widths[:-1]]
         self.down = nn.ModuleList([double(a, b) for a, b in zip(ins, widths, strict=True)])
-        self.up = nn.ModuleList([nn.ConvTranspose2d(b, a, 2, 2) for a, b in zip(widths, widths[1:], strict=False)])
+        self.up = nn.ModuleList([nn.ConvTranspose2d(b, a, 2, 2) for a, b in itertools.pairwise(widths)])
         self.merge = nn.ModuleList([double(2 * a, a) for a in widths[:-1]])
         self.head = nn.Conv2d(widths[0], classes, 1)
 
@@ -410,6 +413,11 @@ def test_llama(transformers: Any) -> None:
     for table, exact in zip(theirs.model.rotary_emb(torch.zeros(1), at), Angles()(None, at), strict=True):
         torch.testing.assert_close(table.double(), exact, rtol=0, atol=1e-5)
     theirs.model.rotary_emb = Angles()
+    for name, module in list(theirs.named_modules()):
+        if type(module).__name__ == "LlamaRMSNorm":  # it goes through float32
+            norm = nn.RMSNorm(24, eps=1e-5, dtype=torch.float64)
+            norm.weight = module.weight
+            theirs.set_submodule(name, norm)
     agree(mine, theirs, tokens(29, 5, 12), run=lambda token: theirs(token).logits)
 
 

@@ -1,4 +1,4 @@
-"""A program run as it was predicted to run: both float types, two sets of sizes, training and evaluation, and backwards."""
+"""A program run as predicted: both float types, two sets of sizes, training and evaluation, and backwards."""
 
 from __future__ import annotations
 

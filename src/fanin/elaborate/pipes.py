@@ -280,7 +280,9 @@ def _inner_pipe(body: Body, expr: tree.Pipe, waits: bool, branch: bool = False) 
     """A pipe in brackets, where something flows in: its first stage gets it."""
     first = expr.stages[0]
     if len(expr.stages) == 1 and first.name is None:
-        return element_of(body, first, waits).value
+        only = element_of(body, first, waits)
+        labelled = only.label is not None and core_of(only.value) is not None
+        return compose(body, expr, only, branch) if labelled else only.value
     if not waits:
         return body.evaluate(expr)
     head = element_of(body, first)

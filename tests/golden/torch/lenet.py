@@ -31,7 +31,9 @@ class LeNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         if not image.is_floating_point() or image.dim() != 4 or image.shape[1:] != (1, 28, 28):
-            raise ValueError(f"image must be float[N, 1, 28, 28], not {image.dtype} {list(image.shape)}")
+            raise ValueError(
+                f"image must be float[N, 1, 28, 28], not {image.dtype} {list(image.shape)}"
+            )
         x = F.avg_pool2d(torch.tanh(self.conv1(image)), 2)  # [N, 6, 14, 14]
         x = F.avg_pool2d(torch.tanh(self.conv2(x)), 2)  # [N, 16, 5, 5]
         x = torch.tanh(self.fc1(x.flatten(1)))  # [N, 120]

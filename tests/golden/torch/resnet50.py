@@ -19,7 +19,9 @@ class Bottleneck(nn.Module):
     [N, in_channels, H, W] -> [N, 4 * width, H', W']
     """
 
-    def __init__(self, in_channels: int, width: int, stride: int = 1, downsample: bool = False) -> None:
+    def __init__(
+        self, in_channels: int, width: int, stride: int = 1, downsample: bool = False
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
@@ -77,10 +79,14 @@ class ResNet50(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         if not image.is_floating_point() or image.dim() != 4 or image.shape[1] != 3:
-            raise ValueError(f"image must be float[N, 3, H, W], not {image.dtype} {list(image.shape)}")
+            raise ValueError(
+                f"image must be float[N, 3, H, W], not {image.dtype} {list(image.shape)}"
+            )
         N, _, H, W = image.shape
         if H % 32 != 0:
-            raise ValueError(f"H must be a multiple of 32, not {H}: the five stages halve the image")
+            raise ValueError(
+                f"H must be a multiple of 32, not {H}: the five stages halve the image"
+            )
         if self.training and N * -(-H // 32) * -(-W // 32) < 2:
             raise ValueError(
                 f"N * ceildiv(H, 32) * ceildiv(W, 32) >= 2 does not hold for H = {H} and N = {N} "

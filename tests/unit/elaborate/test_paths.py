@@ -232,3 +232,25 @@ def test_a_second_width_of_one_module_is_an_error() -> None:
 
 def test_the_other_sizes_of_a_shared_module_are_free() -> None:
     assert prefixes(MLP + "model M()(x: [N, 8], y: [K, 8]) { f = Mlp(4)\nreturn f(x), f(y) }") == ["f.fc"]
+
+
+def test_a_label_alone_in_brackets_is_a_level() -> None:
+    from fanin.analyses.paths import parameters
+    from tests.models import program_of
+
+    program = program_of("""
+        model A()(x: [B, 4]) {
+          x = x -> (fc: Linear(4, bias=false)) -> encoder: (layer: 2 * Linear(4, bias=false))
+          return x -> [(a: Linear(4, bias=false)), b: (c: Linear(4, bias=false))] -> sum
+        }
+    """)
+    keys = [entry.key for entry in parameters(program)]
+    assert keys == ["fc.weight", "encoder.layer.0.weight", "encoder.layer.1.weight", "a.weight", "b.c.weight"]
+
+
+def test_a_product_evaluates_its_sides_once() -> None:
+    from fanin.analyses.paths import parameters
+    from tests.models import program_of
+
+    program = program_of("model A()(x: [B, 4]) { return (x * (x -> up: Linear(4))) -> down: Linear(2, bias=false) }")
+    assert [entry.key for entry in parameters(program)] == ["up.weight", "up.bias", "down.weight"]

@@ -18,7 +18,7 @@ def test_ints_become_floats_where_the_function_has_them(name: str, result: str) 
 
 
 def test_what_is_made_of_ints_has_the_dtype_of_the_model() -> None:
-    own = Method(call("torch.tanh", Input(0)), "to", (Attribute(Like(), "dtype"),))
+    own = call("torch.tanh", Method(Input(0), "to", (Attribute(Like(), "dtype"),)))
     assert emitted("tanh", {}, "int[N]") == own
     assert emitted("tanh", {}, "[N]") == call("torch.tanh", Input(0))
 

@@ -61,6 +61,8 @@ def test_a_function_of_one_number_takes_and_gives_the_kinds_that_torch_does(name
         return
     (got,) = agrees(name, {}, x)
     assert got.dtype == (torch.float64 if expected.dtype is torch.float32 else expected.dtype)
+    if expected.dtype is torch.float32:  # what is made of whole numbers is worked out in the module's dtype
+        expected = forward_and_back(getattr(torch, name), x.double())
     assert torch.allclose(got.to(torch.complex128), expected.to(torch.complex128), equal_nan=True)
 
 

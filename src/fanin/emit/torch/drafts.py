@@ -15,7 +15,7 @@ from fanin.emit.torch.statements import Assign, Def, Return, Statement, change_t
 from fanin.emit.torch.uses import EmitError, Use
 from fanin.emit.torch.walk import Family, instances, units_of, within
 from fanin.emit.torch.weights import Laws
-from fanin.ir.dims import Dim, Poly
+from fanin.ir.dims import Poly
 from fanin.ir.graph import Child, Graph, Leaf, Operand, Scalar, State, Unit, Value
 from fanin.ir.types import DType
 from fanin.ops import code as ops
