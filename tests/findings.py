@@ -1,4 +1,4 @@
-"""What is found about a spec in a string, for codes that `check` gives and for those that only loading gives."""
+"""What is found about a spec in a string: by a check, or for some codes by loading or running it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,36 @@ from typing import Any
 
 # Codes of what a load finds, and whether it has to be allowed to import for that.
 AT_LOAD = {"OUT802": False, "OUT803": True}
+AT_RUN = {"OUT804"}
 
 
 def findings(text: str, wanted: str) -> list[Any]:
-    """The diagnostics of a check, and where ``wanted`` is a code of loading, of a load."""
+    """The diagnostics of a check, and where ``wanted`` is a code of loading or running, of that."""
     from fanin import pipeline
 
     found = list(pipeline.check_text(text).diagnostics)
-    if wanted in AT_LOAD and not found:
-        import fanin
-        from fanin.report import CheckFailed
+    if found or wanted not in AT_LOAD.keys() | AT_RUN:
+        return found
+    import fanin
+    from fanin.report import CheckFailed
 
-        try:
-            fanin.loads(text, allow_extern=AT_LOAD[wanted])
-        except CheckFailed as failed:
-            found += failed.report.diagnostics
-    return found
+    try:
+        net = fanin.loads(text, allow_extern=AT_LOAD.get(wanted, True))
+    except CheckFailed as failed:
+        return list(failed.report.diagnostics)
+    return _run(net, wanted, text) if wanted in AT_RUN else []
+
+
+def _run(net: Any, wanted: str, text: str) -> list[Any]:
+    import torch
+
+    from fanin.diagnostics import Diagnostic
+    from fanin.diagnostics.codes import CODES
+    from fanin.source import Source, Span
+
+    try:
+        net(torch.full((2, 3), 999))
+    except Exception as error:
+        if any(wanted in note for note in error.__notes__):
+            return [Diagnostic(CODES[wanted], str(error), Span(Source("<string>", text), 0, 0))]
+    return []

@@ -1,7 +1,7 @@
 """The specs that ship against public implementations: weights copied over, in float64, in training and evaluation.
 
-`agreement.agree` compares outputs, gradients of inputs and parameters, and buffers after a step. A reference that is not
-installed skips its test.
+`agreement.agree` compares outputs, gradients of inputs and parameters, and buffers after a step. Where a reference is
+not installed, its test is skipped.
 """
 
 from __future__ import annotations

@@ -126,6 +126,7 @@ PRN902 = Code("PRN902", "nothing-to-prune")
 OUT801 = Code("OUT801", "not-emitted")
 OUT802 = Code("OUT802", "extern-not-allowed")
 OUT803 = Code("OUT803", "extern-mismatch")
+OUT804 = Code("OUT804", "failed-at-run-time")
 
 # ----------------------------------------------------------------------------------------------- the registry
 

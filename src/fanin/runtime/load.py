@@ -15,6 +15,7 @@ from torch import nn
 
 from fanin.emit.torch.names import camel
 from fanin.ir.graph import Program
+from fanin.runtime.failures import explained
 
 
 def build(program: Program, source: str, *, seed: int = 0) -> nn.Module:
@@ -25,7 +26,10 @@ def build(program: Program, source: str, *, seed: int = 0) -> nn.Module:
 
 def model_class(program: Program, source: str) -> type[nn.Module]:
     """The class of the model in an emitted source."""
-    found: type[nn.Module] = vars(execute(program.name, source))[root_name(source, program.name)]
+    module = execute(program.name, source)
+    found: type[nn.Module] = vars(module)[root_name(source, program.name)]
+    if "__call__" not in vars(found):
+        explained(found, program, str(module.__file__))
     return found
 
 

@@ -12,13 +12,27 @@ from functools import cache
 from typing import TypeAlias
 
 from fanin.emit.torch.expressions import Tree
+from fanin.ir.types import TensorType
 from fanin.ops.code import Infix, Name, Prefix
+from fanin.record import record
+from fanin.source import Span
 
 Number: TypeAlias = bool | int | float
 Vector: TypeAlias = tuple[Number, ...]
 
-# (keyword, or "" for an argument that goes by place, or "~" for a name anywhere; the text of the argument)
+# (keyword, or "" for an argument that goes by place, or "~" for a name anywhere; the text of the argument). Under
+# ``ORIGIN`` stands the number of the `Origin` that a statement has.
 Arguments: TypeAlias = tuple[tuple[str, str], ...]
+ORIGIN = "@"
+
+
+@record
+class Origin:
+    """Where in the spec a statement is from, and the types of what it gives."""
+
+    span: Span
+    types: tuple[TensorType, ...]
+
 
 _CALL = re.compile(r"[A-Za-z_]\w*\(")
 _KEYWORD = re.compile(r"([A-Za-z_]\w*)\s*=(?!=)\s*(.*)", re.DOTALL)

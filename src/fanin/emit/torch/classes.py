@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fanin.emit.torch import sharing
-from fanin.emit.torch.authored import Arguments, Number, Vector
+from fanin.emit.torch.authored import ORIGIN, Arguments, Number, Vector
 from fanin.emit.torch.drafts import Draft
 from fanin.emit.torch.expressions import Tree, rebuild
 from fanin.emit.torch.names import MODULE_ATTRIBUTES, TAKEN, Names, camel, snake
@@ -173,7 +173,7 @@ def _mentioned(draft: Draft) -> frozenset[str]:
     for statement in _all((*draft.init, *draft.forward)):
         if isinstance(statement, Assign | Do | Return):
             for keyword, text in statement.written:
-                if keyword != "~":
+                if keyword not in ("~", ORIGIN):
                     found.update(re.findall(r"[A-Za-z_]\w*", text))
     return frozenset(found)
 

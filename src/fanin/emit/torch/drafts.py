@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from fanin.emit.torch import places, sharing
 from fanin.emit.torch.agreement import Agreement, Version
+from fanin.emit.torch.authored import Origin
 from fanin.emit.torch.constructor import Constructor, first_float
 from fanin.emit.torch.expressions import Bare, Lambda, Tree
 from fanin.emit.torch.forward import Forward, Scope
@@ -78,6 +79,7 @@ class Drafter:
     helper: Callable[[Function], str]
     taken: set[str]
     laws: Laws = field(default_factory=Laws)
+    origins: list[Origin] = field(default_factory=list)  # of the statements, by their numbers
     knot: frozenset[int] = frozenset()  # graphs of blocks that contain themselves, while these are drafted
 
     def draft(self, family: Family) -> Draft:
@@ -210,7 +212,7 @@ class Drafter:
             like.append(True)
             return Name("like")
 
-        scope = Scope(self.use_of, names, self.helper, graph.kind != "fn", find_like)
+        scope = Scope(self.use_of, names, self.helper, graph.kind != "fn", find_like, origins=self.origins)
         return scope
 
     def _start(self, graph: Graph, state: State) -> Tree:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fanin.emit.torch import places
-from fanin.emit.torch.authored import Arguments, arguments_in
+from fanin.emit.torch.authored import ORIGIN, Arguments, Origin, arguments_in
 from fanin.emit.torch.expressions import Bare, Frame, Tree, flat, parsed
 from fanin.emit.torch.expressions import Mapping as DictOf
 from fanin.emit.torch.loops import Item, Loop, Roller
@@ -109,6 +109,7 @@ class Scope:
     like: Callable[[], Tree]
     setup: list[Assign] = field(default_factory=list)  # what stands before everything else
     needs_training: bool = False
+    origins: list[Origin] = field(default_factory=list)
 
 
 class Forward:
@@ -542,7 +543,8 @@ class Forward:
         return layer and any(p.active and p.depth >= 2 for p in mine)
 
     def written(self, node: Node) -> Arguments:
-        return arguments_in(node.span.text)
+        self.scope.origins.append(Origin(node.span, tuple(value.type for value in node.outputs)))
+        return (*arguments_in(node.span.text), (ORIGIN, str(len(self.scope.origins) - 1)))
 
     def is_checkpointed(self, ref: ModuleRef | None) -> bool:
         """Whether what a module computes (of a repetition, what its places do) is computed again going back."""

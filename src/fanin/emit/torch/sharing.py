@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fanin.emit.torch.authored import Arguments, Number, Vector, authored
+from fanin.emit.torch.authored import ORIGIN, Arguments, Number, Vector, authored
 from fanin.emit.torch.expressions import Comprehension, Tree, rebuild
 from fanin.emit.torch.names import Names
 from fanin.ops.code import Call, Infix, Method, Name, Prefix
@@ -188,7 +188,7 @@ class Shared:
         texts = [t for place in places for k, t in written if k == place]
         if wanted.startswith("size") and vector[0] not in (0, 1, -1):
             # PyTorch's functions call their arguments otherwise than the language does.
-            texts += [t for k, t in written if k and k != "~"]
+            texts += [t for k, t in written if k and k not in ("~", ORIGIN)]
         for text in texts:
             found = authored(text, known, len(vector))
             if found is not None and _same(found[1], vector):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
-from fanin.emit.torch.authored import Arguments
+from fanin.emit.torch.authored import ORIGIN, Arguments
 from fanin.emit.torch.expressions import WIDTH, Tree, flat, layout, rebuild
 from fanin.ir.types import TensorType
 from fanin.record import record
@@ -166,12 +166,12 @@ def print_statements(statements: Iterable[Statement], indent: int, note: Iterato
             case Assign(targets=targets, value=value):
                 comment = next(note) if note is not None else ""
                 text = pad + layout(value, indent, f"{', '.join(targets)} = ")
-                yield from commented(text, comment, pad, above)
+                yield from marked(commented(text, comment, pad, above), statement.written)
                 above = comment
             case Do(value=value):
-                yield from (pad + layout(value, indent)).split("\n")
+                yield from marked((pad + layout(value, indent)).split("\n"), statement.written)
             case Return(value=value):
-                yield from (pad + layout(value, indent, "return ")).split("\n")
+                yield from marked((pad + layout(value, indent, "return ")).split("\n"), statement.written)
             case For(target=target, iterable=iterable, body=body):
                 yield f"{pad}for {target} in {flat(iterable)}:"
                 yield from print_statements(body, indent + 4, note)
@@ -193,6 +193,26 @@ def print_statements(statements: Iterable[Statement], indent: int, note: Iterato
                 yield from print_statements(body, indent, note)
             case Lines(lines=lines):
                 yield from (pad + line if line else "" for line in lines)
+
+
+def marked(lines: list[str], written: Arguments) -> list[str]:
+    """The lines, each with the number of the last origin of its statement behind it: see ``unmarked``."""
+    number = next((text for key, text in reversed(written) if key == ORIGIN), None)
+    return lines if number is None else [f"{line}{_MARK}{number}" for line in lines]
+
+
+def unmarked(lines: Iterable[str]) -> tuple[list[str], list[int | None]]:
+    """Printed lines as they are to be read, and for each the number of its origin."""
+    plain: list[str] = []
+    numbers: list[int | None] = []
+    for line in lines:
+        text, mark, number = line.partition(_MARK)
+        plain.append(text)
+        numbers.append(int(number) if mark else None)
+    return plain, numbers
+
+
+_MARK = "\0"
 
 
 def commented(text: str, comment: str, pad: str, before: str) -> list[str]:

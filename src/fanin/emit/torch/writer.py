@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fanin import __version__
 from fanin.emit.torch import places, weights
-from fanin.emit.torch.authored import Number
+from fanin.emit.torch.authored import Number, Origin
 from fanin.emit.torch.checks import check_inputs, check_requirements
 from fanin.emit.torch.classes import Printed, class_name, draft_groups, share, uses_for
 from fanin.emit.torch.drafts import Draft, Drafter, buffers, inputs_of, returned, returned_type
@@ -16,7 +16,7 @@ from fanin.emit.torch.header import header_lines, import_lines
 from fanin.emit.torch.names import TAKEN, Names, camel, identifier, is_identifier
 from fanin.emit.torch.optional import merge_optional
 from fanin.emit.torch.printing import forward_lines, print_class, print_function
-from fanin.emit.torch.statements import Lines, Return, Statement, print_statements
+from fanin.emit.torch.statements import Lines, Return, Statement, print_statements, unmarked
 from fanin.emit.torch.uses import EmitError, Use
 from fanin.emit.torch.walk import (
     Family,
@@ -49,6 +49,16 @@ def emit_source(program: Program, *, optimize: int = 1) -> str:
         places.holder_of.cache_clear()
 
 
+def emit_origins(program: Program) -> dict[int, Origin]:
+    """For the lines of a program's source, counted from 1, where in the spec they are from."""
+    try:
+        writer = _Writer(program)
+        writer.source()
+        return writer.origins
+    finally:
+        places.holder_of.cache_clear()
+
+
 class _Writer:
     """One module."""
 
@@ -61,6 +71,7 @@ class _Writer:
         self.functions: list[Printed] = []
         self.classes: list[Printed] = []
         self.helpers: dict[str, Function] = {}
+        self.origins: dict[int, Origin] = {}
         self.imports: list[str] = []  # of what is the user's own
         self.drafter = Drafter(self._use, self._helper, self.names.taken)
         self.graphs = list(reachable(program.graph))
@@ -97,7 +108,7 @@ class _Writer:
         body += [print_function(printed) for printed in self.functions]
         body += [print_class(printed) for printed in self.classes]
         body += root
-        text = "\n".join("\n".join(part) for part in body)
+        text = "\n".join(unmarked(line for part in body for line in part)[0])
         constants = ""
         if "init(" in text.replace("__init__(", ""):
             constants = 'Module = TypeVar("Module", bound=nn.Module)'
@@ -115,13 +126,16 @@ class _Writer:
             body.append(weights.UNDRAWN.rstrip().split("\n"))
         if self._has_tensors():
             body.append(weights.draw_source(laws, "normed(" in text, bool(self.imports)))
-        text = "\n\n\n".join("\n".join(part) for part in body)
+        marked = "\n\n\n".join("\n".join(part) for part in body)
+        text = "\n".join(unmarked(marked.split("\n"))[0])
         head = [*header_lines(self.program, __version__), "", *import_lines(f"{constants}\n{text}")]
         if self.imports:
             head += ["", *sorted(self.imports)]
         if constants:
             head += ["", constants]
-        return "\n".join(head) + "\n\n\n" + text + "\n"
+        lines, numbers = unmarked(("\n".join(head) + "\n\n\n" + marked + "\n").split("\n"))
+        self.origins = {i: self.drafter.origins[n] for i, n in enumerate(numbers, 1) if n is not None}
+        return "\n".join(lines)
 
     def _externs(self) -> None:
         """The classes that are imported, under names that nothing else has."""
@@ -236,4 +250,4 @@ class _Writer:
         yield print_class(printed, init=lines, own_forward=forward_lines(printed))
 
 
-__all__ = ["EmitError", "emit_source"]
+__all__ = ["EmitError", "emit_origins", "emit_source"]
