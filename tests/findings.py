@@ -7,13 +7,20 @@ from typing import Any
 # Codes of what a load finds, and whether it has to be allowed to import for that.
 AT_LOAD = {"OUT802": False, "OUT803": True}
 AT_RUN = {"OUT804"}
+AT_EXPORT = {"OUT805", "OUT806"}
+LATER = AT_LOAD.keys() | AT_RUN | AT_EXPORT
 
 
 def findings(text: str, wanted: str) -> list[Any]:
     """The diagnostics of a check, and where ``wanted`` is a code of loading or running, of that."""
     from fanin import pipeline
+    from fanin.source import Source
 
     found = list(pipeline.check_text(text).diagnostics)
+    if wanted in AT_EXPORT and not found:
+        source = Source("<string>", text)
+        found = list(pipeline.check_source(source, "<string>", None, None, exports=True).diagnostics)
+        return [d for d in found if d.code.id == wanted]
     if found or wanted not in AT_LOAD.keys() | AT_RUN:
         return found
     import fanin

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fanin.api import check, draw, elaborate, load, loads, source
+    from fanin.api import check, draw, elaborate, export, load, loads, source
     from fanin.report import CheckFailed, NoSuchName, Report, Unreadable
 
 __version__ = "0.1.0"
@@ -24,12 +24,13 @@ __all__ = [
     "check",
     "draw",
     "elaborate",
+    "export",
     "load",
     "loads",
     "source",
 ]
 
-_API = frozenset({"check", "draw", "elaborate", "load", "loads", "source"})
+_API = frozenset({"check", "draw", "elaborate", "export", "load", "loads", "source"})
 _REPORT = frozenset({"CheckFailed", "NoSuchName", "Report", "Unreadable"})
 
 

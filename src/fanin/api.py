@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from fanin.emit.picture.drawing import Picture
+    from fanin.runtime.export import Exported
 
 
 def check(path: str, name: str | None = None, **hyper: Any) -> Report:
@@ -35,6 +36,21 @@ def draw(program: Program, *, depth: int | None = None, expand: tuple[str, ...] 
     from fanin.emit.picture.drawing import Picture
 
     return Picture(program, depth=depth, expand=expand)
+
+
+def export(
+    program: Program,
+    path: str,
+    *,
+    net: torch.nn.Module | None = None,
+    seed: int = 0,
+    allow_extern: bool | Collection[str] = False,
+) -> Exported:
+    """Write a program as a `.pt2` or `.onnx` file: with the weights of ``net``, or freshly drawn ones.
+
+    What was written is run at sizes that it was not made at; ``.sizes`` and ``.difference`` say how it compared.
+    """
+    return pipeline.export(program, path, seed=seed, net=net, allow_extern=allow_extern)
 
 
 def load(

@@ -6,7 +6,7 @@ Every command and every function of the package goes through here. Nothing up to
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fanin.collection import uncollected
@@ -19,7 +19,10 @@ from fanin.syntax import tree
 from fanin.syntax.parser import parse as parse_source
 
 if TYPE_CHECKING:
+    from fanin.analyses.exports import Loss
+    from fanin.emit.comparison import Change
     from fanin.emit.torch.uses import EmitError
+    from fanin.runtime.export import Exported
 
 Hyper = dict[str, Any]
 
@@ -59,12 +62,14 @@ def format_text(source: Source) -> tuple[str | None, list[Diagnostic]]:
 # ------------------------------------------------------------------------------------- syntax tree → typed graph IR
 
 
-def check(path: str, names: Sequence[str] | None = None, hyper: Hyper | None = None) -> Report:
+def check(path: str, names: Sequence[str] | None = None, hyper: Hyper | None = None, exports: bool = False) -> Report:
     """Everything that can be built in a file (or what is named), elaborated and held to its promises.
+
+    With ``exports`` it also says what an export to `.pt2` or `.onnx` would not keep.
 
     Raises Unreadable for a file that cannot be read, NoSuchName for a name that it does not have.
     """
-    return check_source(read_source(path), path, names, hyper)
+    return check_source(read_source(path), path, names, hyper, exports)
 
 
 def check_text(text: str, name: str = "<string>", hyper: Hyper | None = None) -> Report:
@@ -72,12 +77,16 @@ def check_text(text: str, name: str = "<string>", hyper: Hyper | None = None) ->
     return check_source(Source(name, text), name, None, hyper)
 
 
-def check_source(source: Source, path: str, names: Sequence[str] | None, hyper: Hyper | None) -> Report:
+def check_source(
+    source: Source, path: str, names: Sequence[str] | None, hyper: Hyper | None, exports: bool = False
+) -> Report:
     with uncollected():
-        return _check(source, path, names, hyper)
+        return _check(source, path, names, hyper, exports)
 
 
-def _check(source: Source, path: str, names: Sequence[str] | None, hyper: Hyper | None) -> Report:
+def _check(
+    source: Source, path: str, names: Sequence[str] | None, hyper: Hyper | None, exports: bool = False
+) -> Report:
     from fanin.analyses.promises import broken_promises
     from fanin.elaborate import survey
     from fanin.elaborate.program import elaborate as build
@@ -127,6 +136,10 @@ def _check(source: Source, path: str, names: Sequence[str] | None, hyper: Hyper 
         found += waiting
     if readable:
         found += surveys[0].notices()
+    if exports:
+        from fanin.analyses.exports import losses
+
+        found += [_lost(loss) for program in programs for loss in losses(program)]
     kept = apply_allows(loader.units, survey.without_repeats(in_order(found)))
     return Report(tuple(kept), tuple(u.source for u in loader.units), tuple(programs))
 
@@ -151,6 +164,15 @@ def _check_recipe(
 
         problems = [*problems, *check_experiment(experiment)]
     return problems, reached
+
+
+def _lost(loss: Loss) -> Diagnostic:
+    from fanin.diagnostics.codes import OUT805, OUT806
+
+    label = "not exported" if loss.fatal else "changed by an export"
+    return Diagnostic(
+        OUT805 if loss.fatal else OUT806, loss.text, loss.span, label, helps=(loss.help,) if loss.help else ()
+    )
 
 
 def _not_run(declared: tree.System | tree.Prune) -> Diagnostic:
@@ -279,6 +301,13 @@ def show_document(program: Program) -> dict[str, Any]:
     return document(program)
 
 
+def compare(before: Program, after: Program) -> list[Change]:
+    """What changed from one program to another, in terms of the architecture."""
+    from fanin.emit.comparison import differences
+
+    return differences(before, after)
+
+
 def source(program: Program, *, optimize: int = 1) -> str:
     """The model as a standalone PyTorch module. Raises CheckFailed where there is no PyTorch for it."""
     from fanin.emit.torch.writer import EmitError, emit_source
@@ -312,3 +341,17 @@ def draw(
     from fanin.emit.picture.drawing import draw as draw_picture
 
     draw_picture(program, path, depth=depth, expand=expand, format=format)
+
+
+def export(
+    program: Program, path: str, *, seed: int = 0, net: Any = None, allow_extern: bool | Collection[str] = False
+) -> Exported:
+    """The model as a `.pt2` or `.onnx` file, compared with the model at sizes it was not made at.
+
+    Raises CheckFailed where something in the model cannot be exported.
+    """
+    from fanin.runtime.export import export as write
+    from fanin.runtime.externs import check_externs
+
+    check_externs(program, allow_extern)
+    return write(program, source(program), path, seed=seed, net=net)

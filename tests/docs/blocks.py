@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from tests.findings import AT_LOAD, AT_RUN, findings
+from tests.findings import LATER, findings
 
 ROOT = Path(__file__).resolve().parents[2]
 _FENCE = re.compile(r"^(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=fence)$", re.DOTALL | re.MULTILINE)
@@ -104,7 +104,7 @@ class Folder:
         path.write_text(block.text, encoding="utf-8")
         wanted = {word for word in block.after("bad") if word not in ("file", name)}
         found = pipeline.check(name).diagnostics
-        if wanted & (AT_LOAD.keys() | AT_RUN) and not found:
+        if wanted & LATER and not found:
             found = findings(block.text, *wanted)
         codes = {d.code.id for d in found if d.severity is not Severity.ADVICE or d.code.id in wanted}
         if codes != wanted:

@@ -17,9 +17,11 @@ COMMANDS = {
     "fmt": "Put files into the one layout.",
     "show": "Print the elaborated model: paths, types, parameters, cost.",
     "draw": "Draw the model as SVG, PDF, PNG or DOT.",
-    "compile": "Write the model as standalone PyTorch source.",
+    "compile": "Write the model as standalone PyTorch source, .pt2 or .onnx.",
+    "diff": "Say what changed between two models.",
     "explain": "Print the page of a code such as SHP301.",
     "ops": "List the ops, or print the reference of one.",
+    "zoo": "List the specs that ship, or print one.",
     "new": "Write a small starter file.",
 }
 """Name and summary: the help needs no more, so it imports none. ``fanin.cli.NAME`` has the ``command``."""

@@ -26,6 +26,7 @@ from fanin.source import Source
 @click.option("--ignore", metavar="CODES", multiple=True, help="Not these warnings: codes, names, prefixes.")
 @click.option("--format", type=click.Choice(FORMATS), default="full", show_default=True, help="How to print.")
 @click.option("--fix", is_flag=True, help="Apply the fixes that keep the meaning, and check again.")
+@click.option("--export", "exports", is_flag=True, help="Say what .pt2 and .onnx files would not keep.")
 @click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
 @options.as_json
 @click.pass_context
@@ -38,6 +39,7 @@ def command(
     ignore: tuple[str, ...],
     format: Format,
     fix: bool,
+    exports: bool,
     diff: bool,
     as_json: bool,
 ) -> None:
@@ -49,7 +51,7 @@ def command(
     named = {target.path for target in targets if target.path != "-"}
 
     def check() -> Report:
-        return chosen.of(check_all(targets, hyper))
+        return chosen.of(check_all(targets, hyper, exports))
 
     def may_change(source: Source) -> bool:
         return source.name in named  # and not what these import
@@ -68,7 +70,7 @@ def command(
     ctx.exit(exits.ERRORS if failed else exits.OK)
 
 
-def check_all(targets: Sequence[Target], hyper: dict[str, Value]) -> Report:
+def check_all(targets: Sequence[Target], hyper: dict[str, Value], exports: bool = False) -> Report:
     """One report of all files, each read once, in the order in which they were named."""
     from fanin import pipeline
 
@@ -83,9 +85,13 @@ def check_all(targets: Sequence[Target], hyper: dict[str, Value]) -> Report:
     for path, wanted in names.items():
         if path == "-":
             source = files.read(path)
-            reports.append(pipeline.check_text(source.text, source.name))
+            reports.append(
+                pipeline.check_source(source, source.name, None, hyper, True)
+                if exports
+                else pipeline.check_text(source.text, source.name)
+            )
         else:
-            reports.append(pipeline.check(path, names=wanted, hyper=hyper))
+            reports.append(pipeline.check(path, names=wanted, hyper=hyper, **({"exports": True} if exports else {})))
     return merged(reports)
 
 

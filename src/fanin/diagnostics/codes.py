@@ -127,6 +127,8 @@ OUT801 = Code("OUT801", "not-emitted")
 OUT802 = Code("OUT802", "extern-not-allowed")
 OUT803 = Code("OUT803", "extern-mismatch")
 OUT804 = Code("OUT804", "failed-at-run-time")
+OUT805 = Code("OUT805", "not-exported")
+OUT806 = Code("OUT806", "changed-by-export", A)
 
 # ----------------------------------------------------------------------------------------------- the registry
 

@@ -33,7 +33,7 @@ def own_name(symbol: Symbol) -> str:
 
 
 def render(d: Operand, name: Name = own_name, python: bool = False) -> str:
-    """``d`` in the language (``ceildiv(H, 2)``), or in Python (``-(-H // 2)``), with the same value."""
+    """``d`` in the language (``ceildiv(H, 2)``), or in Python (``(H + 1) // 2``), with the same value."""
     d = dim(d)
     return str(d) if type(d) is int else _Writer(name, python).sum(d)[0]
 
@@ -125,8 +125,7 @@ class _Writer:
     def _ceil(self, num: Dim, den: Dim) -> _Text:
         if not self.python:
             return self._call("ceildiv", num, den)
-        inner, _ = self._floor(-num, den)
-        return f"-({inner})", _UNARY
+        return self._floor(num + den - 1, den)  # exporters divide towards 0, so that a negative number would not do
 
     def _remainder(self, q: Floor, factor: Dim, rest: Dim) -> tuple[Dim, _Text, Dim] | None:
         """``j*n - j*m*(n // m)`` as ``j * (n % m)``, where that takes terms away."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import linecache
 import re
 from collections.abc import Callable
-from types import FrameType, TracebackType
+from types import FrameType, FunctionType, TracebackType
 from typing import Any
 
 import torch
@@ -36,7 +36,9 @@ def explained(kind: type[nn.Module], program: Program, filename: str) -> None:
                 error.add_note(note)
             raise
 
-    kind.__call__ = call  # type: ignore[method-assign]
+    # A code object of its own: `torch.compile` counts by code how often something had to be compiled again.
+    own = FunctionType(call.__code__.replace(), call.__globals__, "__call__", None, call.__closure__)
+    kind.__call__ = own  # type: ignore[method-assign]
 
 
 def _note(model: nn.Module, program: Program, filename: str, error: Exception) -> str:

@@ -87,7 +87,7 @@ class ResNet50(nn.Module):
             raise ValueError(
                 f"H must be a multiple of 32, not {H}: the five stages halve the image"
             )
-        if self.training and N * -(-H // 32) * -(-W // 32) < 2:
+        if self.training and N * ((H + 31) // 32) * ((W + 31) // 32) < 2:
             raise ValueError(
                 f"N * ceildiv(H, 32) * ceildiv(W, 32) >= 2 does not hold for H = {H} and N = {N} "
                 f"and W = {W}: `BatchNorm2d` needs more than one value for each channel to find a "

@@ -105,7 +105,7 @@ def test_a_dimension_is_printed_as_a_person_writes_it(text: str) -> None:
 
 def test_names_and_python_are_asked_for() -> None:
     assert render(H // 2, lambda s: f"x.size({s.name!r})") == "x.size('H') // 2"
-    assert render(ceildiv(H, 2), python=True) == "-(-H // 2)"
+    assert render(ceildiv(H, 2), python=True) == "(H + 1) // 2"
     assert render(3) == "3"
 
 

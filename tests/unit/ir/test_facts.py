@@ -201,4 +201,4 @@ def test_a_condition_is_put_simply(text: str, written: str) -> None:
 
 def test_conditions_as_python() -> None:
     c = AnyOf((Compare("==", H % 2, 0), Compare("<", ceildiv(W, 2), 3)))
-    assert render_condition(c, python=True) == "H % 2 == 0 or -(-W // 2) < 3"
+    assert render_condition(c, python=True) == "H % 2 == 0 or (W + 1) // 2 < 3"

@@ -7,7 +7,7 @@ from typing import Annotated, final
 from fanin.ir.poly import Poly
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Range
-from fanin.ops.code import Code, Input, call
+from fanin.ops.code import Attribute, Code, Infix, Input, Name, Subscript, call, method
 from fanin.ops.contract import INTS, Op, OpAttrs, Port, Reach, Result
 from fanin.record import record
 
@@ -36,7 +36,11 @@ class OneHot(Op[OneHotAttrs]):
         return types[0].with_shape(*types[0].shape, a.num_classes)
 
     def torch(self, a: OneHotAttrs, *types: TensorType) -> Code:
-        return call("F.one_hot", Input(0), a.num_classes)
+        if not isinstance(a.num_classes, Poly):
+            return call("F.one_hot", Input(0), a.num_classes)
+        # PyTorch's own wants the number when it captures a graph.
+        places = call("torch.arange", a.num_classes, device=Attribute(Input(0), "device"))
+        return method(Infix("==", Subscript(Input(0), (Name("..."), None)), places), "long")
 
     def reach(self, a: OneHotAttrs, *types: TensorType) -> Reach:
         return Reach()
