@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -198,9 +199,99 @@ def picture_dot() -> str:
     return str(picture().dot)
 
 
+# ------------------------------------------------------------------------------------------------- library and zoo
+
+STD_HEAD = """\
+# The library
+
+`std` is written in the language itself: each part is a block or a function that you could have written, and may read
+(`src/fanin/std/`). Import what you use: `from std.attention import SelfAttention`. Inputs and results are as the heads
+say; `[*S, D]` stands for any leading dimensions.
+"""
+
+ZOO_HEAD = """\
+# The zoo
+
+Networks that ship with fanin, written to be read and to start from. `fanin zoo` lists them, `fanin zoo resnet` prints
+one, `fanin zoo resnet -o mine.arch` writes it to a file. Where a public implementation is named, a test copies its
+weights over and holds outputs, gradients of inputs and parameters, and buffers after a step to it: in float64, to 1e-9
+(`tests/parity/test_zoo.py`). Each is drawn, compiled, captured as one graph by `torch.compile` and exported to `.pt2`
+and `.onnx` in the tests (`tests/specs/test_zoo.py`, `tests/unit/emit/test_export.py`).
+
+| spec | networks | paper | held to |
+|---|---|---|---|
+"""
+
+# What a spec of the zoo is compared with.
+REFERENCES = {
+    "autoencoder": "`nn.Sequential`",
+    "bert": "transformers' `BertModel`",
+    "convnext": "torchvision",
+    "densenet": "torchvision",
+    "diffusion": "diffusers' `UNet2DModel`",
+    "googlenet": "torchvision, with auxiliary heads",
+    "gpt2": "transformers' `GPT2LMHeadModel`",
+    "graph": "PyTorch Geometric's `GCNConv`, `GATConv`, `ChebConv`, `NNConv`",
+    "lenet": "`nn.Sequential`",
+    "llama": "transformers' `LlamaForCausalLM`",
+    "mixer": "timm",
+    "mlp": "`torchvision.ops.MLP`",
+    "mobilenet": "torchvision",
+    "random_features": "`nn.Sequential`",
+    "recurrent": "`nn.RNN`, `nn.LSTM`, `nn.GRU`",
+    "regression": "scikit-learn",
+    "resnet": "torchvision",
+    "selu": "`nn.Sequential`",
+    "transformer": "`nn.Transformer`",
+    "unet": "a U-Net written out",
+    "vgg": "torchvision",
+    "vit": "timm",
+}
+
+
+def std_page() -> str:
+    from fanin import pipeline
+    from fanin.report import read_source
+
+    folder = Path(pipeline.standard_library())
+    parts = [NOTE, STD_HEAD]
+    for path in sorted(folder.glob("*.arch")):
+        source = read_source(str(path))
+        title = " ".join(line.lstrip("# ") for line in source.text.split("\n\n")[0].split("\n"))
+        parts.append(f"\n## std.{path.stem}\n\n{_wrapped(title)}\n")
+        for name, declared in pipeline.load(source, str(path)).units[0].declarations.items():
+            body: Any = getattr(declared, "body", None)
+            if body is None:
+                continue
+            head = source.text[declared.span.start : body.span.start].rstrip().removesuffix("{").rstrip()
+            parts.append(
+                f"\n### {name}\n\n{_wrapped(' '.join(declared.doc.split()))}\n\n{textwrap.indent(head, '    ')}\n"
+            )
+    return "".join(parts)
+
+
+def zoo_page() -> str:
+    from fanin import zoo
+
+    rows = []
+    for spec in zoo.specs().values():
+        papers = dict.fromkeys(
+            re.findall(r"[A-Z][^\s(]*(?: (?:and|et al\.|[A-Z][^\s(,]*))*,? (?:19|20)\d\d", spec.text)
+        )
+        models = ", ".join(f"`{name}`" for name in spec.models)
+        rows.append(f"| `{spec.name}` | {models} | {'; '.join(papers)} | {REFERENCES.get(spec.name, '')} |\n")
+    return NOTE + ZOO_HEAD + "".join(rows)
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/ops.md": ops_page,
     "docs/codes.md": codes_page,
+    "docs/std.md": std_page,
+    "docs/zoo.md": zoo_page,
     f"{PICTURE}.dot": picture_dot,
 }
 
