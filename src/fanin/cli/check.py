@@ -10,6 +10,7 @@ from fanin.cli import exits, files, options
 from fanin.cli.messages import say
 from fanin.cli.output import out
 from fanin.cli.selection import parse_selection
+from fanin.cli.settings import find_settings
 from fanin.cli.target import Target
 from fanin.cli.values import Value
 from fanin.diagnostics.model import Diagnostic, Severity
@@ -45,9 +46,12 @@ def command(
 ) -> None:
     """Find errors and warnings in files, without running anything.
 
-    `-` reads standard input. Errors are always shown; --select and --ignore choose among warnings and advice.
+    `-` reads standard input. Errors are always shown; --select and --ignore choose among warnings and advice. What the
+    table [tool.fanin] of the nearest pyproject.toml says of strict, select and ignore counts too.
     """
-    chosen = parse_selection(select, ignore)
+    settings = find_settings()
+    strict = strict or settings.strict
+    chosen = parse_selection(select or settings.select, (*settings.ignore, *ignore))
     named = {target.path for target in targets if target.path != "-"}
 
     def check() -> Report:

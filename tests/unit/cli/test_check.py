@@ -133,3 +133,37 @@ def test_a_fix_that_breaks_the_file_is_taken_back(run: Run, pipeline: ModuleType
     result = run("check", "a.arch", "--fix")
     assert result.exit_code == 3 and "was taken back" in result.stderr
     assert Path("a.arch").read_text() == "old"
+
+
+@pytest.mark.usefixtures("pipeline")
+class TestSettings:
+    def test_a_project_says_what_it_wants(self, run: Run) -> None:
+        Path("a.arch").write_text("old odd")
+        Path("pyproject.toml").write_text("[project]\nname = 'x'\n[tool.fanin]\nstrict = true\n")
+        assert run("check", "a.arch").exit_code == 1
+        Path("pyproject.toml").write_text("[tool.fanin]\nignore = ['old-name']\n")
+        result = run("check", "a.arch", "--strict")
+        assert result.exit_code == 0 and "STR902" in result.stdout and "STR901" not in result.stdout
+        Path("pyproject.toml").write_text("[tool.fanin]\nselect = ['STR902']\n")
+        assert "STR901" not in run("check", "a.arch").stdout
+        assert "STR901" in run("check", "a.arch", "--select", "STR901").stdout  # the command line comes first
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("strictt = true", "did you mean `strict`?"),
+            ("strict = 1", "true or false"),
+            ("select = 'A'", "a list of codes"),
+            ("x = [", "no TOML"),
+        ],
+    )
+    def test_a_mistake_in_them_is_wrong_usage(self, run: Run, text: str, said: str) -> None:
+        Path("a.arch").write_text("fine")
+        Path("pyproject.toml").write_text(f"[tool.fanin]\n{text}\n")
+        result = run("check", "a.arch")
+        assert result.exit_code == 2 and said in result.stderr
+
+    def test_another_table_is_none_of_ours(self, run: Run) -> None:
+        Path("a.arch").write_text("old")
+        Path("pyproject.toml").write_text("[tool.other]\nstrict = true\n")
+        assert run("check", "a.arch").exit_code == 0
