@@ -1,4 +1,4 @@
-"""``[tool.fanin]`` in ``pyproject.toml``: what a project wants of ``fanin check`` besides what the command line says."""
+"""``[tool.fanin]`` in ``pyproject.toml``: what a project wants of ``fanin check`` besides what it is told."""
 
 from __future__ import annotations
 

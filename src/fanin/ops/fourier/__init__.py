@@ -1,0 +1,1 @@
+"""Fourier transforms: what is in ``torch.fft``, by its own name."""

@@ -1,0 +1,19 @@
+"""The discrete Fourier transform along an axis."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ops.fourier._transform import Transform
+
+
+@final
+class Fft(Transform):
+    """The discrete Fourier transform along an axis.
+
+    Shape: ``[*, T] -> complex[*, n]``
+    ``n`` cuts the axis, or fills it up with zeros; ``norm`` is "backward", "ortho" or "forward".
+    """
+
+    name = "fft"
+    example = "y = fft(x)"

@@ -1,0 +1,33 @@
+"""A loss of distances, of pairs that belong together or not."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.contract import OpAttrs, Result
+from fanin.ops.loss._loss import Distance, Reduction
+from fanin.record import record
+
+
+@record
+class HingeEmbeddingLossAttrs(OpAttrs):
+    margin: float = 1.0
+    reduction: Reduction = "mean"
+
+
+@final
+class HingeEmbeddingLoss(Distance[HingeEmbeddingLossAttrs]):
+    """``x`` where the target is 1, ``max(0, margin - x)`` where it is -1.
+
+    Shape: ``x [*S], target [*S] -> []``, or ``[*S]`` with ``reduction="none"``; broadcast, and the target may be a
+    number
+    """
+
+    name = "hinge_embedding_loss"
+    attrs = HingeEmbeddingLossAttrs
+    example = "y = hinge_embedding_loss(x, target)"
+    example_inputs = {"x": "[N, 8]", "target": "[N, 8]"}
+
+    def infer(self, a: HingeEmbeddingLossAttrs, *types: TensorType) -> Result:
+        return self.distance(a, *types)

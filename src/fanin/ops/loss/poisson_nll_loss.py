@@ -1,0 +1,36 @@
+"""How unlikely counts are under Poisson laws."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import PositiveFloat
+from fanin.ops.contract import OpAttrs, Result
+from fanin.ops.loss._loss import Distance, Reduction
+from fanin.record import record
+
+
+@record
+class PoissonNllLossAttrs(OpAttrs):
+    log_input: bool = True
+    full: bool = False
+    eps: PositiveFloat = 1e-8
+    reduction: Reduction = "mean"
+
+
+@final
+class PoissonNllLoss(Distance[PoissonNllLossAttrs]):
+    """``exp(x) - target · x``, or ``x - target · ln(x + eps)`` where x is no logarithm; ``full`` adds Stirling's term.
+
+    Shape: ``x [*S], target [*S] -> []``, or ``[*S]`` with ``reduction="none"``; broadcast, and the target may be a
+    number
+    """
+
+    name = "poisson_nll_loss"
+    attrs = PoissonNllLossAttrs
+    example = "y = poisson_nll_loss(x, target)"
+    example_inputs = {"x": "[N, 8]", "target": "[N, 8]"}
+
+    def infer(self, a: PoissonNllLossAttrs, *types: TensorType) -> Result:
+        return self.distance(a, *types)

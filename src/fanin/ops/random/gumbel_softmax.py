@@ -1,0 +1,46 @@
+"""Draws from a categorical law that gradients go through."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import TensorType
+from fanin.ops.attributes import PositiveFloat
+from fanin.ops.code import Code, Input, call, unless
+from fanin.ops.contract import Op, OpAttrs, Port, Reach, Result, normal_axis
+from fanin.ops.ports import FLOAT
+from fanin.record import record
+
+
+@record
+class GumbelSoftmaxAttrs(OpAttrs):
+    tau: PositiveFloat = 1.0
+    hard: bool = False
+    axis: int = -1
+
+
+@final
+class GumbelSoftmax(Op[GumbelSoftmaxAttrs]):
+    """``softmax((x + g) / tau)`` with Gumbel noise g. With ``hard``, ones and zeros that have the gradient of these.
+
+    Shape: ``[*S] -> [*S]``
+    Source: Jang et al. 2016; Maddison et al. 2016.
+    """
+
+    name = "gumbel_softmax"
+    attrs = GumbelSoftmaxAttrs
+    inputs = (Port("x", FLOAT),)
+    example = "y = gumbel_softmax(x, tau=0.5, hard=true)"
+    keeps = False
+
+    def infer(self, a: GumbelSoftmaxAttrs, *types: TensorType) -> Result:
+        normal_axis(a.axis, types[0].rank)
+        return types[0]
+
+    def torch(self, a: GumbelSoftmaxAttrs, *types: TensorType) -> Code:
+        return call(
+            "F.gumbel_softmax", Input(0), tau=unless(a.tau, 1.0), hard=unless(a.hard, False), dim=unless(a.axis, -1)
+        )
+
+    def reach(self, a: GumbelSoftmaxAttrs, *types: TensorType) -> Reach:
+        return Reach(mixes=(normal_axis(a.axis, types[0].rank),))

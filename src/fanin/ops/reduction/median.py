@@ -1,0 +1,32 @@
+"""The number in the middle."""
+
+from __future__ import annotations
+
+from typing import final
+
+from fanin.ir.types import DType, TensorType
+from fanin.ops.code import Attribute, Code, Input, method, unless
+from fanin.ops.contract import Port
+from fanin.ops.reduction._reduction import Choosing, SingleAttrs
+
+
+@final
+class Median(Choosing):
+    """The number in the middle along an axis, or of all; the lower of two. Its gradient goes to that number.
+
+    Shape: ``[N, D] -> [N]``
+    """
+
+    name = "median"
+    inputs = (Port("x", (DType.INT, DType.FLOAT)),)
+    example = "y = median(x, axis=1)"
+
+    def kind(self, dtype: DType) -> DType:
+        return dtype
+
+    def torch(self, a: SingleAttrs, *types: TensorType) -> Code:
+        if a.axis is None and not a.keepdim:
+            return method(Input(0), "median")
+        if a.axis is not None:
+            return Attribute(method(Input(0), "median", dim=a.axis, keepdim=unless(a.keepdim, False)), "values")
+        return method(method(Input(0), "median"), "reshape", *(1 for _ in range(types[0].rank)))
