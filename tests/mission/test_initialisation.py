@@ -142,27 +142,25 @@ def test_s114_the_standard_deviation_is_that_of_the_fan_in(layer: str) -> None:
 
 @pytest.mark.slow
 def test_s072_a_hundred_blocks_without_norm_learn_by_fixup() -> None:
-    """The trunk starts as the identity, and the digits are learned where PyTorch's own start gets nowhere."""
+    """The trunk starts as the identity, and the digits are learned where He's law alone diverges."""
     datasets = pytest.importorskip("sklearn.datasets")
     x, y = datasets.load_digits(return_X_y=True)
     order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))
     x, y = torch.tensor(x / 16).float()[order], torch.tensor(y)[order]
     found = {}
     text = (SPECS / "without_norm.arch").read_text(encoding="utf-8")
-    plain = text.replace("@init(linear=fixup, bias=zeros)", "")
-    for start, spec in (("fixup", text), ("default", plain)):
+    for start, spec in (("fixup", text), ("he_normal", text.replace("linear=fixup", "linear=he_normal"))):
         net = fanin.loads(spec, "FixupMlp", depth=100, width=64)
         if start == "fixup":
             h = torch.randn(5, 64)
             assert torch.equal(net.get_submodule("layers")(h), h)
         torch.manual_seed(0)
-        optimiser = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+        optimiser = torch.optim.SGD(net.parameters(), lr=0.02, momentum=0.9)
         for step in range(300):
             batch = torch.randint(1437, (128,), generator=torch.Generator().manual_seed(step))
             loss = F.cross_entropy(net(x[batch]), y[batch])
             optimiser.zero_grad()
             loss.backward()
-            nn.utils.clip_grad_norm_(net.parameters(), 1.0) if math.isfinite(float(loss)) else None
             optimiser.step()
         found[start] = float((net(x[1437:]).argmax(1) == y[1437:]).float().mean())
-    assert found["fixup"] >= 0.95 and found["default"] <= 0.8, found
+    assert found["fixup"] >= 0.95 and found["he_normal"] <= 0.5, found
