@@ -55,7 +55,55 @@ def ops_page() -> str:
         parts.append(f"\n## {folder}\n")
         for name, group in folders[folder].items():
             parts.append(_op(name, group, find_op(name)))
-    return "".join(parts)
+    return "".join(parts) + _all_torch_names()
+
+
+TORCH_HEAD = """
+## Names of PyTorch
+
+Modules of `torch.nn` and functions of `torch.nn.functional`, `torch`, `torch.linalg`, `torch.fft` and `torch.special`, as
+PyTorch 2.13 has them, without those that change a tensor in place, set something, or are for its own use. A spec that
+uses such a name gets what stands here as an offer.
+
+| name | here |
+|---|---|
+"""
+# Not for users, for quantised or sparse tensors, or about something else than tensors.
+_OTHERS = re.compile(
+    r"_copy$|^(_|is_|set_|get_|sym_|cudnn|mkldnn|miopen|fbgemm|quantize|q_|fake_quant|native_|sparse|batch_norm_"
+    r"|autocast|has_torch|handle_torch|unsafe_|import_ir|parse_|init_|are_|can_cast|compiled|prepare_|use_det|profiler)|sparse"
+    r"|quantiz|dlpack|^(Optional|assert_int_or_pair|boolean_dispatch|classproperty|compile|fork|wait|load|save|seed|manual_seed"
+    r"|initial_seed|typename|thread_safe_generator|merge_type.*|unify_type.*|from_.*|frombuffer|asarray|clear_.*"
+    r"|promote_types"
+    r"|result_type|resolve_.*|alias_.*|as_strided.*|slice_inverse|choose_qparams.*|dequantize|int_repr|hash_tensor|empty_.*"
+    r"|fused_.*|nonzero_static|values_.*|hsmm|hspmm|smm|dsmm|spmm|saddmm|sspaddmm|scaled_mm|grouped_mm|scaled_grouped_mm"
+    r"|.*_with_indices|conv_tbc|convolution|grid_sampler.*|affine_grid_generator|cudnn.*|autograd|equal|allclose|broadcast_shapes"
+    r"|norm_except_dim|segment_reduce|symeig|eig|lstsq|triangular_solve|range|matrix_rank)$"
+)
+
+
+def _all_torch_names() -> str:
+    import torch
+    from torch import nn
+
+    from fanin.elaborate.foreign import EXPLAINED, RENAMED
+    from fanin.ops.registry import names
+
+    known = set(names())
+    own = {"max": "numbers: `max`; tensors: `amax`, `maximum`", "min": "numbers: `min`; tensors: `amin`, `minimum`"}
+    rows: list[str] = []
+    places = [("torch.nn", nn), ("F", nn.functional), ("torch", torch)]
+    places += [(f"torch.{name}", getattr(torch, name)) for name in ("linalg", "fft", "special")]
+    for place, module in places:
+        for name in sorted(n for n in dir(module) if not n.startswith("_") and not n.endswith("_")):
+            value = getattr(module, name)
+            is_module = isinstance(value, type) and issubclass(value, nn.Module)
+            plain = callable(value) and not isinstance(value, type) and name.islower()
+            if (is_module if module is nn else plain) and not _OTHERS.search(name):
+                here = f"`{name}`" if name in known else own.get(name, "")
+                here = here or (f"`{RENAMED[name]}`" if name in RENAMED else EXPLAINED.get(name, "not there"))
+                rows.append(f"| `{place}.{name}` | {here.replace('|', chr(92) + '|')} |\n")
+    return TORCH_HEAD + "".join(rows)
 
 
 def _op(name: str, group: list[Any], op: Any) -> str:

@@ -7,6 +7,7 @@ entry. Refused over shapes: at some sizes of the declared types, torch raises, o
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ OPTIONS: dict[str, Any] = {
     "phases": [Phase.generate],
     "suppress_health_check": tuple(HealthCheck),
 }
+LONG = int(os.environ.get("FANIN_CASES", "2000"))  # `FANIN_CASES=20000 pytest -m slow …` for a long run
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -47,7 +49,7 @@ def test_the_checker_and_torch_agree(seed: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=2000, **OPTIONS)
+@settings(max_examples=LONG, **OPTIONS)
 @given(SEEDS)
 def test_the_checker_and_torch_agree_on_many_more(seed: int) -> None:
     one(seed)

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = (ROOT / "specs", ROOT.parent / "shared" / "examples", ROOT / "tests" / "golden" / "errors")
 SPECS = sorted(path for folder in FOLDERS for path in folder.glob("*.arch") if not path.name.startswith("SYN"))
 LIMIT = 2.0  # seconds of processor time for one check
-QUICK, SLOW = 60, 1000
+QUICK, SLOW = 60, 5000
 
 TOKEN = re.compile(r'\s+|#[^\n]*|"[^"\n]*"|[A-Za-z_]\w*|\d[\d_.]*\w*|->|\.\.\.?|\+\+|//|\*\*|[<>=!+*/-]=|.', re.DOTALL)
 NUMBERS = ("0", "1", "2", "3", "7", "64", "-1", "0.5", "1_000_000_000_000", "99999999999999999999", "1.0", "1e308")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from fanin.ops import torch_names
 from fanin.ops.registry import find_op
 from fanin.source import Source, Span
 
 # What a name of another language or library is called here.
 RENAMED = {
+    **torch_names.RENAMED,
     "None": "none", "True": "true", "False": "false", "null": "none", "nil": "none", "cat": "concat", "view": "reshape",
     "expand": "broadcast_to", "detach": "stop_gradient", "swish": "silu", "Dense": "Linear", "Conv2D": "Conv2d",
     "Convolution2D": "Conv2d", "MaxPooling2D": "MaxPool2d", "BatchNormalization": "BatchNorm2d", "dim": "axis",
@@ -19,6 +21,7 @@ RENAMED = {
 
 # What stands for a name that nothing here is called.
 EXPLAINED = {
+    **torch_names.INSTEAD,
     "Sequential": "modules in a row are a pipe in brackets: `(Linear(8) -> ReLU())`",
     "sequential": "modules in a row are a pipe in brackets: `(Linear(8) -> ReLU())`",
     "range": "a range is written `0..n`",
