@@ -62,8 +62,8 @@ TORCH_HEAD = """
 ## Names of PyTorch
 
 Modules of `torch.nn` and functions of `torch.nn.functional`, `torch`, `torch.linalg`, `torch.fft` and `torch.special`,
-as PyTorch 2.13 has them, without those that change a tensor in place, set something, or are for its own use. A spec that
-uses such a name gets what stands here as an offer.
+as PyTorch 2.13 has them, without those that change a tensor in place, set something, or are for its own use. A spec
+that uses such a name gets what stands here as an offer.
 
 | name | here |
 |---|---|
