@@ -362,10 +362,16 @@ def layout(tree: Tree, indent: int, before: str = "", after: str = "") -> str:
         return f"{before}[\n{inner}{element}\n{inner}for _ in range({flat(tree.count)})\n{pad}]{after}"
     if isinstance(tree, Infix):
         if not after.startswith(","):
-            first = layout(tree.left, indent + 4)
-            second = layout(tree.right, indent + 4, f"{tree.op} ") if level(tree.right) > level(tree) else None
-            if second is not None and level(tree.left) >= level(tree):
-                return f"{before}(\n{inner}{first}\n{inner}{second}\n{pad}){after}"
+            rows: list[str] = []
+            first: Tree = tree
+            while isinstance(first, Infix) and level(first) == level(tree):
+                tight = level(first.right) > level(tree)
+                rest = layout(first.right, indent + 4, f"{first.op} ") if tight else f"{first.op} ({flat(first.right)})"
+                rows.insert(0, rest)
+                first = first.left
+            if rows and level(first) >= level(tree):
+                rows.insert(0, layout(first, indent + 4))
+                return f"{before}(\n{inner}" + f"\n{inner}".join(rows) + f"\n{pad}){after}"
         return line
     if not isinstance(tree, Call | Method | Invoke | ops.Sequence | Mapping):
         return line
