@@ -400,10 +400,14 @@ def unify(trees: Sequence[Tree], shared: Shared, wanted: str = "size", written: 
 
 
 def _keywords(trees: Sequence[Tree], shared: Shared, written: Arguments) -> tuple[tuple[str, Tree], ...]:
-    return tuple(
-        (name, unify([t.keywords[i][1] for t in trees], shared, "axis" if name in _AXIS_WORDS else name, written))
-        for i, (name, _) in enumerate(trees[0].keywords)
-    )
+    """The keywords of a call, without those that say in every graph what PyTorch does anyway."""
+    known = _defaults(trees[0].target) if isinstance(trees[0], Call) else {}
+    found: list[tuple[str, Tree]] = []
+    for i, (name, _) in enumerate(trees[0].keywords):
+        values = [t.keywords[i][1] for t in trees]
+        if name not in known or not all(_is(value, known[name]) for value in values):
+            found.append((name, unify(values, shared, "axis" if name in _AXIS_WORDS else name, written)))
+    return tuple(found)
 
 
 def _parts(tree: Tree) -> list[Tree]:
