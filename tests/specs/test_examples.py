@@ -10,8 +10,9 @@ import pytest
 import fanin
 from fanin import pipeline
 from fanin.analyses import cost
+from fanin.analyses.exports import losses
 from fanin.diagnostics.model import Severity
-from fanin.report import read_source
+from fanin.report import CheckFailed, read_source
 from fanin.source import Source
 from tests.examples import EXAMPLES, example
 from tests.specs.running import run_as_predicted
@@ -154,3 +155,17 @@ def test_a_network_has_the_published_number_of_parameters(file: str, name: str) 
 def test_the_loaded_network_has_them_too(file: str, name: str) -> None:
     net = fanin.load(path_of(file), name)
     assert sum(p.numel() for p in net.parameters()) == PUBLISHED[file, name]
+
+
+@pytest.mark.slow
+@nets([entry for entry in EXAMPLE_NETS if entry[2] is not None])
+def test_a_network_is_exported_where_it_can_be(file: str, name: str, hyper: dict[str, Any], tmp_path: Path) -> None:
+    program = fanin.elaborate(path_of(file), name, **hyper)
+    target = tmp_path / "net.pt2"
+    if any(loss.fatal for loss in losses(program)):
+        with pytest.raises(CheckFailed, match="OUT805"):
+            pipeline.export(program, str(target))
+        assert not target.exists()
+        return
+    made = pipeline.export(program, str(target))
+    assert target.exists() and (made.difference is None or made.difference < 1e-4)
