@@ -9,7 +9,8 @@ from tests.models import backward, differences, inputs_at, meets, module_of, ope
 
 # For each letter the sizes that are tried; `H` and `W` are pictures, the others as small as they can be.
 OPEN = {
-    "N": (2, 3), "M": (3, 2), "B": (2, 3), "H": (32, 64), "W": (32, 64), "S": (5, 8), "T": (6, 11), "V": (5, 7), "E": (9, 4),
+    "N": (2, 3), "M": (3, 2), "B": (2, 3), "H": (32, 64), "W": (32, 64), "S": (5, 8), "T": (6, 11), "V": (5, 7),
+    "E": (9, 4),
 }  # fmt: skip
 
 

@@ -74,7 +74,6 @@ FULL: list[tuple[str, str, dict[str, Any]]] = [
     ("simclr", "Probe", {}),
     ("alphazero", "AlphaZero", {}),
     ("transformer", "Translation", {"vocab": 17}),
-    ("cyclegan", "CycleGan", {}),
     ("resnet50", "ResNet50", {}),
     ("vgg", "Vgg11", {}),
     ("vgg", "Vgg16", {}),
