@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from keyword import kwlist
 from typing import Any
 
 from fanin.diagnostics import Diagnostic, Fix, Label, Refusal
@@ -13,103 +14,13 @@ from fanin.elaborate.policy import NO_POLICY
 from fanin.elaborate.values import Composition, Element, Instance, Parameter, Repetition
 from fanin.ir.dims import Dim, Symbol
 from fanin.ir.graph import ModuleRef, Node, Operand, Port, Read, State, StateRef, Value
+from fanin.ir.reserved import MODULE_ATTRIBUTES
 from fanin.ir.types import TensorType
 from fanin.record import record
 from fanin.source import Span
 
-# Attributes of nn.Module, and Python's keywords: a child of that name would break the emitted class.
-_TAKEN = frozenset(
-    [
-        "forward",
-        "type",
-        "class",
-        "training",
-        "register_buffer",
-        "register_parameter",
-        "register_module",
-        "add_module",
-        "apply",
-        "buffers",
-        "children",
-        "compile",
-        "cpu",
-        "cuda",
-        "double",
-        "dump_patches",
-        "eval",
-        "extra_repr",
-        "float",
-        "get_buffer",
-        "get_extra_state",
-        "get_parameter",
-        "get_submodule",
-        "half",
-        "ipu",
-        "load_state_dict",
-        "modules",
-        "mtia",
-        "named_buffers",
-        "named_children",
-        "named_modules",
-        "named_parameters",
-        "parameters",
-        "register_backward_hook",
-        "register_forward_hook",
-        "register_forward_pre_hook",
-        "register_full_backward_hook",
-        "register_full_backward_pre_hook",
-        "register_load_state_dict_post_hook",
-        "register_load_state_dict_pre_hook",
-        "register_state_dict_post_hook",
-        "register_state_dict_pre_hook",
-        "requires_grad_",
-        "set_extra_state",
-        "set_submodule",
-        "share_memory",
-        "state_dict",
-        "to",
-        "to_empty",
-        "xpu",
-        "zero_grad",
-        "bfloat16",
-        "call_super_init",
-        "T_destination",
-        "False",
-        "None",
-        "True",
-        "and",
-        "as",
-        "assert",
-        "async",
-        "await",
-        "break",
-        "continue",
-        "def",
-        "del",
-        "elif",
-        "else",
-        "except",
-        "finally",
-        "for",
-        "from",
-        "global",
-        "if",
-        "import",
-        "in",
-        "is",
-        "lambda",
-        "nonlocal",
-        "not",
-        "or",
-        "pass",
-        "raise",
-        "return",
-        "try",
-        "while",
-        "with",
-        "yield",
-    ]
-)
+# A child of that name would break the emitted class.
+_TAKEN = MODULE_ATTRIBUTES | frozenset(kwlist)
 
 
 def label_span(module: Span, name: str) -> Span:

@@ -11,7 +11,7 @@ from fanin.emit.torch import sharing
 from fanin.emit.torch.authored import ORIGIN, Arguments, Number, Vector
 from fanin.emit.torch.drafts import Draft
 from fanin.emit.torch.expressions import Tree, rebuild
-from fanin.emit.torch.names import MODULE_ATTRIBUTES, TAKEN, Names, camel, snake
+from fanin.emit.torch.names import TAKEN, Names, camel, snake
 from fanin.emit.torch.notes import signature, types_text
 from fanin.emit.torch.sharing import Shared
 from fanin.emit.torch.statements import (
@@ -29,6 +29,7 @@ from fanin.emit.torch.statements import (
 )
 from fanin.emit.torch.uses import Use
 from fanin.ir.graph import Graph
+from fanin.ir.reserved import MODULE_ATTRIBUTES
 from fanin.ops.code import Name
 
 
