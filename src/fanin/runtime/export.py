@@ -22,16 +22,15 @@ from fanin.analyses.sizes import broken_requirement
 from fanin.diagnostics import Diagnostic
 from fanin.diagnostics.codes import OUT805
 from fanin.ir.conditions import AllOf
-from fanin.ir.dims import Poly, Symbol, evaluate
+from fanin.ir.dims import Poly, Symbol
 from fanin.ir.graph import Program
-from fanin.ir.types import DType, TensorType
 from fanin.record import record
 from fanin.report import CheckFailed, Report
 from fanin.runtime.load import build
+from fanin.runtime.samples import flat, random_of
 
 OPSET = 20
 TOLERANCE = 1e-4  # of the largest number, in float32
-_DTYPES = {DType.INT: torch.long, DType.BOOL: torch.bool}
 
 
 @record
@@ -66,8 +65,8 @@ def export(program: Program, source: str, path: str, *, seed: int = 0, net: nn.M
             found = _write_onnx(program, made, path, unseen)
         else:
             torch.export.save(made, path)
-            found = _flat(torch.export.load(path).module()(*unseen))
-        expected, again = _flat(model(*unseen)), _flat(model(*unseen))
+            found = flat(torch.export.load(path).module()(*unseen))
+        expected, again = flat(model(*unseen)), flat(model(*unseen))
     sizes = tuple((symbol.name, size) for symbol, size in second.items())
     off: float | None = None
     if [a.shape for a in found] != [b.shape for b in expected]:
@@ -187,19 +186,7 @@ def _dimension(size: Poly, dims: dict[Symbol, Any]) -> Any:
 
 def _inputs(program: Program, sizes: dict[Symbol, int]) -> tuple[Tensor, ...]:
     generator = torch.Generator().manual_seed(0)
-    return tuple(_tensor(p.value.type, sizes, generator) for p in program.inputs if p.value is not None)
-
-
-def _tensor(type_: TensorType, sizes: dict[Symbol, int], generator: torch.Generator) -> Tensor:
-    shape = [d if isinstance(d, int) else evaluate(d, sizes) for d in type_.shape]
-    if type_.dtype in _DTYPES:
-        return torch.randint(2, shape, generator=generator).to(_DTYPES[type_.dtype])
-    x = torch.randn(shape, generator=generator)
-    return x.to(torch.get_default_dtype().to_complex()) if type_.dtype is DType.COMPLEX else x
-
-
-def _flat(found: Any) -> list[Tensor]:
-    return [found] if isinstance(found, Tensor) else [t for item in found for t in _flat(item)]
+    return tuple(random_of(p.value.type, sizes, generator) for p in program.inputs if p.value is not None)
 
 
 def _difference(found: Collection[Tensor], expected: Collection[Tensor]) -> float:

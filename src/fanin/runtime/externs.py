@@ -18,15 +18,14 @@ from fanin.analyses.reading import reached
 from fanin.diagnostics import Diagnostic
 from fanin.diagnostics.codes import OUT802, OUT803
 from fanin.diagnostics.model import Label
-from fanin.ir.dims import Poly, Symbol, evaluate
+from fanin.ir.dims import Poly, Symbol
 from fanin.ir.graph import Graph, Program, Scalar
 from fanin.ir.types import DType, TensorType
 from fanin.report import CheckFailed, Report
+from fanin.runtime.samples import shape_at, zeros_of
 from fanin.source import Span
 
 Allowed = bool | Collection[str]
-
-_DTYPES = {DType.INT: torch.long, DType.BOOL: torch.bool}
 
 
 def check_externs(program: Program, allowed: Allowed) -> None:
@@ -106,9 +105,9 @@ def _as_list(value: Any) -> Any:
 
 def _run(graph: Graph, make: Any, sizes: dict[Symbol, int]) -> None:
     """The module at these sizes gives what is declared."""
-    given = [None if p.value is None else _shape(p.value.type, sizes) for p in graph.ports]
+    given = [None if p.value is None else shape_at(p.value.type, sizes) for p in graph.ports]
     shown = ", ".join(
-        f"{p.name}: {p.value.type.with_shape(*shape)}"
+        f"{p.name}: {p.value.type.withshape_at(*shape)}"
         for p, shape in zip(graph.ports, given, strict=True)
         if p.value is not None and shape is not None
     )
@@ -120,10 +119,10 @@ def _run(graph: Graph, make: Any, sizes: dict[Symbol, int]) -> None:
     for result, wanted in zip(results, declared, strict=True):
         if not isinstance(result, torch.Tensor):
             raise _Misfit(f"`{graph.name}` gives a {type(result).__name__}, and declares a tensor", "not what it gives")
-        shape = _shape(wanted, sizes)
+        shape = shape_at(wanted, sizes)
         if tuple(result.shape) != shape or _kind(result) is not wanted.dtype:
             actual = TensorType(_kind(result), tuple(result.shape))
-            text = f"`{graph.name}` gives {actual} on {shown}, and declares {wanted.with_shape(*shape)}"
+            text = f"`{graph.name}` gives {actual} on {shown}, and declares {wanted.withshape_at(*shape)}"
             raise _Misfit(text, f"declared: {wanted}")
 
 
@@ -133,7 +132,7 @@ def _attempt(graph: Graph, make: Any, shapes: list[tuple[int, ...] | None], show
         try:
             with torch.device(device), torch.random.fork_rng(devices=[]), torch.no_grad():
                 inputs = [
-                    None if p.value is None or shape is None else _tensor(p.value.type.dtype, shape)
+                    None if p.value is None or shape is None else zeros_of(p.value.type.dtype, shape)
                     for p, shape in zip(graph.ports, shapes, strict=True)
                 ]
                 found = make()(*inputs)
@@ -142,12 +141,6 @@ def _attempt(graph: Graph, make: Any, shapes: list[tuple[int, ...] | None], show
             error = raised
     assert error is not None
     raise _Misfit(f"`{graph.name}` fails on {shown}, which it declares: {_said(error)}", "declared here") from error
-
-
-def _tensor(dtype: DType, shape: tuple[int, ...]) -> torch.Tensor:
-    if dtype is DType.COMPLEX:
-        return torch.zeros(shape, dtype=torch.get_default_dtype().to_complex())
-    return torch.zeros(shape, dtype=_DTYPES.get(dtype))
 
 
 def _kind(result: torch.Tensor) -> DType:
@@ -160,10 +153,6 @@ def _symbols(graph: Graph) -> list[Symbol]:
     types = [p.value.type for p in graph.ports if p.value is not None]
     found = {s: None for t in types for d in t.shape if isinstance(d, Poly) for s in sorted(d.symbols(), key=str)}
     return list(found)
-
-
-def _shape(type_: TensorType, sizes: dict[Symbol, int]) -> tuple[int, ...]:
-    return tuple(d if isinstance(d, int) else evaluate(d, sizes) for d in type_.shape)
 
 
 def _said(error: Exception) -> str:
