@@ -107,7 +107,7 @@ def _run(graph: Graph, make: Any, sizes: dict[Symbol, int]) -> None:
     """The module at these sizes gives what is declared."""
     given = [None if p.value is None else shape_at(p.value.type, sizes) for p in graph.ports]
     shown = ", ".join(
-        f"{p.name}: {p.value.type.withshape_at(*shape)}"
+        f"{p.name}: {p.value.type.with_shape(*shape)}"
         for p, shape in zip(graph.ports, given, strict=True)
         if p.value is not None and shape is not None
     )
@@ -122,7 +122,7 @@ def _run(graph: Graph, make: Any, sizes: dict[Symbol, int]) -> None:
         shape = shape_at(wanted, sizes)
         if tuple(result.shape) != shape or _kind(result) is not wanted.dtype:
             actual = TensorType(_kind(result), tuple(result.shape))
-            text = f"`{graph.name}` gives {actual} on {shown}, and declares {wanted.withshape_at(*shape)}"
+            text = f"`{graph.name}` gives {actual} on {shown}, and declares {wanted.with_shape(*shape)}"
             raise _Misfit(text, f"declared: {wanted}")
 
 
