@@ -60,9 +60,9 @@ class _Branches:
             self.totals[graph] = 0
             total = 0
             sites = 0
-            for home, path, made in _within(graph):
+            for home, path, made, times in _within(graph):
                 if isinstance(made, Unit):
-                    total += self.count(made.graph)
+                    total += times * self.count(made.graph)
                 elif any(isinstance(w.law, Fixup) for w in made.weights):
                     self.places[home, path] = (graph, sites)
                     sites += 1
@@ -73,20 +73,21 @@ class _Branches:
         return self.totals[graph]
 
 
-def _within(graph: Graph) -> Iterator[tuple[Graph, str, Leaf | Unit]]:
-    """The layers of a block, those in its compositions and repetitions too, and the blocks in it."""
-    stack: list[tuple[Graph, str, Leaf | Unit | Row]] = [(graph, c.path, c.instance) for c in reversed(graph.children)]
+def _within(graph: Graph) -> Iterator[tuple[Graph, str, Leaf | Unit, int]]:
+    """The layers of a block, those in its compositions and repetitions too, and the blocks in it; how often each."""
+    stack: list[tuple[Graph, str, Leaf | Unit | Row, int]] = [
+        (graph, c.path, c.instance, 1) for c in reversed(graph.children)
+    ]
     while stack:
-        home, path, made = stack.pop()
+        home, path, made, times = stack.pop()
         if isinstance(made, Row):
             at = 0
-            entries: list[tuple[Graph, str, Leaf | Unit | Row]] = []
+            entries: list[tuple[Graph, str, Leaf | Unit | Row, int]] = []
             for count, part in made.parts:
-                own = f"{path}.{at}"
-                entries += [(home, own, part)] * (1 if isinstance(part, Leaf) else count)
+                entries.append((home, f"{path}.{at}", part, times * count))
                 at += count
             stack += entries[::-1]
         elif isinstance(made, Unit) and made.graph.kind == "composition":
-            stack += [(made.graph, c.path, c.instance) for c in reversed(made.graph.children)]
+            stack += [(made.graph, c.path, c.instance, times) for c in reversed(made.graph.children)]
         else:
-            yield home, path, made
+            yield home, path, made, times
