@@ -95,7 +95,7 @@ def check_all(targets: Sequence[Target], hyper: dict[str, Value], exports: bool 
                 else pipeline.check_text(source.text, source.name)
             )
         else:
-            reports.append(pipeline.check(path, names=wanted, hyper=hyper, **({"exports": True} if exports else {})))
+            reports.append(pipeline.check(path, names=wanted, hyper=hyper, exports=exports))
     return merged(reports)
 
 

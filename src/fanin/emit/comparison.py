@@ -11,7 +11,7 @@ from fanin.analyses.conditions import example_sizes, explained
 from fanin.emit.spelling import arguments, module, signature
 from fanin.ir.conditions import render_condition
 from fanin.ir.dims import evaluate, symbols_of
-from fanin.ir.graph import Apply, Call, Choice, Grad, Graph, Iterate, Leaf, Node, Program, Read, Scan, Unit, Update
+from fanin.ir.graph import Apply, Call, Choice, Grad, Graph, Iterate, Leaf, Node, Program, Scan, Unit, Update
 from fanin.ir.laws import Law
 from fanin.record import record
 
@@ -158,7 +158,7 @@ def _step(node: Node) -> Iterator[str]:
             yield "grad"
         case Update():
             yield f"update {node.state.name}"
-        case Read() | _:
+        case _:
             module_ref = getattr(node, "module", None)
             if module_ref is not None:
                 yield f"{_APPLY}{module_ref.path}"

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from fanin.analyses.conditions import open_dimensions
-from fanin.analyses.exports import losses, range_of
+from fanin.analyses.exports import Range, losses, range_of
 from fanin.analyses.sizes import broken_requirement
 from fanin.diagnostics import Diagnostic
 from fanin.diagnostics.codes import OUT805
@@ -112,9 +112,10 @@ _LEAST = (2, 8, 32, 64, 128, 256)
 def _captured(program: Program, model: nn.Module) -> tuple[Any, dict[Symbol, int]]:
     """The exported program, and sizes that it was not made at."""
     failure: Exception | None = None
+    ranges = {symbol: range_of(program, symbol) for symbol in open_dimensions(program)}
     for automatic in (False, True):
         for least in _LEAST:
-            dims, first, second = _dimensions(program, least, automatic)
+            dims, first, second = _dimensions(program, ranges, least, automatic)
             try:
                 shapes = _shapes(program, dims)
                 made = torch.export.export(model, _inputs(program, first), dynamic_shapes=shapes)
@@ -144,7 +145,7 @@ def _write_onnx(program: Program, made: Any, path: str, unseen: Sequence[Tensor]
 
 
 def _dimensions(
-    program: Program, least: int, automatic: bool
+    program: Program, ranges: dict[Symbol, Range | None], least: int, automatic: bool
 ) -> tuple[dict[Symbol, Any], dict[Symbol, int], dict[Symbol, int]]:
     """For each open letter its dimension, the size it is exported at, and another one.
 
@@ -154,8 +155,7 @@ def _dimensions(
     dims: dict[Symbol, Any] = {}
     first: dict[Symbol, int] = {}
     second: dict[Symbol, int] = {}
-    for at, symbol in enumerate(open_dimensions(program)):
-        sizes = range_of(program, symbol)
+    for at, (symbol, sizes) in enumerate(ranges.items()):
         assert sizes is not None
         sizes = sizes.above(2 if symbol * 1 in batch else least)
         name = f"_{symbol.name}" if sizes.step > 1 else symbol.name

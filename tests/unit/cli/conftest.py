@@ -59,7 +59,9 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         words = source.text.split()
         return [after for word, after in pairwise(words) if word == "model"]
 
-    def check(path: str, names: list[str] | None = None, hyper: dict[str, Any] | None = None) -> Report:
+    def check(
+        path: str, names: list[str] | None = None, hyper: dict[str, Any] | None = None, exports: bool = False
+    ) -> Report:
         fake.seen.append((path, names, hyper))
         return findings(read_source(path))
 

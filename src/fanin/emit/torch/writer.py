@@ -116,12 +116,10 @@ class _Writer:
             body.insert(0, helper.rstrip().split("\n"))
         if self.imports:
             body.insert(0, weights.FOREIGN.rstrip().split("\n"))
-        if "normed(" in text:
-            constants = 'Module = TypeVar("Module", bound=nn.Module)'
-            body.insert(0, weights.NORMED.rstrip().split("\n"))
-        if "stacked(" in text:
-            constants = 'Module = TypeVar("Module", bound=nn.Module)'
-            body.insert(0, weights.STACKED.rstrip().split("\n"))
+        for called, helper in (("normed(", weights.NORMED), ("stacked(", weights.STACKED)):
+            if called in text:
+                constants = 'Module = TypeVar("Module", bound=nn.Module)'
+                body.insert(0, helper.rstrip().split("\n"))
         if "_Undrawn()" in text:
             body.append(weights.UNDRAWN.rstrip().split("\n"))
         if self._has_tensors():
