@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -13,7 +14,9 @@ from torch import Tensor
 from fanin.ir.types import DType, TensorType
 from fanin.ops.contract import Op
 from tests.contracts.cases import TORCH
+from tests.properties.generator import constructs
 from tests.properties.generator import operations as ops
+from tests.properties.generator.constructs import Give
 from tests.properties.generator.spec import (
     DOTS,
     Alias,
@@ -42,7 +45,7 @@ from tests.properties.generator.spec import (
     State,
     Type,
 )
-from tests.properties.generator.unchecked import DTYPES, Failure, Frame, Instance, Unchecked, quiet
+from tests.properties.generator.unchecked import DTYPES, Failure, Frame, Instance, Unchecked, differentiable, quiet
 
 POOL = ("N", "H", "W", "T", "D", "C", "B", "K", "L", "M", "P", "Q", "R", "U")
 LABELS = ("conv", "fc", "proj", "mix", "stem", "head", "gate", "up", "down", "core")
@@ -72,10 +75,6 @@ class Made:
     spec: Spec
     sizes: dict[str, int]  # of the letters of the model's inputs
     bad: bool  # it was meant to fail there
-
-
-class Give(Exception):
-    """This idea leads nowhere."""
 
 
 class Writer:
@@ -138,6 +137,7 @@ class Writer:
             (0.6, self.function),
             (0.4, self.typed),
         ]
+        ideas += [(w, functools.partial(idea, self)) for w, idea in constructs.ideas()]
         if draft.depth < 2:
             ideas += [(2.2, self.block), (0.6, self.wrapper), (0.5, self.recursion), (0.5, self.alias)]
         weights = [w for w, _ in ideas]
@@ -268,7 +268,7 @@ class Writer:
             raise Give
         draft.inputs.append((name, Type(type.dtype.value, dims)))
         draft.samples.append(value)
-        draft.frame.scope[name] = value
+        draft.frame.scope[name] = differentiable(value)
         return name
 
     def pick(self, draft: Draft, type: TensorType | None = None, *, strict: bool = False) -> str:
@@ -362,6 +362,12 @@ class Writer:
         for s in statements:
             self.runner.statement(s, copy)
         return copy
+
+    def sketch(self, draft: Draft, name: str, value: Tensor) -> Draft:
+        """The same body with one more tensor, to try something on it."""
+        frame = self.trial(draft)
+        frame.scope[name] = differentiable(value)
+        return Draft(draft.kind, draft.name, draft.depth, frame=frame, labels=draft.labels)
 
     def stage(self, draft: Draft, head: Expr, *, keep: bool = False, label: bool = True) -> Stage:
         """A stage that works on what flows there; one that keeps its type where asked."""

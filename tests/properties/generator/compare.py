@@ -24,7 +24,7 @@ from fanin.report import Report
 from fanin.runtime.load import build
 from tests.models import backward, differences, meets, open_symbols, tensors_in
 from tests.properties.generator.build import Made, walk
-from tests.properties.generator.spec import Block, For, If, Name, Pipe, Return, Spec, print_spec
+from tests.properties.generator.spec import Bind, Block, For, If, Name, Pipe, Return, Spec, Stage, Update, print_spec
 from tests.properties.generator.unchecked import Failure, Frame, Unchecked, quiet
 
 SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 18, 24)
@@ -185,12 +185,12 @@ def run_accepted(
             return
         raise Disagreement("accepted, and it fails in torch as it stands", f"{error} {at}") from error
     if compare_numbers:
-        for mine, theirs in zip(expected, tensors_in(results), strict=True):
-            mine = mine if isinstance(mine, Tensor) else torch.as_tensor(mine, dtype=theirs.dtype)
-            if not torch.allclose(mine.to(theirs.dtype), theirs, rtol=1e-9, atol=1e-9, equal_nan=True):
-                raise Disagreement("the numbers differ", f"{at}: {mine.flatten()[:5]} and {theirs.flatten()[:5]}")
+        same_numbers("the numbers differ", at, expected, tensors_in(results))
     if not meets(program, sizes, training=True):
         return
+    expected = None
+    with contextlib.suppress(Failure):
+        expected = plain.run(inputs, training=True)
     module.train()
     try:
         results = module(*learning(inputs))
@@ -202,6 +202,33 @@ def run_accepted(
         raise Disagreement("accepted, and training raises", f"{error!r} {at}") from error
     if wrong:
         raise Disagreement("accepted, and the types differ in training", wrong[0])
+    read = all_read(plain.spec)
+    if compare_numbers and expected is not None and (read or not any(isinstance(s, Update) for s in walk(plain.spec))):
+        same_numbers("the numbers differ in training", at, expected, tensors_in(results))
+        if read:
+            state, mine = module.state_dict(), plain.tensors()
+            same_numbers("a buffer differs after a step", at, [mine[k] for k in state], list(state.values()))
+
+
+def all_read(spec: Spec) -> bool:
+    """Whether every name is read: what nobody reads is not computed, and leaves its buffers as they are."""
+    for block in spec.declarations:
+        if isinstance(block, Block):
+            body = list(walk(block.body))
+            bound = [n for s in body if isinstance(s, Bind) for n in s.names] + [
+                s.name for s in body if isinstance(s, Stage)
+            ]
+            read = [e.name for e in body if isinstance(e, Name)]
+            if any(read.count(n) == 0 for n in bound if n is not None) or len(set(bound)) < len(bound):
+                return False
+    return True
+
+
+def same_numbers(kind: str, at: str, expected: list[Any], found: list[Tensor]) -> None:
+    for mine, theirs in zip(expected, found, strict=True):
+        mine = mine if isinstance(mine, Tensor) else torch.as_tensor(mine, dtype=theirs.dtype)
+        if not torch.allclose(mine.to(theirs.dtype), theirs, rtol=1e-9, atol=1e-9, equal_nan=True):
+            raise Disagreement(kind, f"{at}: {mine.flatten()[:5]} and {theirs.flatten()[:5]}")
 
 
 def of_numbers(error: Exception) -> bool:

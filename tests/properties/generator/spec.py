@@ -116,7 +116,21 @@ class Ellipsis_:
 
 
 Expr: TypeAlias = (
-    Const | Size | Name | ListOf | Shape | Infix | Prefix | Call | Pipe | Repeat | Choose | Index | Ellipsis_ | Cut
+    Const
+    | Size
+    | Name
+    | ListOf
+    | Shape
+    | Infix
+    | Prefix
+    | Call
+    | Pipe
+    | Repeat
+    | Choose
+    | Index
+    | Ellipsis_
+    | Cut
+    | Stage
 )
 
 # ------------------------------------------------------------------------------------------- statements, declarations
@@ -154,6 +168,14 @@ class State:
 
 
 @dataclass(eq=False)
+class Update:
+    """``update table = …``"""
+
+    name: str
+    value: Expr
+
+
+@dataclass(eq=False)
 class For:
     names: list[str]
     iterable: Expr
@@ -171,7 +193,7 @@ class Return:
     values: list[Expr]
 
 
-Statement: TypeAlias = Bind | Augment | State | For | If | Return
+Statement: TypeAlias = Bind | Augment | State | Update | For | If | Return
 
 
 @dataclass(eq=False)
@@ -183,6 +205,16 @@ class Block:
     hypers: list[tuple[str, str, Expr | None]]
     inputs: list[tuple[str, Type]]
     result: list[tuple[str, Type]] | None
+    body: list[Statement]
+    back: Back | None = None
+
+
+@dataclass(eq=False)
+class Back:
+    """The way back through an invertible block."""
+
+    inputs: list[tuple[str, Type]]
+    result: Type
     body: list[Statement]
 
 
@@ -301,7 +333,7 @@ def text(e: Any) -> str:
 
 
 def argument(name: str | None, value: Any) -> str:
-    shown = "..." if value is DOTS else text(value)
+    shown = "..." if value is DOTS else stage(value) if isinstance(value, Stage) else text(value)
     return shown if name is None else f"{name}={shown}"
 
 
@@ -336,6 +368,8 @@ def lines(statements: list[Statement], indent: str) -> list[str]:
                 out.append(f"{indent}{s.name} {s.op}= {text(s.value)}")
             case State():
                 out.append(f"{indent}{s.kind} {s.name}: {s.type} = {text(s.value)}")
+            case Update():
+                out.append(f"{indent}update {s.name} = {text(s.value)}")
             case For():
                 out.append(f"{indent}for {', '.join(s.names)} in {text(s.iterable)} {{")
                 out += [*lines(s.body, indent + "  "), f"{indent}}}"]
@@ -364,7 +398,11 @@ def declare(d: Block | Alias | Constant) -> str:
         result = f" -> {d.result[0][1]}"
     elif d.result is not None:
         result = f" -> ({', '.join(f'{n}: {t}' for n, t in d.result)})"
-    return "\n".join([f"{d.kind} {d.name}{lists}{result} {{", *lines(d.body, "  "), "}"])
+    out = [f"{d.kind} {d.name}{lists}{result} {{", *lines(d.body, "  ")]
+    if d.back is not None:
+        given = ", ".join(f"{n}: {t}" for n, t in d.back.inputs)
+        out += [f"}} inverse ({given}) -> {d.back.result} {{", *lines(d.back.body, "  ")]
+    return "\n".join([*out, "}"])
 
 
 def print_spec(spec: Spec) -> str:

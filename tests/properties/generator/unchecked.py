@@ -22,6 +22,7 @@ from fanin.ops.contract import Complaint, Op, argument_order, inferred
 from fanin.ops.registry import find_op
 from tests.contracts.cases import TORCH, type_of
 from tests.contracts.evaluate import Evaluator
+from tests.properties.generator.combinators import COMBINATORS, Inverse, apply_ensemble
 from tests.properties.generator.spec import (
     DOTS,
     Alias,
@@ -50,6 +51,7 @@ from tests.properties.generator.spec import (
     Stage,
     State,
     Type,
+    Update,
 )
 
 
@@ -106,7 +108,7 @@ class Element:
 class Instance:
     """A module: of an op, a block, a composition or a repetition. ``key`` is its name in its ``home``."""
 
-    target: Any  # Op, Block, "composition", "repetition"
+    target: Any  # Op, Block, "composition", "repetition", "ensemble"
     settings: dict[str, Any] = field(default_factory=dict)
     elements: list[Element] = field(default_factory=list)
     home: Instance | None = None
@@ -114,6 +116,13 @@ class Instance:
     made: dict[Any, Any] = field(default_factory=dict)
     module: nn.Module | None = None
     states: dict[str, Tensor] = field(default_factory=dict)
+    norm: str | None = None  # a parametrization around its weight
+    seen: dict[str, Any] = field(default_factory=dict)  # what the way back sees of the way there
+    copy: bool = False  # of an ensemble: what is in it is stacked
+
+    @property
+    def copied(self) -> bool:
+        return self.copy or (self.home is not None and self.home.copied)
 
     @property
     def path(self) -> str:
@@ -165,27 +174,34 @@ class Unchecked:
         torch.manual_seed(0)
         model = self.spec.model
         hypers = self.hypers(model.hypers, [], Frame(self.root, {}))
-        return self.block(self.root, model, hypers, dict(zip((n for n, _ in model.inputs), inputs, strict=True)))
+        with torch.enable_grad():
+            given = {n: differentiable(i) for (n, _), i in zip(model.inputs, inputs, strict=True)}
+            return self.block(self.root, model, hypers, given)
 
     def tensors(self) -> dict[str, Tensor]:
         """The weights and buffers, by path."""
-        found = {}
+        found: dict[str, list[Tensor]] = {}
+        copies: set[str] = set()
         for leaf in self.leaves:
             assert leaf.module is not None
             for name, value in leaf.module.state_dict(keep_vars=True).items():
-                found[f"{leaf.path}.{name}" if leaf.path else name] = value
+                path = f"{leaf.path}.{name}" if leaf.path else name
+                found.setdefault(path, []).append(value)
+                copies |= {path} if leaf.copied else set()
         work, seen = [self.root], {id(self.root)}
         while work:
             instance = work.pop()
             for name, value in instance.states.items():
-                found[f"{instance.path}.{name}" if instance.path else name] = value
+                path = f"{instance.path}.{name}" if instance.path else name
+                found.setdefault(path, []).append(value)
+                copies |= {path} if instance.copied else set()
             inner = [*instance.made.values(), *(e.value for e in instance.elements), *instance.settings.values()]
             for value in inner:
                 for one in instances_in(value):
                     if id(one) not in seen:
                         seen.add(id(one))
                         work.append(one)
-        return found
+        return {path: stacked(values) if path in copies else values[-1] for path, values in found.items()}
 
     # -- blocks and functions
 
@@ -225,7 +241,33 @@ class Unchecked:
             values = [v if isinstance(v, Tensor) else torch.tensor(float(v), dtype=torch.float64) for v in values]
             for (_, type), value in zip(decl.result, values, strict=True):
                 self.match(type, value, frame)
+        if decl.back is not None:
+            kept = {n: v for n, v in frame.scope.items() if not isinstance(v, Tensor)}
+            instance.seen = {"scope": kept, "letters": dict(frame.letters)}
         return values
+
+    def back(self, instance: Instance, value: Any) -> Any:
+        """The way back through an invertible block, or a row of them."""
+        if instance.target in ("composition", "repetition"):
+            for element in reversed(places(instance)):
+                value = self.back(element.value, value)
+            return value
+        back = instance.target.back
+        frame = Frame(instance, {**instance.settings, **instance.seen["scope"]}, site=("back",))
+        (name, type), *_ = back.inputs
+        self.match(type, value, frame)
+        for letter, size in instance.seen["letters"].items():
+            frame.letters.setdefault(letter, size)
+        frame.scope[name] = value
+        for one in instance.made.values():
+            if isinstance(one, Instance) and one.key is not None:
+                frame.scope.setdefault(one.key, one)
+        try:
+            self.statements(back.body, frame)
+        except Returned as returned:
+            self.match(back.result, returned.values[0], frame)
+            return returned.values[0]
+        raise Failure("nothing is returned")
 
     def match(self, type: Type, value: Any, frame: Frame) -> None:
         """Bind the letters of a declared type to a tensor."""
@@ -310,8 +352,16 @@ class Unchecked:
                 frame.scope[s.name] = self.binary(s.op, frame.scope[s.name], value)
             case State():
                 self.state(s, frame)
+            case Update():
+                value = self.evaluate(s.value, frame)
+                if not isinstance(value, Tensor) or value.shape != frame.scope[s.name].shape:
+                    raise Failure(f"{s.name} changes its type")
+                if self.training:
+                    frame.owner.states[s.name] = value.detach()
             case For():
                 self.loop(s, frame)
+            case If() if isinstance(s.branches[0][0], Name) and s.branches[0][0].name == "training":
+                self.both_ways(s, frame)
             case If():
                 for test, body in s.branches:
                     if self.truth(test, frame):
@@ -326,6 +376,21 @@ class Unchecked:
                 raise Returned(values)
             case _:
                 raise AssertionError(s)
+
+    def both_ways(self, s: If, frame: Frame) -> None:
+        """Both are built, and one is taken."""
+        before, ways = dict(frame.scope), []
+        for body in (s.branches[0][1], s.other or []):
+            frame.scope.clear()
+            frame.scope.update(before)
+            self.statements(body, frame)
+            ways.append(dict(frame.scope))
+        for name in {*ways[0], *ways[1]} - set(before):
+            a, b = (way.get(name) for way in ways)
+            if not isinstance(a, Tensor) or not isinstance(b, Tensor) or a.shape != b.shape or a.dtype != b.dtype:
+                raise Failure(f"{name} has two types")
+        frame.scope.clear()
+        frame.scope.update(ways[not self.training])
 
     def truth(self, test: Any, frame: Frame) -> bool:
         value = self.evaluate(test, frame)
@@ -347,7 +412,7 @@ class Unchecked:
             value = [v.value if isinstance(v, Element) else v for v in value]
         if isinstance(value, tuple) and len(value) == 1:
             value = value[0]
-        frame.scope[name] = value
+        frame.scope[name] = differentiable(value) if isinstance(value, Tensor) else value
 
     def state(self, s: State, frame: Frame) -> None:
         law = self.law(s.value)
@@ -408,7 +473,11 @@ class Unchecked:
         elif isinstance(value, Instance) and value.key is None:
             value.home, value.key = home, key
             for i, element in enumerate(places(value)):
-                self.place(element.value, value, element.label or str(i))
+                if value.target == "ensemble":
+                    element.value.copy = True
+                    self.place(element.value, home, key)
+                else:
+                    self.place(element.value, value, element.label or str(i))
 
     def make(self, node: Any, frame: Frame, build: Any) -> Any:
         """What a constructor's call made at this place of this block's instance."""
@@ -483,6 +552,8 @@ class Unchecked:
             called = {"enumerate": enumerate, "len": len, "reversed": reversed, "zip": zip}[e.callee.name]
             result: Any = called(*values)  # type: ignore[operator]
             return result if isinstance(result, int) else list(result)
+        if isinstance(e.callee, Name) and e.callee.name in COMBINATORS:
+            return COMBINATORS[e.callee.name](self, e, frame)
         callee = self.evaluate(e.callee, frame)
         args = [(n, FLOW if a is DOTS else self.evaluate(a, frame)) for n, a in e.args]
         while isinstance(callee, Partial) and not (stage and callee.waits):
@@ -599,21 +670,29 @@ class Unchecked:
             return self.op(callee.op, *given)
         if isinstance(callee, Own):
             return self.own(callee.decl, args, flow, frame)
+        if isinstance(callee, Inverse):
+            return self.back(callee.of, [*flow, *(v for _, v in args)][0])
         if not isinstance(callee, Instance):
             raise Failure(f"{callee!r} is not applied")
         values = [*flow, *(v for n, v in args if n is None)]
         if callee.target in ("composition", "repetition"):
             inner = frame if callee.key is None else inside(frame, ())
             result: Any = values[0] if len(values) == 1 else tuple(values)
+            logdet = None
             for element in places(callee):
                 if callee.key is not None:
                     element = Element(None, element.value)
                 result = self.send(element, values, inner)
+                if invertible(element.value) and isinstance(result, tuple):
+                    result, more = result
+                    logdet = more if logdet is None else logdet + more
                 values = list(result) if isinstance(result, tuple) else [result]
-            return result
+            return result if logdet is None else (result, logdet)
         if callee.key is None:
             frame.counters[callee.lower] = count = frame.counters.get(callee.lower, 0) + 1
             self.claim(callee, frame, f"{callee.lower}{count}")
+        if callee.target == "ensemble":
+            return apply_ensemble(self, callee, values, frame)
         if isinstance(callee.target, Op):
             return self.leaf(callee, args, flow)
         names = [n for n, _ in callee.target.inputs]
@@ -708,6 +787,8 @@ class Unchecked:
             return None
         module: nn.Module = Evaluator()(made).double().train(self.training)
         if instance is not None:
+            if instance.norm is not None:
+                getattr(nn.utils.parametrizations, instance.norm)(module)
             instance.module = module
             self.leaves.append(instance)
         return module
@@ -747,6 +828,26 @@ def tensor_of(value: Any) -> Any:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return torch.tensor(float(value), dtype=torch.float64)
     return value[0] if isinstance(value, tuple) and len(value) == 1 else value
+
+
+def differentiable(value: Tensor) -> Tensor:
+    """The same numbers, to which a gradient may be asked for."""
+    if value.requires_grad or not value.is_floating_point():
+        return value
+    return value.detach().clone().requires_grad_()
+
+
+def stacked(values: list[Tensor]) -> Tensor:
+    """Tensors of the copies of an ensemble as one, of which they are slices from now on."""
+    whole = torch.stack([v.detach() for v in values])
+    for one, part in zip(values, whole, strict=True):
+        one.data = part
+    return whole
+
+
+def invertible(value: Any) -> bool:
+    """Whether a row adds up what it calls ``logdet``."""
+    return isinstance(value, Instance) and isinstance(value.target, Block) and value.target.back is not None
 
 
 def places(instance: Instance) -> list[Element]:

@@ -64,3 +64,19 @@ model Net()(x: [N, 4]) -> ([N, 4], [N, 4]) {
 )
 def test_a_gradient_that_is_none_is_an_error(call: str, code: str) -> None:
     assert codes(f"model Net()(x: [N, 4]) {{ y = tanh(x) return {call} }}") == [code]
+
+
+def test_a_function_and_an_inverse_take_gradients_where_nobody_else_does() -> None:
+    spec = """
+fn slope(x: [N]) -> [N] { h = 3 * x  return grad(h ** 2, h) }
+block Square()(x: [N]) -> [N] { return x ** 2 } inverse (y: [N]) -> [N] { return grad(y ** 2, y) / 2 }
+model Net()(x: [N]) -> ([N], [N]) {
+  f = Square()
+  return slope(x), x -> f -> inverse(f)
+}
+"""
+    x = torch.randn(5).double()
+    with torch.no_grad():
+        first, second = load(spec)(x)
+    torch.testing.assert_close(first, 6 * x)
+    torch.testing.assert_close(second, x**2)

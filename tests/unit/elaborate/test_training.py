@@ -153,3 +153,22 @@ model Net(deep: bool = true)(x: [N, 4]) -> [N, 4] {
 )
 def test_what_differs_between_the_ways_is_one_error(body: str, code: str) -> None:
     assert codes(f"model Net()(x: [N, 4]) {{ {body} }}") == [code]
+
+
+def test_updates_read_what_was_before_and_so_do_the_results() -> None:
+    spec = """
+model Net()(x: [4]) -> ([4], [4], [4]) {
+  buffer a: [4] = ones
+  buffer b: [4] = zeros
+  y = x + b
+  update a = b + 5
+  update b = 2 * a
+  return y, a, b
+}
+"""
+    net = load(spec)
+    x = torch.zeros(4).double()
+    y, a, b = net.train()(x)
+    assert (y.tolist(), a.tolist(), b.tolist()) == ([0] * 4, [1] * 4, [0] * 4)
+    assert (net.a.tolist(), net.b.tolist()) == ([5] * 4, [2] * 4)
+    torch.testing.assert_close(net(x)[1:], (torch.full_like(x, 5), torch.full_like(x, 2)))

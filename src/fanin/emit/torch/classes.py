@@ -250,7 +250,7 @@ def _unify(columns: Sequence[tuple[Statement, ...]], shared: Shared) -> tuple[St
                 otherwise = _unify([s.otherwise for s in row], shared)
                 unified.append(If(condition, body, otherwise))
             case Def():
-                unified.append(Def(first.head, first.parameters, first.tail, _unify([s.body for s in row], shared)))
+                unified.append(replace(first, body=_unify([s.body for s in row], shared)))
             case Lines() | Absent():
                 unified.append(first)
     return tuple(unified)

@@ -362,12 +362,19 @@ def first_float(graph: Graph, own: str = "self") -> str | None:
     return None
 
 
+def stored_name(leaf: Leaf, weight: str) -> str:
+    """Where a tensor of a layer is kept: reading a normalised weight computes it, and spectral norm takes a step."""
+    if weight != "weight" or not leaf.norm:
+        return weight
+    return "parametrizations.weight.original" + ("0" if leaf.norm == "weight" else "")
+
+
 def _first_float(instance: Leaf | Unit | Row, text: str) -> str | None:
     match instance:
         case Leaf():
             for weight in instance.weights:
                 if weight.spec.kind == "param" and weight.spec.dtype is DType.FLOAT:
-                    return f"{text}.{weight.spec.name}"
+                    return f"{text}.{stored_name(instance, weight.spec.name)}"
             return None
         case Unit():
             return first_float(instance.graph, text)

@@ -10,7 +10,7 @@ from fanin.emit.torch import places
 from fanin.emit.torch.expressions import Bare, Tree, flat
 from fanin.emit.torch.names import identifier
 from fanin.emit.torch.statements import Assign, Do, For, If, Statement
-from fanin.ir.graph import Call, Choice, Graph, Iterate, Operand, Read, Repeat, Scan, Update, Value
+from fanin.ir.graph import Call, Choice, Grad, Graph, Iterate, Operand, Read, Repeat, Scan, Value, every_node
 from fanin.ops import code as ops
 from fanin.ops.code import Invoke, Name
 
@@ -244,12 +244,7 @@ def emit_choice(writer: Forward, node: Choice) -> list[Statement]:
     return [If(writer.name(Name("self.training")), ways[0], ways[1])]
 
 
-def emit_update(writer: Forward, node: Update) -> list[Statement]:
-    """A new value of a buffer. The old tensor stays as it is for whoever has to go back through it."""
-    name = writer.state(node.state)
-
-    def finish(found: list[Tree]) -> list[Statement]:
-        return [Assign((name,), ops.Method(found[0], "detach", ()))]
-
-    body = inline(writer, node.graph, [writer.tree(operand) for operand in node.inputs], finish)
-    return [If(writer.name(Name("self.training")), tuple(body))]
+def decorators(graph: Graph) -> tuple[str, ...]:
+    """What stands above the function of a graph: where it takes gradients, they are wanted whoever calls it."""
+    takes = any(isinstance(node, Grad) for node in every_node(graph.nodes))
+    return ("@torch.enable_grad()",) if takes else ()

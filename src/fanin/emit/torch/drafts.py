@@ -9,6 +9,7 @@ from fanin.emit.torch import places, sharing
 from fanin.emit.torch.agreement import Agreement, Version
 from fanin.emit.torch.authored import Origin
 from fanin.emit.torch.constructor import Constructor, first_float
+from fanin.emit.torch.control import decorators
 from fanin.emit.torch.expressions import Bare, Lambda, Tree
 from fanin.emit.torch.forward import Forward, Scope
 from fanin.emit.torch.names import Names, identifier, is_identifier
@@ -189,7 +190,7 @@ class Drafter:
         body = writer.write(backwards.nodes, results, lambda trees: Return(returned(trees, results)))
         given = ("self", *(f"{name}: {kind}" for name, kind in parameters))
         body = [*scope.setup, *writer.preamble(), *body]
-        return Def("def inverse", given, f" -> {returned_type(backwards)}:", tuple(body))
+        return Def("def inverse", given, f" -> {returned_type(backwards)}:", tuple(body), decorators(backwards))
 
     def scope(self, graph: Graph, names: Names, float_input: Sequence[str], like: list[bool]) -> Scope:
         """What a forward is written with. ``like`` gets an entry where a tensor is needed for its dtype alone."""

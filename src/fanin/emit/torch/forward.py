@@ -14,6 +14,7 @@ from fanin.emit.torch.expressions import Mapping as DictOf
 from fanin.emit.torch.loops import Item, Loop, Roller
 from fanin.emit.torch.names import TAKEN, Names, identifier, singular
 from fanin.emit.torch.statements import Assign, Do, For, If, Return, Statement
+from fanin.emit.torch.updates import Updates
 from fanin.emit.torch.uses import EmitError, Use
 from fanin.ir.dims import Dim, Poly, Symbol, render
 from fanin.ir.graph import (
@@ -141,6 +142,7 @@ class Forward:
         self.kinds: dict[int, str] = {}  # what values without a name could be called: by their module
         self.items: list[Item] = []
         self.tracked: set[int] = set()  # values in which a gradient is wanted
+        self.updates = Updates(())
         self.explicit = False  # whether every size of a new shape is said, for graphs that are to agree
 
     # ------------------------------------------------------------------------------------------------- preparing
@@ -158,6 +160,7 @@ class Forward:
             if isinstance(node, Grad):
                 self.tracked.update(o.index for o in node.inputs[1:] if isinstance(o, Value))
         nodes = [node for node in nodes if not isinstance(node, Read)]
+        self.updates = Updates(nodes)
         roller = Roller(nodes, results, self.reads, self._form, self._countable)
         self.items = roller.roll(nodes)
         self._count(self.items, set())
@@ -720,7 +723,7 @@ class Forward:
             case Choice():
                 return control.emit_choice(self, node)
             case Update():
-                return control.emit_update(self, node)
+                return self.updates.emit(self, node)
             case _:
                 raise EmitError(f"`{type(node).__name__.lower()}` is not emitted yet")
 

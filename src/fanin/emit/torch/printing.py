@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Sequence
 
 from fanin.emit.torch.classes import Printed
+from fanin.emit.torch.control import decorators
 from fanin.emit.torch.expressions import WIDTH
 from fanin.emit.torch.statements import print_statements
-from fanin.ir.graph import Grad, every_node
 
 
 def docstring(text: str, indent: int) -> list[str]:
@@ -90,8 +90,7 @@ def forward_lines(printed: Printed, returns: str | None = None) -> list[str]:
     draft = printed.draft
     parameters = ["self", *(f"{name}: {kind}" for name, kind in draft.parameters)]
     lines = signature_lines("def forward", parameters, f" -> {returns or draft.returns}:", 4)
-    if any(isinstance(node, Grad) for node in every_node(draft.graph.nodes)):
-        lines.insert(0, "    @torch.enable_grad()")
+    lines[:0] = [f"    {text}" for text in decorators(draft.graph)]
     return [*lines, *print_statements(printed.forward, 8, iter(printed.comments))]
 
 
@@ -101,4 +100,5 @@ def print_function(printed: Printed) -> list[str]:
     parameters = [*(f"{name}: {kind}" for name, kind in draft.parameters), *annotated(printed)]
     lines = signature_lines(f"def {printed.name}", parameters, f" -> {draft.returns}:", 0)
     lines += docstring("\n\n".join(t for t in (draft.graph.doc.strip(), printed.signature) if t), 4)
+    lines[:0] = decorators(draft.graph)
     return [*lines, *print_statements(printed.forward, 4, iter(printed.comments))]

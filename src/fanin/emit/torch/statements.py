@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TypeAlias
 
 from fanin.emit.torch.authored import ORIGIN, Arguments
@@ -65,6 +66,7 @@ class Def:
     parameters: tuple[str, ...]
     tail: str
     body: tuple[Statement, ...]
+    decorators: tuple[str, ...] = ()
 
 
 @record
@@ -99,7 +101,7 @@ def change_trees(statements: Iterable[Statement], change: Callable[[Tree], Tree]
                 first = change(condition)
                 changed.append(If(first, change_trees(body, change), change_trees(otherwise, change)))
             case Def(body=body):
-                changed.append(Def(statement.head, statement.parameters, statement.tail, change_trees(body, change)))
+                changed.append(replace(statement, body=change_trees(body, change)))
             case Lines() | Absent():
                 changed.append(statement)
     return tuple(changed)
@@ -121,7 +123,7 @@ def without_types(statements: Iterable[Statement]) -> tuple[Statement, ...]:
             case If(condition=condition, body=body, otherwise=otherwise):
                 bare.append(If(condition, without_types(body), without_types(otherwise)))
             case Def(body=body):
-                bare.append(Def(statement.head, statement.parameters, statement.tail, without_types(body)))
+                bare.append(replace(statement, body=without_types(body)))
             case _:
                 bare.append(statement)
     return tuple(bare)
@@ -189,6 +191,7 @@ def print_statements(statements: Iterable[Statement], indent: int, note: Iterato
                 from fanin.emit.torch.printing import signature_lines
 
                 yield ""
+                yield from (" " * (indent - 4) + text for text in statement.decorators)
                 yield from signature_lines(statement.head, statement.parameters, statement.tail, indent - 4)
                 yield from print_statements(body, indent, note)
             case Lines(lines=lines):
