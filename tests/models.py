@@ -72,10 +72,7 @@ def open_symbols(program: Program) -> list[Symbol]:
 
 def meets(program: Program, sizes: Sizes, training: bool) -> bool:
     """Whether a model can be run at these sizes."""
-    try:
-        return all(holds(r.condition, sizes) for r in program.requirements if training or not r.training)
-    except ZeroDivisionError:  # a size in a denominator is zero
-        return False
+    return all(holds(r.condition, sizes) for r in program.requirements if training or not r.training)
 
 
 def tensor_type(type: TensorType, sizes: Sizes) -> tuple[DType, tuple[int, ...]]:

@@ -42,10 +42,7 @@ def explained(program: Program) -> list[Explained]:
 def _smallest(condition: Condition) -> Sizes | None:
     """Size 1 of everything, where that breaks a condition: the search may not get there."""
     sizes = dict.fromkeys(ordered(symbols_in(condition)), 1)
-    try:
-        return None if holds(condition, sizes) else sizes
-    except ZeroDivisionError:
-        return None
+    return None if holds(condition, sizes) else sizes
 
 
 def _said(sizes: Sizes | None, condition: Condition) -> Sizes | None:

@@ -198,15 +198,16 @@ def open_weight_sizes(op: Op[Any], attrs: OpAttrs, types: tuple[TensorType | Non
 
 
 def _made_of_guesses(op: Op[Any], attrs: OpAttrs, types: tuple[TensorType | None, ...]) -> bool:
-    """Whether some weight has a size that is a multiple of the guess. Where none has, the open sizes do not matter."""
+    """Whether some weight has a size as no weight has. Where none has, the open sizes do not matter."""
     guessed = [
         None if t is None else TensorType(t.dtype, tuple(s if isinstance(s, int) else _GUESS for s in t.shape))
         for t in types
     ]
-    return any(size % _GUESS == 0 for spec in op.params(attrs, *guessed) for size in spec.shape)  # type: ignore[arg-type]
+    return any(size >= _TOO_LARGE for spec in op.params(attrs, *guessed) for size in spec.shape)  # type: ignore[arg-type]
 
 
-_GUESS = 720_720  # divided by every small number, so that no guess breaks a rule of an op
+_TOO_LARGE = 10**9
+_GUESS = 720_720 * _TOO_LARGE  # divided by every small number, so that no guess breaks a rule of an op
 
 
 def _tie(body: Body, instance: Instance, parameter: Parameter | None, spec: Any) -> StateRef | None:

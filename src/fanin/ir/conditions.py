@@ -106,9 +106,15 @@ def change(c: Condition, f: Callable[[Dim], Dim]) -> Condition:
 
 
 def holds(c: Condition, sizes: Mapping[Symbol, int]) -> bool:
-    """Whether the condition is met at these sizes. Raises as ``evaluate`` does."""
+    """Whether the condition is met at these sizes; one about a size that is none, since a divisor is 0, is not.
+
+    Raises ``KeyError`` for a root without a size.
+    """
     if isinstance(c, Compare):
-        return _HOLDS[c.op](evaluate(c.left, sizes), evaluate(c.right, sizes))
+        try:
+            return _HOLDS[c.op](evaluate(c.left, sizes), evaluate(c.right, sizes))
+        except ZeroDivisionError:
+            return False
     if isinstance(c, AnyOf):
         return any(holds(x, sizes) for x in c.options)
     return all(holds(x, sizes) for x in c.parts)

@@ -203,7 +203,13 @@ def run_accepted(
     if wrong:
         raise Disagreement("accepted, and the types differ in training", wrong[0])
     read = all_read(plain.spec)
-    if compare_numbers and expected is not None and (read or not any(isinstance(s, Update) for s in walk(plain.spec))):
+    drawn = "dropout" in print_spec(plain.spec)
+    if (
+        compare_numbers
+        and not drawn
+        and expected is not None
+        and (read or not any(isinstance(s, Update) for s in walk(plain.spec)))
+    ):
         same_numbers("the numbers differ in training", at, expected, tensors_in(results))
         if read:
             state, mine = module.state_dict(), plain.tensors()
@@ -233,7 +239,12 @@ def same_numbers(kind: str, at: str, expected: list[Any], found: list[Tensor]) -
 
 def of_numbers(error: Exception) -> bool:
     """Whether what torch raises is about the numbers in a tensor, or about a gradient that nothing has."""
-    words = ("probability tensor contains", "Expected p_in", "is not differentiable with respect to argument")
+    words = (
+        "probability tensor contains",
+        "should be between 0 and 1",
+        "Expected p_in",
+        "is not differentiable with respect to argument",
+    )
     return isinstance(error, torch.linalg.LinAlgError) or any(w in str(error) for w in words)
 
 
@@ -300,6 +311,7 @@ def good_sizes(program: Program, made: Made, seed: int) -> Iterator[dict[Symbol,
     seen = set()
     tries: list[dict[Symbol, int]] = [{s: made.sizes.get(s.name, 2) for s in symbols}]
     tries += [{s: rng.choice(SIZES) for s in symbols} for _ in range(300)]
+    tries += [{s: rng.choice((*SIZES, 30, 48, 60)) for s in symbols} for _ in range(100)]
     for sizes in tries:
         key = tuple(sizes.values())
         if key not in seen and meets(program, sizes, training=False) and small(program, sizes):
@@ -325,10 +337,7 @@ def bad_sizes(program: Program, requirement: Any, seed: int) -> Iterator[dict[Sy
     others = [r for r in program.requirements if r is not requirement]
     for _ in range(80):
         sizes = {s: rng.choice(SIZES) for s in symbols}
-        try:
-            broken = not holds(requirement.condition, sizes) and all(holds(r.condition, sizes) for r in others)
-        except ZeroDivisionError:
-            continue
+        broken = not holds(requirement.condition, sizes) and all(holds(r.condition, sizes) for r in others)
         if broken and small(program, sizes):
             yield sizes
 

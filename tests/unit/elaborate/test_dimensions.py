@@ -130,6 +130,7 @@ def test_an_open_dimension_sizes_no_weight_and_decides_nothing() -> None:
     assert codes("model M()(x: [N, 3]) {\nif N == 2 { x = relu(x) }\nreturn x }") == ["SHP305"]
     assert codes("model M()(x: [N, 3]) {\nfor i in 0..N { x = relu(x) }\nreturn x }") == ["SHP305"]
     assert codes("model M()(x: [N, 3]) { return x -> N * Linear(3) }") == ["SHP305"]
+    assert codes("model M()(x: [N, C, 9]) { return x -> Conv1d(8, 3, groups=2) }") == ["SHP305"]
     assert codes("model M()(x: [N, 3]) {\nparam p: [N] = ones\nreturn x + p[:, none] }") == ["SHP305"]
 
 

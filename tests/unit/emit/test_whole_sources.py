@@ -77,3 +77,11 @@ def test_floats_made_of_whole_numbers_have_the_precision_of_the_module() -> None
     x = torch.ones(1, 8).double()
     expected = torch.exp(-math.log(10_000) * torch.arange(8, dtype=torch.float64) / 3)
     torch.testing.assert_close(net(x)[0], expected, rtol=1e-15, atol=0)
+
+
+def test_a_condition_that_divides_by_a_size_looks_at_it_first() -> None:
+    net = fanin.loads('model Net()(x: [H, 3, N]) { return x -> rearrange("a (b z) c -> a z b c", z=H // 3) }')
+    assert net(torch.ones(9, 3, 1)).shape == (9, 3, 1, 1)
+    for size in (2, 6):
+        with pytest.raises(ValueError, match=rf"does not hold for H = {size}"):
+            net(torch.ones(size, 3, 1))

@@ -9,10 +9,11 @@ from random import Random
 from fanin.emit.torch.expressions import WIDTH, flat
 from fanin.emit.torch.names import identifier
 from fanin.emit.torch.statements import Lines
-from fanin.ir.conditions import Compare, Condition, change, holds, render_condition
+from fanin.ir.conditions import Compare, Condition, change, compares, holds, render_condition
 from fanin.ir.conditions import symbols_in as condition_symbols
 from fanin.ir.dims import Dim, Poly, Symbol, expand, ordered
 from fanin.ir.graph import Port
+from fanin.ir.poly import Floor
 from fanin.ir.requirements import Requirement
 from fanin.ir.types import DType
 
@@ -87,12 +88,15 @@ def check_requirements(requirements: Sequence[Requirement], letter: Callable[[Sy
     conditions = [change(requirement.condition, expand) for requirement in requirements]
     usual = [c for r, c in zip(requirements, conditions, strict=True) if r.training and not r.written]
     telling = _strictest(usual)
+    earlier: list[Condition] = []
     for requirement, condition in zip(requirements, conditions, strict=True):
         if requirement.training and not requirement.written and condition not in telling:
             continue
-        test = render_condition(condition.negated(), letter, True)
+        nothing = [Compare("==", divisor, 0) for divisor in _may_be_zero(condition, earlier)]
+        test = " or ".join(render_condition(c, letter, True) for c in (*nothing, condition.negated()))
+        earlier += [] if requirement.training else [condition]
         if requirement.training:
-            test = f"self.training and {test if isinstance(condition, Compare) else f'({test})'}"
+            test = f"self.training and {test if isinstance(condition, Compare) and not nothing else f'({test})'}"
         reason = requirement.message.strip().rstrip(".")
         if not requirement.written:
             # What follows are sizes in the letters of some block further in.
@@ -103,15 +107,37 @@ def check_requirements(requirements: Sequence[Requirement], letter: Callable[[Sy
     return list(checks.values())
 
 
+def _may_be_zero(condition: Condition, earlier: Sequence[Condition]) -> list[Dim]:
+    """What a condition divides by that is 0 at some sizes which the conditions before let through."""
+    sides = [d for c in compares(condition) for d in (c.left, c.right) if isinstance(d, Poly)]
+    floors = [atom for d in sides for atom in d.atoms() if isinstance(atom, Floor)]
+    found: list[Dim] = []
+    for divisor in dict.fromkeys(floor.den for floor in floors):
+        if not isinstance(divisor, Poly):
+            continue
+        known = [c for c in earlier if condition_symbols(c) & divisor.symbols()]
+        symbols = ordered(frozenset(divisor.symbols()).union(*map(condition_symbols, known)))
+        for sizes in _samples(symbols, 200):
+            if holds(Compare("==", divisor, 0), sizes) and all(holds(c, sizes) for c in known):
+                found.append(divisor)
+                break
+    return found
+
+
+def _samples(symbols: Sequence[Symbol], count: int) -> list[dict[Symbol, int]]:
+    """Sizes, many of them small, and the same each time."""
+    chance = Random(0)
+    return [{s: chance.choice((1, 1, 2, 3, chance.randint(1, 64))) for s in symbols} for _ in range(count)]
+
+
 def _strictest(conditions: Sequence[Condition]) -> list[Condition]:
     """The conditions that tell of the others too, as far as sizes that were tried show.
 
     PyTorch itself refuses what a batch norm cannot train on; a line for each of fifty of them would say no more.
     """
     symbols = ordered(frozenset().union(*map(condition_symbols, conditions)))
-    chance = Random(0)
     broken: dict[int, Condition] = {}
-    samples = [{s: chance.choice((1, 1, 2, 3, chance.randint(1, 64))) for s in symbols} for _ in range(48)]
+    samples = _samples(symbols, 48)
     for condition in conditions:
         fails = sum(1 << i for i, sizes in enumerate(samples) if not holds(condition, sizes))
         broken.setdefault(fails, condition)
