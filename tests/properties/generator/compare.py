@@ -280,6 +280,8 @@ def refused(made: Made, codes: tuple[str, ...], headline: str, seed: int, given:
                     results = plain.run(learning(inputs) if training else inputs, training)
                     if training:
                         backward([results, plain.trail])
+                        if any(isinstance(t, Tensor) and not t.numel() for t in plain.trail):
+                            return  # PyTorch takes a mean of nothing for one; here it is refused
             except (Failure, RuntimeError):
                 return
     if codes == ("SHP305",):

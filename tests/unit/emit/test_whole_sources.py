@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
+import fanin
 from fanin import pipeline
 from tests.models import program_of
 from tests.unit.elaborate.test_training import load
