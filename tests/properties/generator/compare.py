@@ -242,6 +242,7 @@ def of_numbers(error: Exception) -> bool:
     words = (
         "probability tensor contains",
         "should be between 0 and 1",
+        "index out of range in self",
         "Expected p_in",
         "is not differentiable with respect to argument",
     )
