@@ -10,11 +10,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache
+from math import prod
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from fanin.ir.dims import Dim
 from fanin.ir.facts import Compare, Condition
-from fanin.ir.laws import Law
+from fanin.ir.laws import Fans, Law
 from fanin.ir.types import DType, TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, Invoke, Module
@@ -137,6 +138,18 @@ class ParamSpec:
     def shape(self) -> tuple[int, ...]:
         return tuple(axis.size for axis in self.axes)
 
+    @property
+    def fans(self) -> Fans:
+        """Fan-in and fan-out from the roles of the axes."""
+        sizes = {role: prod(a.size for a in self.axes if a.role == role) for role in ("in", "out", "kernel")}
+        roles = [axis.role for axis in self.axes]
+        # What is stored is already divided: `in` of a convolution, `out` of a transposed one.
+        into, out = sizes["in"], sizes["out"]
+        if self.groups > 1:
+            first_is_out = "out" in roles and (roles.index("out") < roles.index("in") if "in" in roles else True)
+            into, out = (into, out // self.groups) if first_is_out else (into // self.groups, out)
+        return Fans(into * sizes["kernel"], out * sizes["kernel"])
+
 
 # --------------------------------------------------------------------------------- facts for the analyses to come
 
@@ -226,13 +239,11 @@ class Op(ABC, Generic[A]):
     def torch(self, a: A, *types: TensorType) -> Code:
         """The expression that computes the results; with weights, one that applies ``Module()``."""
 
-    # -- analysis: forward and backward moments, cost, pruning, dependence. `signal` types come with the analysis.
+    # -- analysis: laws of activations and gradients, cost, pruning, dependence
 
-    def signal(self, a: A, types: Sequence[TensorType], signals: Sequence[Any]) -> Any:
-        return Unknown(f"`{self.name}` has no signal rule yet")
-
-    def signal_backward(self, a: A, types: Sequence[TensorType], signals: Sequence[Any], grad: Any) -> Any:
-        return Unknown(f"`{self.name}` has no backward signal rule yet")
+    def signal(self, a: A, *types: TensorType) -> Any:
+        """A rule of ``fanin.signal.rules`` for how laws of tensors pass it, at types without open dimensions."""
+        return Unknown(f"nothing is known behind `{self.name}`")
 
     def flops(self, a: A, *types: TensorType) -> Dim:
         """As PyTorch's counter counts: matrix products, convolutions and attention, two for a multiply-add."""
@@ -274,6 +285,19 @@ class Pointwise(Op[A]):
 
     def saved(self, a: A, *types: TensorType) -> Dim | Unknown:
         return types[0].numel()
+
+    def curve(self, a: A, x: Any) -> Any:
+        """The function of an array of numbers; None where nothing is said of it."""
+        return None
+
+    def signal(self, a: A, *types: TensorType) -> Any:
+        import numpy as np
+
+        from fanin.signal.rules.pointwise import Curve
+
+        if self.curve(a, np.zeros(1)) is None:
+            return Unknown(f"nothing is known behind `{self.name}`")
+        return Curve(lambda x: self.curve(a, x))
 
 
 class Elementwise(Pointwise[A]):

@@ -31,18 +31,6 @@ from fanin.ops.contract import ParamSpec
 _ZEROS, _ONES = Name("nn.init.zeros_"), Name("nn.init.ones_")
 
 
-def fans(spec: ParamSpec) -> Fans:
-    """Fan-in and fan-out from the roles of the axes."""
-    sizes = {role: prod(a.size for a in spec.axes if a.role == role) for role in ("in", "out", "kernel")}
-    shape = [axis.role for axis in spec.axes]
-    # What is stored is already divided: `in` of a convolution, `out` of a transposed one.
-    into, out = sizes["in"], sizes["out"]
-    if spec.groups > 1:
-        first_is_out = "out" in shape and (shape.index("out") < shape.index("in") if "in" in shape else True)
-        into, out = (into, out // spec.groups) if first_is_out else (into // spec.groups, out)
-    return Fans(into * sizes["kernel"], out * sizes["kernel"])
-
-
 def _torch_fans(shape: tuple[int, ...]) -> Fans | None:
     """What ``nn.init`` computes from a shape alone."""
     if len(shape) < 2:
@@ -91,7 +79,7 @@ def law_code(law: Law, spec: ParamSpec | None = None) -> Tree:
 
 def _scaled(law: Scaled, spec: ParamSpec) -> Tree:
     """PyTorch's own function where it gives the same numbers, else the numbers."""
-    own, torch = fans(spec), _torch_fans(spec.shape)
+    own, torch = spec.fans, _torch_fans(spec.shape)
     ending = "uniform_" if law.uniform else "normal_"
     if torch is not None and own.of(law.mode) == torch.of(law.mode) and law.gain == 1:
         if law.mode == "fan_avg" and law.family != "he":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, call
 from fanin.ops.contract import Coupling, Op, OpAttrs, Reach, Result, couple, normal_axis
 from fanin.ops.ports import X
@@ -39,3 +42,10 @@ class AlongAxis(Op[SoftmaxAttrs]):
 
     def reach(self, a: SoftmaxAttrs, *types: TensorType) -> Reach:
         return Reach(mixes=(a.axis % max(types[0].rank, 1),) if types[0].rank else ())
+
+    def signal(self, a: SoftmaxAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.softmax import Softmax
+
+        if self.name != "softmax" or not types[0].rank:
+            return Unknown(f"nothing is known behind `{self.name}`")
+        return Softmax(a.axis % types[0].rank)

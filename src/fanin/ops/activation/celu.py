@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.contract import Complaint, OpAttrs
@@ -30,3 +30,8 @@ class Celu(Activation[CeluAttrs]):
     def check(self, a: CeluAttrs) -> None:
         if a.alpha == 0:
             raise Complaint("`celu` divides by `alpha`, which is 0", "alpha", kind="type")
+
+    def curve(self, a: CeluAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return np.where(x > 0, x, a.alpha * np.expm1(np.minimum(x, 0.0) / a.alpha))

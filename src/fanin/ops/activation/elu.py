@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.contract import OpAttrs
@@ -26,3 +26,8 @@ class Elu(Activation[EluAttrs]):
     module = "ELU"
     attrs = EluAttrs
     example = "y = x -> elu"
+
+    def curve(self, a: EluAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return np.where(x > 0, x, a.alpha * np.expm1(np.minimum(x, 0.0)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, final
+from typing import Any, Literal, final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.contract import OpAttrs
@@ -27,3 +27,12 @@ class Gelu(Activation[GeluAttrs]):
     attrs = GeluAttrs
     places = 0
     example = 'y = x -> gelu(approximate="tanh")'
+
+    def curve(self, a: GeluAttrs, x: Any) -> Any:
+        import math
+
+        import numpy as np
+
+        if a.approximate == "tanh":
+            return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+        return 0.5 * x * (1 + np.frompyfunc(math.erf, 1, 1)(x / math.sqrt(2)).astype(float))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.dims import floordiv, mod
 from fanin.ir.facts import Compare
@@ -53,3 +53,8 @@ class Glu(Op[GluAttrs]):
     def torch(self, a: GluAttrs, *types: TensorType) -> Code:
         args, keywords = spell_fields(a)
         return Call("F.glu", (Input(0), *args), keywords)
+
+    def signal(self, a: GluAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.gated import Gated
+
+        return Gated(a.axis % types[0].rank)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.contract import OpAttrs
@@ -26,3 +26,8 @@ class Hardshrink(Activation[HardshrinkAttrs]):
     module = "Hardshrink"
     attrs = HardshrinkAttrs
     example = "y = x -> hardshrink(0.1)"
+
+    def curve(self, a: HardshrinkAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return np.where(np.abs(x) > a.lambd, x, 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.contract import NoAttrs
@@ -19,3 +19,8 @@ class Hardswish(Activation[NoAttrs]):
     name = "hardswish"
     module = "Hardswish"
     example = "y = x -> hardswish"
+
+    def curve(self, a: NoAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return x * np.clip(x / 6 + 0.5, 0.0, 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.contract import REALS, Complaint, OpAttrs, Port
@@ -33,3 +33,8 @@ class Hardtanh(Activation[HardtanhAttrs]):
     def check(self, a: HardtanhAttrs) -> None:
         if a.min_val >= a.max_val:
             raise Complaint(f"`max_val` has to be above the `min_val` of {a.min_val:g}", "max_val", kind="type")
+
+    def curve(self, a: HardtanhAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return np.clip(x, a.min_val, a.max_val)

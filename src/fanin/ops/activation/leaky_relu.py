@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.contract import OpAttrs
@@ -27,3 +27,8 @@ class LeakyRelu(Activation[LeakyReluAttrs]):
     module = "LeakyReLU"
     attrs = LeakyReluAttrs
     example = "y = x -> leaky_relu(0.2)"
+
+    def curve(self, a: LeakyReluAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return np.where(x > 0, x, a.negative_slope * x)

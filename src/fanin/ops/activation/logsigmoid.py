@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.contract import NoAttrs
@@ -18,3 +18,8 @@ class LogSigmoid(Activation[NoAttrs]):
     name = "logsigmoid"
     module = "LogSigmoid"
     example = "y = x -> logsigmoid"
+
+    def curve(self, a: NoAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return -np.logaddexp(0.0, -x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.contract import NoAttrs
@@ -19,3 +19,8 @@ class Mish(Activation[NoAttrs]):
     name = "mish"
     module = "Mish"
     example = "y = x -> mish"
+
+    def curve(self, a: NoAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return x * np.tanh(np.logaddexp(0.0, x))

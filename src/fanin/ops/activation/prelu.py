@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.laws import Constant
 from fanin.ir.types import TensorType
@@ -71,6 +71,13 @@ class Prelu(Weighted[PreluAttrs]):
 
     def reach(self, a: PreluAttrs, *types: TensorType) -> Reach:
         return Reach()
+
+    def signal(self, a: PreluAttrs, *types: TensorType) -> Any:
+        import numpy as np
+
+        from fanin.signal.rules.pointwise import Curve
+
+        return Curve(lambda x: np.where(x > 0, x, 0.25 * x))  # the slope that PyTorch starts with
 
 
 @final

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.code import TRAINING, Call, Code, Input
@@ -49,3 +49,8 @@ class Rrelu(Op[RreluAttrs]):
 
     def reach(self, a: RreluAttrs, *types: TensorType) -> Reach:
         return Reach()
+
+    def curve(self, a: RreluAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return np.where(x > 0, x, (a.lower + a.upper) / 2 * x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.contract import NoAttrs
@@ -20,3 +20,8 @@ class Selu(Activation[NoAttrs]):
     name = "selu"
     module = "SELU"
     example = "y = x -> selu"
+
+    def curve(self, a: NoAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0.0)))

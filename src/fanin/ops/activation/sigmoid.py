@@ -28,3 +28,8 @@ class Sigmoid(FloatActivation):
         if not isinstance(x, (int, float)):
             return None
         return 1 / (1 + exp(-x)) if x >= 0 else exp(x) / (1 + exp(x))
+
+    def curve(self, a: NoAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return 1 / (1 + np.exp(-x))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.contract import NoAttrs
@@ -19,3 +19,8 @@ class Silu(Activation[NoAttrs]):
     name = "silu"
     module = "SiLU"
     example = "y = x -> silu"
+
+    def curve(self, a: NoAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return x / (1 + np.exp(-x))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.contract import OpAttrs
@@ -28,3 +28,8 @@ class Softplus(Activation[SoftplusAttrs]):
     attrs = SoftplusAttrs
     example = "y = x -> softplus"
     places = 2
+
+    def curve(self, a: SoftplusAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return np.where(x * a.beta > a.threshold, x, np.logaddexp(0.0, a.beta * x) / a.beta)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.attributes import NonNegativeFloat
@@ -27,3 +27,8 @@ class Softshrink(Activation[SoftshrinkAttrs]):
     module = "Softshrink"
     attrs = SoftshrinkAttrs
     example = "y = x -> softshrink(0.1)"
+
+    def curve(self, a: SoftshrinkAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return np.sign(x) * np.maximum(np.abs(x) - a.lambd, 0.0)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ops.activation._floats import NUMBER_X, FloatActivation
+from fanin.ops.contract import NoAttrs
 
 
 @final
@@ -20,3 +21,8 @@ class Softsign(FloatActivation):
     inputs = NUMBER_X
     function = "F.softsign"
     example = "y = x -> softsign"
+
+    def curve(self, a: NoAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return x / (1 + np.abs(x))

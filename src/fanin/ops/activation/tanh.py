@@ -26,3 +26,8 @@ class Tanh(FloatActivation):
 
     def fold(self, a: NoAttrs, *numbers: Any) -> Any:
         return tanh(numbers[0]) if isinstance(numbers[0], (int, float)) else None
+
+    def curve(self, a: NoAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return np.tanh(x)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ops.activation._floats import NUMBER_X, FloatActivation
+from fanin.ops.contract import NoAttrs
 
 
 @final
@@ -19,3 +20,8 @@ class Tanhshrink(FloatActivation):
     inputs = NUMBER_X
     function = "F.tanhshrink"
     example = "y = x -> tanhshrink"
+
+    def curve(self, a: NoAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return x - np.tanh(x)

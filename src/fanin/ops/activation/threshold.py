@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.contract import REALS, OpAttrs, Port
@@ -28,3 +28,8 @@ class Threshold(Activation[ThresholdAttrs]):
     inputs = (Port("x", REALS),)
     example = "y = x -> threshold(0.1, 0)"
     places = 2
+
+    def curve(self, a: ThresholdAttrs, x: Any) -> Any:
+        import numpy as np
+
+        return np.where(x > a.threshold, x, a.value)

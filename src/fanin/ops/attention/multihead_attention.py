@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from math import prod, sqrt
-from typing import cast, final
+from typing import Any, cast, final
 
 from fanin.ir.dims import Dim, mod
 from fanin.ir.facts import Compare
 from fanin.ir.laws import ZEROS, Uniform
 from fanin.ir.types import DType, TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveInt, Probability
 from fanin.ops.code import Call, Code, Input, Invoke, Module, Subscript, call, unless
 from fanin.ops.contract import (
@@ -158,6 +159,13 @@ class MultiheadAttention(Weighted[MultiheadAttrs]):
     def reach(self, a: MultiheadAttrs, *types: TensorType) -> Reach:
         rank = types[0].rank
         return Reach(mixes=(rank - 1, axes_of(rank, a.batch_first)[0] % rank))
+
+    def signal(self, a: MultiheadAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.multihead import Multihead
+
+        if len(types) > 3 or not a.batch_first:
+            return Unknown("nothing is known behind `MultiheadAttention` with masks, or with positions first")
+        return Multihead(a.num_heads)
 
 
 def axes_of(rank: int, batch_first: bool) -> tuple[int, int | None]:

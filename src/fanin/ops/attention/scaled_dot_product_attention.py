@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import cast, final
+from typing import Any, cast, final
 
 from fanin.ir.dims import Dim, mod
 from fanin.ir.facts import Compare
 from fanin.ir.types import DType, TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import Probability
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import OMIT, TRAINING, Code, Infix, Input, call, unless
@@ -113,6 +114,13 @@ class ScaledDotProductAttention(Op[AttentionAttrs]):
 
     def reach(self, a: AttentionAttrs, *types: TensorType) -> Reach:
         return Reach(mixes=(types[0].rank - 2,))
+
+    def signal(self, a: AttentionAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.softmax import Attention
+
+        if a.enable_gqa and types[0].shape[-3] != types[1].shape[-3]:
+            return Unknown("nothing is known behind grouped-query attention yet")
+        return Attention(a.scale, a.is_causal)
 
 
 def common(inner: int, *operands: tuple[str, TensorType]) -> tuple[tuple[Dim, ...], tuple[Need, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, method
@@ -22,3 +22,8 @@ class StopGradient(Elementwise[NoAttrs]):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return method(Input(0), "detach")
+
+    def signal(self, a: Any, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Stop
+
+        return Stop()

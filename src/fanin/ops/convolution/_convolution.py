@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod, sqrt
-from typing import ClassVar, Literal, TypeAlias, cast
+from typing import Any, ClassVar, Literal, TypeAlias, cast
 
 from fanin.ir.dims import Dim, mod
 from fanin.ir.facts import Compare
@@ -199,6 +199,15 @@ class Convolution(Weighted[ConvAttrs]):
 
     def reach(self, a: ConvAttrs, *types: TensorType) -> Reach:
         return spatial_reach(self.spatial, types[0].rank, self.geometry(a))
+
+    def signal(self, a: ConvAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.convolution import Convolve
+
+        g = self.geometry(a)
+        pads = tuple(d * (k - 1) // 2 for k, d in zip(g.kernel, g.dilation, strict=True)) if g.same else g.padding
+        if a.padding_mode != "zeros":
+            return Unknown(f"nothing is known behind padding_mode={a.padding_mode!r}")
+        return Convolve(list(zip(g.kernel, g.stride, pads, g.dilation, strict=True)), a.groups)
 
 
 def spatial_reach(n: int, rank: int, g: Geometry) -> Reach:

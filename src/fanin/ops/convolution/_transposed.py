@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod, sqrt
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from fanin.ir.dims import Dim
 from fanin.ir.laws import Uniform
@@ -154,6 +154,12 @@ class Transposed(Weighted[TransposedAttrs]):
             return Unknown("the channels of a grouped convolution can be cut only evenly over its groups")
         outs = ("weight.out", "bias.out", f"y{c}") if a.bias else ("weight.out", f"y{c}")
         return couple(f"x{c}", "weight.in"), couple(*outs)
+
+    def signal(self, a: TransposedAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.convolution import Convolve
+
+        g = self.spread(a)
+        return Convolve(list(zip(g.kernel, g.stride, g.padding, g.dilation, strict=True)), a.groups, transposed=True)
 
 
 # ------------------------------------------------------------------------------------------------- as a function

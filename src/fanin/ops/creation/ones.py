@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
+from fanin.ir.types import TensorType
 from fanin.ops.creation._shaped import Shaped
 
 
@@ -16,3 +17,8 @@ class Ones(Shaped):
 
     name = "ones"
     example = "y = ones(2, 3)"
+
+    def signal(self, a: Any, *types: TensorType) -> Any:
+        from fanin.signal.rules.create import Filled
+
+        return Filled(1.0)

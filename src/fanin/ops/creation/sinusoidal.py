@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.dims import mod
 from fanin.ir.facts import Compare
@@ -45,6 +45,11 @@ class SinusoidalAttrs(OpAttrs):
     _: KW_ONLY
     interleaved: bool = True
     base: PositiveFloat = 10000.0
+
+    def signal(self, a: Any, *types: TensorType) -> Any:
+        from fanin.signal.rules.create import Filled
+
+        return Filled(0.0, 0.5)  # a sine and a cosine of each frequency
 
 
 @final

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
+from fanin.ir.types import TensorType
 from fanin.ops.creation._shaped import Alike
 
 
@@ -16,3 +17,8 @@ class ZerosLike(Alike):
 
     name = "zeros_like"
     example = "y = zeros_like(x)"
+
+    def signal(self, a: Any, *types: TensorType) -> Any:
+        from fanin.signal.rules.create import Filled
+
+        return Filled(0.0)

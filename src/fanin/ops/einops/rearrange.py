@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input
@@ -41,3 +41,8 @@ class Rearrange(Op[RearrangeAttrs]):
 
     def torch(self, a: RearrangeAttrs, *types: TensorType) -> Code:
         return steps(Input(0), match(a.pattern, a.sizes, types[0], name=self.name))
+
+    def signal(self, a: RearrangeAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.rearranged import rearranged
+
+        return rearranged(match(a.pattern, a.sizes, types[0], name=self.name), None)

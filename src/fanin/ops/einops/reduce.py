@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Literal, cast, final
+from typing import Any, Literal, cast, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.facts import Compare
 from fanin.ir.types import DType, TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.code import Code, Input, Sequence, method
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
 from fanin.ops.einops._match import Given, match
@@ -63,6 +64,13 @@ class Reduce(Op[ReduceAttrs]):
             return method(code, name, dim=axes[0] if len(axes) == 1 else Sequence(axes))
 
         return steps(Input(0), match(a.pattern, a.sizes, types[0], name=self.name), taken)
+
+    def signal(self, a: ReduceAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.rearranged import rearranged
+
+        if a.reduction not in ("sum", "mean"):
+            return Unknown(f"nothing is known behind `reduce` by {a.reduction}")
+        return rearranged(match(a.pattern, a.sizes, types[0], name=self.name), a.reduction)
 
 
 def _kind(reduction: str, dtype: DType) -> DType:

@@ -35,6 +35,19 @@ def folded(name: str, compute: Callable[..., Any], *numbers: Any) -> Any:
     return value
 
 
+def along(number: Callable[[float], Any], x: Any) -> Any:
+    """A function of numbers at every number of an array; nan where it has no value."""
+    import numpy as np
+
+    def safe(v: float) -> float:
+        try:
+            return float(number(v))
+        except (ValueError, OverflowError, ZeroDivisionError):
+            return float("nan")
+
+    return np.frompyfunc(safe, 1, 1)(x).astype(float)
+
+
 class FloatFunction(Pointwise[NoAttrs]):
     """A smooth function: ints and bools give floats. Subclasses say what it is for a number."""
 
@@ -53,6 +66,9 @@ class FloatFunction(Pointwise[NoAttrs]):
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return own_float(call(f"torch.{self.name}", Input(0)), *types)
 
+    def curve(self, a: NoAttrs, x: Any) -> Any:
+        return along(self.number, x)
+
 
 class StepFunction(Elementwise[NoAttrs]):
     """A function that keeps the kind of number. Subclasses say what it is for a number."""
@@ -66,6 +82,9 @@ class StepFunction(Elementwise[NoAttrs]):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call(f"torch.{self.name}", Input(0))
+
+    def curve(self, a: NoAttrs, x: Any) -> Any:
+        return along(self.number, x)
 
 
 class Question(Pointwise[NoAttrs]):

@@ -69,6 +69,22 @@ class Binary(Op[NoAttrs]):
     def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
         return Reach()
 
+    def signal(self, a: NoAttrs, *types: TensorType) -> Any:
+        import numpy as np
+
+        from fanin.signal.rules.pointwise import Joint
+
+        def arrays(x: Any, y: Any) -> Any:
+            def safe(v: float, w: float) -> float:
+                try:
+                    return float(self.number(v, w))
+                except (ValueError, OverflowError, ZeroDivisionError, TypeError):
+                    return float("nan")
+
+            return np.frompyfunc(safe, 2, 1)(x, y).astype(float)
+
+        return Joint(arrays)
+
 
 class Arithmetic(Binary):
     """An infix operator of Python's that gives numbers."""

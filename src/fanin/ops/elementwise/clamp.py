@@ -52,3 +52,9 @@ class Clamp(Pointwise[ClampAttrs]):
         low, high = (OMIT if b is None else b for b in (a.min, a.max))
         code = method(Input(0), "clamp", min=low, max=high)
         return own_float(code, *types) if any(isinstance(b, float) for b in a.bounds()) else code
+
+    def curve(self, a: ClampAttrs, x: Any) -> Any:
+        import numpy as np
+
+        low, high = (b if isinstance(b, int | float) else None for b in (a.min, a.max))
+        return np.clip(x, low, high) if low is not None or high is not None else None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, final
 
-from fanin.ir.types import DType, promote
-from fanin.ops.contract import Complaint
+from fanin.ir.types import DType, TensorType, promote
+from fanin.ops.contract import Complaint, NoAttrs
 from fanin.ops.dtypes import to_float
 from fanin.ops.elementwise.binary import Arithmetic
 
@@ -32,3 +32,8 @@ class Div(Arithmetic):
         if x % y:
             raise Complaint(f"{y} does not divide {x}", "y", kind="indivisible", help=f"{x} // {y}")
         return x // y
+
+    def signal(self, a: NoAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.pointwise import Quotient
+
+        return Quotient()

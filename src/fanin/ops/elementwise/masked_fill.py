@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType, promote
 from fanin.ops.broadcasting import broadcast
@@ -37,3 +37,8 @@ class MaskedFill(Op[NoAttrs]):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return method(Input(0), "masked_fill", Input(1), Input(2))
+
+    def signal(self, a: NoAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.masks import Masked
+
+        return Masked("masked_fill")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, final
 
-from fanin.ir.types import DType, promote
+from fanin.ir.types import DType, TensorType, promote
+from fanin.ops.contract import NoAttrs
 from fanin.ops.elementwise.binary import Arithmetic
 
 
@@ -29,3 +30,8 @@ class Mul(Arithmetic):
 
     def dimension(self, x: Any, y: Any) -> Any:
         return self.number(x, y)
+
+    def signal(self, a: NoAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.pointwise import Product
+
+        return Product()

@@ -27,3 +27,6 @@ class Neg(Elementwise[NoAttrs]):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return Prefix("-", Input(0))
+
+    def curve(self, a: NoAttrs, x: Any) -> Any:
+        return -x

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, final
 
-from fanin.ir.types import DType, promote
-from fanin.ops.contract import Complaint
+from fanin.ir.types import DType, TensorType, promote
+from fanin.ops.contract import Complaint, NoAttrs
 from fanin.ops.elementwise.binary import Arithmetic
 
 
@@ -34,3 +34,8 @@ class Sub(Arithmetic):
 
     def dimension(self, x: Any, y: Any) -> Any:
         return self.number(x, y)
+
+    def signal(self, a: NoAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.pointwise import Sum
+
+        return Sum((1.0, -1.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import DType, TensorType, promote
 from fanin.ops.broadcasting import broadcast
@@ -37,3 +37,8 @@ class Where(Op[NoAttrs]):
         code = call("torch.where", Input(0), Input(1), Input(2))
         x, y = types[1:]
         return own_float(code, x, y, first=1) if promote(x.dtype, y.dtype) is DType.FLOAT else code
+
+    def signal(self, a: NoAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.masks import Masked
+
+        return Masked("where")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.laws import Normal
 from fanin.ir.types import DType, TensorType
@@ -76,6 +76,11 @@ class Embedding(Weighted[EmbeddingAttrs]):
 
     def reach(self, a: EmbeddingAttrs, *types: TensorType) -> Reach:
         return Reach()
+
+    def signal(self, a: EmbeddingAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.linear import Lookup
+
+        return Lookup(a.num_embeddings)
 
 
 @final

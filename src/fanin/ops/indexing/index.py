@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias, final
+from typing import Any, TypeAlias, final
 
 from fanin.ir.bounds import SIZES
 from fanin.ir.dims import Dim, Poly, ceildiv, maximum, minimum
 from fanin.ir.facts import Compare
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Cut, Input, Name, Subscript, method
 from fanin.ops.code import Sequence as Row
@@ -113,6 +114,24 @@ class Index(Op[IndexAttrs]):
             return method(code, "movedim", here, there)
         moved = Row(tuple(range(here, here + rank))), Row(tuple(range(there, there + rank)))
         return method(code, "movedim", *moved)
+
+    def signal(self, a: IndexAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Part
+
+        items = _spelled_out(a.items, types[0])
+        if any(isinstance(item, Pick) for item in items):
+            return Unknown("nothing is known of what is picked by an index")
+        kept: list[int | None] = []
+        axis = 0
+        for item in items:
+            if isinstance(item, NewAxis):
+                kept.append(None)
+                continue
+            if not isinstance(item, At):
+                kept.append(axis)
+            axis += 1
+        kept += range(axis, types[0].rank)
+        return Part(kept)
 
 
 def _spelled_out(items: tuple[Item, ...], x: TensorType) -> tuple[Item, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
@@ -40,3 +40,8 @@ class Bmm(Op[NoAttrs]):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("torch.bmm", Input(0), Input(1))
+
+    def signal(self, a: NoAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.linear import Contract
+
+        return Contract("bsz", "bzt", "bst")

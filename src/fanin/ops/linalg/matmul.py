@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Infix, Input
 from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Result, need_equal
@@ -50,3 +51,13 @@ class Matmul(Op[NoAttrs]):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return Infix("@", Input(0), Input(1))
+
+    def signal(self, a: NoAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.linear import Contract
+
+        x, y = types
+        if min(x.rank, y.rank) < 2:
+            return Unknown("nothing is known behind a product with a vector")
+        more = "abcdef"[: max(x.rank, y.rank) - 2]
+        left, right = more[len(more) - x.rank + 2 :], more[len(more) - y.rank + 2 :]
+        return Contract(left + "sz", right + "zt", more + "st")

@@ -33,3 +33,8 @@ class Identity(Elementwise[NoAttrs]):
 
     def inverse(self, a: NoAttrs) -> tuple[str, NoAttrs]:
         return "identity", a
+
+    def signal(self, a: NoAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Same
+
+        return Same()

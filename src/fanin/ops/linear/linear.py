@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import cast, final
+from typing import Any, cast, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.laws import Uniform
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
 from fanin.ops.contract import (
@@ -81,6 +82,11 @@ class Linear(Weighted[LinearAttrs]):
     def reach(self, a: LinearAttrs, *types: TensorType) -> Reach:
         return Reach(mixes=(types[0].rank - 1,))
 
+    def signal(self, a: LinearAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.linear import Dense
+
+        return Dense()
+
 
 @final
 class LinearFunction(Op[OpAttrs]):
@@ -124,3 +130,11 @@ class LinearFunction(Op[OpAttrs]):
 
     def flops(self, a: OpAttrs, *types: TensorType) -> Dim:
         return 2 * types[0].numel() * types[1].shape[0]
+
+    def signal(self, a: OpAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.linear import Contract
+
+        if len(types) > 2:
+            return Unknown("nothing is known behind `linear` with a bias that is a tensor")
+        batch = "abcdef"[: types[0].rank - 1]
+        return Contract(batch + "z", "yz", batch + "y")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from fanin.ir.dims import Dim
 from fanin.ir.facts import Compare
@@ -108,6 +108,11 @@ class BatchNorm(Weighted[BatchNormAttrs]):
         # In training, through the statistics of the batch; what they are otherwise depends on no input.
         return Reach(mixes=tuple(i for i in range(types[0].rank) if i != 1))
 
+    def signal(self, a: BatchNormAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.normalise import Normalise
+
+        return Normalise([0, *range(2, types[0].rank)], a.eps)
+
 
 class InstanceNorm(Weighted[InstanceNormAttrs]):
     """Brings each channel of each sample to mean 0 and variance 1 over its places."""
@@ -144,6 +149,11 @@ class InstanceNorm(Weighted[InstanceNormAttrs]):
 
     def reach(self, a: InstanceNormAttrs, *types: TensorType) -> Reach:
         return Reach(mixes=tuple(range(types[0].rank - self.spatial, types[0].rank)))
+
+    def signal(self, a: InstanceNormAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.normalise import Normalise
+
+        return Normalise(range(2, types[0].rank), a.eps)
 
 
 def construct_running(

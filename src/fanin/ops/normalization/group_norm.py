@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import cast, final
+from typing import Any, cast, final
 
 from fanin.ir.dims import Dim, floordiv, mod
 from fanin.ir.facts import Compare
@@ -90,6 +90,11 @@ class GroupNorm(Weighted[GroupNormAttrs]):
 
     def reach(self, a: GroupNormAttrs, *types: TensorType) -> Reach:
         return Reach(mixes=tuple(range(1, types[0].rank)))
+
+    def signal(self, a: GroupNormAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.normalise import Normalise
+
+        return Normalise((), a.eps, groups=a.num_groups)
 
 
 @record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.laws import ONES, ZEROS
@@ -67,6 +67,12 @@ class LayerNorm(Weighted[LayerNormAttrs]):
     def reach(self, a: LayerNormAttrs, *types: TensorType) -> Reach:
         rank = types[0].rank
         return Reach(mixes=tuple(range(rank - a.axes, rank)))
+
+    def signal(self, a: LayerNormAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.normalise import Normalise
+
+        rank = types[0].rank
+        return Normalise(range(rank - a.axes, rank), a.eps)
 
 
 @record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.laws import ONES
@@ -65,6 +65,12 @@ class RMSNorm(Weighted[RMSNormAttrs]):
     def reach(self, a: RMSNormAttrs, *types: TensorType) -> Reach:
         rank = types[0].rank
         return Reach(mixes=tuple(range(rank - a.axes, rank)))
+
+    def signal(self, a: RMSNormAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.normalise import Normalise
+
+        rank = types[0].rank
+        return Normalise(range(rank - a.axes, rank), 1e-7 if a.eps is None else a.eps, centre=False)
 
 
 @record

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call
 from fanin.ops.contract import Complaint, Coupling, Inferred, Need, Op, OpAttrs, Result, couple, need_at_least
@@ -56,3 +57,15 @@ class AdaptivePool(Op[AdaptiveAttrs]):
 
     def couplings(self, a: AdaptiveAttrs, *types: TensorType) -> tuple[Coupling, ...]:
         return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank - self.spatial))
+
+    def signal(self, a: AdaptiveAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.convolution import LargestWindow, MeanWindow
+
+        sizes = [n for n in types[0].shape if isinstance(n, int)][-self.spatial :]
+        windows = []
+        for n, wanted in zip(sizes, self.wanted(a), strict=True):
+            count = n if wanted is None else wanted
+            if n % count:
+                return Unknown(f"the windows of `{self.name}` differ in size: {n} into {count}")
+            windows.append((n // count, n // count, 0, 1))
+        return LargestWindow(windows) if "max" in self.name else MeanWindow(windows)

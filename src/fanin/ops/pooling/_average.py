@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from fanin.ir.types import TensorType
 from fanin.ops.attributes import Kernel, Padding
 from fanin.ops.contract import OpAttrs
 from fanin.ops.pooling._window import Window, WindowPool
@@ -26,3 +29,9 @@ class AvgPool(WindowPool[AvgPoolAttrs]):
 
     def window(self, a: AvgPoolAttrs) -> Window:
         return Window(self.spatial, a.kernel_size, a.stride, a.padding, 1, a.ceil_mode, whole=self.spatial == 3)
+
+    def signal(self, a: AvgPoolAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.convolution import MeanWindow
+
+        w = self.window(a)
+        return MeanWindow(list(zip(w.kernel, w.stride, w.padding, w.dilation, strict=True)))

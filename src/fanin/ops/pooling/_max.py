@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from fanin.ir.types import TensorType
 from fanin.ops.attributes import Kernel, Padding
 from fanin.ops.contract import OpAttrs
 from fanin.ops.pooling._window import Window, WindowPool
@@ -26,3 +29,9 @@ class MaxPool(WindowPool[MaxPoolAttrs]):
 
     def window(self, a: MaxPoolAttrs) -> Window:
         return Window(self.spatial, a.kernel_size, a.stride, a.padding, a.dilation, a.ceil_mode)
+
+    def signal(self, a: MaxPoolAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.convolution import LargestWindow
+
+        w = self.window(a)
+        return LargestWindow(list(zip(w.kernel, w.stride, w.padding, w.dilation, strict=True)))

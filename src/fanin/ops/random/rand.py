@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
+from fanin.ir.types import TensorType
 from fanin.ops.creation._shaped import Shaped
 
 
@@ -18,3 +19,8 @@ class Rand(Shaped):
     name = "rand"
     example = "y = rand(2, 3)"
     keeps = False
+
+    def signal(self, a: Any, *types: TensorType) -> Any:
+        from fanin.signal.rules.create import Filled
+
+        return Filled(0.5, 1 / 12)

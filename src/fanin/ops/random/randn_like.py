@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
+from fanin.ir.types import TensorType
 from fanin.ops.contract import FLOATS, Port
 from fanin.ops.creation._shaped import Alike
 
@@ -20,3 +21,8 @@ class RandnLike(Alike):
     inputs = (Port("x", FLOATS),)
     example = "y = randn_like(x)"
     keeps = False
+
+    def signal(self, a: Any, *types: TensorType) -> Any:
+        from fanin.signal.rules.create import Filled
+
+        return Filled(0.0, 1.0)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, Module, call, helper, unless
 from fanin.ops.contract import ParamSpec, Result
 from fanin.ops.recurrent._cell import STEP, Cell, CellAttrs, H, X
@@ -46,3 +47,10 @@ class GRUCell(Cell[CellAttrs]):
 
     def flops(self, a: CellAttrs, *types: TensorType) -> Dim:
         return self.products(a.hidden_size, types[0])
+
+    def signal(self, a: Any, *types: TensorType) -> Any:
+        from fanin.signal.rules.recurrent import Cell
+
+        if len(types) != 2:
+            return Unknown("nothing is known of a state that is left out")
+        return Cell("gru")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, Module, call, helper, unless
 from fanin.ops.contract import ParamSpec, Result
 from fanin.ops.recurrent._cell import LSTM_STEP, C, Cell, CellAttrs, H, X
@@ -47,3 +48,10 @@ class LSTMCell(Cell[CellAttrs]):
 
     def flops(self, a: CellAttrs, *types: TensorType) -> Dim:
         return self.products(a.hidden_size, types[0])
+
+    def signal(self, a: Any, *types: TensorType) -> Any:
+        from fanin.signal.rules.recurrent import Cell
+
+        if len(types) != 3:
+            return Unknown("nothing is known of a state that is left out")
+        return Cell("lstm")

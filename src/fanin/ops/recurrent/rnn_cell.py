@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, final
+from typing import Any, Literal, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, Module, call, helper, unless
 from fanin.ops.contract import OpAttrs, ParamSpec, Result
@@ -61,3 +62,10 @@ class RNNCell(Cell[RNNCellAttrs]):
 
     def flops(self, a: RNNCellAttrs, *types: TensorType) -> Dim:
         return self.products(a.hidden_size, types[0])
+
+    def signal(self, a: Any, *types: TensorType) -> Any:
+        from fanin.signal.rules.recurrent import Cell
+
+        if len(types) != 2:
+            return Unknown("nothing is known of a state that is left out")
+        return Cell("rnn", a.nonlinearity)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
-from fanin.ir.types import DType
+from fanin.ir.types import DType, TensorType
+from fanin.ops.axes import normal_axes
 from fanin.ops.contract import Port
 from fanin.ops.reduction._reduction import Folding
 
@@ -24,3 +25,8 @@ class Amax(Folding):
 
     def kind(self, dtype: DType) -> DType:
         return dtype
+
+    def signal(self, a: ReductionAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.reduce import Largest
+
+        return Largest(normal_axes(a.axis, types[0].rank))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
-from fanin.ir.types import TensorType, promote
+from fanin.ir.types import DType, TensorType, promote
+from fanin.ir.unknown import Unknown
+from fanin.ops.axes import normal_axes
 from fanin.ops.code import Code, Infix, Input, method, unless
 from fanin.ops.contract import FLOATS, Complaint, Inferred, Op, Port, Result
 from fanin.ops.reduction._reduction import ReductionAttrs, along, reduced
@@ -36,3 +38,11 @@ class Mean(Op[ReductionAttrs]):
         if len(types) == 1:
             return method(Input(0), "mean", dim=along(a.axis, types[0], a.keepdim), keepdim=unless(a.keepdim, False))
         return Infix("/", added(Input(0), len(types)), len(types))
+
+    def signal(self, a: ReductionAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.pointwise import Total
+        from fanin.signal.rules.reduce import Mean as MeanOver
+
+        if len(types) != 1 or types[0].dtype is not DType.FLOAT:
+            return Total(1 / len(types)) if len(types) > 1 else Unknown("nothing is known behind a mean of a list")
+        return MeanOver(normal_axes(a.axis, types[0].rank))

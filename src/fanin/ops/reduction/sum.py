@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, final
 
 from fanin.ir.types import DType, TensorType, promote
+from fanin.ir.unknown import Unknown
+from fanin.ops.axes import normal_axes
 from fanin.ops.code import Code, Input, method, unless
 from fanin.ops.contract import ANY, Complaint, Inferred, Op, Port, Result
 from fanin.ops.dtypes import own_float
@@ -44,3 +46,11 @@ class Sum(Op[ReductionAttrs]):
         # Two bool tensors would give a bool.
         code = added(method(Input(0), "long") if kind is DType.BOOL else Input(0), len(types))
         return own_float(code, *types) if kind is DType.FLOAT else code
+
+    def signal(self, a: ReductionAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.pointwise import Total
+        from fanin.signal.rules.reduce import Mean as MeanOver
+
+        if len(types) != 1 or types[0].dtype is not DType.FLOAT:
+            return Total(1.0) if len(types) > 1 else Unknown("nothing is known behind a sum of a list")
+        return MeanOver(normal_axes(a.axis, types[0].rank), total=True)

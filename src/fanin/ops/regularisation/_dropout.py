@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Probability
@@ -52,3 +52,9 @@ class AnyDropout(Op[DropoutAttrs]):
 
     def reach(self, a: DropoutAttrs, *types: TensorType) -> Reach:
         return Reach()
+
+    def signal(self, a: DropoutAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.noise import Drop
+
+        rank = types[0].rank
+        return Drop(a.p, range(2, rank) if self.name in ("dropout1d", "dropout2d", "dropout3d") else ())

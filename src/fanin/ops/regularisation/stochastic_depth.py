@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Probability
@@ -48,3 +48,8 @@ class StochasticDepth(Op[StochasticDepthAttrs]):
 
     def reach(self, a: StochasticDepthAttrs, *types: TensorType) -> Reach:
         return Reach()
+
+    def signal(self, a: StochasticDepthAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.noise import Drop
+
+        return Drop(a.p, range(1, types[0].rank))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, final
+from typing import Any, Literal, final
 
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input
-from fanin.ops.contract import Complaint, Op, OpAttrs, Result
+from fanin.ops.contract import Complaint, Op, OpAttrs, Result, inferred
 from fanin.ops.ports import X
 from fanin.ops.resampling._resize import Extent, Scale, resize
 from fanin.ops.spelling import spell_fields
@@ -47,3 +48,13 @@ class Interpolate(Op[InterpolateAttrs]):
     def torch(self, a: InterpolateAttrs, *types: TensorType) -> Code:
         args, keywords = spell_fields(a)
         return Call("F.interpolate", (Input(0), *args), keywords)
+
+    def signal(self, a: InterpolateAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Stretch
+
+        shape = inferred(self.infer(a, *types)).types[0].shape
+        if a.mode != "nearest" or any(n % m for n, m in zip(shape, types[0].shape, strict=True)):  # type: ignore[operator]
+            return Unknown(
+                f"nothing is known behind `{self.name}` by mode={a.mode!r}, or to a size that is no multiple"
+            )
+        return Stretch([n // m for n, m in zip(shape, types[0].shape, strict=True)], tiled=False)  # type: ignore[operator]

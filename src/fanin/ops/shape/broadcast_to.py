@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Sizes
 from fanin.ops.code import Code, Input
-from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result
+from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result, inferred
 from fanin.ops.shape._stretch import expanded, stretched
 from fanin.record import record
 
@@ -36,3 +36,10 @@ class BroadcastTo(Op[BroadcastToAttrs]):
 
     def torch(self, a: BroadcastToAttrs, *types: TensorType) -> Code:
         return expanded(Input(0), types[0], a.shape)
+
+    def signal(self, a: BroadcastToAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Stretch
+
+        shape = inferred(self.infer(a, *types)).types[0].shape
+        before = (1,) * (len(shape) - types[0].rank) + types[0].shape
+        return Stretch([n // m for n, m in zip(shape, before, strict=True)])  # type: ignore[operator]

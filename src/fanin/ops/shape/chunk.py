@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis, PositiveInt
@@ -42,3 +42,8 @@ class Chunk(Op[ChunkAttrs]):
     def torch(self, a: ChunkAttrs, *types: TensorType) -> Code:
         pieces = method(Input(0), "chunk", a.chunks, dim=unless(a.axis, 0))
         return pieces if a.chunks > 1 else Subscript(pieces, (0,))
+
+    def signal(self, a: ChunkAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Part
+
+        return Part(range(types[0].rank))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType, promote
@@ -55,3 +55,8 @@ class Concat(Op[ConcatAttrs]):
 
     def torch(self, a: ConcatAttrs, *types: TensorType) -> Code:
         return call("torch.cat", Sequence(tuple(Input(i) for i in range(len(types)))), dim=a.axis)
+
+    def signal(self, a: ConcatAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Join
+
+        return Join(a.axis % types[0].rank)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import cast, final
+from typing import Any, cast, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
@@ -59,6 +59,11 @@ class Flatten(Op[FlattenAttrs]):
             return method(Input(0), "flatten", a.start_axis, a.end_axis)
         return method(Input(0), "flatten", *((a.start_axis,) if a.start_axis else ()))
 
+    def signal(self, a: FlattenAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Reshape
+
+        return Reshape()
+
 
 @final
 class FlattenModule(Op[FlattenModuleAttrs]):
@@ -83,3 +88,8 @@ class FlattenModule(Op[FlattenModuleAttrs]):
 
     def torch(self, a: FlattenModuleAttrs, *types: TensorType) -> Code:
         return Invoke(Module(), (Input(0),))
+
+    def signal(self, a: FlattenModuleAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Reshape
+
+        return Reshape()

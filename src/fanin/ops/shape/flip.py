@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.axes import normal_axes, spelled
@@ -37,3 +37,8 @@ class Flip(Op[FlipAttrs]):
 
     def inverse(self, a: FlipAttrs) -> tuple[str, FlipAttrs]:
         return self.name, a
+
+    def signal(self, a: FlipAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Part
+
+        return Part(range(types[0].rank))

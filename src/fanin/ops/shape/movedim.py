@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.axes import normal_axes, spelled
@@ -48,3 +48,14 @@ class Movedim(Op[MovedimAttrs]):
 
     def inverse(self, a: MovedimAttrs) -> tuple[str, MovedimAttrs]:
         return self.name, MovedimAttrs(a.destination, a.source)
+
+    def signal(self, a: MovedimAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Permute
+
+        rank = types[0].rank
+        source, destination = (
+            [i % rank for i in (v if isinstance(v, tuple) else (v,))] for v in (a.source, a.destination)
+        )
+        left = iter(i for i in range(rank) if i not in source)
+        order = [source[destination.index(i)] if i in destination else next(left) for i in range(rank)]
+        return Permute(order)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.facts import Compare
 from fanin.ir.types import TensorType
@@ -44,3 +44,8 @@ class Narrow(Op[NarrowAttrs]):
 
     def torch(self, a: NarrowAttrs, *types: TensorType) -> Code:
         return method(Input(0), "narrow", a.axis, a.start, a.length)
+
+    def signal(self, a: NarrowAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Part
+
+        return Part(range(types[0].rank))

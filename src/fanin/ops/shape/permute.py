@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
@@ -43,3 +43,9 @@ class Permute(Op[PermuteAttrs]):
     def inverse(self, a: PermuteAttrs) -> tuple[str, PermuteAttrs]:
         axes = [i % len(a.axes) for i in a.axes]
         return self.name, PermuteAttrs(tuple(axes.index(i) for i in range(len(axes))))
+
+    def signal(self, a: PermuteAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Permute as Reorder
+
+        order = [axis % types[0].rank for axis in a.axes]
+        return Reorder(order)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated, TypeAlias, cast, final
+from typing import Annotated, Any, TypeAlias, cast, final
 
 from fanin.ir.dims import Dim, Poly
 from fanin.ir.types import TensorType
@@ -69,3 +69,8 @@ class Reshape(Op[ReshapeAttrs]):
 
     def torch(self, a: ReshapeAttrs, *types: TensorType) -> Code:
         return method(Input(0), "reshape", *printed(a.shape)) if a.shape else method(Input(0), "reshape", Sequence(()))
+
+    def signal(self, a: ReshapeAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Reshape
+
+        return Reshape()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.axes import spelled
@@ -44,3 +44,8 @@ class Roll(Op[RollAttrs]):
     def inverse(self, a: RollAttrs) -> tuple[str, RollAttrs]:
         back = -a.shifts if isinstance(a.shifts, int) else tuple(-s for s in a.shifts)
         return self.name, RollAttrs(back, a.axis)
+
+    def signal(self, a: RollAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Part
+
+        return Part(range(types[0].rank))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
@@ -45,6 +45,11 @@ class Split(Op[SplitAttrs]):
         sizes = a.sizes if isinstance(a.sizes, int) else Sequence(a.sizes)
         pieces = method(Input(0), "split", sizes, dim=unless(a.axis, 0))
         return pieces if len(_sizes(a, types[0].shape[a.axis])) > 1 else Subscript(pieces, (0,))
+
+    def signal(self, a: SplitAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Part
+
+        return Part(range(types[0].rank))
 
 
 def _sizes(a: SplitAttrs, whole: Dim) -> tuple[Dim, ...]:

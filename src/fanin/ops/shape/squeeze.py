@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.axes import normal_axes, spelled
@@ -41,3 +41,8 @@ class Squeeze(Op[SqueezeAttrs]):
 
     def torch(self, a: SqueezeAttrs, *types: TensorType) -> Code:
         return method(Input(0), "squeeze", spelled(a.axis))
+
+    def signal(self, a: SqueezeAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Reshape
+
+        return Reshape()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType, promote
 from fanin.ops.attributes import Axis
@@ -49,3 +49,8 @@ class Stack(Op[StackAttrs]):
 
     def torch(self, a: StackAttrs, *types: TensorType) -> Code:
         return call("torch.stack", Sequence(tuple(Input(i) for i in range(len(types)))), dim=unless(a.axis, 0))
+
+    def signal(self, a: StackAttrs, *types: TensorType) -> Any:
+        from fanin.signal.analysis import Stacked
+
+        return Stacked(a.axis % (types[0].rank + 1))

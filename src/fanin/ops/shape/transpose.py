@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
@@ -39,3 +39,12 @@ class Transpose(Op[TransposeAttrs]):
 
     def inverse(self, a: TransposeAttrs) -> tuple[str, TransposeAttrs]:
         return self.name, a
+
+    def signal(self, a: TransposeAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Permute
+
+        rank = types[0].rank
+        order = list(range(rank))
+        first, second = a.axis0 % rank, a.axis1 % rank
+        order[first], order[second] = second, first
+        return Permute(order)

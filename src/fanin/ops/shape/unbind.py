@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
@@ -43,3 +43,9 @@ class Unbind(Op[UnbindAttrs]):
     def torch(self, a: UnbindAttrs, *types: TensorType) -> Code:
         slices = method(Input(0), "unbind", *((a.axis,) if a.axis else ()))
         return slices if types[0].shape[a.axis] != 1 else Subscript(slices, (0,))
+
+    def signal(self, a: UnbindAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Part
+
+        rank = types[0].rank
+        return Part([i for i in range(rank) if i != a.axis % rank])

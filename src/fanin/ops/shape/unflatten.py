@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
@@ -47,3 +47,8 @@ class Unflatten(Op[UnflattenAttrs]):
 
     def torch(self, a: UnflattenAttrs, *types: TensorType) -> Code:
         return method(Input(0), "unflatten", a.axis, Sequence(printed(a.sizes)))
+
+    def signal(self, a: UnflattenAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Reshape
+
+        return Reshape()

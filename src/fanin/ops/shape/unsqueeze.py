@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
@@ -35,3 +35,8 @@ class Unsqueeze(Op[UnsqueezeAttrs]):
 
     def torch(self, a: UnsqueezeAttrs, *types: TensorType) -> Code:
         return method(Input(0), "unsqueeze", a.axis)
+
+    def signal(self, a: UnsqueezeAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Reshape
+
+        return Reshape()

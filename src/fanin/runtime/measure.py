@@ -1,0 +1,125 @@
+"""How activations and gradients of a compiled model really are: over draws of its weights and of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+
+from fanin.ir.dims import Symbol
+from fanin.ir.graph import Program
+from fanin.ir.types import DType
+from fanin.runtime.load import build
+from fanin.runtime.samples import flat, shape_at
+from fanin.signal.analysis import Input
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Root mean squares over draws, each with its standard error as a share of it."""
+
+    rms: float
+    rms_error: float
+    grad: float | None
+    grad_error: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What modules give, by path and use, and the gradients of parameters, by key (root mean square of an entry)."""
+
+    modules: dict[str, Measured]
+    weights: dict[str, tuple[float, float]]
+    draws: int
+
+
+def measure(
+    program: Program,
+    source: str,
+    sizes: Mapping[Symbol, int],
+    inputs: Mapping[str, Input] | None = None,
+    *,
+    draws: int = 8,
+    training: bool = True,
+    double: bool = True,
+) -> Measurement:
+    """Build a model so many times, and look at what every module gives, forwards and back.
+
+    Inputs are drawn as they are declared; the cotangent at the outputs is normal with variance 1.
+    """
+    squares: dict[str, list[float]] = {}
+    backs: dict[str, list[float]] = {}
+    weights: dict[str, list[float]] = {}
+    for seed in range(draws):
+        net = build(program, source, seed=seed)
+        net = (net.double() if double else net).train(training)
+        generator = torch.Generator().manual_seed(seed + 1)
+        torch.manual_seed(seed)
+        given = [_draw(p.name, p.value.type, sizes, inputs or {}, generator, double) for p in program.inputs if p.value]
+        seen: dict[str, Tensor] = {}
+        handles = [m.register_forward_hook(_keeper(path, seen)) for path, m in net.named_modules() if path]
+        outputs = [t for t in flat(net(*given)) if t.is_floating_point()]
+        for handle in handles:
+            handle.remove()
+        loss = sum((t * torch.randn(t.shape, generator=generator, dtype=t.dtype)).sum() for t in outputs)
+        if isinstance(loss, Tensor) and loss.requires_grad:
+            loss.backward()
+        for path, tensor in seen.items():
+            squares.setdefault(path, []).append(float(tensor.detach().square().mean()))
+            if tensor.grad is not None:
+                backs.setdefault(path, []).append(float(tensor.grad.square().mean()))
+        for name, parameter in net.named_parameters():
+            if parameter.grad is not None:
+                weights.setdefault(name, []).append(float(parameter.grad.square().mean()))
+    found = {}
+    for path, values in squares.items():
+        rms, error = _rms(values)
+        grad, grad_error = _rms(backs[path]) if path in backs else (None, 0.0)
+        found[path] = Measured(rms, error, grad, grad_error)
+    return Measurement(found, {k: _rms(v) for k, v in weights.items()}, draws)
+
+
+def _keeper(path: str, seen: dict[str, Tensor]) -> object:
+    def keep(module: nn.Module, args: object, output: object) -> None:
+        tensor = output if isinstance(output, Tensor) else next(iter(flat(output)), None) if output is not None else None
+        if isinstance(tensor, Tensor) and tensor.is_floating_point() and path not in seen:
+            if tensor.requires_grad:
+                tensor.retain_grad()
+            seen[path] = tensor
+
+    return keep
+
+
+def _draw(
+    name: str,
+    type_: object,
+    sizes: Mapping[Symbol, int],
+    inputs: Mapping[str, Input],
+    generator: torch.Generator,
+    double: bool,
+) -> Tensor:
+    shape = shape_at(type_, sizes)  # type: ignore[arg-type]
+    dtype = type_.dtype  # type: ignore[attr-defined]
+    if dtype is DType.INT:
+        return torch.randint(2, shape, generator=generator)
+    if dtype is DType.BOOL:
+        return torch.rand(shape, generator=generator) < 0.5
+    law = inputs.get(name, Input())
+    wide = torch.float64 if double else torch.float32
+    x = torch.randn(shape, generator=generator, dtype=wide)
+    if law.correlation and len(shape) > 2:
+        common = torch.randn((*shape[:2], *(1 for _ in shape[2:])), generator=generator, dtype=wide)
+        x = sqrt(1 - law.correlation) * x + sqrt(law.correlation) * common
+    return law.mean + sqrt(law.variance) * x
+
+
+def _rms(squares: list[float]) -> tuple[float, float]:
+    """The root of a mean, and its standard error as a share of it."""
+    mean = sum(squares) / len(squares)
+    if mean <= 0:
+        return 0.0, 0.0
+    spread = sqrt(sum((s - mean) ** 2 for s in squares) / max(len(squares) - 1, 1)) / sqrt(len(squares))
+    return sqrt(mean), spread / mean / 2

@@ -1,0 +1,320 @@
+"""How activations and gradients of a network behave when its weights are drawn: forwards, then back.
+
+Nothing is drawn and no weight exists: laws of tensors go through the ops one by one. What an op does to them is said by
+the op, ``Op.signal``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod, sqrt
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from fanin.ir.dims import Symbol
+from fanin.ir.graph import Program
+from fanin.ir.types import DType
+from fanin.ir.unknown import Unknown
+from fanin.signal import table
+from fanin.signal.laws import moments
+from fanin.signal.rules.base import Cannot, Rule, Weights
+from fanin.signal.state import Gradient, Signal, add_gradients, gradient, make, number
+from fanin.signal.table import AGREE
+from fanin.signal.tape import Edge, Step, Tape, Tensor, record
+
+Known: TypeAlias = "Signal | Unknown | None"
+
+
+@dataclass(frozen=True)
+class Input:
+    """The law of an input: its mean and variance, and how alike two positions of one sample are."""
+
+    mean: float = 0.0
+    variance: float = 1.0
+    correlation: float = 0.0
+
+
+@dataclass
+class Analysis:
+    """A program gone through: for every edge its law and the gradient there."""
+
+    tape: Tape
+    signals: dict[int, Known] = field(default_factory=dict)
+    gradients: dict[int, Gradient] = field(default_factory=dict)
+    rules: dict[int, Rule] = field(default_factory=dict)
+    weight_norms: dict[str, float] = field(default_factory=dict)
+
+    def signal(self, edge: Edge) -> Known:
+        return self.signals.get(id(edge))
+
+    def gradient(self, edge: Edge) -> Gradient | None:
+        return self.gradients.get(id(edge))
+
+
+def analyse(
+    program: Program,
+    sizes: Mapping[Symbol, int],
+    inputs: Mapping[str, Input] | None = None,
+    *,
+    training: bool = True,
+) -> Analysis:
+    """Go through a program at these sizes of its open dimensions; inputs are white of variance 1 unless they are said
+    to be otherwise."""
+    tape = record(program, sizes, training=training)
+    found = Analysis(tape)
+    given = inputs or {}
+    for name, edge in tape.inputs.items():
+        if edge.type.dtype is DType.FLOAT:
+            found.signals[id(edge)] = _source(_shape(edge), given.get(name, Input()))
+    for step in tape.steps:
+        _forward(found, step)
+    _backward(found)
+    return found
+
+
+def _shape(edge: Edge) -> tuple[int, ...]:
+    return tuple(n for n in edge.type.shape if isinstance(n, int))
+
+
+def _source(shape: tuple[int, ...], law: Input) -> Signal:
+    """Entries of one sample and channel share ``correlation`` between positions; everything else is independent."""
+    m2 = law.mean**2
+    M = table.white(shape, m2 + law.variance, law.mean)
+    if law.correlation and len(shape) > 2:
+        index = tuple(AGREE if axis < 2 else slice(None) for axis in range(len(shape)))
+        inner = M[index]
+        M[index] = np.where(inner < m2 + law.variance, m2 + law.correlation * law.variance, inner)
+    return make(shape, table.tidy(M, shape), mean=law.mean)
+
+
+def known(found: Analysis, edge: Edge | None) -> Known:
+    """What is known of what comes in: a number, a parameter, or what was found before."""
+    if edge is None:
+        return None
+    if edge.number is not None:
+        return number(edge.number)
+    if edge.state is not None and id(edge) not in found.signals:
+        found.signals[id(edge)] = _parameter(edge.state, _shape(edge), edge)
+    return found.signals.get(id(edge))
+
+
+def _parameter(tensor: Tensor, shape: tuple[int, ...], edge: Edge) -> Known:
+    if edge.type.dtype is not DType.FLOAT:
+        return None
+    if tensor.law is None:
+        return Unknown(f"`{tensor.key}` starts with values that are computed")
+    try:
+        m, v = moments(tensor.law, tensor.spec, shape)
+    except ValueError as error:
+        return Unknown(str(error))
+    return make(shape, table.white(shape, m * m + v, m), mean=m, learned=True)
+
+
+def weights_of(step: Step) -> Weights:
+    laws: dict[str, tuple[float, float]] = {}
+    sizes: dict[str, int] = {}
+    for name, tensor in step.weights.items():
+        if tensor.kind != "param" or tensor.law is None:
+            continue
+        laws[name] = moments(tensor.law, tensor.spec, tensor.shape)
+        sizes[name] = prod(tensor.shape)
+    return Weights(laws, sizes)
+
+
+def _forward(found: Analysis, step: Step) -> None:
+    if all(e.type.dtype is not DType.FLOAT for e in step.outputs):
+        return
+    xs = [known(found, e) for e in step.inputs]
+    answer: list[Any]
+    missing = next((x for x in xs if isinstance(x, Unknown)), None)
+    try:
+        if step.reason:
+            raise Cannot(step.reason)
+        if missing is not None:
+            answer = [missing for _ in step.outputs]
+        else:
+            rule = _rule(step)
+            if step.norm:
+                raise Cannot(f"the weight of `{step.path}` is normalised")
+            found.rules[id(step)] = rule
+            answer = list(rule.forward(xs, weights_of(step), [_shape(e) for e in step.outputs]))  # type: ignore[arg-type]
+    except Cannot as why:
+        answer = [Unknown(f"{why}: `{step.path or step.name}`") for _ in step.outputs]
+    for edge, signal in zip(step.outputs, answer, strict=True):
+        if edge.type.dtype is DType.FLOAT:
+            found.signals[id(edge)] = signal
+
+
+def _rule(step: Step) -> Rule:
+    if isinstance(step.op, str):
+        from fanin.signal.rules.shape import Join, Part, Stretch
+
+        rank = step.outputs[0].type.rank
+        if step.op == "slice":
+            axis = step.attrs % (rank + 1)
+            return Part([i for i in range(rank + 1) if i != axis])
+        if step.op == "stack":
+            return Stacked(step.attrs % rank)
+        del Stretch, Join
+        return Copies()
+    answer = step.op.signal(step.attrs, *step.types)
+    if isinstance(answer, Unknown):
+        raise Cannot(answer.why)
+    assert isinstance(answer, Rule)
+    return answer
+
+
+class Stacked(Rule):
+    """Tensors along a new axis."""
+
+    def __init__(self, axis: int) -> None:
+        super().__init__()
+        self.axis = axis
+
+    def forward(self, xs: Any, w: Weights, shapes: Any) -> list[Signal]:
+        from fanin.signal.rules.shape import Join
+
+        ones = [x.changed(shape=(*x.shape[: self.axis], 1, *x.shape[self.axis :]), M=table.insert(x.M, self.axis),
+                          R=table.insert(x.R, self.axis),
+                          profile=(*x.profile[: self.axis], None, *x.profile[self.axis :])) for x in xs]  # fmt: skip
+        self.inner = Join(self.axis)
+        self.ones = ones
+        return self.inner.forward(ones, w, [(*shapes[0][: self.axis], len(ones), *shapes[0][self.axis + 1 :])])
+
+    def backward(self, xs: Any, ys: Any, gs: Any, w: Weights) -> list[Gradient | None]:
+        parts = self.inner.backward(self.ones, ys, gs, w)
+        return [None if p is None else gradient(np.take(p.G, AGREE, axis=self.axis)) for p in parts]
+
+
+class Copies(Rule):
+    """An ensemble's results: independent copies of one law along a new first axis."""
+
+    def forward(self, xs: Any, w: Weights, shapes: Any) -> list[Signal]:
+        (x,) = xs
+        other = np.full_like(x.M, x.mean**2)
+        M = np.stack([other, x.M], axis=0)
+        return [make(shapes[0], table.tidy(M, shapes[0]), x.psi, bases=x.bases, noise=x.noise, approx=x.approx)]
+
+    def backward(self, xs: Any, ys: Any, gs: Any, w: Weights) -> list[Gradient | None]:
+        g = gs[0]
+        return [None if g is None else gradient(np.take(table.plain(g.G, 0, ys[0].shape[0]), AGREE, axis=0))]
+
+
+def _backward(found: Analysis) -> None:
+    """A random cotangent of mean square 1 at every output, brought back to every edge and parameter."""
+    parts: dict[int, list[Gradient]] = {}
+    for edge in found.tape.outputs.values():
+        signal = known(found, edge)
+        if isinstance(signal, Signal):
+            parts.setdefault(id(edge), []).append(gradient(table.white(signal.shape, 1.0)))
+    states: dict[int, Edge] = {}
+    for step in reversed(found.tape.steps):
+        gs: list[Gradient | None] = []
+        for edge in step.outputs:
+            gathered = parts.get(id(edge))
+            signal = found.signals.get(id(edge))
+            if gathered and isinstance(signal, Signal):
+                total = add_gradients(signal, gathered)
+                found.gradients[id(edge)] = total
+                gs.append(total)
+            else:
+                gs.append(None)
+        rule = found.rules.get(id(step))
+        if rule is None or all(g is None for g in gs):
+            continue
+        xs = [known(found, e) for e in step.inputs]
+        ys = [found.signals.get(id(e)) for e in step.outputs]
+        back = rule.backward(xs, ys, gs, weights_of(step))  # type: ignore[arg-type]
+        for name, value in rule.norms.items():
+            if name in step.weights:
+                key = step.weights[name].key
+                found.weight_norms[key] = found.weight_norms.get(key, 0.0) + value
+        for edge, g in zip(step.inputs, back, strict=False):
+            if edge is not None and g is not None and edge.number is None:
+                parts.setdefault(id(edge), []).append(g)
+                if edge.state is not None:
+                    states[id(edge)] = edge
+    for edge in (*found.tape.inputs.values(), *states.values()):
+        gathered, signal = parts.get(id(edge)), found.signals.get(id(edge))
+        if gathered and isinstance(signal, Signal):
+            found.gradients[id(edge)] = add_gradients(signal, gathered)
+    for edge in states.values():
+        if edge.state is not None and edge.state.kind == "param" and id(edge) in found.gradients:
+            key = edge.state.key
+            q = found.gradients[id(edge)].q * prod(_shape(edge))
+            found.weight_norms[key] = found.weight_norms.get(key, 0.0) + q
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known at one place of a network, at initialisation.
+
+    ``std`` and ``mean`` are those of an entry, ``rms`` the root of its second moment; ``grad`` the root mean square of
+    the gradient there for a random cotangent of 1 at the outputs. ``alike`` is the correlation between two positions of
+    one sample, ``collapse`` that between two samples. ``spread`` is the standard deviation, over draws of the weights,
+    of the logarithm of the length. Numbers are None, and ``why`` says the reason, where they cannot be told.
+    """
+
+    path: str
+    op: str
+    shape: tuple[int, ...]
+    mean: float | None = None
+    std: float | None = None
+    rms: float | None = None
+    grad: float | None = None
+    alike: float | None = None
+    collapse: float | None = None
+    spread: float | None = None
+    why: str = ""
+    approx: tuple[str, ...] = ()
+    weights: tuple[tuple[str, float], ...] = ()
+
+
+def rows(found: Analysis) -> list[Row]:
+    """A row for each input, and for each op that gives floats, in the order in which they run."""
+    out = [_row(found, edge, name, "input", ()) for name, edge in found.tape.inputs.items()
+           if edge.type.dtype is DType.FLOAT]  # fmt: skip
+    for step in found.tape.steps:
+        if step.op in ("slice", "stack", "copies"):
+            continue
+        for edge in step.outputs[:1]:
+            if edge.type.dtype is DType.FLOAT:
+                norms = tuple(
+                    (t.key, sqrt(max(found.weight_norms[t.key], 0.0) / max(prod(t.shape), 1)))
+                    for t in step.weights.values()
+                    if t.key in found.weight_norms
+                )
+                out.append(_row(found, edge, edge.label or step.path or step.name, step.name, norms))
+    return out
+
+
+def _row(found: Analysis, edge: Edge, path: str, op: str, norms: tuple[tuple[str, float], ...]) -> Row:
+    shape, signal, g = _shape(edge), known(found, edge), found.gradient(edge)
+    if not isinstance(signal, Signal):
+        why = signal.why if isinstance(signal, Unknown) else ""
+        return Row(path, op, shape, why=why, weights=norms)
+    grad = None if g is None else sqrt(max(g.q, 0.0))
+    alike, collapse = _correlations(signal)
+    return Row(path, op, shape, signal.mean, sqrt(signal.variance), sqrt(max(signal.q, 0.0)), grad, alike, collapse,
+               sqrt(max(signal.noise, 0.0)), "", signal.approx, norms)  # fmt: skip
+
+
+def _correlations(x: Signal) -> tuple[float | None, float | None]:
+    """Between two positions of one sample and channel, and between two samples."""
+    rank = len(x.shape)
+    if rank < 2 or x.variance <= 1e-12 * max(x.q, 1e-300):
+        return None, None
+    m2 = x.mean**2
+    channel = 1 if rank >= 4 else rank - 1
+    positions = [i for i in range(1, rank) if i != channel]
+    alike = None
+    if positions and any(x.shape[i] > 1 for i in positions):
+        index = [table.DIFFER if i in positions else AGREE for i in range(rank)]
+        alike = (float(x.M[tuple(index)]) - m2) / x.variance
+    other = [AGREE] * rank
+    for i in [0, *positions]:
+        other[i] = table.DIFFER
+    collapse = (float(x.M[tuple(other)])) / x.q if x.shape[0] > 1 else None
+    return alike, collapse

@@ -1,0 +1,101 @@
+"""What rules have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from fanin.signal import grid, table
+from fanin.signal.grid import Array
+from fanin.signal.state import Gradient, Signal, gradient
+from fanin.signal.table import AGREE
+
+
+class Cannot(Exception):
+    """Nothing is known behind an op; the message says why."""
+
+
+class Weights:
+    """Mean and variance of the numbers of each parameter of a step, and what its gradients come to."""
+
+    def __init__(self, laws: dict[str, tuple[float, float]], sizes: dict[str, int]) -> None:
+        self.laws = laws
+        self.sizes = sizes
+
+    def mean(self, name: str) -> float:
+        return self.laws.get(name, (0.0, 0.0))[0]
+
+    def var(self, name: str) -> float:
+        return self.laws.get(name, (0.0, 0.0))[1]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.laws
+
+
+class Rule(ABC):
+    """How an op passes on what is known. One object for each application of the op."""
+
+    def __init__(self) -> None:
+        self.norms: dict[str, float] = {}  # E of the squared length of the gradient of each parameter
+
+    @abstractmethod
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        """The laws of the outputs, of these shapes. Raises Cannot."""
+
+    @abstractmethod
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        """The gradients at the inputs, given those at the outputs (None where nothing comes back)."""
+
+
+def joined_notes(xs: Sequence[Signal], *more: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(note for x in xs for note in x.approx)) + tuple(more)
+
+
+def bases(xs: Sequence[Signal]) -> frozenset[int]:
+    return frozenset().union(*(x.bases for x in xs))
+
+
+def scaled_by(g: Gradient, x: Signal, factor: Array, source: int | None = None) -> Gradient:
+    """A gradient times a function of the latent of the tensor it belongs to."""
+    h = g.h * factor
+    size = grid.square(h)
+    G, R = table.same_states(g.G, x.R)
+    if size <= 0:
+        return gradient(np.zeros_like(G), source=g.source if source is None else source, profile=g.profile)
+    before = grid.pair(g.h, R)
+    eps = np.where(np.abs(before) > 1e-12, G / np.where(np.abs(before) > 1e-12, before, 1.0), 0.0)
+    after = eps * grid.pair(h, R)
+    return Gradient(after, h / np.sqrt(size), g.source if source is None else source, g.profile)
+
+
+def same_latent(a: Signal, b: Signal) -> bool:
+    """Whether two tensors are functions of one latent, entry by entry."""
+    return a.root == b.root and a.shape == b.shape
+
+
+def is_gaussian(x: Signal) -> bool:
+    return bool(np.allclose(x.psi, x.mean + np.sqrt(x.variance) * grid.Z, rtol=0, atol=1e-9 * (np.sqrt(x.q) + 1e-300)))
+
+
+def folded(G: Array, shape: Sequence[int], to: Sequence[int]) -> Array:
+    """The table of a gradient summed over the axes along which a tensor of shape ``to`` was stretched."""
+    extra = len(shape) - len(to)
+    for axis in range(len(shape)):
+        own = to[axis - extra] if axis >= extra else 1
+        if own == 1 and shape[axis] > 1:
+            mean = np.expand_dims(table.average(G, axis, shape[axis]), axis)
+            G = np.repeat(mean, 2, axis=axis) * shape[axis] ** 2
+        elif own == 1 and G.shape[axis] == 3:
+            G = table.plain(G, axis, 1)
+    for _ in range(extra):
+        G = np.take(G, AGREE, axis=0)
+    return G
+
+
+def unchanged(g: Gradient | None, G: Array) -> Gradient | None:
+    """The same gradient with its axes in another order or number."""
+    return None if g is None else Gradient(G, g.h, g.source, (None,) * G.ndim)

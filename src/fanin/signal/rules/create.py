@@ -1,0 +1,26 @@
+"""Tensors that are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fanin.signal import table
+from fanin.signal.rules.base import Rule, Weights
+from fanin.signal.state import Gradient, Signal, make
+
+
+class Filled(Rule):
+    """Every entry one number, or drawn independently with this mean and variance."""
+
+    def __init__(self, mean: float, variance: float = 0.0) -> None:
+        super().__init__()
+        self.mean, self.variance = mean, variance
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        q = self.mean**2 + self.variance
+        return [make(s, table.white(s, q, self.mean), mean=self.mean) for s in shapes]
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        return [None for _ in xs]

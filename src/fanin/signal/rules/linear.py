@@ -1,0 +1,155 @@
+"""Maps with weights drawn independently: dense layers, tables, contractions of two tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+from fanin.signal import grid, table
+from fanin.signal.grid import Array
+from fanin.signal.rules.base import Cannot, Rule, Weights, bases, is_gaussian, joined_notes
+from fanin.signal.state import Gradient, Signal, gradient, make
+from fanin.signal.table import AGREE, DIFFER
+
+
+def kurtosis(x: Signal) -> float:
+    """``E x^4 / (E x^2)^2 - 1``: what each unit adds to the spread of a squared length (Hanin 2018)."""
+    q = grid.square(x.psi)
+    return float(grid.W @ x.psi**4) / q**2 - 1 if q > 0 else 0.0
+
+
+class Dense(Rule):
+    """``y = x Wᵀ + b`` over the last axis. Source: Poole et al. 2016, eq. 3 and 5, for every pair of entries."""
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        (x,), (shape,) = xs, shapes
+        n = x.shape[-1]
+        M = table.plain(x.M, x.M.ndim - 1, n)
+        agree, mean = M[..., AGREE], table.average(M, M.ndim - 1, n)
+        shared = w.mean("weight") ** 2 * n * n * mean + w.mean("bias") ** 2
+        own = n * w.var("weight") * agree + w.var("bias")
+        out = np.stack([shared, shared + own], axis=-1)
+        noise = x.noise + kurtosis(x) / n if w.var("weight") > 0 else x.noise
+        return [make(shape, table.tidy(out, shape), bases=x.bases, profile=(*x.profile[:-1], None), noise=noise,
+                     approx=x.approx, mean=w.mean("weight") * n * x.mean + w.mean("bias"))]  # fmt: skip
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        (x,), (y,), (g,) = xs, ys, gs
+        if g is None:
+            return [None]
+        n, out = x.shape[-1], y.shape[-1]
+        G = table.plain(g.G, g.G.ndim - 1, out)
+        agree, mean = G[..., AGREE], table.average(G, G.ndim - 1, out)
+        shared = w.mean("weight") ** 2 * out * out * mean
+        M = table.plain(x.M, x.M.ndim - 1, n)[..., AGREE]
+        others = x.shape[:-1]
+        count = prod(others) ** 2
+        a, b = table.same_states(M, agree) if M.ndim else (M, agree)
+        self.norms["weight"] = n * out * count * float(_average_all(a * b, others))
+        self.norms["bias"] = out * count * float(_average_all(agree, others))
+        G_in = np.stack([shared, shared + out * w.var("weight") * agree], axis=-1)
+        return [gradient(table.tidy(G_in, x.shape))]
+
+
+def _average_all(M: Array, shape: Sequence[int]) -> Array:
+    for axis in reversed(range(len(shape))):
+        M = table.average(M, axis, shape[axis])
+    return M
+
+
+class Lookup(Rule):
+    """Rows of a table by their numbers, which are taken to be uniform."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.rows = rows
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        (shape,) = shapes
+        m, v = w.mean("weight"), w.var("weight")
+        M = np.full((2,) * len(shape), m * m)
+        M[..., AGREE] += v / self.rows
+        M[(AGREE,) * len(shape)] = m * m + v
+        return [make(shape, table.tidy(M, shape), mean=m)]
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        (y,), (g,) = ys, gs
+        if g is not None:
+            G = table.plain(g.G, g.G.ndim - 1, y.shape[-1])[..., AGREE]
+            others = y.shape[:-1]
+            for axis in range(G.ndim):
+                G = table.plain(G, axis, others[axis])
+            count = prod(others)
+            same = count * float(G[(AGREE,) * G.ndim])
+            rest = (count**2 * float(_average_all(G, others)) - same) / self.rows
+            self.norms["weight"] = y.shape[-1] * (same + rest)
+        return [None for _ in xs]
+
+
+class Contract(Rule):
+    """``einsum`` of two tensors that are independent: what they share and the result lacks is summed over."""
+
+    def __init__(self, left: str, right: str, out: str) -> None:
+        super().__init__()
+        self.left, self.right, self.out = left, right, out
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        x, y = xs
+        sizes = {**dict(zip(self.left, x.shape, strict=True)), **dict(zip(self.right, y.shape, strict=True))}
+        for labels, s in ((self.left, x.shape), (self.right, y.shape)):
+            for label, n in zip(labels, s, strict=True):
+                sizes[label] = max(sizes[label], n)
+        M = contracted(x.M, self.left, y.M, self.right, self.out, sizes)
+        over = prod(n for k, n in sizes.items() if k not in self.out)
+        mean = over * x.mean * y.mean
+        notes = joined_notes(xs)
+        if x.root == y.root or (x.bases & y.bases and not (is_gaussian(x) or is_gaussian(y) or x.learned or y.learned)):
+            notes += ("a product of tensors that share a part",)
+        learned = y if y.learned else x if x.learned else None
+        n = over * prod(sizes[k] for k in self.out if k in self.left) if learned is None else over
+        data = x if learned is y else y
+        noise = x.noise + y.noise + (kurtosis(data) / max(n, 1) if learned is not None else 0.0)
+        return [make(shapes[0], M, bases=bases(xs), noise=noise, approx=notes, mean=mean)]
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        (x, y), (g,) = xs, gs
+        if g is None:
+            return [None, None]
+        sizes = {**dict(zip(self.left, x.shape, strict=True)), **dict(zip(self.right, y.shape, strict=True))}
+        sizes |= dict(zip(self.out, ys[0].shape, strict=True))
+        found: list[Gradient | None] = []
+        for own, own_labels, other, labels in ((x, self.left, y, self.right), (y, self.right, x, self.left)):
+            G = contracted(g.G, self.out, other.M, labels, own_labels, sizes)
+            found.append(gradient(table.tidy(G, own.shape)))
+        return found
+
+
+def contracted(a: Array, left: str, b: Array, right: str, out: str, sizes: dict[str, int]) -> Array:
+    """The table of ``einsum``, of two tables that multiply pair by pair."""
+    every = "".join(dict.fromkeys(out + left + right))
+    tables = []
+    for M, labels in ((a, left), (b, right)):
+        order = [labels.index(k) for k in every if k in labels]
+        M = np.transpose(M, order)
+        for i, k in enumerate(every):
+            if k not in labels:
+                M = np.expand_dims(M, i)
+                M = np.repeat(M, 2, axis=i)
+        tables.append(M)
+    first, second = table.same_states(*tables)
+    product = first * second
+    for i in reversed(range(len(out), len(every))):
+        n = sizes[every[i]]
+        product = table.average(product, i, n) * n * n
+    return product
+
+
+__all__ = ["AGREE", "DIFFER", "Cannot", "Contract", "Dense", "Lookup", "contracted", "kurtosis"]

@@ -1,0 +1,36 @@
+"""Choices by a mask: which entries it takes is not known, unless it leaves the scores of some positions out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fanin.signal.rules.base import Cannot, Rule, Weights
+from fanin.signal.state import Gradient, Signal
+
+
+class Masked(Rule):
+    """``where(mask, x, y)`` and ``masked_fill(x, mask, y)`` with a very low number: what softmax does not see.
+
+    A square mask over the last two axes is taken to be causal, another to leave nothing out.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kept = 0
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        tensors = [(i, x) for i, x in enumerate(xs) if x is not None]
+        low = [i for i, x in tensors if x.is_constant and (not np.isfinite(x.psi[0]) or x.psi[0] <= -1e4)]
+        rest = [(i, x) for i, x in tensors if i not in low]
+        if not low or len(rest) != 1 or rest[0][1].shape != shapes[0]:
+            raise Cannot("which entries a mask takes is not known")
+        self.kept, x = rest[0]
+        square = len(x.shape) >= 2 and x.shape[-1] == x.shape[-2]
+        return [x.changed(masked=square, approx=(*x.approx, *(() if square else ("a mask is left out",))))]
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        return [gs[0] if i == self.kept else None for i in range(len(xs))]

@@ -1,0 +1,122 @@
+"""Normalisation: to mean 0 and variance 1 over some axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fanin.signal import grid, table
+from fanin.signal.rules.base import Rule, Weights
+from fanin.signal.state import Gradient, Signal, gradient, make
+from fanin.signal.table import AGREE
+
+
+class Normalise(Rule):
+    """``(x - mean) / sqrt(var + eps)`` over ``axes``; ``centre`` False divides by the root mean square alone.
+
+    With ``groups`` the channel axis 1 is taken in so many parts. Source: Ba et al. 2016; Ioffe and Szegedy 2015; the
+    growth of gradients through it, Yang et al. 2019.
+    """
+
+    def __init__(self, axes: Sequence[int], eps: float, *, centre: bool = True, groups: int = 0) -> None:
+        super().__init__()
+        self.axes, self.eps, self.centre, self.groups = tuple(axes), eps, centre, groups
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        x = xs[0]
+        if self.groups:
+            inner = self.grouped(x)
+            y = self.normal(inner)
+            M = table.merge(y.M, 1, y.shape[1:3])
+            y = make(x.shape, M, y.psi, root=None, bases=x.bases, approx=x.approx)
+        else:
+            y = self.normal(x)
+        scale, shift = (w.mean("weight") if "weight" in w else 1.0), w.mean("bias")
+        if scale != 1.0 or shift != 0.0:
+            psi = y.psi * scale + shift
+            y = y.changed(M=y.M * scale**2 + 2 * scale * shift * y.mean + shift**2, psi=psi)
+        return [y.changed(shape=x.shape)]
+
+    def grouped(self, x: Signal) -> Signal:
+        size = x.shape[1] // self.groups
+        shape = (x.shape[0], self.groups, size, *x.shape[2:])
+        return make(shape, table.split(x.M, 1, (self.groups, size)), x.psi, bases=x.bases,
+                    profile=(x.profile[0], None, *x.profile[1:]), approx=x.approx)  # fmt: skip
+
+    def over(self, rank: int) -> tuple[int, ...]:
+        return tuple(range(2, rank)) if self.groups else self.axes
+
+    def normal(self, x: Signal) -> Signal:
+        M, d, gone = self.centred(x)
+        scale = 1 / np.sqrt(d + self.eps)
+        if not self.centre:
+            return x.changed(M=M * scale**2, psi=x.psi * scale, noise=0.0)
+        own = gone - x.mean**2 <= 1e-6 * max(x.variance, 1e-300)
+        if own:  # what is taken away is the mean alone, so that entries keep their latent
+            return x.changed(M=M * scale**2, psi=(x.psi - x.mean) * scale, noise=0.0)
+        spread = np.sqrt(max(d, 0.0) / x.variance) if x.variance > 0 else 0.0
+        psi = (x.psi - x.mean) * spread * scale
+        return make(x.shape, M * scale**2, psi, bases=x.bases, profile=x.profile, approx=x.approx)
+
+    def centred(self, x: Signal) -> tuple[grid.Array, float, float]:
+        """The table less the mean over the axes, the variance within them, and the moment that went."""
+        axes = self.over(x.M.ndim)
+        if not self.centre:
+            return x.M, x.q, 0.0
+        mean = table.average_over(x.M, axes, x.shape)
+        M = x.M - mean
+        gone = float(mean[(AGREE,) * M.ndim])
+        return M, max(float(M[(AGREE,) * M.ndim]), 0.0), gone
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        x, y, g = xs[0], ys[0], gs[0]
+        rest: list[Gradient | None] = [None] * (len(xs) - 1)
+        if g is None:
+            return [None, *rest]
+        scale = w.mean("weight") if "weight" in w else 1.0
+        G = g.G * scale**2
+        psi, R = y.psi, y.R
+        if self.groups:
+            G = table.split(G, 1, (self.groups, x.shape[1] // self.groups))
+            x = self.grouped(x)
+            R = table.split(R, 1, (self.groups, x.shape[2]))
+        M, d, _ = self.centred(x)
+        d = d + self.eps
+        axes = self.over(x.M.ndim)
+        G, R, M = table.same_states(G, R, M)
+        eps = np.divide(G, grid.pair(g.h, R), out=np.zeros_like(G), where=np.abs(grid.pair(g.h, R)) > 1e-12)
+        shown = (psi - w.mean("bias")) / scale if scale else psi
+        pairs = eps * grid.pair(g.h * shown, R)
+        self.affine_norms(pairs, G, x.shape, scale, w)
+        projected = table.average_over(pairs, axes, x.shape)
+        mean = table.average_over(G, axes, x.shape) if self.centre else 0.0
+        rho = table.average_over((M / d) ** 2, axes, x.shape)
+        J = 1 / max(1 - 2 * float(rho[(AGREE,) * M.ndim]), 0.5)
+        R_all = projected
+        out = J / d * (G - mean - M / d * R_all)
+        out[(AGREE,) * out.ndim] = max(float(out[(AGREE,) * out.ndim]), 0.0)
+        if self.groups:
+            out = table.merge(out, 1, x.shape[1:3])
+            return [gradient(out), *rest]
+        h = g.h if x.root == y.root else grid.ONES
+        return [Gradient(table.tidy(out, x.shape), h, gradient(out).source, g.profile), *rest]
+
+    def affine_norms(self, pairs: grid.Array, G: grid.Array, shape: tuple[int, ...], scale: float, w: Weights) -> None:
+        """Scale and shift are summed over all that shares them: over all axes but the channels, or the last ones."""
+        if "weight" not in w or not scale:
+            return
+        last = 0 not in self.axes and 1 not in self.axes[:1] and not self.groups
+        own = (len(shape) - 1,) if last else (1, 2) if self.groups else (1,)
+        count, units = 1.0, 1.0
+        for axis in reversed(range(len(shape))):
+            if axis in own:
+                pairs, G = np.take(pairs, AGREE, axis=axis), np.take(G, AGREE, axis=axis)
+                units *= shape[axis]
+            else:
+                pairs, G = table.average(pairs, axis, shape[axis]), table.average(G, axis, shape[axis])
+                count *= shape[axis] ** 2
+        self.norms["weight"] = units * count * float(pairs) / scale**2
+        self.norms["bias"] = units * count * float(G) / scale**2

@@ -1,0 +1,333 @@
+"""Functions of each entry alone, sums and products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from fanin.signal import grid, table
+from fanin.signal.grid import Array
+from fanin.signal.rules.base import (
+    Rule,
+    Weights,
+    bases,
+    folded,
+    is_gaussian,
+    joined_notes,
+    same_latent,
+    scaled_by,
+)
+from fanin.signal.state import Gradient, Signal, gradient, make
+
+_NODES = 40
+
+
+def derivative(f: Callable[[Array], Array], x: Array) -> Array:
+    """``f'`` at the grid's values, by a central difference that no kink of a grid cell's edge disturbs."""
+    step = 1e-6 * (1.0 + np.abs(x))
+    return np.asarray((f(x + step) - f(x - step)) / (2 * step))
+
+
+class Curve(Rule):
+    """``y = f(x)``, entry by entry: exact on the latent's grid."""
+
+    def __init__(self, f: Callable[[Array], Array]) -> None:
+        super().__init__()
+        self.f = f
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        (x,) = xs
+        with np.errstate(all="ignore"):
+            psi = np.asarray(self.f(x.psi), dtype=np.float64)
+        if not np.all(np.isfinite(psi)):
+            from fanin.signal.rules.base import Cannot
+
+            raise Cannot("it has no value at some of the numbers that may come in")
+        return [make(x.shape, grid.pair(psi, x.R), psi, R=x.R, root=x.root, bases=x.bases,
+                     profile=x.profile, noise=x.noise * self.slope(x, psi) ** 2, approx=x.approx,
+                     learned=x.learned).changed(masked=x.masked)]  # fmt: skip
+
+    def slope(self, x: Signal, psi: Array) -> float:
+        """``d ln q' / d ln q``: how an error of the scale goes on."""
+        q = grid.square(psi)
+        if q <= 0:
+            return 1.0
+        with np.errstate(all="ignore"):
+            change = self.f(x.psi * (1 + 1e-4))
+        value = grid.square(np.asarray(change)) / q
+        return float(np.log(value) / (2 * np.log(1 + 1e-4))) if np.isfinite(value) and value > 0 else 1.0
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        (x,), (g,) = xs, gs
+        if g is None:
+            return [None]
+        with np.errstate(all="ignore"):
+            slope = np.nan_to_num(derivative(self.f, x.psi))
+        return [scaled_by(g, x, slope)]
+
+
+class Sum(Rule):
+    """``y = s1 x1 + s2 x2``, broadcast."""
+
+    def __init__(self, signs: tuple[float, ...] = (1.0, 1.0)) -> None:
+        super().__init__()
+        self.signs = signs
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        total = _signed(xs[0], self.signs[0])
+        for x, sign in zip(xs[1:], self.signs[1:], strict=False):
+            total = add(total, _signed(x, sign), shapes[0])
+        return [total]
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        (y,), (g,) = ys, gs
+        if g is None:
+            return [None] * len(xs)
+        found: list[Gradient | None] = []
+        for x, sign in zip(xs, self.signs, strict=False):
+            if x.shape != y.shape:
+                found.append(gradient(folded(g.G, y.shape, x.shape), source=g.source))
+                continue
+            if x.root == y.root or np.ptp(g.h) == 0:
+                h = g.h
+            else:
+                h = _seen_from(x, y, g.h, sign)
+            found.append(Gradient(g.G, h if sign > 0 else -h, g.source, g.profile))
+        return found
+
+
+def _signed(x: Signal, sign: float) -> Signal:
+    return x if sign == 1 else scaled(x, sign)
+
+
+def scaled(x: Signal, factor: float) -> Signal:
+    return x.changed(M=x.M * factor**2, psi=x.psi * factor)
+
+
+def add(x: Signal, y: Signal, shape: tuple[int, ...]) -> Signal:
+    """The law of a sum: exact for functions of one latent, and where the two are uncorrelated."""
+    rank = len(shape)
+    if same_latent(x, y):
+        psi = x.psi + y.psi
+        R, _ = table.same_states(x.R, y.R)
+        return make(shape, grid.pair(psi, R), psi, R=R, root=x.root, bases=x.bases | y.bases, profile=x.profile,
+                    noise=max(x.noise, y.noise), approx=joined_notes((x, y)))  # fmt: skip
+    if x.is_constant and not y.is_constant:
+        x, y = y, x
+    if y.is_constant and x.shape == shape:
+        c = float(y.psi[0])
+        psi = x.psi + c
+        return make(shape, x.M + 2 * c * x.mean + c * c, psi, R=x.R, root=x.root, bases=x.bases | y.bases,
+                    profile=x.profile, noise=x.noise, approx=x.approx, learned=x.learned and y.learned)  # fmt: skip
+    a, b = table.same_states(table.align(x.M, rank), table.align(y.M, rank))
+    M = a + b + 2 * x.mean * y.mean
+    notes = joined_notes((x, y))
+    if x.bases & y.bases and not _uncorrelated(x, y):
+        notes += ("a sum of tensors that share a part",) if "a sum of tensors that share a part" not in notes else ()
+    total = x.q + y.q
+    share = 0.5 if total <= 0 else x.q / total
+    noise = share**2 * x.noise + (1 - share) ** 2 * y.noise
+    psi = None if is_gaussian(x) and is_gaussian(y) else _convolved(x, y)
+    if psi is not None:
+        psi = _fitted(psi, x.mean + y.mean, x.variance + y.variance)
+    return make(shape, M, psi, bases=bases((x, y)), profile=_profiles(x, y, rank), noise=noise, approx=notes,
+                learned=x.learned and y.learned, mean=x.mean + y.mean)  # fmt: skip
+
+
+def _uncorrelated(x: Signal, y: Signal) -> bool:
+    """Whether one of the two comes straight from weights of mean 0, which makes their product 0 on average."""
+    return abs(x.mean) < 1e-9 * np.sqrt(x.q + 1e-300) or abs(y.mean) < 1e-9 * np.sqrt(y.q + 1e-300)
+
+
+def _profiles(x: Signal, y: Signal, rank: int) -> list[Array | None]:
+    found: list[Array | None] = []
+    ps = [(None,) * (rank - len(s.shape)) + s.profile for s in (x, y)]
+    for p, r in zip(*ps, strict=True):
+        if p is None and r is None:
+            found.append(None)
+            continue
+        size = len(p) if p is not None else len(r) if r is not None else 1
+        one = np.ones(size)
+        a, b = (one if v is None or len(v) != size else v for v in (p, r))
+        total = x.q + y.q
+        found.append(a if total <= 0 else np.sqrt((x.q * a**2 + y.q * b**2) / total))
+    return found
+
+
+def _convolved(x: Signal, y: Signal) -> Array:
+    """The quantile function of a sum of independent numbers."""
+    if is_gaussian(x):
+        x, y = y, x
+    nodes = _nodes(y)
+    values = (x.psi[:, None] + nodes[None, :]).ravel()
+    weights = np.repeat(grid.W / len(nodes), len(nodes))
+    return grid.sorted_quantiles(values, weights)
+
+
+def _nodes(x: Signal) -> Array:
+    """Numbers that stand for equal shares of a law."""
+    at = (np.arange(_NODES) + 0.5) / _NODES
+    ordered = np.sort(x.psi) if not np.all(np.diff(x.psi) >= 0) else x.psi
+    if is_gaussian(x):
+        return x.mean + np.sqrt(x.variance) * grid.quantiles(_NODES)
+    levels = grid.LEVELS if ordered is x.psi else np.cumsum(grid.W[np.argsort(x.psi)])
+    nodes = np.interp(at, levels, ordered)
+    spread = nodes.std()
+    return nodes if spread <= 0 else x.mean + (nodes - nodes.mean()) * np.sqrt(x.variance) / spread
+
+
+def _fitted(psi: Array, mean: float, variance: float) -> Array:
+    """The same shape with exactly this mean and variance."""
+    m = grid.mean(psi)
+    v = grid.square(psi) - m * m
+    return psi if v <= 0 else mean + (psi - m) * np.sqrt(max(variance, 0) / v)
+
+
+def _seen_from(x: Signal, y: Signal, h: Array, sign: float) -> Array:
+    """The envelope of a sum's gradient as a function of one summand's latent: ``h(z)^2 = E[h_y^2 | z]``."""
+    rest = max(y.variance - x.variance, 0.0)
+    offset = y.mean - sign * x.mean
+    nodes = offset + np.sqrt(rest) * grid.quantiles(_NODES)
+    at = (sign * x.psi)[:, None] + nodes[None, :]
+    ordered = y.psi if np.all(np.diff(y.psi) >= 0) else np.sort(y.psi)
+    keep = np.concatenate([[True], np.diff(ordered) > 0])
+    latents = np.interp(at, ordered[keep], grid.Z[keep])
+    inner = np.interp(latents, grid.Z, h * h)
+    found = np.sqrt(inner.mean(axis=1))
+    size = grid.square(found)
+    return found / np.sqrt(size) if size > 0 else grid.ONES
+
+
+class Product(Rule):
+    """``y = x1 * x2``, broadcast."""
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        return [multiply(xs[0], xs[1], shapes[0])]
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        (x, other), (y,), (g,) = xs, ys, gs
+        if g is None:
+            return [None, None]
+        if same_latent(x, other):
+            return [scaled_by(g, x, other.psi), scaled_by(g, other, x.psi)]
+        return [_factor_gradient(a, b, y, g) for a, b in ((x, other), (other, x))]
+
+
+def _factor_gradient(x: Signal, other: Signal, y: Signal, g: Gradient) -> Gradient:
+    if other.is_constant and x.shape == y.shape:
+        c = float(other.psi[0])
+        return Gradient(g.G * c * c, g.h if c >= 0 else -g.h, g.source, g.profile)
+    rank = len(y.shape)
+    G, M = table.same_states(g.G, table.align(other.M, rank))
+    return gradient(folded(G * M, y.shape, x.shape))
+
+
+def multiply(x: Signal, y: Signal, shape: tuple[int, ...]) -> Signal:
+    """The law of a product: exact for functions of one latent, and where the two are independent."""
+    rank = len(shape)
+    if same_latent(x, y):
+        psi = x.psi * y.psi
+        return make(shape, grid.pair(psi, x.R), psi, R=x.R, root=x.root, bases=x.bases | y.bases, profile=x.profile,
+                    noise=max(x.noise, y.noise), approx=joined_notes((x, y)))  # fmt: skip
+    if x.is_constant and not y.is_constant:
+        x, y = y, x
+    if y.is_constant and x.shape == shape:
+        c = float(y.psi[0])
+        return scaled(x, c).changed(
+            bases=x.bases | y.bases, root=x.root, learned=x.learned and y.learned, approx=joined_notes((x, y))
+        )
+    a, b = table.same_states(table.align(x.M, rank), table.align(y.M, rank))
+    notes = joined_notes((x, y))
+    if x.bases & y.bases and not (is_gaussian(x) and is_gaussian(y)):
+        notes += (
+            () if "a product of tensors that share a part" in notes else ("a product of tensors that share a part",)
+        )
+    nodes = _nodes(y)
+    psi = grid.sorted_quantiles((x.psi[:, None] * nodes[None, :]).ravel(), np.repeat(grid.W / len(nodes), len(nodes)))
+    psi = _fitted(psi, x.mean * y.mean, x.q * y.q - (x.mean * y.mean) ** 2)
+    return make(shape, a * b, psi, bases=bases((x, y)), profile=_profiles(x, y, rank), noise=x.noise + y.noise,
+                approx=notes, learned=x.learned and y.learned)  # fmt: skip
+
+
+class Joint(Rule):
+    """``y = f(x1, x2)`` of two functions of one latent, or of a tensor and a number; nothing else is known."""
+
+    def __init__(self, f: Callable[[Array, Array], Array]) -> None:
+        super().__init__()
+        self.f = f
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        from fanin.signal.rules.base import Cannot
+
+        x, y = xs
+        if not same_latent(x, y) and not x.is_constant and not y.is_constant:
+            raise Cannot("it takes two tensors together that are no functions of one")
+        with np.errstate(all="ignore"):
+            psi = np.asarray(self.f(x.psi, y.psi), dtype=np.float64)
+        if not np.all(np.isfinite(psi)):
+            raise Cannot("it has no value at some of the numbers that may come in")
+        lead = y if x.is_constant else x
+        if lead.shape != shapes[0]:
+            raise Cannot("it stretches one of two tensors")
+        return [make(shapes[0], grid.pair(psi, lead.R), psi, R=lead.R, root=lead.root, bases=bases(xs),
+                     profile=lead.profile, noise=lead.noise, approx=joined_notes(xs))]  # fmt: skip
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        (x, y), (g,) = xs, gs
+        if g is None:
+            return [None, None]
+        found: list[Gradient | None] = []
+        for first in (True, False):
+            own = x if first else y
+            if own.shape != ys[0].shape:
+                found.append(None)
+                continue
+            with np.errstate(all="ignore"):
+                slope = derivative((lambda v: self.f(v, y.psi)) if first else (lambda v: self.f(x.psi, v)), own.psi)
+            found.append(scaled_by(g, own, np.nan_to_num(slope)))
+        return found
+
+
+class Quotient(Rule):
+    """``y = x1 / x2``: by a number, or by what is no part of the first."""
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        x, y = xs
+        self.inner = Curve(lambda v: 1 / v)
+        (self.turned,) = self.inner.forward([y], w, [y.shape])
+        return [multiply(x, self.turned, shapes[0])]
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        first, second = Product().backward([xs[0], self.turned], ys, gs, w)
+        return [first, *self.inner.backward([xs[1]], [self.turned], [second], w)]
+
+
+class Total(Rule):
+    """The sum of several tensors of one shape, times a number."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        total = xs[0]
+        for x in xs[1:]:
+            total = add(total, x, shapes[0])
+        return [scaled(total, self.factor)]
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        parts = Sum((1.0,) * len(xs)).backward(xs, ys, gs, w)
+        return [None if p is None else Gradient(p.G * self.factor**2, p.h, p.source, p.profile) for p in parts]

@@ -1,0 +1,133 @@
+"""Sums and means over axes, and the largest along one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+from fanin.signal import grid, table
+from fanin.signal.rules.base import Cannot, Rule, Weights
+from fanin.signal.state import Gradient, Signal, gradient, make
+from fanin.signal.table import AGREE
+
+
+class Mean(Rule):
+    """The mean over axes, or with ``total`` the sum: entries that hang together do not average out."""
+
+    def __init__(self, axes: Sequence[int], *, total: bool = False) -> None:
+        super().__init__()
+        self.axes = tuple(sorted(axes))
+        self.total = total
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        x, shape = xs[0], shapes[0]
+        count = prod(x.shape[i] for i in self.axes)
+        factor = float(count) if self.total else 1.0
+        M = x.M
+        for axis in reversed(self.axes):
+            M = table.average(M, axis, x.shape[axis])
+        if M.ndim != len(shape):
+            for axis in self.axes:
+                M = table.insert(M, axis)
+        kept = [p for i, p in enumerate(x.profile) if i not in self.axes]
+        return [make(shape, M * factor**2, bases=x.bases, noise=x.noise, approx=x.approx, mean=x.mean * factor,
+                     profile=kept if len(kept) == len(shape) else None)]  # fmt: skip
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        x, y, g = xs[0], ys[0], gs[0]
+        if g is None:
+            return [None]
+        count = prod(x.shape[i] for i in self.axes)
+        G = g.G / (1.0 if self.total else count**2)
+        if len(y.shape) != len(x.shape):
+            for axis in self.axes:
+                G = table.insert(G, axis)
+        return [gradient(G)]
+
+
+class Largest(Rule):
+    """The largest along axes of entries that are alike."""
+
+    def __init__(self, axes: Sequence[int]) -> None:
+        super().__init__()
+        self.axes = tuple(sorted(axes))
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        x, shape = xs[0], shapes[0]
+        count = prod(x.shape[i] for i in self.axes)
+        index = tuple(0 if i in self.axes else AGREE for i in range(x.M.ndim))
+        r = float(np.clip(x.R[index], 0.0, 1.0))
+        inner = largest(x, count, r)
+        M = x.M
+        R = x.R
+        for axis in reversed(self.axes):
+            M, R = np.take(M, 0, axis=axis), np.take(R, 0, axis=axis)
+        if M.ndim != len(shape):
+            for axis in self.axes:
+                R = table.insert(R, axis)
+        psi, common = inner
+        M = grid.pair(common, np.clip(R / r, -1, 1)) if r > 1e-9 else np.full(R.shape, grid.mean(psi) ** 2)
+        M[(AGREE,) * M.ndim] = grid.square(psi)
+        return [make(shape, table.tidy(M, shape), psi, bases=x.bases, noise=x.noise, approx=x.approx)]
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        x, y, g = xs[0], ys[0], gs[0]
+        if g is None:
+            return [None]
+        count = prod(x.shape[i] for i in self.axes)
+        index = tuple(0 if i in self.axes else AGREE for i in range(x.M.ndim))
+        r = float(np.clip(x.R[index], 0.0, 1.0))
+        G = g.G
+        if len(y.shape) != len(x.shape):
+            for axis in self.axes:
+                G = table.insert(G, axis)
+        G = G / count**2
+        G[(AGREE,) * G.ndim] *= count
+        return [gradient(table.tidy(G, x.shape), winner(count, r))]
+
+
+def largest(x: Signal, count: int, r: float) -> tuple[grid.Array, grid.Array]:
+    """The law of the largest of ``count`` entries with latent correlation r, and its mean given what they share.
+
+    The latents are ``sqrt(r) t + sqrt(1 - r) e`` with a common t; a function that rises has its largest value at the
+    largest latent.
+    """
+    if count < 1:
+        raise Cannot("nothing to take the largest of")
+    psi = x.psi if np.all(np.diff(x.psi) >= -1e-12) else np.sort(x.psi)
+    share = np.diff(np.concatenate([[0.0], np.cumsum(grid.W)])[1:] ** count, prepend=0.0)
+    keep = share > 1e-9
+    peaks, weight = grid.Z[keep], share[keep]
+    step = max(1, len(peaks) // 160)
+    if step > 1:
+        starts = np.arange(0, len(peaks), step)
+        total = np.add.reduceat(weight, starts)
+        peaks = np.add.reduceat(weight * peaks, starts) / np.maximum(total, 1e-300)
+        weight = total
+    weight = weight / weight.sum()
+    at = np.sqrt(r) * grid.Z[:, None] + np.sqrt(1 - r) * peaks[None, :]
+    values = np.interp(at, grid.Z, psi)
+    common = values @ weight
+    spread = grid.sorted_quantiles(values.ravel(), (grid.W[:, None] * weight[None, :]).ravel())
+    q = float(grid.W @ (values**2 @ weight))
+    m = float(grid.W @ common)
+    v = grid.square(spread) - grid.mean(spread) ** 2
+    if v > 0:
+        spread = m + (spread - grid.mean(spread)) * np.sqrt(max(q - m * m, 0.0) / v)
+    return spread, common
+
+
+def winner(count: int, r: float) -> grid.Array:
+    """The envelope of a gradient that only the largest of ``count`` entries gets, by the latent of the entry."""
+    t = grid.quantiles(64)
+    centre = np.sqrt(r) * grid.Z[:, None] + np.sqrt(1 - r) * t[None, :]  # the common part, given the own latent
+    own = (grid.Z[:, None] - np.sqrt(r) * centre) / np.sqrt(max(1 - r, 1e-9))
+    chance = (grid.normal_cdf(own) ** (count - 1)).mean(axis=1)
+    size = float(grid.W @ chance)
+    return np.sqrt(chance / size) if size > 0 else grid.ONES

@@ -1,0 +1,279 @@
+"""Ops that move entries and change none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+from fanin.signal import table
+from fanin.signal.grid import Array
+from fanin.signal.rules.base import Rule, Weights, bases, folded, joined_notes, unchanged
+from fanin.signal.state import Gradient, Signal, gradient, make
+from fanin.signal.table import AGREE, DIFFER
+
+
+def moved(
+    x: Signal, shape: Sequence[int], M: Array, R: Array | None = None, profile: Sequence[Array | None] | None = None
+) -> Signal:
+    """The same entries at other places: a latent of their own, since places decide what goes together."""
+    return make(shape, M, x.psi, R=R, bases=x.bases, noise=x.noise, approx=x.approx, learned=x.learned, profile=profile)
+
+
+class Same(Rule):
+    """The tensor itself."""
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        return [xs[0] for _ in shapes]
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        return [gs[0], *(None for _ in xs[1:])]
+
+
+class Stop(Same):
+    """The tensor, with no gradient through it."""
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        return [None for _ in xs]
+
+
+class Reshape(Rule):
+    """Entries dealt out to other axes in their order: ``reshape``, ``flatten``, ``squeeze``."""
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        x, shape = xs[0], shapes[0]
+        M = table.reshape(x.M, x.shape, shape)
+        return [moved(x, shape, M)]
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        x, y, g = xs[0], ys[0], gs[0]
+        rest: list[Gradient | None] = [None] * (len(xs) - 1)
+        return [unchanged(g, table.reshape(g.G, y.shape, x.shape)) if g is not None else None, *rest]
+
+
+class Permute(Rule):
+    """Axes in another order."""
+
+    def __init__(self, order: Sequence[int]) -> None:
+        super().__init__()
+        self.order = tuple(order)
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        x = xs[0]
+        profile = tuple(x.profile[i] for i in self.order)
+        return [moved(x, shapes[0], np.transpose(x.M, self.order), np.transpose(x.R, self.order), profile)]
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        g = gs[0]
+        return [None if g is None else unchanged(g, np.transpose(g.G, np.argsort(self.order)))]
+
+
+class Part(Rule):
+    """Some of the entries: slices, chunks, a place along an axis. ``kept`` are the axes that stay."""
+
+    def __init__(self, kept: Sequence[int | None]) -> None:
+        super().__init__()
+        self.kept = tuple(kept)  # for each axis of a result, the axis that it was, or None for a new one
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        x = xs[0]
+        return [moved(x, shape, table.tidy(self.cut(x.M, x.shape, shape), shape)) for shape in shapes]
+
+    def cut(self, M: Array, before: Sequence[int], shape: Sequence[int]) -> Array:
+        gone = [i for i in range(M.ndim) if i not in self.kept]
+        for axis in reversed(gone):
+            M = np.take(M, AGREE, axis=axis)
+        kept = [k for k in self.kept if k is not None]
+        M = np.transpose(M, [sorted(kept).index(k) for k in kept])
+        for i, k in enumerate(self.kept):
+            if k is None:
+                M = table.insert(M, i)
+            elif M.shape[i] == 3 and shape[i] != before[k]:
+                M = table.plain(M, i, before[k])
+        return M
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        x = xs[0]
+        total: Array | None = None
+        for y, g in zip(ys, gs, strict=True):
+            if g is None:
+                continue
+            G = g.G
+            for axis in range(G.ndim):
+                G = table.plain(G, axis, y.shape[axis])
+            G = spread(G, self.kept, y.shape, x.shape)
+            total = G if total is None else total + G
+        if total is None:
+            return [None]
+        return [gradient(total)]
+
+
+def spread(G: Array, kept: Sequence[int | None], part: Sequence[int], whole: Sequence[int]) -> Array:
+    """The table of a gradient that is zero outside a part of a tensor, averaged over the places of the whole."""
+    for i in reversed([i for i, k in enumerate(kept) if k is None]):
+        G = np.take(G, AGREE, axis=i)
+    order = [k for k in kept if k is not None]
+    sizes = [part[i] for i, k in enumerate(kept) if k is not None]
+    G = np.transpose(G, np.argsort(order))
+    sizes = [sizes[i] for i in np.argsort(order)]
+    order = sorted(order)
+    for axis in range(len(whole)):
+        n = whole[axis]
+        if axis not in order:
+            shares = np.array([0.0, 1 / n])
+            G = np.stack([G * shares[0], G * shares[1]], axis=axis)
+            continue
+        m = sizes[order.index(axis)]
+        if m == n:
+            continue
+        differ, agree = np.take(G, DIFFER, axis=axis), np.take(G, AGREE, axis=axis)
+        pairs = m * (m - 1) / (n * (n - 1)) if n > 1 else 0.0
+        G = np.stack([differ * pairs, agree * m / n], axis=axis)
+    return table.tidy(G, whole)
+
+
+class Join(Rule):
+    """Tensors behind one another along an axis."""
+
+    def __init__(self, axis: int) -> None:
+        super().__init__()
+        self.axis = axis
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        shape = shapes[0]
+        axis = self.axis
+        tables = table.same_states(*(table.plain(x.M, axis, x.shape[axis]) for x in xs))
+        shares = np.array([x.shape[axis] for x in xs]) / shape[axis]
+        agree = sum(s * np.take(M, AGREE, axis=axis) for s, M in zip(shares, tables, strict=True))
+        total: Array | float = 0.0
+        for i, (x, M) in enumerate(zip(xs, tables, strict=True)):
+            for j, (y, N) in enumerate(zip(xs, tables, strict=True)):
+                if i == j:
+                    n = x.shape[axis]
+                    own = np.take(M, AGREE, axis=axis) / n + np.take(M, DIFFER, axis=axis) * (1 - 1 / n)
+                elif x.root == y.root:
+                    own = np.take(M, DIFFER, axis=axis)
+                else:
+                    own = np.full(np.take(N, DIFFER, axis=axis).shape, x.mean * y.mean)
+                total = total + shares[i] * shares[j] * own
+        n = shape[axis]
+        differ = agree if n == 1 else (total - agree / n) / (1 - 1 / n)
+        M = np.stack([differ, agree], axis=axis)
+        psi = xs[0].psi
+        if any(x.root != xs[0].root or not np.array_equal(x.psi, psi) for x in xs[1:]):
+            from fanin.signal.grid import W, sorted_quantiles
+
+            psi = sorted_quantiles(
+                np.concatenate([x.psi for x in xs]), np.concatenate([s * W for s, x in zip(shares, xs, strict=True)])
+            )
+        noise = sum(s * x.noise for s, x in zip(shares, xs, strict=True))
+        profile = [p if i != axis else None for i, p in enumerate(xs[0].profile)]
+        return [make(shape, M, psi, bases=bases(xs), noise=float(noise), approx=joined_notes(xs), profile=profile)]
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        g = gs[0]
+        if g is None:
+            return [None] * len(xs)
+        G = table.plain(g.G, self.axis, ys[0].shape[self.axis])
+        return [gradient(table.tidy(G, x.shape)) for x in xs]
+
+
+class Stretch(Rule):
+    """Entries repeated: ``expand``, ``repeat``, nearest upsampling. ``times`` for each axis of the result."""
+
+    def __init__(self, times: Sequence[int], *, tiled: bool = True) -> None:
+        super().__init__()
+        self.times = tuple(times)
+        self.tiled = tiled
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        x, shape = xs[0], shapes[0]
+        M = table.align(x.M, len(shape))
+        for axis, k in enumerate(self.times):
+            if k == 1:
+                continue
+            before = shape[axis] // k
+            n = shape[axis]
+            if M.shape[axis] == 3 and not self.tiled:
+                # Of neighbours after k copies of each, 1 - 1/k were one entry, the others neighbours.
+                far, agree, near = (np.take(M, [i], axis=axis) for i in range(3))
+                total = (agree / before) + (1 - 1 / before) * np.take(table.plain(M, axis, before), [DIFFER], axis=axis)
+                close = agree * (1 - 1 / k) + near / k
+                share = table.counts(n, 3)
+                rest = (total - share[1] * agree - share[2] * close) / max(share[0], 1e-12)
+                M = np.concatenate([rest if share[0] > 1e-12 else far, agree, close], axis=axis)
+                continue
+            M = table.plain(M, axis, before)
+            differ, agree = np.take(M, [DIFFER], axis=axis), np.take(M, [AGREE], axis=axis)
+            same = (k - 1) / (n - 1)  # the share of other entries that are copies
+            M = np.concatenate([same * agree + (1 - same) * differ, agree], axis=axis)
+        profile = [None if p is None or k != 1 else p for p, k in zip(
+            (None,) * (len(shape) - len(x.shape)) + x.profile, self.times, strict=True)]  # fmt: skip
+        return [moved(x, shape, M, profile=profile)]
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        (x,), (y,), (g,) = xs, ys, gs
+        if g is None:
+            return [None]
+        G = g.G
+        extra = len(y.shape) - len(x.shape)
+        for axis, k in enumerate(self.times):
+            if k == 1:
+                continue
+            n = y.shape[axis]
+            own = x.shape[axis - extra] if axis >= extra else 1
+            if own == 1:
+                continue
+            if G.shape[axis] == 3 and not self.tiled:
+                agree, near = np.take(G, [AGREE], axis=axis), np.take(G, [2], axis=axis)
+                G = table.plain(G, axis, n)
+                inner = k * agree + k * (k - 1) * (near if k == 2 else (near + np.take(G, [DIFFER], axis=axis)) / 2)
+                G = np.concatenate([np.take(G, [DIFFER], axis=axis) * k * k, inner], axis=axis)
+                continue
+            G = table.plain(G, axis, n)
+            differ, agree = np.take(G, [DIFFER], axis=axis), np.take(G, [AGREE], axis=axis)
+            G = np.concatenate([differ * k * k, k * agree + k * (k - 1) * differ], axis=axis)
+        return [gradient(folded(G, y.shape, x.shape))]
+
+
+class Pad(Rule):
+    """Zeros (or another number) around a tensor; ``sizes`` are the numbers added to each axis."""
+
+    def __init__(self, value: float = 0.0) -> None:
+        super().__init__()
+        self.value = value
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        x, shape = xs[0], shapes[0]
+        share = prod(x.shape) / prod(shape)
+        M = x.M
+        for axis in range(M.ndim):
+            M = table.plain(M, axis, x.shape[axis]) if shape[axis] != x.shape[axis] else M
+        return [make(shape, M * share + (1 - share) * self.value**2, bases=x.bases, noise=x.noise,
+                     approx=joined_notes(xs, "padding is spread over all positions"))]  # fmt: skip
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        g = gs[0]
+        if g is None:
+            return [None]
+        G = g.G
+        for axis in range(G.ndim):
+            G = table.plain(G, axis, ys[0].shape[axis])
+        return [gradient(table.tidy(G, xs[0].shape))]

@@ -1,0 +1,174 @@
+"""What is known of a tensor, and of the gradient at it, before a weight exists."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from fanin.signal import grid, table
+from fanin.signal.grid import Array
+from fanin.signal.table import AGREE, DIFFER
+
+_roots = itertools.count()
+
+
+@dataclass(frozen=True)
+class Signal:
+    """The law of the entries of a tensor over weights and data: a marginal, and how entries hang together.
+
+    ``psi`` are the values of an entry on the latent's grid; ``M`` the second moments and ``R`` the correlations of the
+    latent by which axes two entries agree on. Tensors of one ``root`` are functions of one latent, entry by entry.
+    ``profile`` has, for axes along which zero padding makes positions unequal, their amplitudes (mean square 1).
+    ``noise`` is the variance of the logarithm of the squared length from the finite widths before (Hanin 2018).
+    """
+
+    shape: tuple[int, ...]
+    M: Array
+    psi: Array
+    R: Array
+    root: int
+    bases: frozenset[int]
+    profile: tuple[Array | None, ...]
+    noise: float = 0.0
+    approx: tuple[str, ...] = ()
+    learned: bool = False  # a parameter, or made of parameters alone
+    masked: bool = False  # along its last axis only the positions up to the own one are read
+
+    @property
+    def q(self) -> float:
+        """The second moment."""
+        return float(self.M[(AGREE,) * self.M.ndim])
+
+    @property
+    def mean(self) -> float:
+        return grid.mean(self.psi)
+
+    @property
+    def variance(self) -> float:
+        return max(self.q - self.mean**2, 0.0)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether every entry is one number."""
+        return bool(np.ptp(self.psi) == 0)
+
+    def agree(self, *axes: int) -> float:
+        """The moment of pairs that agree on these axes alone."""
+        index = [DIFFER] * self.M.ndim
+        for axis in axes:
+            index[axis] = AGREE
+        return float(self.M[tuple(index)])
+
+    def but(self, axis: int) -> float:
+        """The moment of pairs that differ along one axis alone."""
+        index = [AGREE] * self.M.ndim
+        index[axis] = DIFFER
+        return float(self.M[tuple(index)])
+
+    def changed(self, **changes: Any) -> Signal:
+        return replace(self, **changes)
+
+
+def make(
+    shape: Sequence[int],
+    M: Array,
+    psi: Array | None = None,
+    *,
+    R: Array | None = None,
+    root: int | None = None,
+    bases: frozenset[int] = frozenset(),
+    profile: Sequence[Array | None] | None = None,
+    noise: float = 0.0,
+    approx: tuple[str, ...] = (),
+    learned: bool = False,
+    mean: float | None = None,
+) -> Signal:
+    """A signal; Gaussian where no ``psi`` is given, of a latent of its own where no ``root`` is."""
+    shape = tuple(shape)
+    M = np.asarray(M, dtype=np.float64)
+    q = float(M[(AGREE,) * M.ndim])
+    if psi is None:
+        m = float(np.sqrt(max(float(M[(DIFFER,) * M.ndim]), 0.0))) if mean is None else mean
+        v = max(q - m * m, 0.0)
+        psi = m + np.sqrt(v) * grid.Z
+        if R is None:
+            R = np.ones_like(M) if v <= 1e-14 * max(q, 1e-300) else np.clip((M - m * m) / v, -1.0, 1.0)
+    if R is None:
+        R = grid.latent(psi, M)
+    if root is None:
+        root = next(_roots)
+    profile = tuple(profile) if profile is not None else (None,) * len(shape)
+    return Signal(shape, M, psi, R, root, bases | {root}, profile, noise, approx, learned)
+
+
+def number(value: float) -> Signal:
+    """A number: a tensor without axes that is what it is."""
+    return make((), np.array(value * value), np.full_like(grid.Z, value), R=np.ones(()))
+
+
+_sources = itertools.count()
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """The gradient at a tensor: ``h(z) * eps`` with an envelope on the tensor's own latent and an independent rest.
+
+    ``G`` are the true second moments by which axes two entries agree on. Gradients of one ``source`` are the same
+    ``eps`` times different envelopes, and add as such; others add in square.
+    """
+
+    G: Array
+    h: Array
+    source: int
+    profile: tuple[Array | None, ...] = field(default=())
+
+    @property
+    def q(self) -> float:
+        return float(self.G[(AGREE,) * self.G.ndim])
+
+
+def gradient(
+    G: Array, h: Array | None = None, source: int | None = None, profile: Sequence[Array | None] = ()
+) -> Gradient:
+    return Gradient(G, grid.ONES if h is None else h, next(_sources) if source is None else source, tuple(profile))
+
+
+def add_gradients(signal: Signal, parts: Sequence[Gradient]) -> Gradient:
+    """The gradient at a tensor that is read several times."""
+    by_source: dict[int, list[Gradient]] = {}
+    for part in parts:
+        by_source.setdefault(part.source, []).append(part)
+    joined = [_coherent(signal, group) for group in by_source.values()]
+    if len(joined) == 1:
+        return joined[0]
+    tables = table.same_states(*(p.G for p in joined))
+    total = sum(tables[1:], tables[0])
+    q = float(total[(AGREE,) * total.ndim])
+    if q <= 0:
+        return gradient(total)
+    h2 = sum((p.q * p.h**2 for p in joined[1:]), joined[0].q * joined[0].h ** 2) / q
+    return gradient(total, np.sqrt(h2), profile=joined[0].profile)
+
+
+def _coherent(signal: Signal, parts: Sequence[Gradient]) -> Gradient:
+    """The sum of gradients that are one ``eps`` times different envelopes."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    scaled = [np.sqrt(p.q) * p.h if p.q > 0 else 0 * p.h for p in parts]
+    h = sum(scaled[1:], scaled[0])
+    biggest = max(parts, key=lambda p: p.q)
+    if biggest.q <= 0:
+        return first
+    R = signal.R
+    G, R = table.same_states(biggest.G, R)
+    eps = G / np.maximum(grid.pair(biggest.h, R), 1e-300)
+    q = grid.square(h)
+    if q <= 0:
+        return gradient(np.zeros_like(G), source=first.source)
+    # ``eps`` was scaled for an envelope of mean square 1 and the size ``biggest.q``.
+    return Gradient(eps / biggest.q * grid.pair(h, R), h / np.sqrt(q), first.source, first.profile)
