@@ -15,8 +15,10 @@ import numpy as np
 
 from fanin.ir.dims import Symbol
 from fanin.ir.graph import Program
+from fanin.ir.laws import DEFAULT
 from fanin.ir.types import DType
 from fanin.ir.unknown import Unknown
+from fanin.ops.contract import Axis, ParamSpec
 from fanin.signal import table
 from fanin.signal.laws import moments
 from fanin.signal.rules.base import Cannot, Rule, Weights
@@ -106,10 +108,16 @@ def _parameter(tensor: Tensor, shape: tuple[int, ...], edge: Edge) -> Known:
     if tensor.law is None:
         return Unknown(f"`{tensor.key}` starts with values that are computed")
     try:
-        m, v = moments(tensor.law, tensor.spec, shape)
+        m, v = moments(tensor.law, tensor.spec or _spec_of(shape), shape)
     except ValueError as error:
         return Unknown(str(error))
     return make(shape, table.white(shape, m * m + v, m), mean=m, learned=True)
+
+
+def _spec_of(shape: tuple[int, ...]) -> ParamSpec:
+    """A ``param`` of the spec as a weight: outputs first, as in PyTorch."""
+    axes = tuple(Axis("out" if i == 0 else "in", n) for i, n in enumerate(shape))
+    return ParamSpec("param", axes, DEFAULT)
 
 
 def weights_of(step: Step) -> Weights:
@@ -124,9 +132,9 @@ def weights_of(step: Step) -> Weights:
 
 
 def _forward(found: Analysis, step: Step) -> None:
-    if all(e.type.dtype is not DType.FLOAT for e in step.outputs):
-        return
     xs = [known(found, e) for e in step.inputs]
+    if all(e.type.dtype is not DType.FLOAT for e in step.outputs) and not _counts(step, xs):
+        return
     answer: list[Any]
     missing = next((x for x in xs if isinstance(x, Unknown)), None)
     try:
@@ -136,6 +144,8 @@ def _forward(found: Analysis, step: Step) -> None:
             answer = [missing for _ in step.outputs]
         else:
             rule = _rule(step)
+            if not rule.takes_whole and any(x is None and e is not None for x, e in zip(xs, step.inputs, strict=True)):
+                raise Cannot("nothing is known of a mask, or of whole numbers, that come in")
             if step.norm:
                 raise Cannot(f"the weight of `{step.path}` is normalised")
             found.rules[id(step)] = rule
@@ -143,8 +153,14 @@ def _forward(found: Analysis, step: Step) -> None:
     except Cannot as why:
         answer = [Unknown(f"{why}: `{step.path or step.name}`") for _ in step.outputs]
     for edge, signal in zip(step.outputs, answer, strict=True):
-        if edge.type.dtype is DType.FLOAT:
+        if edge.type.dtype is DType.FLOAT or isinstance(signal, Signal):
             found.signals[id(edge)] = signal
+
+
+def _counts(step: Step, xs: list[Known]) -> bool:
+    """Whether whole numbers come out of which something is known: positions, and what is made of them."""
+    ints = all(e.type.dtype is DType.INT for e in step.outputs)
+    return ints and (step.name == "arange" or any(isinstance(x, Signal) for x in xs))
 
 
 def _rule(step: Step) -> Rule:

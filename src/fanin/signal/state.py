@@ -107,6 +107,7 @@ def make(
 
 def number(value: float) -> Signal:
     """A number: a tensor without axes that is what it is."""
+    value = float(np.clip(value, -1e30, 1e30))  # no moments of infinity
     return make((), np.array(value * value), np.full_like(grid.Z, value), R=np.ones(()))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from fanin.analyses.paths import join, part_at, resolve
@@ -105,6 +105,19 @@ def record(program: Program, sizes: Mapping[Symbol, int], *, training: bool = Tr
 
 def _settled(type_: TensorType, sizes: Mapping[Symbol, int]) -> TensorType:
     return TensorType(type_.dtype, tuple(d if isinstance(d, int) else evaluate(d, sizes) for d in type_.shape))
+
+
+def _settled_value(value: Any, sizes: Mapping[Symbol, int]) -> Any:
+    """Attributes with numbers for the open dimensions in them."""
+    if isinstance(value, Poly):
+        return evaluate(value, sizes)
+    if isinstance(value, tuple):
+        return tuple(_settled_value(v, sizes) for v in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        changed = {f.name: _settled_value(getattr(value, f.name), sizes) for f in fields(value)}
+        if any(changed[k] is not getattr(value, k) for k in changed):
+            return replace(value, **changed)
+    return value
 
 
 @dataclass(frozen=True)
@@ -237,9 +250,10 @@ class _Recorder:
         norm: str,
     ) -> list[Edge]:
         label = path if node.module is not None else ""
+        attrs = _settled_value(node.attrs, sizes)
         edges = [Edge(_settled(v.type, sizes), label) for v in node.outputs]
         self.steps.append(
-            Step(node.op, node.attrs, tuple(given), tuple(edges), path, node.span, weights, norm, name=node.op.name)
+            Step(node.op, attrs, tuple(given), tuple(edges), path, node.span, weights, norm, name=node.op.name)
         )
         return edges
 

@@ -32,3 +32,8 @@ class Float(Pointwise[NoAttrs]):
         dtype, device = Attribute(Like(), "dtype"), Attribute(Like(), "device")
         number = call("torch.full", Sequence(()), Input(0), dtype=dtype, device=device)
         return IfNumber(0, number, method(Input(0), "to", dtype))
+
+    def signal(self, a: NoAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Same
+
+        return Same()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import ceil, isfinite
-from typing import TypeAlias, final
+from typing import Any, TypeAlias, final
 
 from fanin.ir.dims import Dim, Poly, ceildiv
 from fanin.ir.facts import Compare
@@ -61,6 +61,12 @@ class Arange(Op[ArangeAttrs]):
         if any(isinstance(n, float) for n in (start, end, a.step)):
             return call("torch.arange", *numbers, dtype=DTYPE, device=DEVICE)
         return call("torch.arange", *numbers, device=DEVICE)
+
+    def signal(self, a: ArangeAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.create import Spread
+
+        start, end = (0, a.start) if a.end is None else (a.start, a.end)
+        return Spread(float(start), float(end))  # type: ignore[arg-type]
 
 
 def _ends(a: ArangeAttrs) -> tuple[Number, Number]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.dims import Poly
 from fanin.ir.types import TensorType, floats
@@ -40,3 +40,8 @@ class Linspace(Op[LinspaceAttrs]):
 
     def torch(self, a: LinspaceAttrs, *types: TensorType) -> Code:
         return call("torch.linspace", spell(a.start), spell(a.end), a.steps, dtype=DTYPE, device=DEVICE)
+
+    def signal(self, a: LinspaceAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.create import Spread
+
+        return Spread(float(a.start), float(a.end))  # type: ignore[arg-type]

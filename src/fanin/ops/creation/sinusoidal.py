@@ -46,11 +46,6 @@ class SinusoidalAttrs(OpAttrs):
     interleaved: bool = True
     base: PositiveFloat = 10000.0
 
-    def signal(self, a: Any, *types: TensorType) -> Any:
-        from fanin.signal.rules.create import Filled
-
-        return Filled(0.0, 0.5)  # a sine and a cosine of each frequency
-
 
 @final
 class Sinusoidal(Op[SinusoidalAttrs]):
@@ -86,3 +81,8 @@ class Sinusoidal(Op[SinusoidalAttrs]):
             dtype=DTYPE,
             device=DEVICE,
         )
+
+    def signal(self, a: SinusoidalAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.create import Filled
+
+        return Filled(0.0, 0.5)  # a sine and a cosine of each frequency

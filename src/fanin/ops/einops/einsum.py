@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 from string import ascii_lowercase, ascii_uppercase
-from typing import cast, final
+from typing import Any, cast, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import FLOATS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
@@ -95,6 +96,17 @@ class Einsum(Op[EinsumAttrs]):
         left = ",".join("".join(letters[axis] for axis in term) for term in terms)
         equation = f"{left}->{''.join(letters[axis] for axis in result)}"
         return call("torch.einsum", equation, *(Input(i) for i in range(len(types))))
+
+    def signal(self, a: EinsumAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.linear import Contract
+
+        terms, result = parse_equation(a.equation)
+        axes = [axis for term in (*terms, result) for axis in term]
+        if len(terms) != 2 or DOTS in axes or any(len(set(term)) < len(term) for term in terms):
+            return Unknown("nothing is known behind an `einsum` that is no product of two tensors")
+        letters = _letters(terms)
+        left, right = ("".join(letters[axis] for axis in term) for term in terms)
+        return Contract(left, right, "".join(letters[axis] for axis in result))
 
 
 def _letters(terms: tuple[Group, ...]) -> dict[str, str]:

@@ -119,8 +119,15 @@ class Index(Op[IndexAttrs]):
         from fanin.signal.rules.shape import Part
 
         items = _spelled_out(a.items, types[0])
-        if any(isinstance(item, Pick) for item in items):
-            return Unknown("nothing is known of what is picked by an index")
+        picks = [i for i, item in enumerate(items) if isinstance(item, Pick)]
+        if picks and (len(picks) > 1 or any(isinstance(i, At | NewAxis) for i in items) or len(types) != 2):
+            return Unknown("nothing is known of what several indices pick together")
+        if picks and all(i == Range() for n, i in enumerate(items) if n not in picks):
+            from fanin.signal.rules.picked import Picked
+
+            return Picked(picks[0], types[1].rank)
+        if picks:
+            return Unknown("nothing is known of what is picked by an index beside a slice")
         kept: list[int | None] = []
         axis = 0
         for item in items:

@@ -8,7 +8,6 @@ from typing import Any, cast, final
 from fanin.ir.dims import Dim
 from fanin.ir.laws import Uniform
 from fanin.ir.types import TensorType
-from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
 from fanin.ops.contract import (
@@ -132,9 +131,9 @@ class LinearFunction(Op[OpAttrs]):
         return 2 * types[0].numel() * types[1].shape[0]
 
     def signal(self, a: OpAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.chain import Shifted
         from fanin.signal.rules.linear import Contract
 
-        if len(types) > 2:
-            return Unknown("nothing is known behind `linear` with a bias that is a tensor")
         batch = "abcdef"[: types[0].rank - 1]
-        return Contract(batch + "z", "yz", batch + "y")
+        inner = Contract(batch + "z", "yz", batch + "y")
+        return Shifted(inner) if len(types) > 2 else inner

@@ -114,3 +114,11 @@ class LayerNormFunction(Op[LayerNormFunctionAttrs]):
     def reach(self, a: LayerNormFunctionAttrs, *types: TensorType) -> Reach:
         rank = types[0].rank
         return Reach(mixes=tuple(range(rank - a.axes, rank)))
+
+    def signal(self, a: LayerNormFunctionAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.chain import Scaled
+        from fanin.signal.rules.normalise import Normalise
+
+        rank = types[0].rank
+        inner = Normalise(range(rank - a.axes, rank), a.eps)
+        return Scaled(inner) if len(types) > 1 else inner

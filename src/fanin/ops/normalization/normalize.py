@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import NonNegativeFloat
 from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Op, OpAttrs, Reach, Result, normal_axis
@@ -43,3 +44,11 @@ class Normalize(Op[NormalizeAttrs]):
     def reach(self, a: NormalizeAttrs, *types: TensorType) -> Reach:
         rank = types[0].rank
         return Reach(mixes=(a.axis % rank,) if rank else ())
+
+    def signal(self, a: NormalizeAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.normalise import Normalise
+
+        if a.p != 2:
+            return Unknown(f"nothing is known behind `normalize` with p={a.p}")
+        axis = a.axis % types[0].rank
+        return Normalise([axis], 0.0, centre=False, to=1 / types[0].shape[axis])  # type: ignore[operator]

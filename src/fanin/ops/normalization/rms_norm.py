@@ -104,3 +104,11 @@ class RMSNormFunction(Op[RMSNormFunctionAttrs]):
     def reach(self, a: RMSNormFunctionAttrs, *types: TensorType) -> Reach:
         rank = types[0].rank
         return Reach(mixes=tuple(range(rank - a.axes, rank)))
+
+    def signal(self, a: RMSNormFunctionAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.chain import Scaled
+        from fanin.signal.rules.normalise import Normalise
+
+        rank = types[0].rank
+        inner = Normalise(range(rank - a.axes, rank), (1e-7 if a.eps is None else a.eps), centre=False)
+        return Scaled(inner) if len(types) > 1 else inner

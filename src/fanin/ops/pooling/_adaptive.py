@@ -62,10 +62,10 @@ class AdaptivePool(Op[AdaptiveAttrs]):
         from fanin.signal.rules.convolution import LargestWindow, MeanWindow
 
         sizes = [n for n in types[0].shape if isinstance(n, int)][-self.spatial :]
-        windows = []
-        for n, wanted in zip(sizes, self.wanted(a), strict=True):
-            count = n if wanted is None else wanted
-            if n % count:
-                return Unknown(f"the windows of `{self.name}` differ in size: {n} into {count}")
-            windows.append((n // count, n // count, 0, 1))
-        return LargestWindow(windows) if "max" in self.name else MeanWindow(windows)
+        counts = [n if wanted is None else wanted for n, wanted in zip(sizes, self.wanted(a), strict=True)]
+        if "max" not in self.name:
+            return MeanWindow([("adaptive", 0, 0, 1)] * self.spatial)
+        if any(n % count for n, count in zip(sizes, counts, strict=True)):
+            return Unknown(f"the windows of `{self.name}` differ in size")
+        windows = [(n // count, n // count, 0, 1) for n, count in zip(sizes, counts, strict=True)]
+        return LargestWindow(windows)

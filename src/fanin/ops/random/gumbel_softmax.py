@@ -7,7 +7,7 @@ from typing import final
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveFloat
 from fanin.ops.code import Code, Input, call, unless
-from fanin.ops.contract import Op, OpAttrs, Port, Reach, Result, normal_axis
+from fanin.ops.contract import Inferred, Op, OpAttrs, Port, Reach, Result, need_at_least, normal_axis
 from fanin.ops.ports import FLOAT
 from fanin.record import record
 
@@ -34,8 +34,10 @@ class GumbelSoftmax(Op[GumbelSoftmaxAttrs]):
     keeps = False
 
     def infer(self, a: GumbelSoftmaxAttrs, *types: TensorType) -> Result:
-        normal_axis(a.axis, types[0].rank)
-        return types[0]
+        axis = normal_axis(a.axis, types[0].rank)
+        message = "`gumbel_softmax` takes the largest along an axis, and this one is empty"
+        needs = need_at_least(types[0].shape[axis], 1, message, ("x", axis)) if a.hard else ()
+        return Inferred((types[0],), needs)
 
     def torch(self, a: GumbelSoftmaxAttrs, *types: TensorType) -> Code:
         return call(

@@ -26,7 +26,7 @@ class Amax(Folding):
     def kind(self, dtype: DType) -> DType:
         return dtype
 
-    def signal(self, a: ReductionAttrs, *types: TensorType) -> Any:
+    def signal(self, a: Any, *types: TensorType) -> Any:
         from fanin.signal.rules.reduce import Largest
 
         return Largest(normal_axes(a.axis, types[0].rank))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from math import isinf
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import Axes
+from fanin.ops.axes import normal_axes
 from fanin.ops.code import OMIT, Code, Input, call, unless
-from fanin.ops.contract import FLOATS, Inferred, Op, OpAttrs, Port, Result
+from fanin.ops.contract import FLOATS, Inferred, Op, OpAttrs, Port, Result, inferred
 from fanin.ops.reduction._reduction import along, need_some, real, reduced
 from fanin.ops.spelling import spell
 from fanin.record import record
@@ -44,3 +46,17 @@ class Norm(Op[NormAttrs]):
         order = OMIT if a.ord == 2 else spell(a.ord)
         dim, keepdim = along(a.axis, types[0], a.keepdim), unless(a.keepdim, False)
         return call("torch.linalg.vector_norm", Input(0), ord=order, dim=dim, keepdim=keepdim)
+
+    def signal(self, a: NormAttrs, *types: TensorType) -> Any:
+        import numpy as np
+
+        from fanin.signal.rules.chain import Chain
+        from fanin.signal.rules.pointwise import Curve
+        from fanin.signal.rules.reduce import Mean
+
+        if a.ord != 2:
+            return Unknown(f"nothing is known behind `norm` with ord={a.ord}")
+        x = tuple(n for n in types[0].shape if isinstance(n, int))
+        y = tuple(n for n in inferred(self.infer(a, *types)).types[0].shape if isinstance(n, int))
+        root = Curve(lambda v: np.sqrt(np.maximum(v, 0.0)))
+        return Chain([(Curve(np.square), x), (Mean(normal_axes(a.axis, types[0].rank), total=True), y), (root, y)])

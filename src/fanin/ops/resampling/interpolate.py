@@ -7,7 +7,7 @@ from typing import Any, Literal, final
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input
-from fanin.ops.contract import Complaint, Op, OpAttrs, Result, inferred
+from fanin.ops.contract import Complaint, Op, OpAttrs, Result
 from fanin.ops.ports import X
 from fanin.ops.resampling._resize import Extent, Scale, resize
 from fanin.ops.spelling import spell_fields
@@ -52,9 +52,6 @@ class Interpolate(Op[InterpolateAttrs]):
     def signal(self, a: InterpolateAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Stretch
 
-        shape = inferred(self.infer(a, *types)).types[0].shape
-        if a.mode != "nearest" or any(n % m for n, m in zip(shape, types[0].shape, strict=True)):  # type: ignore[operator]
-            return Unknown(
-                f"nothing is known behind `{self.name}` by mode={a.mode!r}, or to a size that is no multiple"
-            )
-        return Stretch([n // m for n, m in zip(shape, types[0].shape, strict=True)], tiled=False)  # type: ignore[operator]
+        if a.mode != "nearest":
+            return Unknown(f"nothing is known behind `{self.name}` by mode={a.mode!r}")
+        return Stretch(tiled=False)

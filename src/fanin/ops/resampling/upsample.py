@@ -8,7 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call
-from fanin.ops.contract import OpAttrs, Result, Weighted, inferred
+from fanin.ops.contract import OpAttrs, Result, Weighted
 from fanin.ops.ports import X
 from fanin.ops.resampling._resize import Scale, resize
 from fanin.ops.spelling import spell_fields
@@ -47,9 +47,6 @@ class Upsample(Weighted[UpsampleAttrs]):
     def signal(self, a: UpsampleAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Stretch
 
-        shape = inferred(self.infer(a, *types)).types[0].shape
-        if a.mode != "nearest" or any(n % m for n, m in zip(shape, types[0].shape, strict=True)):  # type: ignore[operator]
-            return Unknown(
-                f"nothing is known behind `{self.name}` by mode={a.mode!r}, or to a size that is no multiple"
-            )
-        return Stretch([n // m for n, m in zip(shape, types[0].shape, strict=True)], tiled=False)  # type: ignore[operator]
+        if a.mode != "nearest":
+            return Unknown(f"nothing is known behind `{self.name}` by mode={a.mode!r}")
+        return Stretch(tiled=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Function
@@ -32,3 +32,8 @@ class SegmentMean(PerSegment):
 
     def torch(self, a: SegmentAttrs, *types: TensorType) -> Code:
         return printed(MEAN, a)
+
+    def signal(self, a: SegmentAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.picked import Segments
+
+        return Segments(mean=True)

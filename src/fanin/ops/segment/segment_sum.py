@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, method
@@ -24,3 +24,8 @@ class SegmentSum(PerSegment):
     def torch(self, a: SegmentAttrs, *types: TensorType) -> Code:
         empty = method(Input(0), "new_zeros", a.size, *types[0].shape[1:])
         return method(empty, "index_add", 0, Input(1), Input(0))
+
+    def signal(self, a: SegmentAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.picked import Segments
+
+        return Segments(mean=False)

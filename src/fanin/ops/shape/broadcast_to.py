@@ -7,7 +7,7 @@ from typing import Any, final
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Sizes
 from fanin.ops.code import Code, Input
-from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result, inferred
+from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result
 from fanin.ops.shape._stretch import expanded, stretched
 from fanin.record import record
 
@@ -40,6 +40,4 @@ class BroadcastTo(Op[BroadcastToAttrs]):
     def signal(self, a: BroadcastToAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Stretch
 
-        shape = inferred(self.infer(a, *types)).types[0].shape
-        before = (1,) * (len(shape) - types[0].rank) + types[0].shape
-        return Stretch([n // m for n, m in zip(shape, before, strict=True)])  # type: ignore[operator]
+        return Stretch()

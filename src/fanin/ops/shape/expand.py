@@ -7,7 +7,7 @@ from typing import Any, final
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input
-from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result, inferred
+from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
 from fanin.ops.shape._stretch import expanded, stretched
 from fanin.ops.shape.reshape import SizeOrRest
 from fanin.record import record
@@ -40,9 +40,7 @@ class Expand(Op[ExpandAttrs]):
     def signal(self, a: ExpandAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Stretch
 
-        shape = inferred(self.infer(a, *types)).types[0].shape
-        before = (1,) * (len(shape) - types[0].rank) + types[0].shape
-        return Stretch([n // m for n, m in zip(shape, before, strict=True)])  # type: ignore[operator]
+        return Stretch()
 
 
 def _kept(x: TensorType, shape: tuple[Dim, ...]) -> tuple[Dim, ...]:

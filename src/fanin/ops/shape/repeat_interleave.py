@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import Axis, Size
 from fanin.ops.code import OMIT, Code, Input, method
 from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result, normal_axis
@@ -40,3 +41,10 @@ class RepeatInterleave(Op[RepeatInterleaveAttrs]):
 
     def torch(self, a: RepeatInterleaveAttrs, *types: TensorType) -> Code:
         return method(Input(0), "repeat_interleave", a.repeats, dim=OMIT if a.axis is None else a.axis)
+
+    def signal(self, a: RepeatInterleaveAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.shape import Stretch
+
+        if a.axis is None:
+            return Unknown("nothing is known behind `repeat_interleave` without an axis")
+        return Stretch()

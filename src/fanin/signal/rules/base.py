@@ -37,6 +37,9 @@ class Weights:
 class Rule(ABC):
     """How an op passes on what is known. One object for each application of the op."""
 
+    takes_whole = False
+    """Whether it takes tensors of whole numbers or bools of which nothing is known."""
+
     def __init__(self) -> None:
         self.norms: dict[str, float] = {}  # E of the squared length of the gradient of each parameter
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -67,6 +68,27 @@ def amplitudes(source: Array, profile: Array | None) -> Array:
     if profile is None:
         return np.where(source >= 0, 1.0, 0.0)
     return np.where(source >= 0, profile[np.maximum(source, 0)], 0.0)
+
+
+@lru_cache(maxsize=4096)
+def _adaptive(n: int, count: int) -> Array:
+    """The windows of a pooling to a given size: from ⌊i n / count⌋ to ⌈(i + 1) n / count⌉."""
+    starts = [i * n // count for i in range(count)]
+    stops = [-(-(i + 1) * n // count) for i in range(count)]
+    most = max(b - a for a, b in zip(starts, stops, strict=True))
+    rows = [[a + t if a + t < b else -1 for a, b in zip(starts, stops, strict=True)] for t in range(most)]
+    return np.array(rows)
+
+
+@lru_cache(maxsize=4096)
+def _adaptive_back(n: int, count: int) -> tuple[Array, Array]:
+    """For each input position the outputs that read it, and what share of each it is."""
+    windows = _adaptive(n, count)
+    lengths = (windows >= 0).sum(axis=0)
+    readers: list[list[int]] = [[int(o) for o in range(count) if p in windows[:, o]] for p in range(n)]
+    most = max(map(len, readers))
+    source = np.array([[r[t] if t < len(r) else -1 for r in readers] for t in range(most)])
+    return source, np.where(source >= 0, 1 / lengths[np.maximum(source, 0)], 0.0)
 
 
 @lru_cache(maxsize=4096)
@@ -215,9 +237,9 @@ class Convolve(Rule):
 
 
 class MeanWindow(Rule):
-    """The mean of every window."""
+    """The mean of every window, or with "adaptive" for a kernel of windows that make the size of the output."""
 
-    def __init__(self, windows: Sequence[tuple[int, int, int, int]]) -> None:
+    def __init__(self, windows: Sequence[tuple[Any, int, int, int]]) -> None:
         super().__init__()
         self.windows = tuple(windows)
 
@@ -226,11 +248,16 @@ class MeanWindow(Rule):
         first = len(shape) - len(self.windows)
         M, profile = x.M, list(x.profile[:first])
         for i, window in enumerate(self.windows):
-            lags, _ = mapping("windows", x.shape[first + i], shape[first + i], window, x.profile[first + i], True)
-            M = through(M, first + i, lags / window[0] ** 2, x.shape[first + i], x.profile[first + i])
+            n, count = x.shape[first + i], shape[first + i]
+            if window[0] == "adaptive":
+                source = _adaptive(n, count)
+                side = amplitudes(source, x.profile[first + i]) / np.maximum((source >= 0).sum(axis=0), 1)
+                lags = lag_map(source, side, coherent=True)
+            else:
+                lags = mapping("windows", n, count, window, x.profile[first + i], True)[0] / window[0] ** 2
+            M = through(M, first + i, lags, n, x.profile[first + i])
             profile.append(None)
-        taken = prod(k for k, *_ in self.windows)
-        psi = x.psi if taken == 1 else None
+        psi = x.psi if x.shape == shape else None
         return [make(shape, table.tidy(M, shape), psi, bases=x.bases, noise=x.noise, approx=x.approx, profile=profile,
                      mean=x.mean)]  # fmt: skip
 
@@ -243,8 +270,12 @@ class MeanWindow(Rule):
         first = len(y.shape) - len(self.windows)
         G = g.G
         for i, window in enumerate(self.windows):
-            lags, _ = mapping("returns", x.shape[first + i], y.shape[first + i], window, None, True)
-            G = through(G, first + i, lags / window[0] ** 2, y.shape[first + i], None)
+            n, count = x.shape[first + i], y.shape[first + i]
+            if window[0] == "adaptive":
+                lags = lag_map(*_adaptive_back(n, count), coherent=True)
+            else:
+                lags = mapping("returns", n, count, window, None, True)[0] / window[0] ** 2
+            G = through(G, first + i, lags, count, None)
         return [gradient(table.tidy(G, x.shape))]
 
 

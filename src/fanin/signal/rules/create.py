@@ -9,6 +9,25 @@ from fanin.signal.rules.base import Rule, Weights
 from fanin.signal.state import Gradient, Signal, make
 
 
+class Spread(Rule):
+    """Numbers in equal steps from one to another: which, the position says."""
+
+    def __init__(self, start: float, end: float) -> None:
+        super().__init__()
+        self.start, self.end = start, end
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        from fanin.signal.grid import LEVELS, mean, square
+
+        psi = self.start + (self.end - self.start) * LEVELS
+        return [make(s, table.white(s, square(psi), mean(psi)), psi) for s in shapes]
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        return [None for _ in xs]
+
+
 class Filled(Rule):
     """Every entry one number, or drawn independently with this mean and variance."""
 

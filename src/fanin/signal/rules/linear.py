@@ -64,6 +64,8 @@ def _average_all(M: Array, shape: Sequence[int]) -> Array:
 class Lookup(Rule):
     """Rows of a table by their numbers, which are taken to be uniform."""
 
+    takes_whole = True
+
     def __init__(self, rows: int) -> None:
         super().__init__()
         self.rows = rows

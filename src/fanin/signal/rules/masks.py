@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fanin.signal import table
 from fanin.signal.rules.base import Cannot, Rule, Weights
-from fanin.signal.state import Gradient, Signal
+from fanin.signal.state import Gradient, Signal, make
 
 
 class Masked(Rule):
@@ -16,12 +17,19 @@ class Masked(Rule):
     A square mask over the last two axes is taken to be causal, another to leave nothing out.
     """
 
+    takes_whole = True
+
     def __init__(self, kind: str) -> None:
         super().__init__()
         self.kept = 0
 
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
         tensors = [(i, x) for i, x in enumerate(xs) if x is not None]
+        if all(x.is_constant for _, x in tensors) and len(tensors) == 2:  # what is added to scores
+            top = max((x for _, x in tensors), key=lambda x: float(x.psi[0]))
+            if min(float(x.psi[0]) for _, x in tensors) <= -1e4:
+                return [make(shapes[0], table.constant(shapes[0], float(top.psi[0])), mean=float(top.psi[0])).changed(
+                    masked=shapes[0][-2:-1] == shapes[0][-1:])]  # fmt: skip
         low = [i for i, x in tensors if x.is_constant and (not np.isfinite(x.psi[0]) or x.psi[0] <= -1e4)]
         rest = [(i, x) for i, x in tensors if i not in low]
         if not low or len(rest) != 1 or rest[0][1].shape != shapes[0]:

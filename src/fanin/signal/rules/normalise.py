@@ -19,9 +19,11 @@ class Normalise(Rule):
     growth of gradients through it, Yang et al. 2019.
     """
 
-    def __init__(self, axes: Sequence[int], eps: float, *, centre: bool = True, groups: int = 0) -> None:
+    def __init__(
+        self, axes: Sequence[int], eps: float, *, centre: bool = True, groups: int = 0, to: float = 1.0
+    ) -> None:
         super().__init__()
-        self.axes, self.eps, self.centre, self.groups = tuple(axes), eps, centre, groups
+        self.axes, self.eps, self.centre, self.groups, self.to = tuple(axes), eps, centre, groups, to
 
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
         x = xs[0]
@@ -49,7 +51,7 @@ class Normalise(Rule):
 
     def normal(self, x: Signal) -> Signal:
         M, d, gone = self.centred(x)
-        scale = 1 / np.sqrt(d + self.eps)
+        scale = np.sqrt(self.to / max(d + self.eps, 1e-300))
         if not self.centre:
             return x.changed(M=M * scale**2, psi=x.psi * scale, noise=0.0)
         own = gone - x.mean**2 <= 1e-6 * max(x.variance, 1e-300)
@@ -84,7 +86,7 @@ class Normalise(Rule):
             x = self.grouped(x)
             R = table.split(R, 1, (self.groups, x.shape[2]))
         M, d, _ = self.centred(x)
-        d = d + self.eps
+        d = (d + self.eps) / self.to
         axes = self.over(x.M.ndim)
         G, R, M = table.same_states(G, R, M)
         eps = np.divide(G, grid.pair(g.h, R), out=np.zeros_like(G), where=np.abs(grid.pair(g.h, R)) > 1e-12)

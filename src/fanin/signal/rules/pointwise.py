@@ -112,6 +112,8 @@ def scaled(x: Signal, factor: float) -> Signal:
 def add(x: Signal, y: Signal, shape: tuple[int, ...]) -> Signal:
     """The law of a sum: exact for functions of one latent, and where the two are uncorrelated."""
     rank = len(shape)
+    if x.masked or y.masked:
+        return add(x.changed(masked=False), y.changed(masked=False), shape).changed(masked=True)
     if same_latent(x, y):
         psi = x.psi + y.psi
         R, _ = table.same_states(x.R, y.R)

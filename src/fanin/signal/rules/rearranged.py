@@ -28,6 +28,6 @@ def rearranged(m: Any, reduction: str | None) -> Rule:
     if len(kept) != len(right):
         single = tuple(sizes[n] if n in kept else 1 for n in right)
         parts.append((Reshape(), single))
-        parts.append((Stretch([1 if n in kept else sizes[n] for n in right]), tuple(sizes[n] for n in right)))
+        parts.append((Stretch(), tuple(sizes[n] for n in right)))
     parts.append((Reshape(), tuple(prod(sizes[n] for n in group) for group in m.right)))
     return Chain(parts)

@@ -9,7 +9,7 @@ import numpy as np
 
 from fanin.signal import table
 from fanin.signal.grid import Array
-from fanin.signal.rules.base import Rule, Weights, bases, folded, joined_notes, unchanged
+from fanin.signal.rules.base import Cannot, Rule, Weights, bases, folded, joined_notes, unchanged
 from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.table import AGREE, DIFFER
 
@@ -192,15 +192,19 @@ class Join(Rule):
 
 
 class Stretch(Rule):
-    """Entries repeated: ``expand``, ``repeat``, nearest upsampling. ``times`` for each axis of the result."""
+    """Entries repeated: ``expand``, ``repeat``, nearest upsampling, so often as the shapes say."""
 
-    def __init__(self, times: Sequence[int], *, tiled: bool = True) -> None:
+    def __init__(self, *, tiled: bool = True) -> None:
         super().__init__()
-        self.times = tuple(times)
         self.tiled = tiled
+        self.times: tuple[int, ...] = ()
 
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
         x, shape = xs[0], shapes[0]
+        before_all = (1,) * (len(shape) - len(x.shape)) + x.shape
+        if any(n % m for n, m in zip(shape, before_all, strict=True)):
+            raise Cannot("it is brought to a size that is no multiple")
+        self.times = tuple(n // m for n, m in zip(shape, before_all, strict=True))
         M = table.align(x.M, len(shape))
         for axis, k in enumerate(self.times):
             if k == 1:

@@ -144,7 +144,9 @@ def logit_gradient(G: Array, x: Signal, axis: int) -> Array:
 
 
 class Attention(Rule):
-    """``softmax(q kᵀ scale) v``, put together from its parts."""
+    """``softmax(q kᵀ scale) v``, put together from its parts. A mask is left out."""
+
+    takes_whole = True
 
     def __init__(self, scale: float | None, is_causal: bool) -> None:
         super().__init__()
