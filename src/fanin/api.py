@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fanin import pipeline
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from fanin.emit.picture.drawing import Picture
     from fanin.runtime.export import Exported
+    from fanin.signal.analysis import Input
+    from fanin.signal.rows import Row
 
 
 def check(path: str, name: str | None = None, **hyper: Any) -> Report:
@@ -51,6 +53,24 @@ def export(
     What was written is run at sizes that it was not made at; ``.sizes`` and ``.difference`` say how it compared.
     """
     return pipeline.export(program, path, seed=seed, net=net, allow_extern=allow_extern)
+
+
+def signal(
+    program: Program,
+    *,
+    inputs: Mapping[str, Input | dict[str, float]] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    training: bool = True,
+) -> list[Row]:
+    """How activations and gradients behave before a weight exists: a row for each input and op, in order.
+
+    ``inputs`` declare the law of an input by its name, ``{"image": {"mean": 0.4, "correlation": 0.6}}`` (white with
+    variance 1 otherwise), ``sizes`` the open dimensions
+    by their letters. Raises ValueError where no sizes meet the conditions of the program.
+    """
+    from fanin.signal.rows import rows
+
+    return rows(pipeline.signal(program, inputs, sizes, training=training))
 
 
 def load(

@@ -6,7 +6,7 @@ Every command and every function of the package goes through here. Nothing up to
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fanin.collection import uncollected
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from fanin.emit.comparison import Change
     from fanin.emit.torch.uses import EmitError
     from fanin.runtime.export import Exported
+    from fanin.runtime.measured import Measurement
+    from fanin.signal.analysis import Analysis
 
 Hyper = dict[str, Any]
 
@@ -299,6 +301,35 @@ def show_document(program: Program) -> dict[str, Any]:
     from fanin.emit.document import document
 
     return document(program)
+
+
+def signal(
+    program: Program,
+    inputs: Mapping[str, Any] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    *,
+    training: bool = True,
+) -> Analysis:
+    """How activations and gradients behave at initialisation. Raises ValueError where no sizes meet the conditions."""
+    from fanin.signal.analysis import Input, analyse
+    from fanin.signal.sizes import sizes_for
+
+    found = sizes_for(program, sizes)
+    if found is None:
+        raise ValueError(f"no sizes were found at which `{program.name}` runs: give them by their letters")
+    known = {port.name for port in program.inputs}
+    unknown = next((name for name in inputs or {} if name not in known), None)
+    if unknown is not None:
+        raise ValueError(f"`{program.name}` has no input `{unknown}`: {', '.join(sorted(known))}")
+    laws = {name: law if isinstance(law, Input) else Input(**law) for name, law in (inputs or {}).items()}
+    return analyse(program, found, laws, training=training)
+
+
+def measure(program: Program, analysis: Analysis, *, draws: int) -> Measurement:
+    """The same in the compiled module, over draws of its weights and inputs."""
+    from fanin.runtime.measure import measure as run
+
+    return run(program, source(program), analysis.sizes, analysis.inputs, draws=draws, training=analysis.training)
 
 
 def compare(before: Program, after: Program) -> list[Change]:

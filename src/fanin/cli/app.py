@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "Find errors and warnings, and fix what can be fixed.",
     "fmt": "Put files into the one layout.",
     "show": "Print the elaborated model: paths, types, parameters, cost.",
+    "signal": "Predict activations and gradients at initialisation.",
     "draw": "Draw the model as SVG, PDF, PNG or DOT.",
     "compile": "Write the model as standalone PyTorch source, .pt2 or .onnx.",
     "diff": "Say what changed between two models.",

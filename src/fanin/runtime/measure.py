@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import sqrt
 
 import torch
@@ -13,27 +12,9 @@ from fanin.ir.dims import Symbol
 from fanin.ir.graph import Program
 from fanin.ir.types import DType
 from fanin.runtime.load import build
+from fanin.runtime.measured import Measured, Measurement
 from fanin.runtime.samples import flat, shape_at
 from fanin.signal.analysis import Input
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Root mean squares over draws, each with its standard error as a share of it."""
-
-    rms: float
-    rms_error: float
-    grad: float | None
-    grad_error: float
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What modules give, by path and use, and the gradients of parameters, by key (root mean square of an entry)."""
-
-    modules: dict[str, Measured]
-    weights: dict[str, tuple[float, float]]
-    draws: int
 
 
 def measure(
@@ -66,7 +47,7 @@ def measure(
             handle.remove()
         loss = sum((t * torch.randn(t.shape, generator=generator, dtype=t.dtype)).sum() for t in outputs)
         if isinstance(loss, Tensor) and loss.requires_grad:
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
         for path, tensor in seen.items():
             squares.setdefault(path, []).append(float(tensor.detach().square().mean()))
             if tensor.grad is not None:
@@ -84,7 +65,9 @@ def measure(
 
 def _keeper(path: str, seen: dict[str, Tensor]) -> object:
     def keep(module: nn.Module, args: object, output: object) -> None:
-        tensor = output if isinstance(output, Tensor) else next(iter(flat(output)), None) if output is not None else None
+        tensor = (
+            output if isinstance(output, Tensor) else next(iter(flat(output)), None) if output is not None else None
+        )
         if isinstance(tensor, Tensor) and tensor.is_floating_point() and path not in seen:
             if tensor.requires_grad:
                 tensor.retain_grad()

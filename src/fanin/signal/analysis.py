@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import prod, sqrt
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -43,6 +43,9 @@ class Analysis:
     """A program gone through: for every edge its law and the gradient there."""
 
     tape: Tape
+    sizes: Mapping[Symbol, int]
+    inputs: Mapping[str, Input]
+    training: bool
     signals: dict[int, Known] = field(default_factory=dict)
     gradients: dict[int, Gradient] = field(default_factory=dict)
     rules: dict[int, Rule] = field(default_factory=dict)
@@ -65,8 +68,8 @@ def analyse(
     """Go through a program at these sizes of its open dimensions; inputs are white of variance 1 unless they are said
     to be otherwise."""
     tape = record(program, sizes, training=training)
-    found = Analysis(tape)
     given = inputs or {}
+    found = Analysis(tape, sizes, given, training)
     for name, edge in tape.inputs.items():
         if edge.type.dtype is DType.FLOAT:
             found.signals[id(edge)] = _source(_shape(edge), given.get(name, Input()))
@@ -247,11 +250,11 @@ def _backward(found: Analysis) -> None:
             if name in step.weights:
                 key = step.weights[name].key
                 found.weight_norms[key] = found.weight_norms.get(key, 0.0) + value
-        for edge, g in zip(step.inputs, back, strict=False):
-            if edge is not None and g is not None and edge.number is None:
-                parts.setdefault(id(edge), []).append(g)
-                if edge.state is not None:
-                    states[id(edge)] = edge
+        for source, g in zip(step.inputs, back, strict=False):
+            if source is not None and g is not None and source.number is None:
+                parts.setdefault(id(source), []).append(g)
+                if source.state is not None:
+                    states[id(source)] = source
     for edge in (*found.tape.inputs.values(), *states.values()):
         gathered, signal = parts.get(id(edge)), found.signals.get(id(edge))
         if gathered and isinstance(signal, Signal):
@@ -261,76 +264,3 @@ def _backward(found: Analysis) -> None:
             key = edge.state.key
             q = found.gradients[id(edge)].q * prod(_shape(edge))
             found.weight_norms[key] = found.weight_norms.get(key, 0.0) + q
-
-
-@dataclass(frozen=True)
-class Row:
-    """What is known at one place of a network, at initialisation.
-
-    ``std`` and ``mean`` are those of an entry, ``rms`` the root of its second moment; ``grad`` the root mean square of
-    the gradient there for a random cotangent of 1 at the outputs. ``alike`` is the correlation between two positions of
-    one sample, ``collapse`` that between two samples. ``spread`` is the standard deviation, over draws of the weights,
-    of the logarithm of the length. Numbers are None, and ``why`` says the reason, where they cannot be told.
-    """
-
-    path: str
-    op: str
-    shape: tuple[int, ...]
-    mean: float | None = None
-    std: float | None = None
-    rms: float | None = None
-    grad: float | None = None
-    alike: float | None = None
-    collapse: float | None = None
-    spread: float | None = None
-    why: str = ""
-    approx: tuple[str, ...] = ()
-    weights: tuple[tuple[str, float], ...] = ()
-
-
-def rows(found: Analysis) -> list[Row]:
-    """A row for each input, and for each op that gives floats, in the order in which they run."""
-    out = [_row(found, edge, name, "input", ()) for name, edge in found.tape.inputs.items()
-           if edge.type.dtype is DType.FLOAT]  # fmt: skip
-    for step in found.tape.steps:
-        if step.op in ("slice", "stack", "copies"):
-            continue
-        for edge in step.outputs[:1]:
-            if edge.type.dtype is DType.FLOAT:
-                norms = tuple(
-                    (t.key, sqrt(max(found.weight_norms[t.key], 0.0) / max(prod(t.shape), 1)))
-                    for t in step.weights.values()
-                    if t.key in found.weight_norms
-                )
-                out.append(_row(found, edge, edge.label or step.path or step.name, step.name, norms))
-    return out
-
-
-def _row(found: Analysis, edge: Edge, path: str, op: str, norms: tuple[tuple[str, float], ...]) -> Row:
-    shape, signal, g = _shape(edge), known(found, edge), found.gradient(edge)
-    if not isinstance(signal, Signal):
-        why = signal.why if isinstance(signal, Unknown) else ""
-        return Row(path, op, shape, why=why, weights=norms)
-    grad = None if g is None else sqrt(max(g.q, 0.0))
-    alike, collapse = _correlations(signal)
-    return Row(path, op, shape, signal.mean, sqrt(signal.variance), sqrt(max(signal.q, 0.0)), grad, alike, collapse,
-               sqrt(max(signal.noise, 0.0)), "", signal.approx, norms)  # fmt: skip
-
-
-def _correlations(x: Signal) -> tuple[float | None, float | None]:
-    """Between two positions of one sample and channel, and between two samples."""
-    rank = len(x.shape)
-    if rank < 2 or x.variance <= 1e-12 * max(x.q, 1e-300):
-        return None, None
-    m2 = x.mean**2
-    channel = 1 if rank >= 4 else rank - 1
-    positions = [i for i in range(1, rank) if i != channel]
-    alike = None
-    if positions and any(x.shape[i] > 1 for i in positions):
-        index = [table.DIFFER if i in positions else AGREE for i in range(rank)]
-        alike = (float(x.M[tuple(index)]) - m2) / x.variance
-    other = [AGREE] * rank
-    for i in [0, *positions]:
-        other[i] = table.DIFFER
-    collapse = (float(x.M[tuple(other)])) / x.q if x.shape[0] > 1 else None
-    return alike, collapse

@@ -1,7 +1,7 @@
 """Functions of one standard normal latent, on a fixed grid, and what pairs of correlated latents give.
 
-A marginal distribution is carried as ``psi``, its values on a grid of a latent ``z``: elementwise functions are exact on
-it. Products of a function at two latents of correlation r follow Mehler's formula, ``E f(z) f(z') = sum_k a_k^2 r^k``
+A marginal distribution is carried as ``psi``, its values on a grid of a latent ``z``: elementwise functions are exact
+on it. Products of a function at two latents of correlation r follow Mehler's formula, ``E f(z) f(z') = sum_k a_k^2 r^k``
 with the coefficients ``a_k`` of f in normalised Hermite polynomials (Mehler 1866; Poole et al. 2016 use it for depth).
 """
 
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-Array: TypeAlias = npt.NDArray[np.float64]
+Array: TypeAlias = npt.NDArray[Any]
 
 STEP = 0.02
 REACH = 8.2
@@ -69,7 +69,7 @@ def latent(f: Array, moments: Array) -> Array:
     known = pair(f, _R)
     known = np.maximum.accumulate(known)
     keep = np.concatenate([[True], np.diff(known) > 0])
-    return np.interp(moments, known[keep], _R[keep])
+    return np.asarray(np.interp(moments, known[keep], _R[keep]))
 
 
 @cache
@@ -90,7 +90,7 @@ def sorted_quantiles(values: Array, weights: Array) -> Array:
     order = np.argsort(values, kind="stable")
     values, weights = values[order], weights[order]
     at = np.cumsum(weights) - weights / 2
-    return np.interp(LEVELS, at, values)
+    return np.asarray(np.interp(LEVELS, at, values))
 
 
 def normal_cdf(x: Any) -> Array:

@@ -37,6 +37,8 @@ class Signal:
     approx: tuple[str, ...] = ()
     learned: bool = False  # a parameter, or made of parameters alone
     masked: bool = False  # along its last axis only the positions up to the own one are read
+    parts: tuple[Signal, ...] = ()  # what it was put together of along ``joined``, where the pieces differ
+    joined: int = -1
 
     @property
     def q(self) -> float:
@@ -126,6 +128,7 @@ class Gradient:
     h: Array
     source: int
     profile: tuple[Array | None, ...] = field(default=())
+    parts: tuple[Gradient, ...] = ()  # at the pieces of the tensor, where they differ
 
     @property
     def q(self) -> float:

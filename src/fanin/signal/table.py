@@ -1,8 +1,8 @@
 """Tables of second moments by which axes two entries of a tensor agree on.
 
 For a tensor of rank k, ``M`` is an array of k axes. Along each, index 0 stands for pairs that differ there, 1 for pairs
-that agree; where lags matter (images) index 2 stands for neighbours, and 0 for pairs farther apart. ``M[1, …, 1]`` is the
-second moment, ``M[0, …, 0]`` the square of the mean, and what lies between the covariances of entries that share a
+that agree; where lags matter (images) index 2 stands for neighbours, and 0 for pairs farther apart. ``M[1, …, 1]`` is
+the second moment, ``M[0, …, 0]`` the square of the mean, and what lies between the covariances of entries that share a
 channel, a sample, a position. Along an axis of size 1 nothing differs: entry 0 repeats entry 1, so that broadcasting is
 free. The table is the exact second-order description of an exchangeable array (de Finetti; Aldous 1981).
 """

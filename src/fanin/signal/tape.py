@@ -76,6 +76,7 @@ class Step:
     norm: str = ""
     reason: str = ""
     name: str = ""
+    module: bool = False  # whether ``path`` is that of the module that is applied here
 
     @property
     def types(self) -> tuple[TensorType | None, ...]:
@@ -253,7 +254,18 @@ class _Recorder:
         attrs = _settled_value(node.attrs, sizes)
         edges = [Edge(_settled(v.type, sizes), label) for v in node.outputs]
         self.steps.append(
-            Step(node.op, attrs, tuple(given), tuple(edges), path, node.span, weights, norm, name=node.op.name)
+            Step(
+                node.op,
+                attrs,
+                tuple(given),
+                tuple(edges),
+                path,
+                node.span,
+                weights,
+                norm,
+                name=node.op.name,
+                module=node.module is not None,
+            )
         )
         return edges
 

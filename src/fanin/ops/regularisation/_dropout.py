@@ -54,7 +54,7 @@ class AnyDropout(Op[DropoutAttrs]):
         return Reach()
 
     def signal(self, a: DropoutAttrs, *types: TensorType) -> Any:
-        from fanin.signal.rules.noise import Drop
+        from fanin.signal.rules.noise import AlphaDrop, Drop
 
-        rank = types[0].rank
-        return Drop(a.p, range(2, rank) if self.name in ("dropout1d", "dropout2d", "dropout3d") else ())
+        whole = range(2, types[0].rank) if self.name not in ("dropout", "alpha_dropout") else ()
+        return (AlphaDrop if "alpha" in self.name else Drop)(a.p, whole)

@@ -32,7 +32,7 @@ class Chain(Rule):
 
 
 class Scaled(Rule):
-    """A rule, and what it gives times a tensor and plus another: a normalisation with its scale and shift as tensors."""
+    """What a rule gives, times a tensor and plus another: a normalisation with scale and shift as tensors."""
 
     def __init__(self, inner: Rule) -> None:
         super().__init__()

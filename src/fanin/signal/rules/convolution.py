@@ -95,7 +95,7 @@ def _adaptive_back(n: int, count: int) -> tuple[Array, Array]:
 def _cached(key: tuple[object, ...], data: bytes | None, coherent: bool) -> tuple[Array, Array, float]:
     kind, n, count, kernel, stride, padding, dilation = key
     make_source = _windows if kind == "windows" else _returns
-    source = make_source(n, count, kernel, stride, padding, dilation)  # type: ignore[arg-type]
+    source = make_source(n, count, kernel, stride, padding, dilation)
     weights = amplitudes(source, None if data is None else np.frombuffer(data))
     found, mean = profile_of(source, weights)
     return lag_map(source, weights, coherent=coherent), found, mean

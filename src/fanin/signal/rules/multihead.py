@@ -31,7 +31,7 @@ class Multihead(Rule):
                 Weights({"weight": w.laws.get(name, w.laws.get("in_proj_weight", (0.0, 0.0))), "bias": bias}, {})
             )
         self.out = Weights({"weight": w.laws["out_proj.weight"], "bias": w.laws.get("out_proj.bias", (0.0, 0.0))}, {})
-        self.dense, self.split, self.swap, self.parts = [], [], [], []
+        self.parts: list[list[Rule]] = []
         self.mid: list[list[Signal]] = []
         heads: list[Signal] = []
         for x, weights in zip(three, self.into, strict=True):

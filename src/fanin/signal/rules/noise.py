@@ -12,6 +12,51 @@ from fanin.signal.state import Gradient, Signal, make
 from fanin.signal.table import AGREE
 
 
+class AlphaDrop(Rule):
+    """Entries set to SELU's lower limit with probability p, then an affine map that keeps mean 0 and variance 1.
+
+    Source: Klambauer et al. 2017, "Self-Normalizing Neural Networks", eq. 6 to 8.
+    """
+
+    LIMIT = -1.7580993408473766
+
+    def __init__(self, p: float, whole: Sequence[int] = ()) -> None:
+        super().__init__()
+        self.p, self.whole = p, tuple(whole)
+        self.scale = ((1 - p) * (1 + p * self.LIMIT**2)) ** -0.5 if p < 1 else 0.0
+        self.shift = -self.scale * self.LIMIT * p
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        x, p, a, b = xs[0], self.p, self.scale, self.shift
+        if p == 0:
+            return [x]
+        index = tuple(slice(None) if i in self.whole else AGREE for i in range(x.M.ndim))
+        mean = (1 - p) * x.mean + p * self.LIMIT
+        apart = (1 - p) ** 2 * x.M + 2 * p * (1 - p) * self.LIMIT * x.mean + p**2 * self.LIMIT**2
+        together = (1 - p) * x.M + p * self.LIMIT**2
+        M = apart.copy()
+        M[index] = together[index]
+        M = a**2 * M + 2 * a * b * mean + b**2
+        from fanin.signal.grid import W, sorted_quantiles
+
+        values = np.concatenate([a * x.psi + b, np.array([a * self.LIMIT + b])])
+        psi = sorted_quantiles(values, np.concatenate([W * (1 - p), np.array([p])]))
+        return [make(x.shape, table.tidy(M, x.shape), psi, bases=x.bases, noise=x.noise, approx=x.approx)]
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        x, g = xs[0], gs[0]
+        if g is None or self.p == 0:
+            return [g]
+        from fanin.signal.state import gradient
+
+        index = tuple(slice(None) if i in self.whole else AGREE for i in range(g.G.ndim))
+        G = g.G * (1 - self.p) ** 2 * self.scale**2
+        G[index] = g.G[index] * (1 - self.p) * self.scale**2
+        return [gradient(table.tidy(G, x.shape))]
+
+
 class Drop(Rule):
     """Each entry kept with probability ``1 - p`` and divided by it; ``whole`` are the axes that fall together."""
 

@@ -27,6 +27,12 @@ class Normalise(Rule):
 
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
         x = xs[0]
+        if self.apart(x):
+            from fanin.signal.rules.shape import Join
+
+            self.each = [Normalise(self.axes, self.eps, centre=self.centre) for _ in x.parts]
+            self.pieces = [rule.forward([p], w, [p.shape])[0] for rule, p in zip(self.each, x.parts, strict=True)]
+            return Join(x.joined).forward(self.pieces, w, shapes)
         if self.groups:
             inner = self.grouped(x)
             y = self.normal(inner)
@@ -39,6 +45,10 @@ class Normalise(Rule):
             psi = y.psi * scale + shift
             y = y.changed(M=y.M * scale**2 + 2 * scale * shift * y.mean + shift**2, psi=psi)
         return [y.changed(shape=x.shape)]
+
+    def apart(self, x: Signal) -> bool:
+        """Whether pieces are normalised each for itself: channels that were put together of several tensors."""
+        return len(x.parts) > 1 and not self.groups and x.joined not in self.axes
 
     def grouped(self, x: Signal) -> Signal:
         size = x.shape[1] // self.groups
@@ -78,6 +88,18 @@ class Normalise(Rule):
         rest: list[Gradient | None] = [None] * (len(xs) - 1)
         if g is None:
             return [None, *rest]
+        if self.apart(x):
+            from fanin.signal.rules.shape import Join, put_together
+
+            before = Join(x.joined).backward(self.pieces, ys, [g], w)
+            back: list[Gradient] = []
+            for rule, part, piece, at in zip(self.each, x.parts, self.pieces, before, strict=True):
+                found = rule.backward([part], [piece], [at], w)[0]
+                assert found is not None
+                back.append(found)
+                for name, value in rule.norms.items():
+                    self.norms[name] = self.norms.get(name, 0.0) + value
+            return [put_together(back, x.parts, x.joined), *rest]
         scale = w.mean("weight") if "weight" in w else 1.0
         G = g.G * scale**2
         psi, R = y.psi, y.R
@@ -103,8 +125,7 @@ class Normalise(Rule):
         if self.groups:
             out = table.merge(out, 1, x.shape[1:3])
             return [gradient(out), *rest]
-        h = g.h if x.root == y.root else grid.ONES
-        return [Gradient(table.tidy(out, x.shape), h, gradient(out).source, g.profile), *rest]
+        return [Gradient(table.tidy(out, x.shape), g.h, gradient(out).source, g.profile), *rest]
 
     def affine_norms(self, pairs: grid.Array, G: grid.Array, shape: tuple[int, ...], scale: float, w: Weights) -> None:
         """Scale and shift are summed over all that shares them: over all axes but the channels, or the last ones."""

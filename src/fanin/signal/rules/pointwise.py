@@ -46,7 +46,8 @@ class Curve(Rule):
             raise Cannot("it has no value at some of the numbers that may come in")
         return [make(x.shape, grid.pair(psi, x.R), psi, R=x.R, root=x.root, bases=x.bases,
                      profile=x.profile, noise=x.noise * self.slope(x, psi) ** 2, approx=x.approx,
-                     learned=x.learned).changed(masked=x.masked)]  # fmt: skip
+                     learned=x.learned).changed(masked=x.masked, joined=x.joined,
+                     parts=tuple(self.forward([p], w, [p.shape])[0] for p in x.parts))]  # fmt: skip
 
     def slope(self, x: Signal, psi: Array) -> float:
         """``d ln q' / d ln q``: how an error of the scale goes on."""
@@ -64,6 +65,12 @@ class Curve(Rule):
         (x,), (g,) = xs, gs
         if g is None:
             return [None]
+        if len(x.parts) > 1 and (len(g.parts) == len(x.parts) or np.ptp(g.h) == 0):
+            from fanin.signal.rules.shape import cut_apart, put_together
+
+            parts = g.parts or cut_apart(g, x.parts, x.joined)
+            back = [self.backward([p], [p], [part], w)[0] for p, part in zip(x.parts, parts, strict=True)]
+            return [put_together([b for b in back if b is not None], x.parts, x.joined)]
         with np.errstate(all="ignore"):
             slope = np.nan_to_num(derivative(self.f, x.psi))
         return [scaled_by(g, x, slope)]
@@ -148,7 +155,7 @@ def _uncorrelated(x: Signal, y: Signal) -> bool:
 
 def _profiles(x: Signal, y: Signal, rank: int) -> list[Array | None]:
     found: list[Array | None] = []
-    ps = [(None,) * (rank - len(s.shape)) + s.profile for s in (x, y)]
+    ps: list[tuple[Array | None, ...]] = [(None,) * (rank - len(s.shape)) + s.profile for s in (x, y)]
     for p, r in zip(*ps, strict=True):
         if p is None and r is None:
             found.append(None)

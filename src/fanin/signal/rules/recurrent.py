@@ -1,7 +1,7 @@
 """Cells of recurrent networks, put together from dense layers, gates and products.
 
-The weights are the same at every step. Steps are taken one by one, and what the steps before have to do with the weights
-of this one is left out: the law of the state is a few percent off, and the analysis says so.
+The weights are the same at every step. Steps are taken one by one, and what the steps before have to do with the
+weights of this one is left out: the law of the state is a few percent off, and the analysis says so.
 """
 
 from __future__ import annotations

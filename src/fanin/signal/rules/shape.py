@@ -179,7 +179,9 @@ class Join(Rule):
             )
         noise = sum(s * x.noise for s, x in zip(shares, xs, strict=True))
         profile = [p if i != axis else None for i, p in enumerate(xs[0].profile)]
-        return [make(shape, M, psi, bases=bases(xs), noise=float(noise), approx=joined_notes(xs), profile=profile)]
+        y = make(shape, M, psi, bases=bases(xs), noise=float(noise), approx=joined_notes(xs), profile=profile)
+        pieces = [p for x in xs for p in (x.parts if x.joined == axis else (x,))]
+        return [y.changed(parts=tuple(pieces), joined=axis)]
 
     def backward(
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
@@ -188,7 +190,28 @@ class Join(Rule):
         if g is None:
             return [None] * len(xs)
         G = table.plain(g.G, self.axis, ys[0].shape[self.axis])
+        if g.parts:
+            found: list[Gradient | None] = []
+            pieces = iter(g.parts)
+            for x in xs:
+                own = [next(pieces) for _ in (x.parts if x.joined == self.axis else (x,))]
+                found.append(own[0] if len(own) == 1 else put_together(own, x.parts, self.axis))
+            return found
         return [gradient(table.tidy(G, x.shape)) for x in xs]
+
+
+def cut_apart(g: Gradient, parts: Sequence[Signal], axis: int) -> tuple[Gradient, ...]:
+    """The gradients at the pieces of a tensor along an axis, where nothing tells them apart."""
+    G = table.plain(g.G, axis, sum(p.shape[axis] for p in parts))
+    return tuple(gradient(table.tidy(G, p.shape)) for p in parts)
+
+
+def put_together(gs: Sequence[Gradient], parts: Sequence[Signal], axis: int) -> Gradient:
+    """The gradient at a tensor, given those at its pieces along an axis."""
+    sizes = np.array([p.shape[axis] for p in parts], dtype=float)
+    tables = table.same_states(*(table.plain(g.G, axis, p.shape[axis]) for g, p in zip(gs, parts, strict=True)))
+    G = sum(s * t for s, t in zip(sizes / sizes.sum(), tables, strict=True))
+    return Gradient(np.asarray(G), gs[0].h, gradient(np.asarray(G)).source, (), tuple(gs))
 
 
 class Stretch(Rule):
