@@ -8,6 +8,7 @@ from typing import Any
 AT_LOAD = {"OUT802": False, "OUT803": True}
 AT_RUN = {"OUT804"}
 AT_EXPORT = {"OUT805", "OUT806"}
+AT_START = "SIG"  # the family of what the signal analysis finds
 LATER = AT_LOAD.keys() | AT_RUN | AT_EXPORT
 
 
@@ -17,6 +18,9 @@ def findings(text: str, wanted: str) -> list[Any]:
     from fanin.source import Source
 
     found = list(pipeline.check_text(text).diagnostics)
+    if wanted.startswith(AT_START) and not found:
+        source = Source("<string>", text)
+        return list(pipeline.check_source(source, "<string>", None, None, signals=True).diagnostics)
     if wanted in AT_EXPORT and not found:
         source = Source("<string>", text)
         found = list(pipeline.check_source(source, "<string>", None, None, exports=True).diagnostics)

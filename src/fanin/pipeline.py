@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fanin.collection import uncollected
 from fanin.diagnostics.model import Diagnostic, Severity
 from fanin.elaborate.files import Loader, Unit
-from fanin.ir.graph import Program
+from fanin.ir.graph import Graph, Program
 from fanin.report import CheckFailed, NoSuchName, Report, Unreadable, read_source
 from fanin.source import Source
 from fanin.syntax import tree
@@ -64,14 +64,21 @@ def format_text(source: Source) -> tuple[str | None, list[Diagnostic]]:
 # ------------------------------------------------------------------------------------- syntax tree → typed graph IR
 
 
-def check(path: str, names: Sequence[str] | None = None, hyper: Hyper | None = None, exports: bool = False) -> Report:
+def check(
+    path: str,
+    names: Sequence[str] | None = None,
+    hyper: Hyper | None = None,
+    exports: bool = False,
+    signals: bool = False,
+) -> Report:
     """Everything that can be built in a file (or what is named), elaborated and held to its promises.
 
-    With ``exports`` it also says what an export to `.pt2` or `.onnx` would not keep.
+    With ``exports`` it also says what an export to `.pt2` or `.onnx` would not keep, with ``signals`` how the networks
+    behave when their weights are drawn.
 
     Raises Unreadable for a file that cannot be read, NoSuchName for a name that it does not have.
     """
-    return check_source(read_source(path), path, names, hyper, exports)
+    return check_source(read_source(path), path, names, hyper, exports, signals)
 
 
 def check_text(text: str, name: str = "<string>", hyper: Hyper | None = None) -> Report:
@@ -80,20 +87,31 @@ def check_text(text: str, name: str = "<string>", hyper: Hyper | None = None) ->
 
 
 def check_source(
-    source: Source, path: str, names: Sequence[str] | None, hyper: Hyper | None, exports: bool = False
+    source: Source,
+    path: str,
+    names: Sequence[str] | None,
+    hyper: Hyper | None,
+    exports: bool = False,
+    signals: bool = False,
 ) -> Report:
     with uncollected():
-        return _check(source, path, names, hyper, exports)
+        return _check(source, path, names, hyper, exports, signals)
 
 
 def _check(
-    source: Source, path: str, names: Sequence[str] | None, hyper: Hyper | None, exports: bool = False
+    source: Source,
+    path: str,
+    names: Sequence[str] | None,
+    hyper: Hyper | None,
+    exports: bool = False,
+    signals: bool = False,
 ) -> Report:
     from fanin.analyses.promises import broken_promises
     from fanin.elaborate import survey
     from fanin.elaborate.program import elaborate as build
     from fanin.elaborate.suppression import apply_allows
     from fanin.emit.torch.limits import emission_error
+    from fanin.lints.structure import check_structure
 
     loader = load(source, path)
     unit = loader.units[0]
@@ -106,6 +124,7 @@ def _check(
         for name in names:
             require_name(unit, name, path)
     programs: list[Program] = []
+    looked_at: set[Graph] = set()
     used: set[int] = set()
     chosen = list(names) if names is not None else entries(unit)
     for name in chosen:
@@ -124,6 +143,7 @@ def _check(
         if program is not None:
             programs.append(program)
             found += broken_promises(program)
+            found += check_structure(program, looked_at)
             error = emission_error(program)
             found += [_not_emitted(program, error)] if error is not None else []
     waiting: list[Diagnostic] = []
@@ -138,11 +158,14 @@ def _check(
         found += waiting
     if readable:
         found += surveys[0].notices()
+    if signals:
+        found += _at_initialisation(programs)
     if exports:
         from fanin.analyses.exports import losses
 
         found += [_lost(loss) for program in programs for loss in losses(program)]
-    kept = apply_allows(loader.units, survey.without_repeats(in_order(found)))
+    unchecked = frozenset() if signals else frozenset({"SIG"})
+    kept = apply_allows(loader.units, survey.without_repeats(in_order(found)), unchecked)
     return Report(tuple(kept), tuple(u.source for u in loader.units), tuple(programs))
 
 
@@ -166,6 +189,21 @@ def _check_recipe(
 
         problems = [*problems, *check_experiment(experiment)]
     return problems, reached
+
+
+def _at_initialisation(programs: Iterable[Program]) -> list[Diagnostic]:
+    """What the signal analysis finds; where no sizes are known, nothing."""
+    from fanin.lints.signal import check_signal
+
+    found: list[Diagnostic] = []
+    looked_at: set[Graph] = set()
+    for program in programs:
+        try:
+            analysis = signal(program)
+        except ValueError:
+            continue
+        found += check_signal(program, analysis, looked_at)
+    return found
 
 
 def _lost(loss: Loss) -> Diagnostic:

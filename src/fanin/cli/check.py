@@ -27,6 +27,7 @@ from fanin.source import Source
 @click.option("--ignore", metavar="CODES", multiple=True, help="Not these warnings: codes, names, prefixes.")
 @click.option("--format", type=click.Choice(FORMATS), default="full", show_default=True, help="How to print.")
 @click.option("--fix", is_flag=True, help="Apply the fixes that keep the meaning, and check again.")
+@click.option("--signal", "signals", is_flag=True, help="Also say how networks behave when their weights are drawn.")
 @click.option("--export", "exports", is_flag=True, help="Say what .pt2 and .onnx files would not keep.")
 @click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
 @options.as_json
@@ -41,6 +42,7 @@ def command(
     format: Format,
     fix: bool,
     exports: bool,
+    signals: bool,
     diff: bool,
     as_json: bool,
 ) -> None:
@@ -55,7 +57,7 @@ def command(
     named = {target.path for target in targets if target.path != "-"}
 
     def check() -> Report:
-        return chosen.of(check_all(targets, hyper, exports))
+        return chosen.of(check_all(targets, hyper, exports, signals))
 
     def may_change(source: Source) -> bool:
         return source.name in named  # and not what these import
@@ -74,7 +76,9 @@ def command(
     ctx.exit(exits.ERRORS if failed else exits.OK)
 
 
-def check_all(targets: Sequence[Target], hyper: dict[str, Value], exports: bool = False) -> Report:
+def check_all(
+    targets: Sequence[Target], hyper: dict[str, Value], exports: bool = False, signals: bool = False
+) -> Report:
     """One report of all files, each read once, in the order in which they were named."""
     from fanin import pipeline
 
@@ -90,12 +94,12 @@ def check_all(targets: Sequence[Target], hyper: dict[str, Value], exports: bool 
         if path == "-":
             source = files.read(path)
             reports.append(
-                pipeline.check_source(source, source.name, None, hyper, True)
-                if exports
+                pipeline.check_source(source, source.name, None, hyper, exports, signals)
+                if exports or signals
                 else pipeline.check_text(source.text, source.name)
             )
         else:
-            reports.append(pipeline.check(path, names=wanted, hyper=hyper, exports=exports))
+            reports.append(pipeline.check(path, names=wanted, hyper=hyper, exports=exports, signals=signals))
     return merged(reports)
 
 

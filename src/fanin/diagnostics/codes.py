@@ -116,6 +116,38 @@ SYS709 = Code("SYS709", "softmax-twice", W)
 SYS710 = Code("SYS710", "path-matches-nothing")
 SYS711 = Code("SYS711", "stage-without-training")
 
+# SIG: signal and initialisation
+
+SIG101 = Code("SIG101", "activation-growth", W)
+SIG103 = Code("SIG103", "gradient-growth", W)
+SIG105 = Code("SIG105", "saturation", W)
+SIG106 = Code("SIG106", "input-collapse", W)
+SIG110 = Code("SIG110", "width-noise", W)
+SIG111 = Code("SIG111", "thin-layer", W)
+SIG112 = Code("SIG112", "dead-network", W)
+SIG123 = Code("SIG123", "symmetric-start", W)
+SIG140 = Code("SIG140", "attention-logits", W)
+SIG150 = Code("SIG150", "zero-on-zero", W)
+SIG161 = Code("SIG161", "bias-before-norm", A)
+SIG170 = Code("SIG170", "linear-stack", A)
+
+# STR: structure and redundancy
+
+STR601 = Code("STR601", "softmax-before-loss", W)
+STR602 = Code("STR602", "activation-on-logits", W)
+STR603 = Code("STR603", "activation-twice", W)
+STR604 = Code("STR604", "dropout-before-norm", W)
+STR605 = Code("STR605", "norm-in-recurrence", W)
+STR606 = Code("STR606", "batch-of-one", W)
+STR607 = Code("STR607", "no-position", W)
+STR608 = Code("STR608", "skipped-inputs", W)
+STR609 = Code("STR609", "dense-on-grid", W)
+STR610 = Code("STR610", "loss-of-another-law", W)
+
+# CST: cost and hardware
+
+CST901 = Code("CST901", "head-size", A)
+
 # PRN: pruning
 
 PRN901 = Code("PRN901", "bad-experiment")

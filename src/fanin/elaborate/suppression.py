@@ -26,8 +26,12 @@ class _Allow:
     used: bool = False
 
 
-def apply_allows(units: Iterable[Unit], found: list[Diagnostic]) -> list[Diagnostic]:
+def apply_allows(
+    units: Iterable[Unit], found: list[Diagnostic], unchecked: frozenset[str] = frozenset()
+) -> list[Diagnostic]:
     """The findings without those that an ``@allow`` silences, and with those about the allows themselves.
+
+    ``unchecked`` are families of codes that were not looked for, so that nobody knows whether an allow is needed.
 
     Errors are not silenced: what cannot be built stays an error.
     """
@@ -47,7 +51,7 @@ def apply_allows(units: Iterable[Unit], found: list[Diagnostic]) -> list[Diagnos
         else:
             match.used = True
     for a in allows:
-        if not a.used:
+        if not a.used and a.code[:3] not in unchecked:
             fix = Fix("leave it out", (Edit(_with_space(a.span), ""),), safe=True)
             kept.append(Diagnostic(NAM230, "this `@allow` silences nothing", a.span, "nothing to allow here", fix=fix))
     return [*kept, *extra]

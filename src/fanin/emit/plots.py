@@ -18,7 +18,7 @@ _PANELS: tuple[tuple[str, Callable[[Row], float | None]], ...] = (
 
 
 def signal_plot(rows: Sequence[Row], measured: Measurement | None, path: str, title: str) -> None:
-    """Three panels over one axis: what is predicted as lines, what was measured as dots. The ending names the format."""
+    """Three panels over one axis: predictions as lines, measurements as dots. The ending of ``path`` is the format."""
     matplotlib.rcParams["svg.hashsalt"] = "fanin"  # the same file each time
     shown = [r for r in rows if r.weights or r.op in ("input", "add")]
     figure = Figure(figsize=(9, 7), layout="constrained")

@@ -1,8 +1,9 @@
 """Functions of one standard normal latent, on a fixed grid, and what pairs of correlated latents give.
 
 A marginal distribution is carried as ``psi``, its values on a grid of a latent ``z``: elementwise functions are exact
-on it. Products of a function at two latents of correlation r follow Mehler's formula, ``E f(z) f(z') = sum_k a_k^2 r^k``
-with the coefficients ``a_k`` of f in normalised Hermite polynomials (Mehler 1866; Poole et al. 2016 use it for depth).
+on it. Products of a function at two latents of correlation r follow Mehler's formula,
+``E f(z) f(z') = sum_k a_k^2 r^k`` with the coefficients ``a_k`` of f in normalised Hermite polynomials (Mehler 1866;
+Poole et al. 2016 use it for depth).
 """
 
 from __future__ import annotations
@@ -95,4 +96,4 @@ def sorted_quantiles(values: Array, weights: Array) -> Array:
 
 def normal_cdf(x: Any) -> Array:
     """Φ(x) by interpolation of the grid's own distribution function."""
-    return np.interp(x, Z, LEVELS, left=0.0, right=1.0)
+    return np.asarray(np.interp(x, Z, LEVELS, left=0.0, right=1.0))

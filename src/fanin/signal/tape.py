@@ -60,6 +60,7 @@ class Tensor:
     law: Law | None
     spec: ParamSpec | None = None
     copies: int = 1
+    frozen: bool = False  # all of it, for good
 
 
 @dataclass(eq=False)
@@ -279,7 +280,9 @@ class _Recorder:
                 known = self.tensors.get(key)
                 found[spec.name] = known or Tensor(key, spec.kind, spec.shape, weight.law, spec)
                 continue
-            tensor = Tensor(join(path, spec.name), spec.kind, spec.shape, weight.law, spec, home.copies)
+            tensor = Tensor(
+                join(path, spec.name), spec.kind, spec.shape, weight.law, spec, home.copies, leaf.frozen is True
+            )
             found[spec.name] = self.tensors.setdefault(tensor.key, tensor)
         return found
 

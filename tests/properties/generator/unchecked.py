@@ -543,7 +543,7 @@ class Unchecked:
             return Maker(decl)
         found = find_op(name)
         if found is None:
-            raise AssertionError(f"no {name}")
+            raise Failure(f"no {name}")  # where it is the generator's mistake, the checker says so
         return Maker(found) if name == found.module else Function(found)
 
     def call(self, e: Call, frame: Frame, stage: bool = False) -> Any:

@@ -141,30 +141,30 @@ def add(x: Signal, y: Signal, shape: tuple[int, ...]) -> Signal:
     total = x.q + y.q
     share = 0.5 if total <= 0 else x.q / total
     noise = share**2 * x.noise + (1 - share) ** 2 * y.noise
-    psi = None if is_gaussian(x) and is_gaussian(y) else _convolved(x, y)
-    if psi is not None:
-        psi = _fitted(psi, x.mean + y.mean, x.variance + y.variance)
-    return make(shape, M, psi, bases=bases((x, y)), profile=_profiles(x, y, rank), noise=noise, approx=notes,
+    both: Array | None = None
+    if not (is_gaussian(x) and is_gaussian(y)):
+        both = _fitted(_convolved(x, y), x.mean + y.mean, x.variance + y.variance)
+    return make(shape, M, both, bases=bases((x, y)), profile=_profiles(x, y, rank), noise=noise, approx=notes,
                 learned=x.learned and y.learned, mean=x.mean + y.mean)  # fmt: skip
 
 
 def _uncorrelated(x: Signal, y: Signal) -> bool:
     """Whether one of the two comes straight from weights of mean 0, which makes their product 0 on average."""
-    return abs(x.mean) < 1e-9 * np.sqrt(x.q + 1e-300) or abs(y.mean) < 1e-9 * np.sqrt(y.q + 1e-300)
+    return any(abs(s.mean) < 1e-9 * (s.q + 1e-300) ** 0.5 for s in (x, y))
 
 
 def _profiles(x: Signal, y: Signal, rank: int) -> list[Array | None]:
     found: list[Array | None] = []
     ps: list[tuple[Array | None, ...]] = [(None,) * (rank - len(s.shape)) + s.profile for s in (x, y)]
-    for p, r in zip(*ps, strict=True):
-        if p is None and r is None:
-            found.append(None)
+    total = x.q + y.q
+    for first, second in zip(*ps, strict=True):
+        known = first if first is not None else second
+        if known is None or total <= 0:
+            found.append(known)
             continue
-        size = len(p) if p is not None else len(r) if r is not None else 1
-        one = np.ones(size)
-        a, b = (one if v is None or len(v) != size else v for v in (p, r))
-        total = x.q + y.q
-        found.append(a if total <= 0 else np.sqrt((x.q * a**2 + y.q * b**2) / total))
+        one = np.ones(len(known))
+        a, b = (one if v is None or len(v) != len(known) else v for v in (first, second))
+        found.append(np.sqrt((x.q * a**2 + y.q * b**2) / total))
     return found
 
 
@@ -183,18 +183,18 @@ def _nodes(x: Signal) -> Array:
     at = (np.arange(_NODES) + 0.5) / _NODES
     ordered = np.sort(x.psi) if not np.all(np.diff(x.psi) >= 0) else x.psi
     if is_gaussian(x):
-        return x.mean + np.sqrt(x.variance) * grid.quantiles(_NODES)
+        return np.asarray(x.mean + np.sqrt(x.variance) * grid.quantiles(_NODES))
     levels = grid.LEVELS if ordered is x.psi else np.cumsum(grid.W[np.argsort(x.psi)])
     nodes = np.interp(at, levels, ordered)
     spread = nodes.std()
-    return nodes if spread <= 0 else x.mean + (nodes - nodes.mean()) * np.sqrt(x.variance) / spread
+    return np.asarray(nodes if spread <= 0 else x.mean + (nodes - nodes.mean()) * np.sqrt(x.variance) / spread)
 
 
 def _fitted(psi: Array, mean: float, variance: float) -> Array:
     """The same shape with exactly this mean and variance."""
     m = grid.mean(psi)
     v = grid.square(psi) - m * m
-    return psi if v <= 0 else mean + (psi - m) * np.sqrt(max(variance, 0) / v)
+    return psi if v <= 0 else np.asarray(mean + (psi - m) * np.sqrt(max(variance, 0) / v))
 
 
 def _seen_from(x: Signal, y: Signal, h: Array, sign: float) -> Array:

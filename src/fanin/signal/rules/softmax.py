@@ -25,7 +25,7 @@ def concentration(count: int, variance: float, powers: int = 2) -> float:
     if count == 1:
         return 1.0
     if variance < 1e-12:
-        return count ** (1.0 - powers)
+        return float(count ** (1.0 - powers))
     s = np.sqrt(variance)
     x = np.exp(s * grid.Z - variance / 2)
     u = np.exp(np.linspace(-30, 12, 700)) / count

@@ -1,0 +1,65 @@
+"""A graph as rules want to see it: which op gave a tensor, and which ops read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fanin.ir.graph import Apply, Graph, Node, Operand, Value
+
+ACTIVATIONS = frozenset(
+    (
+        "relu", "relu6", "leaky_relu", "prelu", "elu", "celu", "selu", "gelu", "silu", "mish", "tanh", "sigmoid",
+        "softplus", "softsign", "hardtanh", "hardswish", "hardsigmoid", "logsigmoid",
+    )
+)  # fmt: skip
+DROPOUTS = frozenset(("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"))
+LAYERS = frozenset(("Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"))
+BATCH_NORMS = frozenset(("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"))
+MOVES = frozenset(
+    ("reshape", "flatten", "Flatten", "unflatten", "squeeze", "unsqueeze", "identity", "transpose", "permute")
+)
+
+
+class Flow:
+    """The applications of ops in a graph, by what they give and by what they read."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.nodes = graph.nodes
+        self.ops: list[Apply] = [n for n in graph.nodes if isinstance(n, Apply)]
+        self._makers: dict[int, Node] = {v.index: n for n in graph.nodes for v in n.outputs}
+        self._readers: dict[int, list[Node]] = {}
+        for node in graph.nodes:
+            for operand in node.inputs:
+                if isinstance(operand, Value):
+                    self._readers.setdefault(operand.index, []).append(node)
+
+    def named(self, *names: str) -> Iterator[Apply]:
+        """The applications of ops of these names."""
+        return (n for n in self.ops if n.op.name in names)
+
+    def maker(self, operand: Operand | None, through: frozenset[str] = frozenset()) -> Apply | None:
+        """The op that gave a tensor, seen through ops of these names; None for what is no op of this graph."""
+        while isinstance(operand, Value):
+            node = self._makers.get(operand.index)
+            if not isinstance(node, Apply):
+                return None
+            if node.op.name not in through:
+                return node
+            operand = node.inputs[0]
+        return None
+
+    def readers(self, node: Node) -> list[Node]:
+        """Who reads what a node gives."""
+        return [r for v in node.outputs for r in self._readers.get(v.index, ())]
+
+
+def written(node: Apply) -> str:
+    """An op as messages call it: as it stands in the spec."""
+    text = " ".join(node.span.text.split())
+    return text if len(text) <= 40 else text[:37] + "…"
+
+
+def size(value: Any) -> int | None:
+    return value if isinstance(value, int) else None

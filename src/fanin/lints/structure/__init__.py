@@ -1,0 +1,46 @@
+"""Rules on the structure of a network: what is computed from what. Each file is one rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from fanin.analyses.reading import reached
+from fanin.diagnostics.model import Diagnostic
+from fanin.ir.graph import Graph, Program
+from fanin.lints.flow import Flow
+
+
+def check_structure(program: Program, seen: set[Graph]) -> Iterator[Diagnostic]:
+    """What the rules say of a program; a graph that was looked at before is left out."""
+    from fanin.lints.structure import (
+        activation_twice,
+        attention_without_position,
+        batch_norm_in_recurrence,
+        batch_of_one,
+        dense_on_grid,
+        dropout_before_norm,
+        head_size,
+        loss_of_another_law,
+        skipped_inputs,
+        softmax_before_loss,
+    )
+
+    rules: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
+        activation_twice.check,
+        batch_norm_in_recurrence.check,
+        batch_of_one.check,
+        dense_on_grid.check,
+        dropout_before_norm.check,
+        head_size.check,
+        loss_of_another_law.check,
+        skipped_inputs.check,
+        softmax_before_loss.check,
+    )
+    graphs = [g for g in reached(program.graph) if g not in seen]
+    for graph in graphs:
+        seen.add(graph)
+        flow = Flow(graph)
+        if flow.ops:
+            for rule in rules:
+                yield from rule(flow)
+    yield from attention_without_position.check(program)

@@ -1,0 +1,44 @@
+"""STR601, STR602: what a loss takes for logits has been through a softmax, or through an activation.
+
+``cross_entropy`` takes the logarithm of a softmax itself. Of probabilities it makes nearly equal ones, and its gradient
+is smaller by the factor p (1 - p); of what a relu left it cannot make a class less likely than one whose logit is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fanin.diagnostics.codes import STR601, STR602
+from fanin.diagnostics.model import Diagnostic, Label
+from fanin.lints.flow import ACTIVATIONS, MOVES, Flow, written
+
+_TAKES = {
+    "cross_entropy": ("softmax", "log_softmax", "softmax2d"),
+    "binary_cross_entropy_with_logits": ("sigmoid", "logsigmoid", "softmax"),
+}
+
+
+def check(flow: Flow) -> Iterator[Diagnostic]:
+    for node in flow.named(*_TAKES):
+        before = flow.maker(node.inputs[0], MOVES)
+        if before is None:
+            continue
+        name = node.op.name
+        if before.op.name in _TAKES[name]:
+            yield Diagnostic(
+                STR601,
+                f"`{name}` takes logits, and these have been through `{before.op.name}`",
+                node.span,
+                "does it once more",
+                (Label(before.span, "makes probabilities of them"),),
+                helps=(f"leave `{before.op.name}` out of what goes into the loss",),
+            )
+        elif before.op.name in ACTIVATIONS:
+            yield Diagnostic(
+                STR602,
+                f"`{name}` takes logits, and `{written(before)}` cuts them",
+                node.span,
+                "any number is a logit",
+                (Label(before.span, "not all numbers come out of it"),),
+                helps=("give the last layer's output to the loss as it is",),
+            )
