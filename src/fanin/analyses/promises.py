@@ -145,7 +145,25 @@ def _inputs(graph: Graph) -> str:
     return ", ".join(f"`{p.name}: {p.value.type}`" for p in graph.ports if p.value is not None) or "none"
 
 
+def _signal(program: Program, graph: Graph, promise: Promise, query: Query) -> Answer:
+    """How a network behaves when its weights are drawn: the only query that needs the analysis of signals."""
+    from fanin.signal.sizes import sizes_for
+    from fanin.signal.totals import TOTALS, total
+
+    asked = [name for name, value in query.args if value is True]
+    if len(asked) != 1 or len(query.args) != 1 or asked[0] not in TOTALS:
+        headline = f"`signal` is asked for one of {', '.join(TOTALS)}"
+        return Diagnostic(TYP401, headline, promise.span, "not this", helps=("for example `signal(gain)`",))
+    if graph.borrows:
+        return Unknown("modules are lent to this block, and it does not run alone")
+    alone = program if graph is program.graph else Program(graph.name, graph, (), program.facts)
+    if sizes_for(alone) is None:
+        return Unknown("no sizes of its inputs were found that meet its conditions")
+    return total(alone, asked[0])
+
+
 _QUERIES: Mapping[str, Ask] = {
+    "signal": _signal,
     "params": _count(lambda graph: cost.weights_of(graph).parameters),
     "trainable": _count(lambda graph: cost.weights_of(graph).trainable),
     "flops": _flops,

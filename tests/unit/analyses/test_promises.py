@@ -75,7 +75,6 @@ def test_no_fix_where_there_is_no_literal_to_mend(expect: str) -> None:
 @pytest.mark.parametrize(
     ("expect", "words"),
     [
-        ("signal(gain) in 0.5..2.0", "`signal(gain)` cannot be told: the analysis behind `signal` is not built yet"),
         ("memory(batch=32, training) < 6GiB", "`memory(batch=32, training)` cannot be told"),
         ("causal(image)", "`causal(image)` cannot be told"),
         ("flops < 16K * 4", "`flops` cannot be told: it hangs on N, which is open"),

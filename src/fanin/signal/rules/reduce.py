@@ -101,7 +101,7 @@ def largest(x: Signal, count: int, r: float) -> tuple[grid.Array, grid.Array]:
     if count < 1:
         raise Cannot("nothing to take the largest of")
     psi = x.psi if np.all(np.diff(x.psi) >= -1e-12) else np.sort(x.psi)
-    share = np.diff(np.concatenate([[0.0], np.cumsum(grid.W)])[1:] ** count, prepend=0.0)
+    share = count * grid.W * grid.LEVELS ** (count - 1)
     keep = share > 1e-9
     peaks, weight = grid.Z[keep], share[keep]
     step = max(1, len(peaks) // 160)

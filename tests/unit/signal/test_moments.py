@@ -1,0 +1,127 @@
+"""Numbers of one latent: against closed forms, quadrature with 9 digits, and the tables of papers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import acos, exp, log, pi, sqrt
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fanin.ops.attributes import bind
+from fanin.ops.registry import find_op
+from fanin.signal import grid
+from fanin.signal.rules.pointwise import derivative
+from fanin.signal.rules.reduce import largest
+from fanin.signal.rules.softmax import concentration
+from fanin.signal.state import make
+from fanin.signal.table import white
+
+# E f, E f^2, E f'^2 at a standard normal: adaptive quadrature to 9 digits; gelu, relu, selu and leaky in closed form.
+VALUES: dict[str, tuple[dict[str, Any], float, float, float]] = {
+    "relu": ({}, 0.398942280, 0.5, 0.5),
+    "leaky_relu": ({"negative_slope": 0.2}, 0.319153824, 0.52, 0.52),
+    "elu": ({}, 0.160520572, 0.644945417, 0.668102001),
+    "selu": ({}, 0.0, 1.0, 1.071574992),
+    "gelu": ({}, 1 / (2 * sqrt(pi)), 1 / 3 + 1 / (2 * pi * sqrt(3)), 0.455850866),
+    "silu": ({}, 0.206620964, 0.355775520, 0.379482352),
+    "mish": ({}, 0.240403888, 0.452342192, 0.479083758),
+    "softplus": ({}, 0.806059183, 0.921245909, 0.293379036),
+    "sigmoid": ({}, 0.5, 0.293379036, 0.044836241),
+    "tanh": ({}, 0.0, 0.394294490, 0.464402902),
+    "hardswish": ({}, 0.166216701, 0.331567375, 0.358531517),
+    "softsign": ({}, 0.0, 0.183014021, 0.227671340),
+    "erf": ({}, 0.0, 0.464559054, 0.569410035),
+    "sin": ({}, 0.0, 0.432332358, 0.567667642),
+    "exp": ({}, 1.648721271, 7.389056099, 7.389056099),
+}
+
+
+def curve(name: str, given: dict[str, Any] | None = None) -> Callable[[Any], Any]:
+    op = find_op(name)
+    assert op is not None
+    attrs = bind(op.attrs, given or {})
+    return lambda x: op.curve(attrs, x)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_moments_of_activations_to_six_digits(name: str) -> None:
+    given, first, second, slope = VALUES[name]
+    f = curve(name, given)
+    psi = f(grid.Z)
+    assert grid.mean(psi) == pytest.approx(first, abs=2e-6)
+    assert grid.square(psi) == pytest.approx(second, rel=2e-6)
+    assert grid.square(derivative(f, grid.Z)) == pytest.approx(slope, rel=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("variance", "tanh2", "gelu2"), [(0.25, 0.173516143, 0.083506724), (4, 0.635261234, 1.929865016)]
+)
+def test_moments_at_other_scales(variance: float, tanh2: float, gelu2: float) -> None:
+    z = sqrt(variance) * grid.Z
+    assert grid.square(curve("tanh")(z)) == pytest.approx(tanh2, rel=1e-6)
+    assert grid.square(curve("gelu")(z)) == pytest.approx(gelu2, rel=1e-6)
+
+
+@given(st.floats(-0.98, 0.999))
+def test_pairs_of_relu_are_the_arc_cosine_kernel(r: float) -> None:
+    """Cho and Saul 2009, eq. 6, of degree 1."""
+    exact = (sqrt(1 - r * r) + r * (pi - acos(r))) / (2 * pi)
+    assert grid.pair(np.maximum(grid.Z, 0), r) == pytest.approx(exact, abs=3e-5)
+
+
+@given(st.floats(0.0, 1.0), st.sampled_from(["relu", "tanh", "gelu", "exp"]))
+def test_the_latent_of_a_pair_is_found_again(r: float, name: str) -> None:
+    psi = curve(name)(grid.Z)
+    assert grid.latent(psi, grid.pair(psi, np.array(r))) == pytest.approx(r, abs=2e-3)
+
+
+def test_pairs_of_two_functions_and_of_the_exponential_are_exact() -> None:
+    psi = np.exp(grid.Z)
+    for r in (-0.5, 0.0, 0.3, 0.9):
+        assert grid.pair(psi, r) == pytest.approx(exp(1 + r), rel=1e-6)
+        assert grid.pair(psi, r, grid.Z) == pytest.approx(r * exp(0.5), rel=1e-6, abs=1e-9)
+
+
+# The largest of k normals: E, E^2nd; and of k behind a relu.
+LARGEST = {
+    2: (0.564189584, 1.0),
+    3: (0.846284375, 1.275664448),
+    4: (1.029375373, 1.551328895),
+    9: (1.485013162, 2.562617418),
+}
+
+
+@pytest.mark.parametrize("count", LARGEST)
+def test_the_largest_of_independent_normals(count: int) -> None:
+    x = make((4, 16), white((4, 16), 1.0))
+    psi, _ = largest(x, count, 0.0)
+    assert grid.mean(psi) == pytest.approx(LARGEST[count][0], abs=2e-3)
+    assert grid.square(psi) == pytest.approx(LARGEST[count][1], rel=3e-3)
+
+
+@pytest.mark.parametrize(
+    ("count", "values"),
+    [
+        (4, (0.2937451, 0.3919714, 0.5744140)),
+        (16, (0.0781976, 0.1324522, 0.3164505)),
+        (64, (0.0199264, 0.0388042, 0.1607351)),
+        (256, (0.0050070, 0.0103345, 0.0726657)),
+    ],
+)
+def test_the_concentration_of_a_softmax(count: int, values: tuple[float, ...]) -> None:
+    for variance, value in zip((0.25, 1.0, 4.0), values, strict=True):
+        assert concentration(count, variance) == pytest.approx(value, rel=1e-5)
+
+
+def test_the_concentration_of_a_softmax_against_draws() -> None:
+    chance = np.random.default_rng(0)
+    x = chance.normal(0, 1.5, size=(200_000, 8))
+    a = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+    for power in (2, 3):
+        assert concentration(8, 2.25, power) == pytest.approx(float((a**power).sum(axis=1).mean()), rel=5e-3)
+    assert concentration(5, 0.0) == pytest.approx(0.2)
+    assert log(concentration(1, 3.0)) == 0
