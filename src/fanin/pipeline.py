@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from fanin.emit.comparison import Change
     from fanin.emit.torch.uses import EmitError
     from fanin.runtime.export import Exported
-    from fanin.runtime.measured import Measurement
     from fanin.signal.analysis import Analysis
+    from fanin.signal.measured import Measurement
 
 Hyper = dict[str, Any]
 

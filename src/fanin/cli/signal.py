@@ -12,7 +12,7 @@ from fanin.cli.target import Target
 from fanin.cli.values import Value, parse_value
 
 if TYPE_CHECKING:
-    from fanin.runtime.measured import Measurement
+    from fanin.signal.measured import Measurement
     from fanin.signal.rows import Row
 
 

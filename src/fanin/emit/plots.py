@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import matplotlib
 from matplotlib.figure import Figure
 
-from fanin.runtime.measured import Measurement
+from fanin.signal.measured import Measurement
 from fanin.signal.rows import Row
 
 _PANELS: tuple[tuple[str, Callable[[Row], float | None]], ...] = (

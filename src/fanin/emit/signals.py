@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from math import prod, sqrt
 
 from fanin.ir.graph import Program
-from fanin.runtime.measured import Measurement
 from fanin.signal.analysis import Analysis
+from fanin.signal.measured import Measurement
 from fanin.signal.rows import Row
 
 _SUMS = ("add", "sub", "concat", "mul")

@@ -12,9 +12,9 @@ from fanin.ir.dims import Symbol
 from fanin.ir.graph import Program
 from fanin.ir.types import DType
 from fanin.runtime.load import build
-from fanin.runtime.measured import Measured, Measurement
 from fanin.runtime.samples import flat, shape_at
 from fanin.signal.analysis import Input
+from fanin.signal.measured import Measured, Measurement
 
 
 def measure(

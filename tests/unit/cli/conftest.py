@@ -60,7 +60,11 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         return [after for word, after in pairwise(words) if word == "model"]
 
     def check(
-        path: str, names: list[str] | None = None, hyper: dict[str, Any] | None = None, exports: bool = False
+        path: str,
+        names: list[str] | None = None,
+        hyper: dict[str, Any] | None = None,
+        exports: bool = False,
+        signals: bool = False,
     ) -> Report:
         fake.seen.append((path, names, hyper))
         return findings(read_source(path))

@@ -12,7 +12,7 @@ import pytest
 
 import fanin
 from fanin import pipeline
-from fanin.runtime.measured import Measurement
+from fanin.signal.measured import Measurement
 from fanin.signal.rows import Row, rows
 
 CONVS = """

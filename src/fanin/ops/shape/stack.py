@@ -51,6 +51,6 @@ class Stack(Op[StackAttrs]):
         return call("torch.stack", Sequence(tuple(Input(i) for i in range(len(types)))), dim=unless(a.axis, 0))
 
     def signal(self, a: StackAttrs, *types: TensorType) -> Any:
-        from fanin.signal.analysis import Stacked
+        from fanin.signal.rules.stacked import Stacked
 
         return Stacked(a.axis % (types[0].rank + 1))

@@ -1,0 +1,174 @@
+"""Bad specs from several sides, each in several settings: every one is caught, with its code and at its place."""
+
+from __future__ import annotations
+
+import pytest
+
+from fanin import pipeline
+from fanin.source import Source
+
+# Statements from `x` to `x` that make one mistake, by the input that they need. `!` stands before what is at fault.
+MISTAKES: dict[str, tuple[str, list[str]]] = {
+    "STR601": (
+        "[N, 8], y: int[N]",
+        [
+            "x = cross_entropy!(x -> a: Linear(5) -> softmax(axis=-1), y)",
+            "x = cross_entropy!(x -> a: Linear(5) -> log_softmax(axis=1), y)",
+            "p = x -> a: Linear(5) -> softmax(axis=-1)\n  x = cross_entropy!(p, y)",
+            "x = x -> a: Linear(5) -> softmax(axis=-1) -> cross_entropy!(y)",
+            "x = x -> a: Linear(5) -> Softmax(axis=-1) -> cross_entropy!(y)",
+            "x = binary_cross_entropy_with_logits!(x -> a: Linear(1) -> sigmoid -> flatten, float(y))",
+        ],
+    ),
+    "STR602": (
+        "[N, 8], y: int[N]",
+        [
+            f"x = x -> a: Linear(5) -> {act} -> cross_entropy!(y)"
+            for act in ("relu", "tanh", "gelu", "Sigmoid()", "selu")
+        ],
+    ),
+    "STR603": (
+        "[N, 8]",
+        [
+            "x = x -> a: Linear(5) -> relu -> !relu",
+            "x = x -> a: Linear(5) -> ReLU() -> !Tanh()",
+            "x = x -> a: Linear(5) -> tanh -> dropout(0.2) -> !sigmoid",
+            "h = x -> a: Linear(5) -> gelu\n  x = !gelu(h)",
+            "x = x -> a: Linear(6) -> relu -> reshape(-1, 2, 3) -> !silu -> flatten(1)",
+        ],
+    ),
+    "STR604": (
+        "[N, 8]",
+        [
+            "x = x -> a: Linear(5) -> dropout(0.5) -> !BatchNorm1d()",
+            "x = x -> dropout(0.1) -> a: Linear(5) -> !BatchNorm1d() -> relu",
+            "x = x -> Dropout(0.3) -> relu -> a: Linear(5) -> !BatchNorm1d()",
+            "h = x -> a: Linear(5) -> dropout(0.2)\n  x = h -> !BatchNorm1d()",
+        ],
+    ),
+    "STR606": (
+        "[1, 4, 8, 8]",
+        [
+            "x = x -> a: Conv2d(4, 3, padding=1, bias=false) -> !BatchNorm2d()",
+            "x = x -> !BatchNorm2d() -> relu",
+            "x = x -> flatten(2) -> !BatchNorm1d()",
+        ],
+    ),
+    "STR608": (
+        "[N, 4, 32, 32]",
+        [
+            "x = x -> !Conv2d(4, 3, stride=4)",
+            "x = x -> !Conv2d(4, 2, stride=(3, 2))",
+            "x = x -> relu -> !max_pool2d(2, stride=3)",
+            "x = x -> !AvgPool2d(2, stride=5)",
+        ],
+    ),
+    "STR609": (
+        "[N, 3, 32, 32]",
+        [
+            "x = x -> flatten(1) -> !Linear(64)",
+            "x = x -> Conv2d(8, 3, padding=1) -> relu -> flatten(1) -> !Linear(10)",
+            "x = x -> flatten(1) -> dropout(0.1) -> !Linear(16)",
+            "x = x -> max_pool2d(2) -> Flatten() -> !Linear(10)",
+        ],
+    ),
+    "STR610": (
+        "[N, 8], y: [N, 1]",
+        [
+            "x = mse_loss!(x -> a: Linear(1) -> sigmoid, y)",
+            "x = x -> a: Linear(1) -> Sigmoid() -> l1_loss!(y)",
+            "p = x -> a: Linear(1) -> softmax(axis=-1)\n  x = mse_loss!(p, y)",
+            "x = x -> a: Linear(1) -> sigmoid -> smooth_l1_loss!(y)",
+        ],
+    ),
+    "CST901": (
+        "[B, T, 60]",
+        ["x = !scaled_dot_product_attention(x, x, x)", "x = (x, x, x) -> !MultiheadAttention(3, batch_first=true)"],
+    ),
+}
+SETTINGS = {
+    "a model": "model Net()(x: {type}) {{\n  {body}\n  return x\n}}",
+    "a block": "block Part()(x: {type}) {{\n  {body}\n  return x\n}}\nmodel Net()(x: {type}) {{ return x -> part: Part(){rest} }}",
+    "a loop": "model Net()(x: {type}) {{\n  h = x\n  for i in 0..2 {{\n    x = h\n    {body}\n  }}\n  return x\n}}",
+    "a branch": "model Net()(x: {type}) {{\n  if 1 < 2 {{\n    {body}\n  }}\n  return x\n}}",
+    "a block used twice": (
+        "block Part()(x: {type}) {{\n  {body}\n  return x\n}}\n"
+        "model Net()(x: {type}) {{\n  a = Part()\n  b = Part()\n  return a({args}), b({args})\n}}"
+    ),
+}
+CASES = [
+    (code, i, setting) for code, (_, bodies) in MISTAKES.items() for i in range(len(bodies)) for setting in SETTINGS
+]
+
+
+@pytest.mark.parametrize(("code", "number", "setting"), CASES, ids=lambda v: str(v))
+def test_a_mistake_of_structure_is_found_where_it_is(code: str, number: int, setting: str) -> None:
+    type_, bodies = MISTAKES[code]
+    body = bodies[number]
+    args = "x, y" if "y:" in type_ else "x"
+    marked = SETTINGS[setting].format(type=type_, body=body, rest="(y)" if "y:" in type_ else "", args=args)
+    line = marked[: marked.index("!")].count("\n")
+    report = pipeline.check_text(marked.replace("!", ""))
+    assert report.ok, [d.headline for d in report.diagnostics]
+    found = [d for d in report.diagnostics if d.code.id == code]
+    assert found, [(d.code.id, d.headline) for d in report.diagnostics]
+    assert all(d.span.text and marked.replace("!", "")[: d.span.start].count("\n") == line for d in found)
+
+
+# Networks that start badly, with what is to be found; `{n}` is a width.
+STARTS: dict[str, list[str]] = {
+    "SIG101": [
+        "@init(linear=xavier_normal, bias=zeros)\nmodel Net()(x: [N, 64]) {{ return x -> l: {d} * (Linear(128) -> relu) -> h: Linear(4) }}",
+        "@init(linear=normal(std=0.5), bias=zeros)\nmodel Net()(x: [N, 64]) {{ return x -> l: {d} * (Linear(128) -> relu) -> h: Linear(4) }}",
+        "model Net()(x: [N, 64]) {{ return x -> l: {d} * (Linear(128, bias=false) -> gelu) -> h: Linear(4) }}",
+        "@init(linear=he_normal, bias=zeros)\nblock R()(x: [N, D]) -> [N, D] {{ return x + 2.0 * (x -> a: Linear(128) -> relu) }}\n"
+        "model Net()(x: [N, 128]) {{ return x -> l: {d} * R() -> h: Linear(4) }}",
+    ],
+    "SIG103": [
+        "model Net()(x: [N, 64]) {{ return x -> l: {d} * (Linear(128) -> sigmoid) -> h: Linear(4) }}",
+        "model Net()(x: [N, 64]) {{ return x -> l: {d} * (Linear(128) -> silu) -> h: Linear(4) }}",
+        "@init(linear=normal(std=0.5), bias=zeros)\nmodel Net()(x: [N, 64]) {{ return x -> l: {d} * (Linear(128) -> relu) -> h: Linear(4) }}",
+    ],
+    "SIG105": [
+        "model Net()(x: [N, 64]) {{ return x -> a: Linear(64, init=normal(std=3.0)) -> {s} -> h: Linear(4) }}",
+        "model Net()(x: [N, 64]) {{ x = x -> a: Linear(64) -> relu\n return x -> b: Linear(64, init=normal(std=5.0)) -> {s} -> h: Linear(4) }}",
+    ],
+    "SIG110": [
+        "@init(linear=he_normal, bias=zeros)\nmodel Net()(x: [N, 32]) {{ return x -> l: {d} * (Linear(24) -> relu) -> h: Linear(4) }}",
+        "@init(linear=lecun_normal, bias=zeros)\nmodel Net()(x: [N, 32]) {{ return x -> l: {d} * (Linear(20) -> leaky_relu) -> h: Linear(4) }}",
+    ],
+    "SIG112": [
+        "model Net()(x: [N, 32]) {{ return x -> l: {d} * (Linear(6) -> relu) -> h: Linear(4) }}",
+    ],
+    "SIG170": [
+        "model Net()(x: [N, 32]) {{ return x -> a: Linear(64) -> b: Linear({n}) -> relu -> h: Linear(4) }}",
+        "model Net()(x: [N, 32]) {{ x = x -> a: Linear({n})\n x = x -> b: Linear(64) -> tanh\n return x -> h: Linear(4) }}",
+    ],
+}
+START_CASES = [(code, i, k) for code, specs in STARTS.items() for i in range(len(specs)) for k in range(3)]
+
+
+@pytest.mark.parametrize(("code", "number", "k"), START_CASES, ids=lambda v: str(v))
+def test_a_bad_start_is_found(code: str, number: int, k: int) -> None:
+    depth, width, act = (12, 16, 24)[k], (64, 96, 128)[k], ("tanh", "sigmoid", "softsign")[k]
+    text = STARTS[code][number].format(d=depth, n=width, s=act)
+    report = pipeline.check_source(Source("<string>", text), "<string>", None, None, signals=True)
+    assert report.ok, [d.headline for d in report.diagnostics]
+    assert code in {d.code.id for d in report.diagnostics}, [(d.code.id, d.headline) for d in report.diagnostics]
+
+
+GOOD = [
+    "@init(linear=he_normal, bias=zeros)\nmodel Net()(x: [N, 64]) { return x -> l: 6 * (Linear(256) -> relu) -> h: Linear(4) }",
+    "model Net()(x: [N, 64]) { return x -> l: 6 * (Linear(256, bias=false) -> BatchNorm1d() -> relu) -> h: Linear(4) }",
+    "model Net()(x: [N, 3, H, W]) { return x -> a: Conv2d(16, 3, stride=2) -> relu -> mean(axis=(2, 3)) -> h: Linear(4) }",
+    "model Net()(x: [N, 16]) -> [N, 16] { return x -> a: Linear(8) -> tanh -> code: Linear(2) -> tanh -> b: Linear(8) -> tanh -> c: Linear(16) }",
+    "model Net()(x: [N, 8], y: int[N]) { return x -> a: Linear(16) -> relu -> b: Linear(4) -> cross_entropy(y) }",
+    "model Net()(x: [N, 8], y: [N, 4]) { return x -> a: Linear(16) -> relu -> b: Linear(4) -> mse_loss(y) }",
+    "model Net()(x: [N, 64]) { return x -> a: Linear(4, bias=false) -> b: Linear(64) }",
+]
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_networks_as_they_should_be_have_no_finding(text: str) -> None:
+    report = pipeline.check_source(Source("<string>", text), "<string>", None, None, signals=True)
+    assert [(d.code.id, d.headline) for d in report.diagnostics] == []
