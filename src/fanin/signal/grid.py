@@ -72,6 +72,14 @@ def pair(f: Array, r: Array | float, g: Array | None = None) -> Array:
     return value[back].reshape(r.shape)
 
 
+def pair_slope(f: Array, r: Array) -> Array:
+    """``d/dr E f(z) f(z')``, which is ``E f'(z) f'(z')``, for every r of an array; next to 1 as at 0.98."""
+    a = _basis() @ f
+    k = np.arange(1, ORDER)
+    r = np.clip(np.asarray(r, dtype=np.float64), -0.98, 0.98)
+    return np.asarray((r[..., None] ** (k - 1)) @ (k * a[1:] ** 2))
+
+
 _R: Array = np.concatenate([np.linspace(-1, 0, 33)[:-1], 1 - (1 - np.linspace(0, 1, 257)) ** 2])
 
 

@@ -36,7 +36,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.contract import ParamSpec
 from fanin.source import Span
 
-MAX_STEPS = 64
+MAX_STEPS = 32
 """Steps of a recurrence that are gone through; a longer one is cut there, and said to be."""
 
 

@@ -245,6 +245,7 @@ def of_numbers(error: Exception) -> bool:
         "invalid multinomial distribution",
         "should be between 0 and 1",
         "index out of range in self",
+        "is not implemented",
         "Expected p_in",
         "is not differentiable with respect to argument",
     )

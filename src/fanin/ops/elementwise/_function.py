@@ -67,7 +67,10 @@ class FloatFunction(Pointwise[NoAttrs]):
         return own_float(call(f"torch.{self.name}", Input(0)), *types)
 
     def curve(self, a: NoAttrs, x: Any) -> Any:
-        return along(self.number, x)
+        import numpy as np
+
+        own = getattr(np, self.name, None)  # the same function of whole arrays, where NumPy has it
+        return own(x) if isinstance(own, np.ufunc) else along(self.number, x)
 
 
 class StepFunction(Elementwise[NoAttrs]):

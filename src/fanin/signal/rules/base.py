@@ -75,6 +75,21 @@ def scaled_by(g: Gradient, x: Signal, factor: Array, source: int | None = None) 
     return Gradient(after, h / np.sqrt(size), g.source if source is None else source, g.profile)
 
 
+def stein(y: Signal, g: Gradient) -> Array | None:
+    """What the gradient's envelope has to do with the input of the layer that gave y, for pairs of entries.
+
+    An input ``x_i`` and the output are jointly normal, so that ``E x_i x_i' h h'`` is ``E x_i x_i' E h h'`` and, by
+    Stein's lemma, ``cov(x_i, z)^2 E h'(z) h'(z')``: a relu opens for inputs that look like its weights. The table is
+    that of the second term, for a covariance of 1.
+    """
+    if np.ptp(g.h) == 0 or not is_gaussian(y):
+        return None
+    G, R = table.same_states(g.G, y.R)
+    before = grid.pair(g.h, R)
+    eps = np.where(np.abs(before) > 1e-12, G / np.where(np.abs(before) > 1e-12, before, 1.0), 0.0)
+    return np.asarray(eps * grid.pair_slope(g.h, R))
+
+
 def same_latent(a: Signal, b: Signal) -> bool:
     """Whether two tensors are functions of one latent, entry by entry."""
     return a.root == b.root and a.shape == b.shape

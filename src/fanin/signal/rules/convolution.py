@@ -11,7 +11,7 @@ import numpy as np
 
 from fanin.signal import table
 from fanin.signal.grid import Array
-from fanin.signal.rules.base import Rule, Weights
+from fanin.signal.rules.base import Rule, Weights, stein
 from fanin.signal.rules.linear import kurtosis
 from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.table import AGREE
@@ -200,6 +200,14 @@ class Convolve(Rule):
         agree = np.take(G, AGREE, axis=c)
         sides = g.profile if len(g.profile) == len(y.shape) else (None,) * len(y.shape)
         self.weight_norms(x, y, agree, sides, c)
+        own = stein(y, g)
+        if own is not None:
+            own = np.take(table.plain(own, c, y.shape[c]), AGREE, axis=c)
+            rest = (*y.shape[:c], *y.shape[c + 1 :])
+            for axis in reversed(range(own.ndim)):
+                own = table.average(own, axis, rest[axis])
+            # The squared covariances of an output with its inputs add up to the second moment of one input.
+            self.norms["weight"] += y.shape[c] * prod(rest) ** 2 * x.q * float(own)
         profile: list[Array | None] = [None] * (c + 1)
         for i, window in enumerate(self.windows):
             lags, edge = self.back(x.shape[c + 1 + i], y.shape[c + 1 + i], window, sides[c + 1 + i])

@@ -9,7 +9,7 @@ import numpy as np
 
 from fanin.signal import grid, table
 from fanin.signal.grid import Array
-from fanin.signal.rules.base import Cannot, Rule, Weights, bases, is_gaussian, joined_notes
+from fanin.signal.rules.base import Cannot, Rule, Weights, bases, is_gaussian, joined_notes, stein
 from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.table import AGREE, DIFFER
 
@@ -44,14 +44,19 @@ class Dense(Rule):
         n, out = x.shape[-1], y.shape[-1]
         G = table.plain(g.G, g.G.ndim - 1, out)
         agree, mean = G[..., AGREE], table.average(G, G.ndim - 1, out)
-        shared = w.mean("weight") ** 2 * out * out * mean
+        equal = w.mean("weight") ** 2 * out * out * mean
         M = table.plain(x.M, x.M.ndim - 1, n)[..., AGREE]
         others = x.shape[:-1]
         count = prod(others) ** 2
         a, b = table.same_states(M, agree) if M.ndim else (M, agree)
         self.norms["weight"] = n * out * count * float(_average_all(a * b, others))
         self.norms["bias"] = out * count * float(_average_all(agree, others))
-        G_in = np.stack([shared, shared + out * w.var("weight") * agree], axis=-1)
+        own = stein(y, g)
+        if own is not None and others:
+            # The squared covariances of an output with its inputs add up to the second moment of one input.
+            shared = float(_average_all(table.plain(own, own.ndim - 1, out)[..., AGREE], others))
+            self.norms["weight"] += out * count * x.q * shared
+        G_in = np.stack([equal, equal + out * w.var("weight") * agree], axis=-1)
         return [gradient(table.tidy(G_in, x.shape))]
 
 

@@ -20,7 +20,7 @@ from fanin.signal.rules.base import (
 )
 from fanin.signal.state import Gradient, Signal, gradient, make
 
-_NODES = 40
+_NODES = 24
 
 
 def derivative(f: Callable[[Array], Array], x: Array) -> Array:

@@ -1,0 +1,134 @@
+"""How well the signal analysis predicts compiled modules, and what it costs.
+
+    python benchmarks/predictions.py [--draws 16] [ops] [nets] [cost]
+
+``ops``: one op between two convolutions (16 x 16, 48 channels, a batch of 8), each line the error in percent of the
+predicted rms behind it and of the gradient in front of it, with the standard error of the measurement. ``nets``: small
+versions of networks of the zoo; largest and median error over all modules, of activations, gradients and gradients of
+weights. ``cost``: seconds after start-up for networks of the zoo at full size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fanin import pipeline
+from fanin.ir.graph import Program
+from fanin.signal.rows import rows
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+SPECS = ROOT / "specs"
+
+SMALL_IMAGE, TOKENS = {"N": 8, "H": 64, "W": 64}, {"B": 4, "T": 32}
+NETS: list[tuple[str, str, dict[str, Any], dict[str, int]]] = [
+    ("lenet", "LeNet", {}, {"N": 8}),
+    ("mlp", "Mlp", {}, {"N": 16}),
+    ("autoencoder", "AutoEncoder", {}, {"N": 16}),
+    ("vae", "Vae", {"features": 300}, {"N": 16}),
+    ("selu", "SeluMlp", {}, {"N": 16}),
+    ("without_norm", "ReZeroMlp", {"depth": 12}, {"N": 16}),
+    ("without_norm", "FixupMlp", {"depth": 8}, {"N": 16}),
+    ("vgg", "Vgg11", {}, {"N": 4, "H": 64, "W": 64}),
+    ("resnet", "ResNet18", {}, SMALL_IMAGE),
+    ("resnet", "ResNet50", {}, SMALL_IMAGE),
+    ("mobilenet", "MobileNetV2", {}, SMALL_IMAGE),
+    ("convnext", "ConvNeXt", {"depths": [1, 2], "widths": [32, 64], "p": 0.0, "classes": 10}, SMALL_IMAGE),
+    ("densenet", "DenseNet", {"depths": [2, 3, 2, 2], "growth": 16, "stem": 32, "classes": 10}, SMALL_IMAGE),
+    ("unet", "UNet", {"widths": [32, 64, 128]}, {"N": 4, "H": 32, "W": 32}),
+    ("mixer", "Mixer", {"width": 128, "depth": 4, "patch": 8, "size": 64, "classes": 10}, {"N": 8}),
+    ("vit", "Vit", {"width": 128, "depth": 4, "heads": 4, "patch": 8, "size": 64, "classes": 10}, {"N": 8}),
+    ("gpt2", "Gpt2", {"width": 128, "depth": 4, "heads": 4, "vocab": 257, "length": 64}, TOKENS),
+    ("llama", "Llama", {"width": 128, "depth": 3, "heads": 8, "kv_heads": 4, "hidden": 256, "vocab": 257}, TOKENS),
+    ("recurrent", "Elman", {}, {"B": 8, "T": 16}),
+    ("recurrent", "Lstm", {"vocab": 57, "width": 64, "hidden": 128}, {"B": 8, "T": 16}),
+    ("realnvp", "RealNvp", {}, {"N": 16}),
+]
+COSTS = [
+    ("resnet", "ResNet50"),
+    ("resnet", "ResNet152"),
+    ("gpt2", "Gpt2Small"),
+    ("vit", "ViTBase"),
+    ("llama", "Llama2of7B"),
+    ("mobilenet", "MobileNetV2"),
+    ("unet", "UNet"),
+    ("recurrent", "Lstm"),
+]
+
+
+def errors(program: Program, sizes: dict[str, int], draws: int) -> dict[str, list[tuple[float, float]]]:
+    """Errors in percent with their standard errors, of activations, gradients and gradients of weights."""
+    analysis = pipeline.signal(program, sizes=sizes)
+    measured = pipeline.measure(program, analysis, draws=draws)
+    found: dict[str, list[tuple[float, float]]] = {"act": [], "grad": [], "weights": []}
+    for row in rows(analysis):
+        seen = measured.modules.get(row.path) if row.module else None
+        if seen is None or row.rms is None:
+            continue
+        if seen.rms:
+            found["act"].append((100 * (row.rms / seen.rms - 1), 100 * seen.rms_error))
+        if row.grad_std and seen.grad:
+            found["grad"].append((100 * (row.grad_std / seen.grad - 1), 100 * seen.grad_error))
+        for key, value in row.weights:
+            there, error = measured.weights.get(key, (0.0, 0.0))
+            if key.endswith("weight") and there > 1e-9 and row.op in ("Linear", "Conv2d"):
+                found["weights"].append((100 * (value / there - 1), 100 * error))
+    return found
+
+
+def ops(draws: int) -> None:
+    from tests.unit.signal.test_networks import BODIES, CONVS
+
+    print(f"{'op':22}{'rms behind':>18}{'gradient in front':>20}{'weights of the first':>22}")
+    for name, body in BODIES.items():
+        program = pipeline.check_text(CONVS.format(body=body)).programs[-1]
+        found = errors(program, {}, draws)
+        cells = [found["act"][-2], found["grad"][0], found["weights"][0]]
+        print(
+            f"{name:22}"
+            + "".join(f"{e:+10.1f} ± {s:4.1f}".rjust(n) for (e, s), n in zip(cells, (18, 20, 22), strict=True))
+        )
+
+
+def nets(draws: int) -> None:
+    print(f"{'network':20}" + "".join(f"{c:>22}" for c in ("act max / median", "grad max / median", "dW max / median")))
+    for file, name, hyper, sizes in NETS:
+        path = str(SPECS / f"{file}.arch")
+        program = next(p for p in pipeline.check(path, [name], hyper).programs if p.name == name)
+        found = errors(program, sizes, draws)
+        cells = []
+        for kind in ("act", "grad", "weights"):
+            values = [abs(e) for e, _ in found[kind]] or [0.0]
+            cells.append(f"{max(values):.1f} / {statistics.median(values):.1f}")
+        print(f"{name:20}" + "".join(c.rjust(22) for c in cells), flush=True)
+
+
+def cost() -> None:
+    print(f"{'network':20}{'ops':>8}{'seconds':>10}")
+    for file, name in COSTS:
+        program = pipeline.elaborate(str(SPECS / f"{file}.arch"), name, {})
+        pipeline.signal(program)
+        start = time.process_time()
+        analysis = pipeline.signal(program)
+        print(f"{name:20}{len(analysis.tape.steps):8}{time.process_time() - start:10.2f}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", default=["ops", "nets", "cost"])
+    parser.add_argument("--draws", type=int, default=16)
+    args = parser.parse_args()
+    torch.set_num_threads(2)
+    for what in args.what:
+        cost() if what == "cost" else {"ops": ops, "nets": nets}[what](args.draws)
+
+
+if __name__ == "__main__":
+    main()
