@@ -367,7 +367,15 @@ def measure(program: Program, analysis: Analysis, *, draws: int) -> Measurement:
     """The same in the compiled module, over draws of its weights and inputs."""
     from fanin.runtime.measure import measure as run
 
-    return run(program, source(program), analysis.sizes, analysis.inputs, draws=draws, training=analysis.training)
+    return run(
+        program,
+        source(program),
+        analysis.sizes,
+        analysis.inputs,
+        draws=draws,
+        training=analysis.training,
+        numbers=analysis.numbers(),
+    )
 
 
 def compare(before: Program, after: Program) -> list[Change]:

@@ -26,10 +26,12 @@ def measure(
     draws: int = 8,
     training: bool = True,
     double: bool = True,
+    numbers: Mapping[str, int] | None = None,
 ) -> Measurement:
     """Build a model so many times, and look at what every module gives, forwards and back.
 
-    Inputs are drawn as they are declared; the cotangent at the outputs is normal with variance 1.
+    Inputs are drawn as they are declared, those of ints uniformly below ``numbers`` (2); the cotangent at the outputs
+    is normal with variance 1.
     """
     squares: dict[str, list[float]] = {}
     backs: dict[str, list[float]] = {}
@@ -39,7 +41,11 @@ def measure(
         net = (net.double() if double else net).train(training)
         generator = torch.Generator().manual_seed(seed + 1)
         torch.manual_seed(seed)
-        given = [_draw(p.name, p.value.type, sizes, inputs or {}, generator, double) for p in program.inputs if p.value]
+        given = [
+            _draw(p.name, p.value.type, sizes, inputs or {}, generator, double, (numbers or {}).get(p.name, 2))
+            for p in program.inputs
+            if p.value
+        ]
         seen: dict[str, Tensor] = {}
         handles = [m.register_forward_hook(_keeper(path, seen)) for path, m in net.named_modules() if path]
         outputs = [t for t in flat(net(*given)) if t.is_floating_point()]
@@ -83,11 +89,12 @@ def _draw(
     inputs: Mapping[str, Input],
     generator: torch.Generator,
     double: bool,
+    most: int,
 ) -> Tensor:
     shape = shape_at(type_, sizes)  # type: ignore[arg-type]
     dtype = type_.dtype  # type: ignore[attr-defined]
     if dtype is DType.INT:
-        return torch.randint(2, shape, generator=generator)
+        return torch.randint(most, shape, generator=generator)
     if dtype is DType.BOOL:
         return torch.rand(shape, generator=generator) < 0.5
     law = inputs.get(name, Input())

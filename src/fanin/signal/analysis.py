@@ -57,6 +57,15 @@ class Analysis:
     def gradient(self, edge: Edge) -> Gradient | None:
         return self.gradients.get(id(edge))
 
+    def numbers(self) -> dict[str, int]:
+        """How many different numbers an input of ints may hold: the rows of the table that it names."""
+        found: dict[str, int] = {}
+        for name, edge in self.tape.inputs.items():
+            for step in self.tape.steps:
+                if step.name == "Embedding" and step.inputs[0] is edge:
+                    found[name] = min(found.get(name, 1 << 30), step.attrs.num_embeddings)
+        return found
+
 
 def analyse(
     program: Program,
