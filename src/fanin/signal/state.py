@@ -154,8 +154,27 @@ def add_gradients(signal: Signal, parts: Sequence[Gradient]) -> Gradient:
     q = float(total[(AGREE,) * total.ndim])
     if q <= 0:
         return gradient(total)
+    profile = _mean_profile([(p.q / q, p.profile) for p in joined])
     h2 = sum((p.q * p.h**2 for p in joined[1:]), joined[0].q * joined[0].h ** 2) / q
-    return gradient(total, np.sqrt(h2), profile=joined[0].profile)
+    return gradient(total, np.sqrt(h2), profile=profile)
+
+
+def _mean_profile(parts: Sequence[tuple[float, tuple[Array | None, ...]]]) -> tuple[Array | None, ...]:
+    """The amplitudes of a sum of independent parts, each with its share of the second moment."""
+    rank = max(len(p) for _, p in parts)
+    found: list[Array | None] = []
+    for axis in range(rank):
+        known = [p[axis] for _, p in parts if len(p) == rank and p[axis] is not None]
+        if not known:
+            found.append(None)
+            continue
+        size = len(known[0])  # type: ignore[arg-type]
+        total = np.zeros(size)
+        for share, p in parts:
+            own = p[axis] if len(p) == rank else None
+            total += share * (own**2 if own is not None and len(own) == size else 1.0)
+        found.append(np.sqrt(total))
+    return tuple(found)
 
 
 def _coherent(signal: Signal, parts: Sequence[Gradient]) -> Gradient:

@@ -129,6 +129,7 @@ class Index(Op[IndexAttrs]):
         if picks:
             return Unknown("nothing is known of what is picked by an index beside a slice")
         kept: list[int | None] = []
+        places: dict[int, int] = {}
         axis = 0
         for item in items:
             if isinstance(item, NewAxis):
@@ -136,9 +137,11 @@ class Index(Op[IndexAttrs]):
                 continue
             if not isinstance(item, At):
                 kept.append(axis)
+            elif isinstance(item.place, int):
+                places[axis] = item.place
             axis += 1
         kept += range(axis, types[0].rank)
-        return Part(kept)
+        return Part(kept, places)
 
 
 def _spelled_out(items: tuple[Item, ...], x: TensorType) -> tuple[Item, ...]:

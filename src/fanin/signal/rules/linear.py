@@ -57,7 +57,17 @@ class Dense(Rule):
             shared = float(_average_all(table.plain(own, own.ndim - 1, out)[..., AGREE], others))
             self.norms["weight"] += out * count * x.q * shared
         G_in = np.stack([equal, equal + out * w.var("weight") * agree], axis=-1)
-        return [gradient(table.tidy(G_in, x.shape))]
+        self.norms["weight"] *= _together(x.profile, g.profile)
+        return [gradient(table.tidy(G_in, x.shape), profile=(*g.profile[:-1], None) if g.profile else ())]
+
+
+def _together(x: Sequence[Array | None], g: Sequence[Array | None]) -> float:
+    """By how much more the gradient meets what comes in where both are large at the same positions."""
+    factor = 1.0
+    for a, b in zip(x, g, strict=False):
+        if a is not None and b is not None and len(a) == len(b):
+            factor *= float(np.mean(a**2 * b**2))
+    return factor
 
 
 def _average_all(M: Array, shape: Sequence[int]) -> Array:

@@ -44,7 +44,13 @@ class Normalise(Rule):
         if scale != 1.0 or shift != 0.0:
             psi = y.psi * scale + shift
             y = y.changed(M=y.M * scale**2 + 2 * scale * shift * y.mean + shift**2, psi=psi)
-        return [y.changed(shape=x.shape)]
+        # What was normalised position by position is as large at each.
+        profile = tuple(p if i in self.axes else None for i, p in enumerate(y.profile)) if self.own(x) else y.profile
+        return [y.changed(shape=x.shape, profile=profile)]
+
+    def own(self, x: Signal) -> bool:
+        """Whether statistics are those of one position: layer norms."""
+        return not self.groups and 0 not in self.axes and len(x.shape) - 1 in self.axes
 
     def apart(self, x: Signal) -> bool:
         """Whether pieces are normalised each for itself: channels that were put together of several tensors."""
@@ -125,6 +131,16 @@ class Normalise(Rule):
         if self.groups:
             out = table.merge(out, 1, x.shape[1:3])
             return [gradient(out), *rest]
+        profile = list(g.profile) or [None] * out.ndim
+        for axis, heights in enumerate(x.profile if self.own(x) else ()):
+            if heights is None or axis in self.axes or len(heights) != x.shape[axis]:
+                continue
+            side = profile[axis]
+            squares = np.ones(len(heights)) if side is None or len(side) != len(heights) else side**2
+            squares = squares / np.maximum(heights**2, 1e-12)
+            mean = float(squares.mean())
+            out, profile[axis] = out * mean, np.sqrt(squares / mean)
+        g = Gradient(g.G, g.h, g.source, tuple(profile))
         return [Gradient(table.tidy(out, x.shape), g.h, gradient(out).source, g.profile), *rest]
 
     def affine_norms(self, pairs: grid.Array, G: grid.Array, shape: tuple[int, ...], scale: float, w: Weights) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 
 import numpy as np
@@ -80,12 +80,20 @@ class Permute(Rule):
 class Part(Rule):
     """Some of the entries: slices, chunks, a place along an axis. ``kept`` are the axes that stay."""
 
-    def __init__(self, kept: Sequence[int | None]) -> None:
+    def __init__(self, kept: Sequence[int | None], places: Mapping[int, int] | None = None) -> None:
         super().__init__()
         self.kept = tuple(kept)  # for each axis of a result, the axis that it was, or None for a new one
+        self.places = dict(places or {})  # which place was taken along an axis that went
 
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
         x = xs[0]
+        height = 1.0
+        for axis, place in self.places.items():
+            profile = x.profile[axis]
+            if profile is not None and len(profile) == x.shape[axis]:
+                height *= float(profile[place % x.shape[axis]])
+        if height != 1.0:
+            x = x.changed(M=x.M * height**2, psi=x.psi * height)
         return [moved(x, shape, table.tidy(self.cut(x.M, x.shape, shape), shape)) for shape in shapes]
 
     def cut(self, M: Array, before: Sequence[int], shape: Sequence[int]) -> Array:
@@ -116,7 +124,12 @@ class Part(Rule):
             total = G if total is None else total + G
         if total is None:
             return [None]
-        return [gradient(total)]
+        profile: list[Array | None] = [None] * total.ndim
+        for axis, place in self.places.items():
+            one = np.zeros(x.shape[axis])
+            one[place % x.shape[axis]] = np.sqrt(x.shape[axis])
+            profile[axis] = one
+        return [gradient(total, profile=profile)]
 
 
 def spread(G: Array, kept: Sequence[int | None], part: Sequence[int], whole: Sequence[int]) -> Array:
@@ -179,6 +192,7 @@ class Join(Rule):
             )
         noise = sum(s * x.noise for s, x in zip(shares, xs, strict=True))
         profile = [p if i != axis else None for i, p in enumerate(xs[0].profile)]
+        profile[axis] = _heights(xs, axis)
         y = make(shape, M, psi, bases=bases(xs), noise=float(noise), approx=joined_notes(xs), profile=profile)
         pieces = [p for x in xs for p in (x.parts if x.joined == axis else (x,))]
         return [y.changed(parts=tuple(pieces), joined=axis)]
@@ -197,7 +211,30 @@ class Join(Rule):
                 own = [next(pieces) for _ in (x.parts if x.joined == self.axis else (x,))]
                 found.append(own[0] if len(own) == 1 else put_together(own, x.parts, self.axis))
             return found
-        return [gradient(table.tidy(G, x.shape)) for x in xs]
+        profile = g.profile[self.axis] if len(g.profile) == G.ndim else None
+        if profile is None or len(profile) != ys[0].shape[self.axis]:
+            return [gradient(table.tidy(G, x.shape)) for x in xs]
+        out: list[Gradient | None] = []
+        start = 0
+        for x in xs:
+            heights = profile[start : start + x.shape[self.axis]]
+            start += x.shape[self.axis]
+            out.append(gradient(table.tidy(G, x.shape) * float(np.mean(heights**2))))
+        return out
+
+
+def _heights(xs: Sequence[Signal], axis: int) -> Array | None:
+    """The amplitudes along an axis of pieces that differ in size: a class token in front of patches."""
+    pieces = []
+    for x in xs:
+        own = x.profile[axis]
+        n = x.shape[axis]
+        pieces.append(np.sqrt(x.q) * (own if own is not None and len(own) == n else np.ones(n)))
+    whole = np.concatenate(pieces)
+    mean = float(np.mean(whole**2))
+    if mean <= 0 or float(np.ptp(whole)) < 1e-6 * np.sqrt(mean):
+        return None
+    return np.asarray(whole / np.sqrt(mean))
 
 
 def cut_apart(g: Gradient, parts: Sequence[Signal], axis: int) -> tuple[Gradient, ...]:
