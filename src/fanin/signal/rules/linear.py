@@ -17,7 +17,7 @@ from fanin.signal.table import AGREE, DIFFER
 def kurtosis(x: Signal) -> float:
     """``E x^4 / (E x^2)^2 - 1``: what each unit adds to the spread of a squared length (Hanin 2018)."""
     q = grid.square(x.psi)
-    return float(grid.W @ x.psi**4) / q**2 - 1 if q > 0 else 0.0
+    return float(grid.W @ (x.psi / np.sqrt(q)) ** 4) - 1 if q > 0 else 0.0
 
 
 class Dense(Rule):
