@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fanin.ops.attributes import bind
 from fanin.ops.registry import find_op
 from fanin.signal import grid
+from fanin.signal.rules.linear import log_noise
 from fanin.signal.rules.pointwise import derivative
 from fanin.signal.rules.reduce import largest
 from fanin.signal.rules.softmax import concentration
@@ -125,3 +126,13 @@ def test_the_concentration_of_a_softmax_against_draws() -> None:
         assert concentration(8, 2.25, power) == pytest.approx(float((a**power).sum(axis=1).mean()), rel=5e-3)
     assert concentration(5, 0.0) == pytest.approx(0.2)
     assert log(concentration(1, 3.0)) == 0
+
+
+@pytest.mark.parametrize(("units", "exact"), [(2, 4.26525), (5, 2.36227), (10, 0.86673), (16, 0.41959), (64, 0.083)])
+def test_what_a_relu_layer_adds_to_the_variance_of_the_logarithm(units: int, exact: float) -> None:
+    """Exact values of the mixture of chi-squares; 5 / n is far off below 16 units."""
+    assert log_noise(units, 5.0) == pytest.approx(exact, rel=1e-4)
+    chance = np.random.default_rng(0)
+    x = np.maximum(chance.normal(size=(200_000, units)), 0) ** 2
+    total = x.sum(axis=1)
+    assert log_noise(units, 5.0) == pytest.approx(float(np.log(total[total > 0]).var()), rel=0.02)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+from functools import lru_cache
+from math import comb, pi, prod
 
 import numpy as np
 
@@ -20,6 +21,47 @@ def kurtosis(x: Signal) -> float:
     return float(grid.W @ (x.psi / np.sqrt(q)) ** 4) - 1 if q > 0 else 0.0
 
 
+@lru_cache(maxsize=1024)
+def log_noise(n: float, kappa: float) -> float:
+    """What a layer of n units adds to the variance of the logarithm of a squared length.
+
+    With Gaussian weights the length is that of n normal numbers times the activations: for linear units (kappa 2) the
+    variance of ln of a chi-square, the trigamma function of n / 2; for relu (kappa 5) K of the units are on, and it is
+    E ψ'(K/2) + Var ψ(K/2) given K >= 1 (Hanin and Nica 2019, section 2). Otherwise kappa / n, which both come to for
+    many units.
+    """
+    whole = round(n)
+    if whole < 1 or whole > 256 or abs(n - whole) > 1e-9:
+        return kappa / n
+    if abs(kappa - 2) < 0.05:
+        return _trigamma(whole)
+    if abs(kappa - 5) > 0.05:
+        return kappa / n
+    chance = np.array([comb(whole, k) for k in range(1, whole + 1)], dtype=float)
+    chance /= chance.sum()
+    psi = np.array([_digamma(k) for k in range(1, whole + 1)])
+    inner = float(chance @ np.array([_trigamma(k) for k in range(1, whole + 1)]))
+    return inner + float(chance @ psi**2) - float(chance @ psi) ** 2
+
+
+@lru_cache(maxsize=1024)
+def _digamma(k: int) -> float:
+    """ψ(k / 2), from ψ(1/2) and ψ(1) by ψ(x + 1) = ψ(x) + 1/x."""
+    value, at = (-0.5772156649015329, 1.0) if k % 2 == 0 else (-1.9635100260214235, 0.5)
+    while at < k / 2 - 1e-9:
+        value, at = value + 1 / at, at + 1
+    return value
+
+
+@lru_cache(maxsize=1024)
+def _trigamma(k: int) -> float:
+    """ψ'(k / 2), from ψ'(1/2) and ψ'(1) by ψ'(x + 1) = ψ'(x) - 1/x²."""
+    value, at = (pi**2 / 6, 1.0) if k % 2 == 0 else (pi**2 / 2, 0.5)
+    while at < k / 2 - 1e-9:
+        value, at = value - 1 / at**2, at + 1
+    return value
+
+
 class Dense(Rule):
     """``y = x Wᵀ + b`` over the last axis. Source: Poole et al. 2016, eq. 3 and 5, for every pair of entries."""
 
@@ -31,7 +73,7 @@ class Dense(Rule):
         shared = w.mean("weight") ** 2 * n * n * mean + w.mean("bias") ** 2
         own = n * w.var("weight") * agree + w.var("bias")
         out = np.stack([shared, shared + own], axis=-1)
-        noise = x.noise + kurtosis(x) / n if w.var("weight") > 0 else x.noise
+        noise = x.noise + log_noise(n, round(kurtosis(x), 3)) if w.var("weight") > 0 else x.noise
         return [make(shape, table.tidy(out, shape), bases=x.bases, profile=(*x.profile[:-1], None), noise=noise,
                      approx=x.approx, mean=w.mean("weight") * n * x.mean + w.mean("bias"))]  # fmt: skip
 
