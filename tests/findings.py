@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from fanin.diagnostics.codes import CODES
+
 # Codes of what a load finds, and whether it has to be allowed to import for that.
 AT_LOAD = {"OUT802": False, "OUT803": True}
 AT_RUN = {"OUT804"}
 AT_EXPORT = {"OUT805", "OUT806"}
-AT_START = "SIG"  # the family of what the signal analysis finds
-LATER = AT_LOAD.keys() | AT_RUN | AT_EXPORT
+AT_START = {id for id in CODES if id.startswith("SIG")}  # what the signal analysis finds
+LATER = AT_LOAD.keys() | AT_RUN | AT_EXPORT | AT_START
 
 
 def findings(text: str, wanted: str) -> list[Any]:
@@ -18,7 +20,7 @@ def findings(text: str, wanted: str) -> list[Any]:
     from fanin.source import Source
 
     found = list(pipeline.check_text(text).diagnostics)
-    if wanted.startswith(AT_START) and not found:
+    if wanted in AT_START and not found:
         source = Source("<string>", text)
         return list(pipeline.check_source(source, "<string>", None, None, signals=True).diagnostics)
     if wanted in AT_EXPORT and not found:
@@ -41,7 +43,6 @@ def _run(net: Any, wanted: str, text: str) -> list[Any]:
     import torch
 
     from fanin.diagnostics import Diagnostic
-    from fanin.diagnostics.codes import CODES
     from fanin.source import Source, Span
 
     try:

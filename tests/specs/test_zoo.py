@@ -111,6 +111,15 @@ def small(file: str, name: str, hyper: dict[str, Any]) -> Any:
     return fanin.elaborate(str(path), name, **hyper)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_networks_start_well(path: Path) -> None:
+    """At full size nothing is found of how their weights are drawn, but what has a written reason."""
+    report = pipeline.check_source(read_source(str(path)), str(path), None, None, signals=True)
+    families = ("SIG", "STR", "CST", "NAM23")
+    assert [(d.code.id, d.headline) for d in report.diagnostics if d.code.id.startswith(families)] == []
+
+
 @pytest.mark.parametrize(("file", "name", "hyper"), SMALL, ids=ids(SMALL))
 def test_a_network_runs_with_the_predicted_types(file: str, name: str, hyper: dict[str, Any]) -> None:
     run_as_predicted(small(file, name, hyper))
