@@ -34,6 +34,8 @@ BODIES = {
     "strided": "x = x -> r: ReLU() -> op: Conv2d(48, 3, stride=2, padding=1)",
     "grouped": "x = x -> r: ReLU() -> op: Conv2d(48, 3, padding=1, groups=48)",
     "one by one": "x = x -> r: ReLU() -> op: Conv2d(48, 1)",
+    "reflected": 'x = x -> r: ReLU() -> op: Conv2d(48, 3, padding=1, padding_mode="reflect")',
+    "circular": 'x = x -> r: ReLU() -> op: Conv2d(48, 3, padding=1, padding_mode="circular")',
     "transposed": "x = x -> r: ReLU() -> op: ConvTranspose2d(48, 2, stride=2)",
     "upsampled": "x = x -> r: ReLU() -> op: Upsample(scale_factor=2)",
     "batch norm": "x = x -> op: BatchNorm2d() -> r: ReLU()",

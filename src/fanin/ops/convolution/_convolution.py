@@ -205,9 +205,7 @@ class Convolution(Weighted[ConvAttrs]):
 
         g = self.geometry(a)
         pads = tuple(d * (k - 1) // 2 for k, d in zip(g.kernel, g.dilation, strict=True)) if g.same else g.padding
-        if a.padding_mode != "zeros":
-            return Unknown(f"nothing is known behind padding_mode={a.padding_mode!r}")
-        return Convolve(list(zip(g.kernel, g.stride, pads, g.dilation, strict=True)), a.groups)
+        return Convolve(list(zip(g.kernel, g.stride, pads, g.dilation, strict=True)), a.groups, mode=a.padding_mode)
 
 
 def spatial_reach(n: int, rank: int, g: Geometry) -> Reach:

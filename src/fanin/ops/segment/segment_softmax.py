@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Function
@@ -39,3 +39,8 @@ class SegmentSoftmax(Segment):
 
     def torch(self, a: SegmentAttrs, *types: TensorType) -> Code:
         return printed(SOFTMAX, a)
+
+    def signal(self, a: SegmentAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.picked import SegmentSoftmax as Shares
+
+        return Shares(int(a.size))  # type: ignore[arg-type]

@@ -51,14 +51,21 @@ def profile_of(source: Array, weights: Array) -> tuple[Array, float]:
 
 
 @lru_cache(maxsize=4096)
-def _windows(n: int, count: int, kernel: int, stride: int, padding: int, dilation: int) -> Array:
+def _windows(n: int, count: int, kernel: int, stride: int, padding: int, dilation: int, mode: str = "zeros") -> Array:
     at = np.arange(count)[None, :] * stride - padding + np.arange(kernel)[:, None] * dilation
+    if mode == "circular":
+        return np.asarray(at % n)
+    if mode == "replicate":
+        return np.asarray(np.clip(at, 0, n - 1))
+    if mode == "reflect" and n > 1:
+        at = np.abs(at) % (2 * n - 2)
+        return np.asarray(np.where(at < n, at, 2 * n - 2 - at))
     return np.where((at >= 0) & (at < n), at, -1)
 
 
 @lru_cache(maxsize=4096)
-def _returns(n: int, count: int, kernel: int, stride: int, padding: int, dilation: int) -> Array:
-    """For each tap and input position, the output that reads it through this tap."""
+def _returns(n: int, count: int, kernel: int, stride: int, padding: int, dilation: int, mode: str = "zeros") -> Array:
+    """For each tap and input position, the output that reads it through this tap; copies in a padding are left out."""
     at = np.arange(n)[None, :] + padding - np.arange(kernel)[:, None] * dilation
     out = at // stride
     return np.where((at % stride == 0) & (out >= 0) & (out < count), out, -1)
@@ -93,9 +100,9 @@ def _adaptive_back(n: int, count: int) -> tuple[Array, Array]:
 
 @lru_cache(maxsize=4096)
 def _cached(key: tuple[object, ...], data: bytes | None, coherent: bool) -> tuple[Array, Array, float]:
-    kind, n, count, kernel, stride, padding, dilation = key
+    kind, *window = key
     make_source = _windows if kind == "windows" else _returns
-    source = make_source(n, count, kernel, stride, padding, dilation)
+    source = make_source(*window)
     weights = amplitudes(source, None if data is None else np.frombuffer(data))
     found, mean = profile_of(source, weights)
     return lag_map(source, weights, coherent=coherent), found, mean
@@ -105,7 +112,7 @@ def mapping(
     kind: str,
     n: int,
     count: int,
-    window: tuple[int, int, int, int],
+    window: tuple[Any, ...],
     profile: Array | None,
     coherent: bool = False,
 ) -> tuple[Array, Array]:
@@ -150,9 +157,17 @@ class Convolve(Rule):
     since weights of different taps are independent. Source: Xiao et al. 2018, eq. 2.9.
     """
 
-    def __init__(self, windows: Sequence[tuple[int, int, int, int]], groups: int, *, transposed: bool = False) -> None:
+    def __init__(
+        self,
+        windows: Sequence[tuple[int, int, int, int]],
+        groups: int,
+        *,
+        transposed: bool = False,
+        mode: str = "zeros",
+    ) -> None:
         super().__init__()
-        self.windows, self.groups, self.transposed = tuple(windows), groups, transposed
+        self.windows: tuple[tuple[Any, ...], ...] = tuple((*w, mode) if mode != "zeros" else w for w in windows)
+        self.groups, self.transposed = groups, transposed
 
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
         (x,), (shape,) = xs, shapes
@@ -178,12 +193,12 @@ class Convolve(Rule):
         return [make(shape, out, bases=x.bases, profile=profile, noise=noise, approx=x.approx,
                      mean=w.mean("bias"))]  # fmt: skip
 
-    def map(self, n: int, count: int, window: tuple[int, int, int, int], profile: Array | None) -> tuple[Array, Array]:
+    def map(self, n: int, count: int, window: tuple[Any, ...], profile: Array | None) -> tuple[Array, Array]:
         if self.transposed:
             return mapping("returns", count, n, window, profile)
         return mapping("windows", n, count, window, profile)
 
-    def back(self, n: int, count: int, window: tuple[int, int, int, int], profile: Array | None) -> tuple[Array, Array]:
+    def back(self, n: int, count: int, window: tuple[Any, ...], profile: Array | None) -> tuple[Array, Array]:
         if self.transposed:
             return mapping("windows", count, n, window, profile)
         return mapping("returns", n, count, window, profile)

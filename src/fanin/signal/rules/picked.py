@@ -8,6 +8,7 @@ import numpy as np
 
 from fanin.signal import table
 from fanin.signal.rules.base import Rule, Weights, joined_notes
+from fanin.signal.rules.softmax import concentration
 from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.table import AGREE, DIFFER
 
@@ -52,6 +53,39 @@ class Picked(Rule):
         k = count / x.shape[self.axis]
         agree, differ = np.take(G, AGREE, axis=self.axis), np.take(G, DIFFER, axis=self.axis)
         G = np.stack([k * k * differ, k * agree + k * max(k - 1, 0) * differ], axis=self.axis)
+        return [gradient(table.tidy(G, x.shape)), *rest]
+
+
+class SegmentSoftmax(Rule):
+    """A softmax over the rows of each segment, which are taken to be of one size."""
+
+    takes_whole = True
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        x = xs[0]
+        k = max(x.shape[0] / self.count, 1.0)
+        size = max(round(k), 1)
+        own = concentration(size, round(x.variance, 6))
+        M = np.full((2,) * len(x.shape), 1 / k**2)
+        M[(AGREE,) * M.ndim] = own / k
+        notes = joined_notes((x,), *(() if _REGULAR in x.approx else (_REGULAR,)))
+        return [make(x.shape, table.tidy(M, x.shape), bases=x.bases, approx=notes, mean=1 / k)]
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        x, g = xs[0], gs[0]
+        rest: list[Gradient | None] = [None] * (len(xs) - 1)
+        if g is None:
+            return [None, *rest]
+        size = max(round(x.shape[0] / self.count), 1)
+        two, three = (concentration(size, round(x.variance, 6), p) for p in (2, 3))
+        G = np.zeros((2,) * len(x.shape))
+        G[(AGREE,) * G.ndim] = g.q * max(two - 2 * three + two * two, 0.0) / size
         return [gradient(table.tidy(G, x.shape)), *rest]
 
 

@@ -93,7 +93,7 @@ def attend(x: Signal, axis: int) -> Signal:
     at = rows / n
     off = (1 - rows) / (n * (n - 1)) if n > 1 else at
     out = np.stack([off, at], axis=axis)
-    psi = np.exp(np.sqrt(variance) * grid.Z)
+    psi = np.exp(np.sqrt(variance) * (grid.Z - grid.Z[-1]))
     psi = psi / grid.mean(psi) / n
     spread = grid.square(psi) - 1 / n**2
     if spread > 0:
