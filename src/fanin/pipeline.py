@@ -108,7 +108,6 @@ def _check(
 ) -> Report:
     from fanin.analyses.promises import broken_promises
     from fanin.elaborate import survey
-    from fanin.elaborate.program import elaborate as build
     from fanin.elaborate.suppression import apply_allows
     from fanin.emit.torch.limits import emission_error
     from fanin.lints.structure import check_structure
@@ -135,7 +134,7 @@ def _check(
         lone = names is None and not is_model(unit, name)
         if lone and id(declaration(unit, name)) in used:
             continue
-        program, problems, reached = build(unit, name, _meant(unit, name, chosen, hyper or {}))
+        program, problems, reached = _built(unit, name, _meant(unit, name, chosen, hyper or {}))
         used |= reached
         if lone:
             problems = survey.own_problems(declaration(unit, name), problems)
@@ -167,6 +166,17 @@ def _check(
     unchecked = frozenset() if signals else frozenset({"SIG"})
     kept = apply_allows(loader.units, survey.without_repeats(in_order(found)), unchecked)
     return Report(tuple(kept), tuple(u.source for u in loader.units), tuple(programs))
+
+
+def _built(
+    unit: Unit, name: str, hyper: Hyper | None, skip_optional: bool = False
+) -> tuple[Program | None, list[Diagnostic], set[int]]:
+    """An elaborated program, with numbers where its laws hang on the signal in it."""
+    from fanin.elaborate.program import elaborate as build
+    from fanin.rewrites.auto_init import settle_auto
+
+    program, problems, reached = build(unit, name, hyper, skip_optional)
+    return (program if program is None else settle_auto(program)), problems, reached
 
 
 def _check_recipe(
@@ -289,8 +299,6 @@ def elaborate_source(
 
 
 def _elaborate(source: Source, path: str, name: str | None, hyper: Hyper | None, skip_optional: bool) -> Program:
-    from fanin.elaborate.program import elaborate as build
-
     loader = load(source, path)
     unit = loader.units[0]
     if loader.diagnostics:
@@ -304,7 +312,7 @@ def _elaborate(source: Source, path: str, name: str | None, hyper: Hyper | None,
     if isinstance(declaration(unit, name.split(".")[0]), tree.System):
         program, problems = _system_program(unit, name, path, hyper)
     else:
-        program, problems, _ = build(unit, name, hyper, skip_optional)
+        program, problems, _ = _built(unit, name, hyper, skip_optional)
     if program is None:
         raise CheckFailed(Report(tuple(in_order(problems)), tuple(u.source for u in loader.units)))
     return program

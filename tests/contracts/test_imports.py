@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "analyses": BASE | {"ir", "ops", "diagnostics"},
     "signal": BASE | {"analyses", "ir", "ops"},
     "lints": BASE | {"signal", "analyses", "ir", "ops", "diagnostics"},
-    "rewrites": BASE | {"analyses", "ir", "ops", "diagnostics"},
+    "rewrites": BASE | {"signal", "analyses", "ir", "ops", "diagnostics"},
     "emit": BASE | {"ir", "ops", "analyses", "signal", "report", "__version__"},
     "runtime": BASE | {"emit", "analyses", "signal", "ir", "diagnostics", "report"},
     "systems": BASE | {"runtime", "analyses", "ir", "ops"},

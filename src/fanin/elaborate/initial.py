@@ -10,6 +10,7 @@ from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.context import refuse
 from fanin.elaborate.values import Argument, LawFunction, OpFunction, describe
 from fanin.ir.laws import (
+    AUTO,
     DEFAULT,
     ONES,
     ZEROS,
@@ -84,7 +85,7 @@ def _law(name: str, given: dict[str, Any], span: Span) -> Law:
     if name == "fixup":
         return Fixup()
     if name == "auto":
-        raise refuse(TYP412, "the initialiser `auto` is not built yet in this version", span, "not yet")
+        return AUTO
     family, _, shape = name.partition("_")
     mode = given.get("mode", "fan_avg" if family == "xavier" else "fan_in")
     return Scaled(family, shape == "uniform", mode if isinstance(mode, str) else mode.name, numbers.get("gain", 1.0))

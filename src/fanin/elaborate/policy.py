@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fanin.ir.laws import DEFAULT, ZEROS, Law
+from fanin.ir.laws import AUTO, DEFAULT, ZEROS, Law
 from fanin.ops.contract import ParamSpec
 from fanin.record import record
 from fanin.syntax import tree
@@ -61,7 +61,7 @@ def policy_of(
 
 
 def init_laws(body: Body, unit: Unit, attribute: tree.Attribute) -> dict[str, Law]:
-    from fanin.diagnostics.codes import TYP405, TYP412
+    from fanin.diagnostics.codes import TYP405
     from fanin.diagnostics.suggest import nearest
     from fanin.elaborate.body import Body as Reader
     from fanin.elaborate.context import refuse
@@ -71,7 +71,8 @@ def init_laws(body: Body, unit: Unit, attribute: tree.Attribute) -> dict[str, La
     inner = Reader(body.ctx, unit, body.builder, pure=True)
     for mark in attribute.marks:
         if mark.name == "auto" and mark.value is None:
-            raise refuse(TYP412, "`@init(auto)` is not built yet in this version", mark.span, "not yet")
+            laws |= {"linear": AUTO, "conv": AUTO, "bias": ZEROS}
+            continue
         if mark.name not in FAMILIES or mark.value is None:
             near = nearest(mark.name or "", list(FAMILIES))
             raise refuse(

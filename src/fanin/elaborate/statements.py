@@ -29,7 +29,7 @@ from fanin.elaborate.values import (
 from fanin.ir.dims import Dim, Poly
 from fanin.ir.facts import AllOf, AnyOf, Compare, Condition, Verdict
 from fanin.ir.graph import Result, State, Value
-from fanin.ir.laws import Fixup
+from fanin.ir.laws import Auto, Fixup
 from fanin.ir.types import DType, TensorType
 from fanin.source import Span
 from fanin.syntax import tree
@@ -188,9 +188,9 @@ def _state(body: Body, statement: tree.State) -> None:
     law = maybe_law(value, statement.value.span)
     dtype = dtype_of(shape)
     start: Any
-    if isinstance(law, Fixup):
+    if isinstance(law, Fixup | Auto):
         at = statement.value.span
-        raise refuse(TYP412, "`fixup` is for the layers of a block: a parameter states its own law", at, "not a layer")
+        raise refuse(TYP412, f"`{law}` is for the layers of a block: a parameter states its own law", at, "not a layer")
     if law is not None:
         sizes: list[Dim] = []
         for item in shape.dims:

@@ -135,6 +135,17 @@ class Fixup(Law):
         return "fixup"
 
 
+@record
+class Auto(Law):
+    """Stands for the law that a layer's place in the network needs, until that is known: ``rewrites/auto_init.py``."""
+
+    name: ClassVar[str] = "auto"
+
+    def __str__(self) -> str:
+        return "auto"
+
+
+AUTO = Auto()
 ZEROS = Constant(0.0)
 ONES = Constant(1.0)
 DEFAULT = TorchDefault()

@@ -50,6 +50,7 @@ class Analysis:
     gradients: dict[int, Gradient] = field(default_factory=dict)
     rules: dict[int, Rule] = field(default_factory=dict)
     weight_norms: dict[str, float] = field(default_factory=dict)
+    chosen: dict[str, float] = field(default_factory=dict)  # variances in the place of ``auto``, while it is settled
 
     def signal(self, edge: Edge) -> Known:
         return self.signals.get(id(edge))
@@ -76,15 +77,26 @@ def analyse(
 ) -> Analysis:
     """Go through a program at these sizes of its open dimensions; inputs are white of variance 1 unless they are said
     to be otherwise."""
-    tape = record(program, sizes, training=training)
+    found = start_of(program, sizes, inputs, training=training)
+    for step in found.tape.steps:
+        step_forward(found, step)
+    _backward(found)
+    return found
+
+
+def start_of(
+    program: Program,
+    sizes: Mapping[Symbol, int],
+    inputs: Mapping[str, Input] | None = None,
+    *,
+    training: bool = True,
+) -> Analysis:
+    """The tape of a program, of which the inputs alone are known."""
     given = inputs or {}
-    found = Analysis(tape, sizes, given, training)
-    for name, edge in tape.inputs.items():
+    found = Analysis(record(program, sizes, training=training), sizes, given, training)
+    for name, edge in found.tape.inputs.items():
         if edge.type.dtype is DType.FLOAT:
             found.signals[id(edge)] = _source(_shape(edge), given.get(name, Input()))
-    for step in tape.steps:
-        _forward(found, step)
-    _backward(found)
     return found
 
 
@@ -132,18 +144,21 @@ def _spec_of(shape: tuple[int, ...]) -> ParamSpec:
     return ParamSpec("param", axes, DEFAULT)
 
 
-def weights_of(step: Step) -> Weights:
+def weights_of(step: Step, chosen: Mapping[str, float] | None = None) -> Weights:
+    """The laws of a step's parameters; ``chosen`` are variances in the place of ``auto``."""
     laws: dict[str, tuple[float, float]] = {}
     sizes: dict[str, int] = {}
     for name, tensor in step.weights.items():
         if tensor.kind != "param" or tensor.law is None:
             continue
-        laws[name] = moments(tensor.law, tensor.spec, tensor.shape)
+        own = (chosen or {}).get(tensor.key)
+        laws[name] = moments(tensor.law, tensor.spec, tensor.shape) if own is None else (0.0, own)
         sizes[name] = prod(tensor.shape)
     return Weights(laws, sizes)
 
 
-def _forward(found: Analysis, step: Step) -> None:
+def step_forward(found: Analysis, step: Step) -> None:
+    """Find the laws of what a step gives."""
     xs = [known(found, e) for e in step.inputs]
     if all(e.type.dtype is not DType.FLOAT for e in step.outputs) and not _counts(step, xs):
         return
@@ -161,7 +176,7 @@ def _forward(found: Analysis, step: Step) -> None:
             if step.norm:
                 raise Cannot(f"the weight of `{step.path}` is normalised")
             found.rules[id(step)] = rule
-            answer = list(rule.forward(xs, weights_of(step), [_shape(e) for e in step.outputs]))  # type: ignore[arg-type]
+            answer = list(rule.forward(xs, weights_of(step, found.chosen), [_shape(e) for e in step.outputs]))  # type: ignore[arg-type]
     except Cannot as why:
         answer = [Unknown(f"{why}: `{step.path or step.name}`") for _ in step.outputs]
     for edge, signal in zip(step.outputs, answer, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import erf, exp, pi, prod, sqrt
 
-from fanin.ir.laws import Constant, Law, Normal, Orthogonal, Scaled, TorchDefault, TruncNormal, Uniform
+from fanin.ir.laws import Auto, Constant, Law, Normal, Orthogonal, Scaled, TorchDefault, TruncNormal, Uniform
 from fanin.ops.contract import ParamSpec
 
 
@@ -26,6 +26,8 @@ def moments(law: Law, spec: ParamSpec | None = None, shape: tuple[int, ...] = ()
             return 0.0, gain**2 / max(rows, columns)
         case Scaled() if spec is not None:
             return 0.0, law.std(spec.fans) ** 2
+        case Auto() if spec is not None:
+            return 0.0, 1 / max(spec.fans.fan_in, 1)
         case TorchDefault() if spec is not None:
             return moments(spec.fallback, spec, shape)
         case _:

@@ -61,6 +61,8 @@ class Tensor:
     spec: ParamSpec | None = None
     copies: int = 1
     frozen: bool = False  # all of it, for good
+    home: Graph | None = None  # the graph that holds the layer, and its path there
+    local: str = ""
 
 
 @dataclass(eq=False)
@@ -281,7 +283,15 @@ class _Recorder:
                 found[spec.name] = known or Tensor(key, spec.kind, spec.shape, weight.law, spec)
                 continue
             tensor = Tensor(
-                join(path, spec.name), spec.kind, spec.shape, weight.law, spec, home.copies, leaf.frozen is True
+                join(path, spec.name),
+                spec.kind,
+                spec.shape,
+                weight.law,
+                spec,
+                home.copies,
+                leaf.frozen is True,
+                home.graph,
+                path.removeprefix(f"{home.path}.") if home.path else path,
             )
             found[spec.name] = self.tensors.setdefault(tensor.key, tensor)
         return found
