@@ -30,9 +30,7 @@ def settle_auto(program: Program) -> Program:
         if not any(isinstance(w.law, Auto) for w in made.weights):
             return made
         found = scales.get((home, path))
-        law: Law = (
-            Scaled("lecun", uniform=False) if not found else Normal(0.0, float(f"{sqrt(sum(found) / len(found)):.6g}"))
-        )
+        law: Law = Scaled("lecun", uniform=False) if found is None else Normal(0.0, float(f"{sqrt(found):.6g}"))
         return replace(made, weights=tuple(replace(w, law=law) if isinstance(w.law, Auto) else w for w in made.weights))
 
     return replace(program, graph=Rewrite(leaf).graph(program.graph))

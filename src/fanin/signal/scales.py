@@ -12,8 +12,21 @@ from fanin.signal.state import Signal
 from fanin.signal.tape import Step
 
 
-def needed_scales(program: Program, sizes: Mapping[Symbol, int]) -> dict[tuple[Graph, str], list[float]]:
-    """For each layer that starts by ``auto``, by the graph that holds it and its path there: a variance for a use."""
+def needed_scales(program: Program, sizes: Mapping[Symbol, int]) -> dict[tuple[Graph, str], float]:
+    """For each layer that starts by ``auto``, by the graph that holds it and its path there, the variance it needs.
+
+    What stands at several places gets the mean over them; the others are worked out once more with that.
+    """
+    first = _scales(program, sizes, {})
+    several = {place: sum(found) / len(found) for place, found in first.items() if len(found) > 1}
+    alone = _scales(program, sizes, several) if several else first
+    return several | {place: found[0] for place, found in alone.items()}
+
+
+def _scales(
+    program: Program, sizes: Mapping[Symbol, int], given: Mapping[tuple[Graph, str], float]
+) -> dict[tuple[Graph, str], list[float]]:
+    """A variance for each use of a layer that none is given for."""
     found = start_of(program, sizes)
     scales: dict[tuple[Graph, str], list[float]] = {}
     for step in found.tape.steps:
@@ -21,6 +34,9 @@ def needed_scales(program: Program, sizes: Mapping[Symbol, int]) -> dict[tuple[G
         if not wanted:
             step_forward(found, step)
             continue
+        for tensor in wanted:
+            if tensor.home is not None and (tensor.home, tensor.local) in given:
+                found.chosen[tensor.key] = given[tensor.home, tensor.local]
         known = next((found.chosen[t.key] for t in wanted if t.key in found.chosen), None)
         for tensor in wanted:
             found.chosen.setdefault(tensor.key, 1.0)
