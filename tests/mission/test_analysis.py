@@ -1,6 +1,7 @@
 """What is said of a network before a weight exists.
 
-Rows S025, S044, S055, S056, S057, S058, S065, S066, S067, S101, S148 (linear), S152, S227, S229.
+Rows S004 (moments), S019 (lint), S025, S044, S055, S056, S057, S058, S060, S065, S066, S067, S101, S113 (fixed point),
+S148 (linear), S152, S168 (lint), S227, S229.
 """
 
 from __future__ import annotations
@@ -255,3 +256,85 @@ def test_s229_the_toy_of_one_neuron(alpha: float, w: float, depth: int) -> None:
     net(x).sum().backward()
     assert abs(float(x.grad)) == pytest.approx(exact, rel=1e-9)
     assert prod([1 + alpha * w] * depth) == pytest.approx(float(x.grad), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "moment"),
+    [
+        ("relu", 0.5),
+        ("tanh", 0.394294),
+        ("sigmoid", 0.293379),
+        ("gelu", 0.425221),
+        ("silu", 0.355776),
+        ("elu", 0.644945),
+    ],
+)
+def test_s004_the_moment_behind_an_activation(name: str, moment: float) -> None:
+    """Of a standard normal input, by quadrature."""
+    rows = fanin.signal(pipeline.check_text(f"model Net()(x: [4, 8]) {{ return x -> {name} }}").programs[0])
+    assert rows[-1].rms is not None and rows[-1].rms ** 2 == pytest.approx(moment, abs=1e-6)
+
+
+POSITIONS = {
+    "none": "x = token -> words: Embedding(50, 16)",
+    "sines": "x = (token -> words: Embedding(50, 16)) + sinusoidal(T, 16)",
+    "learned": "param place: [T, 16] = normal(std=0.02)\n  x = (token -> words: Embedding(50, 16)) + place",
+    "numbers": "x = (token -> words: Embedding(50, 16)) + (arange(T) -> places: Embedding(64, 16))",
+}
+
+
+@pytest.mark.parametrize("kind", POSITIONS)
+def test_s019_attention_without_positions_is_found_and_only_that(kind: str) -> None:
+    text = f"model Net()(token: int[B, T]) {{\n  {POSITIONS[kind]}\n  x += (x, x, x) -> attn: MultiheadAttention(2, batch_first=true)\n  return x -> mean(axis=1) -> h: Linear(2)\n}}"
+    report = pipeline.check_text(text, hyper={"T": 12})
+    assert report.ok
+    assert ("STR607" in {d.code.id for d in report.diagnostics}) is (kind == "none")
+
+
+@pytest.mark.parametrize(
+    ("act", "gain"), [("relu", sqrt(2)), ("tanh", 1.592537), ("gelu", 1.533530), ("silu", 1.676532)]
+)
+def test_s060_the_scale_behind_an_activation_is_found(act: str, gain: float) -> None:
+    text = f"@init(auto)\nmodel Net()(x: [4, 256]) {{ return x -> a: Linear(256) -> {act} -> b: Linear(256) }}"
+    program = pipeline.check_text(text).programs[0]
+    law = next(p for p in program.parameters if p.key == "b.weight").start
+    assert law.std * 16 == pytest.approx(gain, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("act", "slope"), [("tanh", 0.461), ("selu", 0.783), ("elu", 0.891), ("gelu", 1.144), ("silu", 1.173)]
+)
+def test_s060_the_slope_of_the_variance_map(act: str, slope: float) -> None:
+    """Below 1 an error of the scale dies out from layer to layer, above 1 it grows."""
+    from fanin.ops.registry import find_op
+    from fanin.signal.rules.pointwise import Curve
+    from fanin.signal.state import make
+    from fanin.signal.table import white
+
+    op = find_op(act)
+    assert op is not None
+    x = make((4, 8), white((4, 8), 1.0))
+    rule = Curve(lambda v: op.curve(op.attrs(), v))  # type: ignore[attr-defined]
+    assert rule.slope(x, op.curve(op.attrs(), x.psi)) == pytest.approx(slope, abs=2e-3)  # type: ignore[attr-defined]
+
+
+def test_s113_the_fixed_point_of_the_scaled_tanh() -> None:
+    text = "@init(linear=lecun_normal, bias=zeros)\nmodel Net()(x: [N, 512]) { return x -> l: 50 * (Linear(512) -> Act()) }\n"
+    text += "block Act()(z: [*S]) -> [*S] { return 1.7159 * tanh(0.667 * z) }"
+    program = next(p for p in pipeline.check_text(text).programs if p.name == "Net")
+    rows = [r for r in fanin.signal(program) if r.op == "Linear" and r.rms is not None]
+    assert rows[-1].rms is not None and rows[-1].rms ** 2 == pytest.approx(0.384, abs=0.005)
+    net = fanin.loads(text, "Net")
+    with torch.no_grad():
+        assert float(net(torch.randn(64, 512)).square().mean()) == pytest.approx(0.384, abs=0.02)
+
+
+@pytest.mark.parametrize(("scale", "fires"), [("1.0", True), ("0.125", False)])
+def test_s168_scores_without_their_scale(scale: str, fires: bool) -> None:
+    text = f"""@init(linear=lecun_normal, bias=zeros)
+model Net()(x: [B, 64, 64]) {{
+  q = x -> q: Linear(64)
+  k = x -> k: Linear(64)
+  return scaled_dot_product_attention(q, k, x, scale={scale})
+}}"""
+    assert ("SIG140" in found(text)) is fires

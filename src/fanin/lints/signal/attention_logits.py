@@ -29,7 +29,8 @@ def check(analysis: Analysis) -> Iterator[Diagnostic]:
         elif isinstance(rule, Softmax):
             given = known(analysis, step.inputs[0])
             scores, axis = (given, rule.axis) if isinstance(given, Signal) else (None, 0)
-        if scores is None or step.span.start in seen or _is_output(analysis, step.outputs[0]):
+        probabilities = isinstance(rule, Softmax) and _is_output(analysis, step.outputs[0])
+        if scores is None or step.span.start in seen or probabilities:
             continue
         count, spread = Softmax(axis).spread(scores)
         limit = sqrt(2 * log(count)) if count > 1 else 0.0
