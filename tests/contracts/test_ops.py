@@ -286,9 +286,9 @@ def test_parameters_are_those_of_the_real_module(op: Op[Any]) -> None:
         try:
             a = attributes(op, case)
             infer(op, a, case, True)
-        except Refused:
-            continue
-        specs, made = op.params(a, *case.types), op.construct(a, *case.types)
+            specs, made = op.params(a, *case.types), op.construct(a, *case.types)
+        except (Refused, Complaint):
+            continue  # a function may take what the module does not
         if made is None:
             assert not specs, f"`{op.name}` has parameters and no module"
             continue
@@ -311,9 +311,9 @@ def test_parameters_start_as_in_the_real_module(op: Op[Any]) -> None:
         try:
             a = attributes(op, case)
             infer(op, a, case, True)
-        except Refused:
-            continue
-        specs, made = op.params(a, *case.types), op.construct(a, *case.types)
+            specs, made = op.params(a, *case.types), op.construct(a, *case.types)
+        except (Refused, Complaint):
+            continue  # a function may take what the module does not
         if made is None or not specs or checked >= 3:
             continue
         checked += 1
