@@ -29,6 +29,7 @@ from tests.properties.generator.unchecked import Failure, Frame, Unchecked, quie
 
 SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 18, 24)
 RANDOM = frozenset(op.name for op in all_ops() if not op.keeps)  # equal inputs need not give equal numbers
+LOOSE = RANDOM | {"eigh", "svd"}  # nor where vectors are found but for a sign, and what follows is badly conditioned
 
 
 class Disagreement(Exception):
@@ -99,7 +100,7 @@ def accepted(made: Made, report: Report, seed: int, given: dict[str, int]) -> Ou
 def accepted_module(made: Made, program: Program, module: Any, seed: int) -> Outcome:
     plain = Unchecked(made.spec)
     ran = 0
-    fixed = not any(isinstance(e, Name) and (e.name in RANDOM) for e in walk(made.spec.declarations))
+    fixed = not any(isinstance(e, Name) and (e.name in LOOSE) for e in walk(made.spec.declarations))
     for sizes in itertools.islice(good_sizes(program, made, seed), 3):
         ran += 1
         run_accepted(program, module, plain, sizes, compare_numbers=fixed and not random_module(made.spec))
