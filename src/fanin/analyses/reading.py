@@ -24,7 +24,7 @@ def running(graph: Graph, mask: Mask) -> list[tuple[Node, Mask]]:
     found: list[tuple[Node, Mask]] = []
     for node in reversed(graph.nodes):
         outputs = tuple(v.index in read for v in node.outputs)
-        if isinstance(node, Update) or any(outputs):
+        if acts(node) or any(outputs):
             found.append((node, outputs))
             read.update(v.index for v in node.inputs if isinstance(v, Value))
     found.reverse()

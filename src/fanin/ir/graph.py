@@ -191,6 +191,28 @@ class Update(Node):
 
 
 @record
+class Move(Node):
+    """In a training step: here an optimiser moves the weights of a ``train`` line on the first of the inputs, its loss.
+
+    ``measures`` are the names of the inputs; the others are reported.
+    """
+
+    measures: tuple[str, ...]
+    text: str  # the line, as the spec has it
+
+
+@record
+class Draws(Node):
+    """In a training step: ``keep`` the state of the random numbers as it is, draw ``again`` from there, or go ``on``.
+
+    What is computed a second time, on weights that were moved, draws the numbers that it drew the first time.
+    """
+
+    kind: str  # "keep" | "again" | "on"
+    number: int
+
+
+@record
 class Grad(Node):
     """``grad(y, x)``: the gradient of the sum of the first input in the second, itself differentiable."""
 
@@ -422,6 +444,11 @@ class Program:
         from fanin.analyses.view import view
 
         return view(self.graph)
+
+
+def acts(node: Node) -> bool:
+    """Whether it is there for what it does, and not for what it gives."""
+    return isinstance(node, Update | Move | Draws)
 
 
 def regions(node: Node) -> tuple[Graph, ...]:

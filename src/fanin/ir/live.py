@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fanin.ir.graph import Node, Operand, Update, Value
+from fanin.ir.graph import Node, Operand, Value, acts
 
 
 def live_nodes(nodes: Iterable[Node], wanted: Iterable[Operand]) -> tuple[Node, ...]:
@@ -12,7 +12,7 @@ def live_nodes(nodes: Iterable[Node], wanted: Iterable[Operand]) -> tuple[Node, 
     needed = {o.index for o in wanted if isinstance(o, Value)}
     kept: list[Node] = []
     for node in reversed(tuple(nodes)):
-        if isinstance(node, Update) or any(v.index in needed for v in node.outputs):
+        if acts(node) or any(v.index in needed for v in node.outputs):
             kept.append(node)
             needed.update(o.index for o in node.inputs if isinstance(o, Value))
     return tuple(reversed(kept))

@@ -24,6 +24,7 @@ from fanin.emit.torch.statements import (
     Lines,
     Return,
     Statement,
+    Yield,
     change_trees,
     notes,
 )
@@ -241,6 +242,8 @@ def _unify(columns: Sequence[tuple[Statement, ...]], shared: Shared) -> tuple[St
                 unified.append(Do(one([s.value for s in row], first.written), first.written))
             case Return():
                 unified.append(Return(one([s.value for s in row], first.written), first.written))
+            case Yield():
+                unified.append(Yield(one([s.value for s in row])))
             case For():
                 iterable = one([s.iterable for s in row])
                 unified.append(For(first.target, iterable, _unify([s.body for s in row], shared)))

@@ -13,7 +13,7 @@ from fanin.emit.torch.control import decorators
 from fanin.emit.torch.expressions import Bare, Lambda, Tree
 from fanin.emit.torch.forward import Forward, Scope
 from fanin.emit.torch.names import Names, identifier, is_identifier
-from fanin.emit.torch.statements import Assign, Def, Return, Statement, change_trees, without_types
+from fanin.emit.torch.statements import Assign, Def, Lines, Return, Statement, change_trees, without_types
 from fanin.emit.torch.uses import EmitError, Use
 from fanin.emit.torch.walk import Family, instances, units_of, within
 from fanin.emit.torch.weights import Laws
@@ -191,6 +191,20 @@ class Drafter:
         given = ("self", *(f"{name}: {kind}" for name, kind in parameters))
         body = [*scope.setup, *writer.preamble(), *body]
         return Def("def inverse", given, f" -> {returned_type(backwards)}:", tuple(body), decorators(backwards))
+
+    def step(self, graph: Graph, name: str) -> Def:
+        """A method that takes a training step, and stops wherever weights are moved."""
+        names = Names(self.taken)
+        inputs, parameters, floats = inputs_of(graph, names)
+        like: list[bool] = []
+        scope = self.scope(graph, names, floats, like)
+        writer = Forward(graph, scope, inputs, {})
+        body = writer.write(graph.nodes, [], lambda trees: Lines(()))
+        given = ("self", *(f"{name}: {kind}" for name, kind in parameters))
+        if like:
+            body.insert(0, Lines(("like = torch.empty(0)  # for its dtype and device",)))
+        body = [*scope.setup, *writer.preamble(), *body]
+        return Def(f"def {name}", given, " -> Iterator[dict[str, Tensor]]:", tuple(body))
 
     def scope(self, graph: Graph, names: Names, float_input: Sequence[str], like: list[bool]) -> Scope:
         """What a forward is written with. ``like`` gets an entry where a tensor is needed for its dtype alone."""

@@ -62,7 +62,7 @@ class Comprehension:
 class Mapping:
     """``{"0": a, "2": b}``; the keys are part of the structure."""
 
-    items: tuple[tuple[str, Any], ...]
+    items: tuple[tuple[Any, Any], ...]
 
 
 @record
@@ -302,7 +302,7 @@ def pieces(tree: Tree) -> tuple[str, list[tuple[str, Tree]], str]:
         case ops.Sequence():
             return tree.brackets[0], [("", item) for item in tree.items], tree.brackets[1]
         case Mapping():
-            return "{", [(f"{quoted(key)}: ", item) for key, item in tree.items], "}"
+            return "{", [(f"{flat(key)}: ", item) for key, item in tree.items], "}"
         case _:
             raise AssertionError(f"no code: {tree!r}")
 
@@ -353,6 +353,8 @@ def layout(tree: Tree, indent: int, before: str = "", after: str = "") -> str:
     if indent + len(line) <= WIDTH:
         return line
     inner, pad = " " * (indent + 4), " " * indent
+    if isinstance(tree, Lambda):
+        return layout(tree.body, indent, f"{before}lambda {tree.argument}: ", after)
     if isinstance(tree, Star):
         return layout(tree.value, indent, before + "*", after)
     if isinstance(tree, DoubleStar):

@@ -22,12 +22,14 @@ from fanin.ir.graph import (
     Call,
     Child,
     Choice,
+    Draws,
     Ensemble,
     Grad,
     Graph,
     Iterate,
     Leaf,
     ModuleRef,
+    Move,
     Node,
     Operand,
     Port,
@@ -40,8 +42,10 @@ from fanin.ir.graph import (
     Unit,
     Update,
     Value,
+    acts,
     fixed_count,
 )
+from fanin.ir.live import live_nodes
 from fanin.ir.types import TensorType
 from fanin.ops import code as ops
 from fanin.ops.code import Function, Invoke, Name
@@ -149,7 +153,7 @@ class Forward:
 
     def prepare(self, nodes: Sequence[Node], results: Sequence[Operand]) -> None:
         """Leave out what nobody reads, roll up loops, and count who reads what until when."""
-        nodes = live(nodes, results)
+        nodes = live_nodes(nodes, results)
         for node in nodes:
             module = getattr(node, "module", None)
             if isinstance(module, ModuleRef):
@@ -394,7 +398,7 @@ class Forward:
 
     def expression(self, nodes: Sequence[Node], result: Operand) -> Tree:
         """What computes a result, as one expression; what is read twice stands there twice."""
-        for node in live(nodes, [result]):
+        for node in live_nodes(nodes, [result]):
             if isinstance(node, Read):
                 self.reads[node.outputs[0].index] = node.state
                 continue
@@ -489,7 +493,7 @@ class Forward:
         used = [operand.index for operand in node.inputs if isinstance(operand, Value)]
         if not self._suffix(used):
             out += self._flush()
-        if isinstance(node, Scan | Iterate | Choice | Update) or (
+        if isinstance(node, Scan | Iterate | Choice) or acts(node) or (
             isinstance(node, Repeat) and not (repeat_is_call(node) and not self.is_checkpointed(node.module))
         ):
             return out + self._flush() + self._special(node)
@@ -711,7 +715,7 @@ class Forward:
         return self.scope.names.fresh(name)
 
     def _special(self, node: Node) -> list[Statement]:
-        from fanin.emit.torch import control
+        from fanin.emit.torch import control, steps
 
         match node:
             case Repeat():
@@ -724,6 +728,8 @@ class Forward:
                 return control.emit_choice(self, node)
             case Update():
                 return self.updates.emit(self, node)
+            case Move() | Draws():
+                return steps.emit(self, node)
             case _:
                 raise EmitError(f"`{type(node).__name__.lower()}` is not emitted yet")
 
@@ -783,17 +789,6 @@ def joined(statements: Sequence[Statement]) -> list[Statement]:
         else:
             out.append(statement)
     return out
-
-
-def live(nodes: Sequence[Node], results: Iterable[Operand]) -> list[Node]:
-    """The nodes that a result depends on."""
-    needed = {operand.index for operand in results if isinstance(operand, Value)}
-    kept: list[Node] = []
-    for node in reversed(nodes):
-        if isinstance(node, Update) or any(value.index in needed for value in node.outputs):
-            kept.append(node)
-            needed.update(operand.index for operand in node.inputs if isinstance(operand, Value))
-    return kept[::-1]
 
 
 def repeat_is_call(node: Repeat) -> bool:

@@ -16,16 +16,21 @@ _IMPORTS: tuple[tuple[str, str], ...] = (
     (r"\bhashlib\.", "import hashlib"),
     (r"\bmath\.", "import math"),
     (r"\bOrderedDict\(", "from collections import OrderedDict"),
-    (r"\bCallable\[", "from collections.abc import Callable"),
     (r"\bpartial\(", "from functools import partial"),
     (r"\battrgetter\(", "from operator import attrgetter"),
 )
+_ABSTRACT = ("Callable", "Iterable", "Iterator", "Sequence")
 _TYPING = ("Any", "NamedTuple", "TypeVar")
 
 
 def import_lines(body: str) -> list[str]:
     """The imports that the text of a module needs, in the order of isort."""
     lines = [line for pattern, line in _IMPORTS if re.search(pattern, body)]
+    abstract = [name for name in _ABSTRACT if re.search(rf"\b{name}\[", body)]
+    if abstract:
+        at = next((i for i, line in enumerate(lines) if line > "from collections.abc"), len(lines))
+        at = max(at, sum(line.startswith("import ") for line in lines))
+        lines.insert(at, f"from collections.abc import {', '.join(abstract)}")
     typing = [name for name in _TYPING if re.search(rf"\b{name}\b", body)]
     if typing:
         lines.append(f"from typing import {', '.join(typing)}")

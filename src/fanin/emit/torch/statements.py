@@ -41,6 +41,13 @@ class Return:
 
 
 @record
+class Yield:
+    """``yield value``"""
+
+    value: Tree
+
+
+@record
 class For:
     """``for target in iterable:``"""
 
@@ -81,7 +88,7 @@ class Absent:
     """What one graph of a class has no statement for, where others have one."""
 
 
-Statement: TypeAlias = "Assign | Do | Return | For | If | Def | Lines | Absent"
+Statement: TypeAlias = "Assign | Do | Return | Yield | For | If | Def | Lines | Absent"
 
 
 def change_trees(statements: Iterable[Statement], change: Callable[[Tree], Tree]) -> tuple[Statement, ...]:
@@ -95,6 +102,8 @@ def change_trees(statements: Iterable[Statement], change: Callable[[Tree], Tree]
                 changed.append(Do(change(value), written))
             case Return(value=value, written=written):
                 changed.append(Return(change(value), written))
+            case Yield(value=value):
+                changed.append(Yield(change(value)))
             case For(target=target, iterable=iterable, body=body):
                 changed.append(For(target, change(iterable), change_trees(body, change)))
             case If(condition=condition, body=body, otherwise=otherwise):
@@ -174,6 +183,8 @@ def print_statements(statements: Iterable[Statement], indent: int, note: Iterato
                 yield from marked((pad + layout(value, indent)).split("\n"), statement.written)
             case Return(value=value):
                 yield from marked((pad + layout(value, indent, "return ")).split("\n"), statement.written)
+            case Yield(value=value):
+                yield from (pad + layout(value, indent, "yield ")).split("\n")
             case For(target=target, iterable=iterable, body=body):
                 yield f"{pad}for {target} in {flat(iterable)}:"
                 yield from print_statements(body, indent + 4, note)

@@ -17,6 +17,7 @@ from fanin.emit.torch.names import TAKEN, Names, camel, identifier, is_identifie
 from fanin.emit.torch.optional import merge_optional
 from fanin.emit.torch.printing import forward_lines, print_class, print_function
 from fanin.emit.torch.statements import Lines, Return, Statement, print_statements, unmarked
+from fanin.emit.torch.training import Steps, plan_steps, training_parts
 from fanin.emit.torch.uses import EmitError, Use
 from fanin.emit.torch.walk import (
     Family,
@@ -30,6 +31,8 @@ from fanin.emit.torch.walk import (
     units_of,
 )
 from fanin.ir.graph import Graph, Program, bodies
+from fanin.ir.recipe import System
+from fanin.ir.reserved import MODULE_ATTRIBUTES
 from fanin.ops import code as ops
 from fanin.ops.code import Function
 
@@ -49,10 +52,21 @@ def emit_source(program: Program, *, optimize: int = 1) -> str:
         places.holder_of.cache_clear()
 
 
-def emit_origins(program: Program) -> dict[int, Origin]:
+def emit_training(system: System) -> str:
+    """The Python source of a system: its networks, a method for each kind of step, and how it is trained.
+
+    Raises EmitError for what cannot be put into PyTorch.
+    """
+    try:
+        return _Writer(system.program, system).source()
+    finally:
+        places.holder_of.cache_clear()
+
+
+def emit_origins(program: Program, system: System | None = None) -> dict[int, Origin]:
     """For the lines of a program's source, counted from 1, where in the spec they are from."""
     try:
-        writer = _Writer(program)
+        writer = _Writer(program, system)
         writer.source()
         return writer.origins
     finally:
@@ -62,8 +76,9 @@ def emit_origins(program: Program) -> dict[int, Origin]:
 class _Writer:
     """One module."""
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
+    def __init__(self, program: Program, system: System | None = None) -> None:
+        self.program, self.system = program, system
+        self.steps: Steps | None = None
         self.names = Names(TAKEN)
         self.uses: dict[int, Use] = {}
         self.roles: dict[str, tuple[str, ...]] = {}
@@ -93,6 +108,9 @@ class _Writer:
             self.names.taken.update(helper_names((*bodies(graph), *graph.setup)))
         self._externs()
         root_name = self.names.fresh(camel(self.program.name))
+        if self.system is not None:
+            self.names.taken.update(("Training", "Stage", "Line", "Follower", "Ramp", "training"))
+            self.steps = plan_steps(self.system, Names(MODULE_ATTRIBUTES | {c.path for c in self.program.graph.children}))
         own_graphs = [graph for graph in self.graphs if graph.kind != "extern"]
         for blocks in by_block(own_graphs, self.program.graph):
             blocks = [[family for family in families if not self._is_inline(family)] for families in blocks]
@@ -120,6 +138,8 @@ class _Writer:
             if called in text:
                 constants = 'Module = TypeVar("Module", bound=nn.Module)'
                 body.insert(0, helper.rstrip().split("\n"))
+        if self.system is not None and self.steps is not None:
+            body += training_parts(self.system, self.steps, root_name)
         if "_Undrawn()" in text:
             body.append(weights.UNDRAWN.rstrip().split("\n"))
         if self._has_tensors():
@@ -235,6 +255,8 @@ class _Writer:
             statements.append(Lines(("like = torch.empty(0)  # for its dtype and device",)))
         if graph.inverse is not None:
             body = [*body, self.drafter.inverse(graph, graph.inverse)]
+        if self.steps is not None:
+            body = [*body, *(self.drafter.step(step, method) for method, step in self.steps.graphs)]
         init, _ = self.drafter.constructed(graph)
         draft = Draft(graph, init, (*statements, *body), tuple(parameters), returns, buffers(graph))
         printed = share(name, [draft], frozenset(self.names.taken), self.roles, self.defaults, fixed=True)

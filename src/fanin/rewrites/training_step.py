@@ -1,0 +1,123 @@
+"""One step of training as a graph: the ``train`` lines in their order, each on the weights that those above have left.
+
+What hangs on a weight that was moved is computed again where a later line needs it, with the same random draws;
+everything else is computed once. A step holds what its losses need, and the metrics that come of that for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from fanin.analyses.hangs_on import hanging, own_weights, random
+from fanin.ir.graph import Draws, Graph, Move, Node, Operand, Value
+from fanin.ir.live import live_nodes
+from fanin.ir.recipe import Measure, System, Target, Train
+
+
+def training_step(system: System, lines: Sequence[Train]) -> Graph:
+    """The graph of a step in which these lines are due. It has no results: its ``Move`` nodes give what was measured."""
+    again = frozenset[int]()
+    while True:  # a value is known to be drawn again only after it was computed once
+        step = _Step(system, again)
+        for line in lines:
+            step.line(line)
+        if step.drawn_again <= again:
+            break
+        again |= step.drawn_again
+    nodes = tuple(step.nodes)
+    return replace(system.graph, nodes=live_nodes(nodes, ()), results=(), names=step.names)
+
+
+class _Step:
+    def __init__(self, system: System, again: frozenset[int]) -> None:
+        self.system, self.again = system, again
+        self.measures = {m.name: m for m in system.measures}
+        self.hangs = hanging(system.graph)
+        self.nodes: list[Node] = []
+        self.names = dict(system.graph.names)
+        self.now = {p.value.index: p.value for p in system.graph.ports if p.value is not None}  # values as they stand
+        self.made: set[int] = set()  # nodes of the system that were computed, by place
+        self.reported: set[str] = set()
+        self.drawn_again: frozenset[int] = frozenset()
+        self.next = 1 + max((v.index for v in system.graph.values()), default=0)
+
+    def line(self, line: Train) -> None:
+        """What the loss of a line needs, and the move."""
+        loss = self.measures[line.loss]
+        self._compute([loss.value])
+        self.reported.add(loss.name)
+        measures = [loss, *self._for_nothing()]
+        values = tuple(self.now[m.value.index] for m in measures)
+        self.nodes.append(
+            Move(values, (), line.span, (), tuple(m.name for m in measures), line.span.text)
+        )
+        moved = {i for i, weights in self.hangs.items() if touched(line.targets, weights)}
+        self.now = {i: value for i, value in self.now.items() if i not in moved}
+
+    def _for_nothing(self) -> Iterator[Measure]:
+        """Measures not reported yet that hang on what stands, and on no module of their own."""
+        for measure in self.measures.values():
+            if measure.name in self.reported or measure.name in self._trained():
+                continue
+            missing = list(self._missing([measure.value]))
+            if any(own_weights(node) or random(node) for _, node in missing):
+                continue
+            self._compute([measure.value])
+            self.reported.add(measure.name)
+            yield measure
+
+    def _trained(self) -> set[str]:
+        return {line.loss for line in self.system.every_line()}
+
+    def _missing(self, wanted: Iterable[Value]) -> list[tuple[int, Node]]:
+        """The nodes that have to be computed for some values, with their places."""
+        needed = {v.index for v in wanted}
+        found: list[tuple[int, Node]] = []
+        for place in reversed(range(len(self.system.graph.nodes))):
+            node = self.system.graph.nodes[place]
+            if any(v.index in needed and v.index not in self.now for v in node.outputs):
+                found.append((place, node))
+                needed |= {o.index for o in node.inputs if isinstance(o, Value)}
+        return found[::-1]
+
+    def _compute(self, wanted: Iterable[Value]) -> None:
+        for place, node in self._missing(wanted):
+            once_more = place in self.made
+            self.made.add(place)
+            replays = once_more and random(node)
+            if replays:
+                self.drawn_again |= {place}
+                self.nodes.append(Draws((), (), node.span, (), "again", place))
+            elif place in self.again:
+                self.nodes.append(Draws((), (), node.span, (), "keep", place))
+            copied = replace(node, inputs=tuple(self._operand(o) for o in node.inputs))
+            if once_more:
+                copied = replace(copied, outputs=tuple(self._fresh(v) for v in node.outputs))
+            self.nodes.append(copied)
+            if replays:
+                self.nodes.append(Draws((), (), node.span, (), "on", place))
+            for old, new in zip(node.outputs, copied.outputs, strict=True):
+                self.now[old.index] = new
+
+    def _operand(self, operand: Operand | None) -> Operand | None:
+        return self.now[operand.index] if isinstance(operand, Value) else operand
+
+    def _fresh(self, value: Value) -> Value:
+        new = Value(self.next, value.type)
+        self.next += 1
+        if value.index in self.names:
+            self.names[new.index] = self.names[value.index]
+        return new
+
+
+def touched(targets: Iterable[Target], weights: Iterable[str]) -> bool:
+    """Whether some targets name one of these weights, or a part of a module among them, or what is around it."""
+    return any(_meets(target.path.split("."), weight.split(".")) for target in targets for weight in weights)
+
+
+def _meets(target: list[str], weight: list[str]) -> bool:
+    return all(a in ("*", b) for a, b in zip(target, weight, strict=False))
+
+
+
