@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fanin.analyses.exports import Loss
     from fanin.emit.comparison import Change
     from fanin.emit.torch.uses import EmitError
+    from fanin.ir.recipe import Phase
     from fanin.runtime.export import Exported
     from fanin.signal.analysis import Analysis
     from fanin.signal.measured import Measurement
@@ -401,6 +402,46 @@ def source(program: Program, *, optimize: int = 1) -> str:
         return emit_source(program, optimize=optimize)
     except EmitError as error:
         problem = _not_emitted(program, error)
+        raise CheckFailed(Report((problem,), (problem.span.source,))) from error
+
+
+def training(path: str, name: str, hyper: Hyper | None = None) -> tuple[Phase, ...]:
+    """How a system is trained, stage by stage.
+
+    Raises Unreadable, NoSuchName, and CheckFailed where the spec has errors.
+    """
+    return training_of(read_source(path), path, name, hyper)
+
+
+def training_of(source: Source, path: str, name: str, hyper: Hyper | None = None) -> tuple[Phase, ...]:
+    """The same for a text that has been read."""
+    from fanin.elaborate.program import elaborate_stages
+    from fanin.rewrites.training_plan import training_plan
+
+    with uncollected():
+        loader = load(source, path)
+        unit = loader.units[0]
+        sources = tuple(u.source for u in loader.units)
+        if loader.diagnostics:
+            raise CheckFailed(Report(tuple(in_order(loader.diagnostics)), sources))
+        declared = declaration(unit, name)
+        if not isinstance(declared, tree.System):
+            systems = [n for n, d in unit.declarations.items() if isinstance(d, tree.System)]
+            raise NoSuchName(name, systems, path)
+        systems_, problems, _ = elaborate_stages(unit, name, hyper)
+        if not systems_:
+            raise CheckFailed(Report(tuple(in_order(problems)), sources))
+        return training_plan(systems_)
+
+
+def training_source(phases: Sequence[Phase]) -> str:
+    """The training of a system as a standalone PyTorch program. Raises CheckFailed where there is no PyTorch for it."""
+    from fanin.emit.torch.writer import EmitError, emit_training
+
+    try:
+        return emit_training(phases)
+    except EmitError as error:
+        problem = _not_emitted(phases[0].system.program, error)
         raise CheckFailed(Report((problem,), (problem.span.source,))) from error
 
 

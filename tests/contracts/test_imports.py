@@ -50,7 +50,7 @@ EXCEPTIONS = {
     ("emit/table.py", "fanin.syntax.parser"): "`show --after parse` reads the file",
 }
 HOMES = {  # where a library may be imported, and whether only inside functions
-    "torch": (("runtime/", "systems/", "pruning/"), False),
+    "torch": (("runtime/", "systems/", "pruning/", "emit/torch/programs/"), False),  # programs are printed, not run
     "numpy": (("runtime/", "systems/", "pruning/", "signal/", "lints/signal/"), False),
     "matplotlib": (("emit/plots.py",), False),
     "onnxruntime": (("runtime/",), True),

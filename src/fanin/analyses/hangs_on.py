@@ -67,14 +67,15 @@ def random(node: Node) -> bool:
     while todo:
         for inner in every_node([todo.pop()]):
             if isinstance(inner, Apply):
-                if not inner.op.keeps or getattr(inner.attrs, "dropout", 0) or getattr(inner.attrs, "dropout_p", 0):
+                rates = (getattr(inner.attrs, name, 0.0) for name in ("dropout", "dropout_p"))
+                if not inner.op.keeps or any(rates):
                     return True
                 continue
             if isinstance(inner, Repeat) and any(
                 isinstance(run.call, Apply) and not run.call.op.keeps for run in inner.runs
             ):
                 return True
-            for graph, _ in called(inner, ()):
+            for graph, _ in called(inner, (True,) * len(inner.outputs)):
                 if id(graph) not in seen:
                     seen.add(id(graph))
                     todo += graph.nodes

@@ -6,7 +6,22 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from fanin.ir.dims import Dim, Poly, Symbol
-from fanin.ir.graph import Call, Choice, Ensemble, Graph, Iterate, Node, Operand, Repeat, Row, Scan, Unit, Update, Value
+from fanin.ir.graph import (
+    Call,
+    Choice,
+    Ensemble,
+    Graph,
+    Iterate,
+    Node,
+    Operand,
+    Repeat,
+    Row,
+    Scan,
+    Unit,
+    Update,
+    Value,
+    acts,
+)
 from fanin.ir.types import TensorType
 
 Mask: TypeAlias = tuple[bool, ...]

@@ -60,6 +60,35 @@ def elaborate_system(
     return system, ctx.diagnostics, ctx.used
 
 
+def elaborate_stages(
+    unit: Unit, name: str, given: dict[str, Any] | None = None
+) -> tuple[tuple[System, ...], list[Diagnostic], set[int]]:
+    """A system as it is in each of its stages, or once where it has none; nothing where there is an error.
+
+    What a stage changes stays changed in those that follow. Stages that change nothing share one system.
+    """
+    hypers = dict(given or {})
+    system, problems, used = elaborate_system(unit, name, hypers)
+    if system is None:
+        return (), problems, used
+    if not system.stages:
+        return (system,), problems, used
+    systems: list[System] = []
+    for place, stage in enumerate(system.stages):
+        if stage.changes:
+            hypers = {**hypers, **dict(stage.changes)}
+            grown, found, reached = elaborate_system(unit, name, hypers)
+            known = {(d.headline, d.span) for d in problems}
+            problems = [*problems, *(d for d in found if (d.headline, d.span) not in known)]
+            used = used | reached
+            if grown is None:
+                return (), problems, used
+            system = grown
+        systems.append(system)
+        assert system.stages[place].name == stage.name, "the stages of a system do not hang on its hyper-parameters"
+    return tuple(systems), problems, used
+
+
 def elaborate_experiment(
     unit: Unit, name: str, given: dict[str, Any] | None = None
 ) -> tuple[Experiment | None, list[Diagnostic], set[int]]:

@@ -119,3 +119,27 @@ class System:
     def every_line(self) -> tuple[Train, ...]:
         """All ``train`` lines, those of the stages too."""
         return (*self.trains, *(line for stage in self.stages for line in stage.trains))
+
+
+@record
+class Step:
+    """A kind of training step: the lines that are due in it, by their places, and what it computes.
+
+    The graph has no results: its ``Move`` nodes say where weights are moved.
+    """
+
+    due: tuple[int, ...]
+    graph: Graph
+
+
+@record(eq=False)
+class Phase:
+    """A stage that is ready to be run: the system as it is there, its lines, and its kinds of steps.
+
+    Phases of one system share it. ``stage`` is None where a system has no stages, and trains for as long as it is told.
+    """
+
+    system: System
+    stage: Stage | None
+    lines: tuple[Train, ...]
+    steps: tuple[Step, ...]

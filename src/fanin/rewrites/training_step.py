@@ -16,7 +16,7 @@ from fanin.ir.recipe import Measure, System, Target, Train
 
 
 def training_step(system: System, lines: Sequence[Train]) -> Graph:
-    """The graph of a step in which these lines are due. It has no results: its ``Move`` nodes give what was measured."""
+    """The step in which these lines are due. It has no results: its ``Move`` nodes give what is measured."""
     again = frozenset[int]()
     while True:  # a value is known to be drawn again only after it was computed once
         step = _Step(system, again)
@@ -49,9 +49,7 @@ class _Step:
         self.reported.add(loss.name)
         measures = [loss, *self._for_nothing()]
         values = tuple(self.now[m.value.index] for m in measures)
-        self.nodes.append(
-            Move(values, (), line.span, (), tuple(m.name for m in measures), line.span.text)
-        )
+        self.nodes.append(Move(values, (), line.span, (), tuple(m.name for m in measures), line.span.text))
         moved = {i for i, weights in self.hangs.items() if touched(line.targets, weights)}
         self.now = {i: value for i, value in self.now.items() if i not in moved}
 
@@ -118,6 +116,3 @@ def touched(targets: Iterable[Target], weights: Iterable[str]) -> bool:
 
 def _meets(target: list[str], weight: list[str]) -> bool:
     return all(a in ("*", b) for a, b in zip(target, weight, strict=False))
-
-
-

@@ -49,7 +49,7 @@ def execute(name: str, source: str) -> ModuleType:
     filename = f"<fanin {camel(name)} {digest}>"
     module = ModuleType(module_name, f"Emitted by fanin: {name}.")
     module.__file__ = filename
-    code = compile(source, filename, "exec")
+    code = compile(source, filename, "exec", dont_inherit=True)
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     sys.modules[module_name] = module
     try:

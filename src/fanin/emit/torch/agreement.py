@@ -27,6 +27,7 @@ from fanin.emit.torch.statements import (
     Lines,
     Return,
     Statement,
+    Yield,
     change_trees,
     without_types,
 )
@@ -205,7 +206,7 @@ class Agreement:
                 return If(
                     condition, self._statements([s.body for s in ifs]), self._statements([s.otherwise for s in ifs])
                 )
-            case Def():
+            case Def() | Yield():  # methods of a root alone
                 raise Disagreement
             case Lines() | Absent():
                 _equal(row)

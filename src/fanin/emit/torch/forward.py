@@ -493,8 +493,10 @@ class Forward:
         used = [operand.index for operand in node.inputs if isinstance(operand, Value)]
         if not self._suffix(used):
             out += self._flush()
-        if isinstance(node, Scan | Iterate | Choice) or acts(node) or (
-            isinstance(node, Repeat) and not (repeat_is_call(node) and not self.is_checkpointed(node.module))
+        if (
+            isinstance(node, Scan | Iterate | Choice)
+            or acts(node)
+            or (isinstance(node, Repeat) and not (repeat_is_call(node) and not self.is_checkpointed(node.module)))
         ):
             return out + self._flush() + self._special(node)
         mine = [p for p in self.pending if p.value.index in used]

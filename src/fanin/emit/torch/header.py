@@ -17,6 +17,7 @@ _IMPORTS: tuple[tuple[str, str], ...] = (
     (r"\bmath\.", "import math"),
     (r"\bOrderedDict\(", "from collections import OrderedDict"),
     (r"\bpartial\(", "from functools import partial"),
+    (r"\bislice\(", "from itertools import islice"),
     (r"\battrgetter\(", "from operator import attrgetter"),
 )
 _ABSTRACT = ("Callable", "Iterable", "Iterator", "Sequence")

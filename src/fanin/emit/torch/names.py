@@ -16,6 +16,7 @@ TAKEN = frozenset(
         "Tensor",
         "TorchFunctionMode",
         "partial",
+        "islice",
         "init",
         "stacked",
         "normed",

@@ -8,19 +8,18 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from fanin.emit.torch.expressions import Lambda, Mapping, Tree, layout
+from fanin.emit.torch.expressions import Lambda, Tree, layout
+from fanin.emit.torch.expressions import Mapping as Dictionary
 from fanin.emit.torch.names import Names, identifier
-from fanin.ir.graph import Graph
-from fanin.ir.recipe import Follower, Setting, Stage, System, Train
+from fanin.ir.recipe import Follower, Phase, Setting, Train
+from fanin.ir.reserved import MODULE_ATTRIBUTES
 from fanin.ir.rules import OPTIMISERS, SCHEDULES
 from fanin.ops import code as ops
 from fanin.ops.code import Name
-from fanin.record import record
-from fanin.rewrites.training_step import training_step
 
 CLASSES = {
     "adadelta": "Adadelta",
@@ -42,74 +41,82 @@ CLASSES = {
 OWN = {"lars": "Lars", "lamb": "Lamb"}
 
 
-@record
-class Steps:
-    """The methods of a system for the lines that are due together: for each stage (or the whole) by their numbers."""
-
-    graphs: tuple[tuple[str, Graph], ...]  # name of the method, and what it computes
-    stages: tuple[tuple[Stage | None, tuple[Train, ...], tuple[tuple[tuple[int, ...], str], ...]], ...]
+Methods = Mapping[int, str]  # by the id of the graph of a step, the name of its method
 
 
-def plan_steps(system: System, names: Names) -> Steps:
-    """A method for each set of lines that can be due at one step."""
-    parts: list[tuple[Stage | None, tuple[Train, ...]]]
-    parts = [(stage, stage.trains or system.trains) for stage in system.stages] or [(None, system.trains)]
-    graphs: dict[tuple[Any, ...], tuple[str, Graph]] = {}
-    stages = []
-    for stage, lines in parts:
-        methods = []
-        for due in due_together(lines):
-            chosen = tuple(lines[i] for i in due)
-            key = tuple((line.loss, line.targets) for line in chosen)
-            if key not in graphs:
-                words = "_".join(["step", *dict.fromkeys(line.loss for line in chosen)])
-                graphs[key] = (names.fresh(identifier(words)), training_step(system, chosen))
-            methods.append((due, graphs[key][0]))
-        stages.append((stage, lines, tuple(methods)))
-    return Steps(tuple(graphs.values()), tuple(stages))
+def name_steps(phases: Sequence[Phase]) -> dict[int, str]:
+    """The methods of the kinds of steps: called after their losses, apart within a system."""
+    taken: dict[int, Names] = {}
+    named: dict[int, str] = {}
+    for phase in phases:
+        children = {child.path for child in phase.system.graph.children}
+        names = taken.setdefault(id(phase.system), Names(MODULE_ATTRIBUTES | children))
+        for step in phase.steps:
+            if id(step.graph) not in named:
+                words = dict.fromkeys(phase.lines[place].loss for place in step.due)
+                named[id(step.graph)] = names.fresh(identifier("_".join(["step", *words])))
+    return named
 
 
-def due_together(lines: Sequence[Train]) -> list[tuple[int, ...]]:
-    """The sets of lines that are due at the same step, as steps go by; more than 4,096 steps are not looked at."""
-    from math import lcm
-
-    found: dict[tuple[int, ...], None] = {}
-    for step in range(1, 1 + min(4096, lcm(*(line.every for line in lines)) if lines else 0)):
-        due = tuple(i for i, line in enumerate(lines) if step % line.every == 0)
-        if due:
-            found[due] = None
-    return list(found)
-
-
-def training_parts(system: System, steps: Steps, class_name: str) -> Iterator[list[str]]:
-    """The text after the class of a system, in parts: the classes that it needs, and ``training``."""
-    data = list(_function(system, class_name, steps))
-    yield from _needed("\n".join(data))
+def training_parts(phases: Sequence[Phase], classes: Mapping[int, str], methods: Methods) -> Iterator[list[str]]:
+    """The text after the classes of a system: what trains it, and ``training``. ``classes`` are by ids of systems."""
+    data = list(_function(phases, classes, methods))
+    yield from program_parts("\n".join(data), features_of(phases))
     yield data
 
 
-def _function(system: System, class_name: str, steps: Steps) -> Iterator[str]:
-    staged = bool(system.stages)
-    counted = any(stage.unit == "epochs" for stage in system.stages)
-    given = "epoch: int" if counted else "" if staged else "steps: int"
-    head = f"def training(system: {class_name}{f', *, {given}' if given else ''}) -> Training:"
-    yield head
-    yield f'    """How a `{class_name}` is trained{", an epoch being so many steps" if counted else ""}."""'
-    stages = ops.Sequence(tuple(_stage(*part) for part in steps.stages))
+def features_of(phases: Sequence[Phase]) -> frozenset[str]:
+    """What of a training is used, and has to be printed."""
+    lines = [line for phase in phases for line in phase.lines]
+    systems = [phase.system for phase in phases]
+    used = {
+        "epochs": any(phase.stage is not None and phase.stage.unit == "epochs" for phase in phases),
+        "growth": any(system is not systems[0] for system in systems),
+        "followers": any(system.followers for system in systems),
+        "ramps": any(system.ramps for system in systems),
+        "rate": any(line.schedule is not None for line in lines),
+        "every": any(line.every != 1 for line in lines),
+        "clip": any(line.clip is not None for line in lines),
+        "accumulate": any(line.accumulate != 1 for line in lines),
+        "closure": any(line.rule.name == "lbfgs" for line in lines),
+    }
+    return frozenset(name for name, is_used in used.items() if is_used)
+
+
+def _function(phases: Sequence[Phase], classes: Mapping[int, str], methods: Methods) -> Iterator[str]:
+    first = phases[0].system
+    features = features_of(phases)
+    given = "epoch: int" if "epochs" in features else "steps: int" if phases[0].stage is None else ""
+    name = classes[id(first)]
+    yield f"def training(system: {name}{f', *, {given}' if given else ''}) -> Training:"
+    yield f'    """How a `{name}` is trained{", an epoch being so many steps" if "epochs" in features else ""}."""'
+    grown = [phase.system is not (phases[i - 1].system if i else first) for i, phase in enumerate(phases)]
+    stages = ops.Sequence(
+        tuple(
+            _stage(phase, methods, "epochs" in features, classes[id(phase.system)] if grows else "")
+            for phase, grows in zip(phases, grown, strict=True)
+        )
+    )
     yield from (f"    {layout(stages, 4, 'stages = ')}").split("\n")
-    args: list[Tree] = [Name("system"), Name("stages")]
-    if system.followers or system.ramps:
-        args.append(ops.Sequence(tuple(_follower(f) for f in system.followers)))
-    if system.ramps:
-        args.append(ops.Sequence(tuple(ops.Call("Ramp", (r.start, r.stop, r.steps)) for r in system.ramps)))
-    keywords = (("epoch", Name("epoch")),) if counted else ()
-    yield from (f"    {layout(ops.Call('Training', tuple(args), keywords), 4, 'return ')}").split("\n")
+    keywords: list[tuple[str, Tree]] = []
+    if first.followers:
+        keywords.append(("followers", ops.Sequence(tuple(map(_follower, first.followers)))))
+    if first.ramps:
+        ramps = tuple(ops.Call("Ramp", (r.start, r.stop, r.steps)) for r in first.ramps)
+        keywords.append(("ramps", ops.Sequence(ramps)))
+    keywords += [("epoch", Name("epoch"))] if "epochs" in features else []
+    yield from (
+        f"    {layout(ops.Call('Training', (Name('system'), Name('stages')), tuple(keywords)), 4, 'return ')}"
+    ).split("\n")
 
 
-def _stage(stage: Stage | None, lines: tuple[Train, ...], methods: tuple[tuple[tuple[int, ...], str], ...]) -> Tree:
+def _stage(phase: Phase, methods: Methods, units: bool, grown: str) -> Tree:
+    stage = phase.stage
     name, count, unit = ("", Name("steps"), "steps") if stage is None else (stage.name, stage.count, stage.unit)
-    called = tuple((ops.Sequence(due), method) for due, method in methods)
-    return ops.Call("Stage", (name, count, unit, ops.Sequence(tuple(map(_line, lines))), Mapping(called)))
+    called = tuple((ops.Sequence(step.due), methods[id(step.graph)]) for step in phase.steps)
+    lines = ops.Sequence(tuple(map(_line, phase.lines)))
+    given: tuple[Tree, ...] = (name, count, *([unit] if units else []), lines, Dictionary(called))
+    return ops.Call("Stage", given, (("grown", Name(grown)),) if grown else ())
 
 
 def _line(line: Train) -> Tree:
@@ -137,7 +144,7 @@ def _rate(setting: Setting) -> Tree:
     name = setting.name
     if name == "step":
         name = "milestones" if setting["at"] else "staircase"
-        said = tuple((k, v) for k, v in said if k != "factor") + (("factor", setting["factor"]),)
+        said = (*((k, v) for k, v in said if k != "factor"), ("factor", setting["factor"]))
     return Lambda("step, steps", ops.Call(name, (Name("step"), Name("steps")), said)) if said else Name(name)
 
 
@@ -154,29 +161,55 @@ def _value(value: Any) -> Tree:
 # ------------------------------------------------------------------------------------------ what is printed beside it
 
 
+_PART = re.compile(r" *# \[([\w, ]+)\]\Z")
+
+
 @cache
-def _program() -> dict[str, str]:
-    """The functions and classes of ``programs/training.py``, by name."""
+def _text() -> str:
     with open(os.path.join(os.path.dirname(__file__), "programs", "training.py"), encoding="utf-8") as file:
-        text = file.read()
+        return file.read()
+
+
+@cache
+def program(features: frozenset[str]) -> dict[str, str]:
+    """The functions and classes of ``programs/training.py``, by name, as far as some features are used.
+
+    There a line ``# [clip]`` begins what only that feature needs, ``# [no clip]`` what stands for it, and
+    ``# [always]`` ends both.
+    """
+    kept, wanted = [], True
+    for line in _text().split("\n"):
+        part = _PART.match(line)
+        if part is None:
+            kept += [line] if wanted else []
+        else:
+            words = part.group(1).split(", ")
+            wanted = all(
+                word == "always" or (word[3:] not in features if word.startswith("no ") else word in features)
+                for word in words
+            )
+    text = "\n".join(kept)
     lines = text.split("\n")
     return {
-        part.name: "\n".join(lines[part.lineno - 1 : part.end_lineno])
+        part.name: "\n".join(lines[part.lineno - len(part.decorator_list) - 1 : part.end_lineno])
         for part in ast.parse(text).body
         if isinstance(part, ast.FunctionDef | ast.ClassDef)
     }
 
 
-def _needed(text: str) -> list[list[str]]:
-    """The parts that a text names, and those that these name, in their order."""
-    program = _program()
+def program_names() -> frozenset[str]:
+    """All the names that a training may need, none of them free for what the author has named."""
+    return frozenset(re.findall(r"^(?:def|class) (\w+)", _text(), re.MULTILINE)) | {"training"}
+
+
+def program_parts(text: str, features: frozenset[str]) -> list[list[str]]:
+    """The parts that a text calls, and those that these call, in their order."""
+    parts = program(features)
     wanted: set[str] = set()
     todo = [text]
     while todo:
-        words = set(re.findall(r"\w+", todo.pop()))
-        new = {name for name in program if name in words} - wanted
+        tree = ast.parse(todo.pop())
+        new = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in parts} - wanted
         wanted |= new
-        todo += [program[name] for name in new]
-    return [source.split("\n") for name, source in program.items() if name in wanted]
-
-
+        todo += [parts[name] for name in new]
+    return [source.split("\n") for name, source in parts.items() if name in wanted]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 from fanin.emit.torch import places
@@ -116,15 +116,15 @@ def block_key(graph: Graph) -> Key:
     return graph.kind, graph.name, id(graph.span.source), graph.span.start, graph.span.end
 
 
-def by_block(graphs: list[Graph], root: Graph) -> Iterator[list[list[Family]]]:
-    """Graphs by block, parts before wholes, and those that one instance runs together.
+def by_block(graphs: list[Graph], roots: Sequence[Graph]) -> Iterator[list[list[Family]]]:
+    """Graphs but the roots by block, parts before wholes, and those that one instance runs together.
 
     Blocks that contain themselves, or each other, come together; any other comes alone.
     """
     families = families_of(graphs)
     by_key: dict[Key, list[Graph]] = {}
     for graph in graphs:
-        if graph is not root:
+        if all(graph is not root for root in roots):
             by_key.setdefault(block_key(graph), []).append(graph)
     needs = {key: {block_key(p) for graph in own for p in parts_of(graph)} for key, own in by_key.items()}
     left = dict(by_key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fanin import __version__
 from fanin.emit.torch import places, weights
@@ -17,7 +17,7 @@ from fanin.emit.torch.names import TAKEN, Names, camel, identifier, is_identifie
 from fanin.emit.torch.optional import merge_optional
 from fanin.emit.torch.printing import forward_lines, print_class, print_function
 from fanin.emit.torch.statements import Lines, Return, Statement, print_statements, unmarked
-from fanin.emit.torch.training import Steps, plan_steps, training_parts
+from fanin.emit.torch.training import name_steps, program_names, training_parts
 from fanin.emit.torch.uses import EmitError, Use
 from fanin.emit.torch.walk import (
     Family,
@@ -31,8 +31,7 @@ from fanin.emit.torch.walk import (
     units_of,
 )
 from fanin.ir.graph import Graph, Program, bodies
-from fanin.ir.recipe import System
-from fanin.ir.reserved import MODULE_ATTRIBUTES
+from fanin.ir.recipe import Phase
 from fanin.ops import code as ops
 from fanin.ops.code import Function
 
@@ -52,21 +51,21 @@ def emit_source(program: Program, *, optimize: int = 1) -> str:
         places.holder_of.cache_clear()
 
 
-def emit_training(system: System) -> str:
+def emit_training(phases: Sequence[Phase]) -> str:
     """The Python source of a system: its networks, a method for each kind of step, and how it is trained.
 
     Raises EmitError for what cannot be put into PyTorch.
     """
     try:
-        return _Writer(system.program, system).source()
+        return _Writer(phases[0].system.program, phases).source()
     finally:
         places.holder_of.cache_clear()
 
 
-def emit_origins(program: Program, system: System | None = None) -> dict[int, Origin]:
+def emit_origins(program: Program, phases: Sequence[Phase] = ()) -> dict[int, Origin]:
     """For the lines of a program's source, counted from 1, where in the spec they are from."""
     try:
-        writer = _Writer(program, system)
+        writer = _Writer(program, phases)
         writer.source()
         return writer.origins
     finally:
@@ -76,9 +75,10 @@ def emit_origins(program: Program, system: System | None = None) -> dict[int, Or
 class _Writer:
     """One module."""
 
-    def __init__(self, program: Program, system: System | None = None) -> None:
-        self.program, self.system = program, system
-        self.steps: Steps | None = None
+    def __init__(self, program: Program, phases: Sequence[Phase] = ()) -> None:
+        self.program, self.phases = program, phases
+        self.systems = {id(phase.system): phase.system for phase in phases}
+        self.programs = [system.program for system in self.systems.values()] or [program]
         self.names = Names(TAKEN)
         self.uses: dict[int, Use] = {}
         self.roles: dict[str, tuple[str, ...]] = {}
@@ -89,7 +89,10 @@ class _Writer:
         self.origins: dict[int, Origin] = {}
         self.imports: list[str] = []  # of what is the user's own
         self.drafter = Drafter(self._use, self._helper, self.names.taken)
-        self.graphs = list(reachable(program.graph))
+        known: dict[int, Graph] = {}
+        for root in self.programs:
+            known.update((id(graph), graph) for graph in reachable(root.graph))
+        self.graphs = list(known.values())
         self.labels: dict[int, str] = {}  # the first path under which a graph is made
         for graph in self.graphs:
             for child in graph.children:
@@ -107,12 +110,12 @@ class _Writer:
         for graph in self.graphs:
             self.names.taken.update(helper_names((*bodies(graph), *graph.setup)))
         self._externs()
-        root_name = self.names.fresh(camel(self.program.name))
-        if self.system is not None:
-            self.names.taken.update(("Training", "Stage", "Line", "Follower", "Ramp", "training"))
-            self.steps = plan_steps(self.system, Names(MODULE_ATTRIBUTES | {c.path for c in self.program.graph.children}))
+        if self.phases:
+            self.names.taken.update(program_names())
+        roots = [self.names.fresh(camel(name)) for name in self._root_names()]
+        methods = {} if not self.phases else name_steps(self.phases)
         own_graphs = [graph for graph in self.graphs if graph.kind != "extern"]
-        for blocks in by_block(own_graphs, self.program.graph):
+        for blocks in by_block(own_graphs, [program.graph for program in self.programs]):
             blocks = [[family for family in families if not self._is_inline(family)] for families in blocks]
             drafts = self._drafts([families for families in blocks if families])
             if drafts is None:
@@ -121,7 +124,12 @@ class _Writer:
             else:
                 for own in drafts:
                     self._block(own)
-        root = list(self._root(root_name))
+        steps = [
+            [(methods[id(s.graph)], s.graph) for phase in self.phases if phase.system is system for s in phase.steps]
+            for system in self.systems.values()
+        ] or [[]]
+        parts = [self._root(*each) for each in zip(roots, self.programs, steps, strict=True)]
+        root = [part for each in parts for part in each]
         body: list[list[str]] = [function.source.rstrip().split("\n") for function in self.helpers.values()]
         body += [print_function(printed) for printed in self.functions]
         body += [print_class(printed) for printed in self.classes]
@@ -138,8 +146,13 @@ class _Writer:
             if called in text:
                 constants = 'Module = TypeVar("Module", bound=nn.Module)'
                 body.insert(0, helper.rstrip().split("\n"))
-        if self.system is not None and self.steps is not None:
-            body += training_parts(self.system, self.steps, root_name)
+        if self.phases:
+            names = dict(zip(self.systems, roots, strict=True))
+            body += [
+                part
+                for part in training_parts(self.phases, names, methods)
+                if not any(part[0].startswith(f"def {name}(") for name in self.helpers)
+            ]
         if "_Undrawn()" in text:
             body.append(weights.UNDRAWN.rstrip().split("\n"))
         if self._has_tensors():
@@ -154,6 +167,15 @@ class _Writer:
         lines, numbers = unmarked(("\n".join(head) + "\n\n\n" + marked + "\n").split("\n"))
         self.origins = {i: self.drafter.origins[n] for i, n in enumerate(numbers, 1) if n is not None}
         return "\n".join(lines)
+
+    def _root_names(self) -> list[str]:
+        """What the classes are called: a system that has grown, after its first stage."""
+        first = self.program.name
+        grown = []
+        for system in list(self.systems.values())[1:]:
+            stage = next(phase.stage for phase in self.phases if phase.system is system)
+            grown.append(f"{first}_{stage.name}" if stage is not None else first)
+        return [first, *grown]
 
     def _externs(self) -> None:
         """The classes that are imported, under names that nothing else has."""
@@ -230,9 +252,9 @@ class _Writer:
 
     # -------------------------------------------------------------------------------------------------- the root
 
-    def _root(self, name: str) -> Iterator[list[str]]:
+    def _root(self, name: str, program: Program, steps: list[tuple[str, Graph]]) -> Iterator[list[str]]:
         """The class of the model itself, and the type of its results where they have names."""
-        graph = self.program.graph
+        graph = program.graph
         names = Names(self.names.taken)
         inputs, parameters, floats = inputs_of(graph, names)
         like: list[bool] = []
@@ -247,7 +269,7 @@ class _Writer:
         def finish(trees: list[Tree]) -> Statement:
             return Return(ops.Call(output, tuple(trees)) if output else returned(trees, results))
 
-        conditions = check_requirements(self.program.requirements, forward.letter)
+        conditions = check_requirements(program.requirements, forward.letter)
         body = forward.write(graph.nodes, results, finish)
         statements: list[Statement] = [*check_inputs(graph.ports), *forward.preamble(), *conditions]
         statements += forward.scope.setup
@@ -255,8 +277,7 @@ class _Writer:
             statements.append(Lines(("like = torch.empty(0)  # for its dtype and device",)))
         if graph.inverse is not None:
             body = [*body, self.drafter.inverse(graph, graph.inverse)]
-        if self.steps is not None:
-            body = [*body, *(self.drafter.step(step, method) for method, step in self.steps.graphs)]
+        body = [*body, *(self.drafter.step(step, method) for method, step in dict(steps).items())]
         init, _ = self.drafter.constructed(graph)
         draft = Draft(graph, init, (*statements, *body), tuple(parameters), returns, buffers(graph))
         printed = share(name, [draft], frozenset(self.names.taken), self.roles, self.defaults, fixed=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 import torch
@@ -58,24 +60,34 @@ class Line(NamedTuple):
     targets: tuple[str, ...]  # paths in which a `*` is one level
     optimiser: int  # lines of one number share its state
     rule: Callable[[list[nn.Parameter]], torch.optim.Optimizer]
-    rate: Callable[[int, int], float] = constant  # the share of its learning rate at a step, of so many
+    # [rate]
+    rate: Callable[[int, int], float] = constant  # the share of its learning rate at a step
+    # [every]
     every: int = 1
-    clip: float | None = None  # the largest norm of all the gradients together
+    # [clip]
+    clip: float | None = None  # the largest norm of all its gradients together
+    # [accumulate]
     accumulate: int = 1  # batches for one update
+    # [always]
 
 
 class Stage(NamedTuple):
-    """A part of the training: its lines, and the method of the system for those of them that are due at a step."""
+    """A part of the training: its lines, and which method of the system is for those due."""
 
     name: str
-    count: int
+    length: int
+    # [epochs]
     unit: str  # epochs or steps
+    # [always]
     lines: tuple[Line, ...]
     methods: dict[tuple[int, ...], str]
+    # [growth]
+    grown: Callable[[], nn.Module] | None = None  # what the system grows into, as the stage begins
+    # [always]
 
 
 class Follower(NamedTuple):
-    """A module that follows another: a share of the way after each step that trains it, or in leaps."""
+    """A module that follows another after steps that train it: a share of the way, or in leaps."""
 
     path: str
     of: str
@@ -92,34 +104,40 @@ class Ramp(NamedTuple):
 
 
 class Training:
-    """A system in training. Called with the tensors of a batch it takes one step, and gives what was measured.
+    """A system in training. Called with the tensors of a batch it takes a step.
 
-    ``epoch`` is how many steps an epoch has. What is to be remembered is in ``state_dict``.
+    All that it has to remember is in ``state_dict``.
     """
 
     def __init__(
         self,
         system: nn.Module,
         stages: Sequence[Stage],
+        # [followers]
         followers: Sequence[Follower] = (),
+        # [ramps]
         ramps: Sequence[Ramp] = (),
-        epoch: int = 1,
+        # [epochs]
+        *,
+        epoch: int,
+        # [always]
     ) -> None:
-        self.system, self.stages, self.followers, self.ramps = system, stages, followers, ramps
-        self.lengths = [s.count * (epoch if s.unit == "epochs" else 1) for s in stages]
+        self.system, self.stages = system, tuple(stages)
+        # [followers]
+        self.followers = followers
+        # [ramps]
+        self.ramps = ramps
+        # [epochs]
+        self.lengths = [s.length * (epoch if s.unit == "epochs" else 1) for s in stages]
+        # [no epochs]
+        self.lengths = [stage.length for stage in stages]
+        # [always]
         self.stage, self.step = 0, 0
-        self.fixed = {name for name, weight in system.named_parameters() if not weight.requires_grad}
+        self.prepare()
+        # [followers]
         for follower in followers:
             self.follow(follower, 1.0)
-        rules: dict[int, Callable[[list[nn.Parameter]], torch.optim.Optimizer]] = {}
-        moved: dict[int, dict[nn.Parameter, None]] = {}
-        for line in (line for stage in stages for line in stage.lines):
-            rules.setdefault(line.optimiser, line.rule)
-            moved.setdefault(line.optimiser, {}).update(dict.fromkeys(self.weights(line)))
-        self.optimisers = {number: rule(list(moved[number])) for number, rule in rules.items()}
-        for optimiser in self.optimisers.values():
-            for group in optimiser.param_groups:
-                group["initial_lr"] = group["lr"]
+        # [always]
         self.begin()
 
     @property
@@ -127,83 +145,218 @@ class Training:
         """Whether all stages have had their steps."""
         return self.stage == len(self.stages)
 
+    def prepare(self) -> None:
+        """Make the optimisers; one that has several lines moves the weights of all of them."""
+        self.fixed = {
+            name for name, weight in self.system.named_parameters() if not weight.requires_grad
+        }
+        rules: dict[int, Callable[[list[nn.Parameter]], torch.optim.Optimizer]] = {}
+        moved: dict[int, dict[nn.Parameter, None]] = {}
+        for line in (line for stage in self.stages for line in stage.lines):
+            rules.setdefault(line.optimiser, line.rule)
+            moved.setdefault(line.optimiser, {}).update(dict.fromkeys(self.weights(line)))
+        self.optimisers = {number: rule(list(moved[number])) for number, rule in rules.items()}
+        # [rate]
+        for optimiser in self.optimisers.values():
+            for group in optimiser.param_groups:
+                group["initial_lr"] = group["lr"]
+        # [always]
+
     def begin(self) -> None:
-        """Enter a stage: what it does not train gets no gradient, and runs as in evaluation."""
+        """Begin a stage: what it does not train gets no gradient, and runs as in evaluation."""
         if self.done:
             return
         self.lines = self.stages[self.stage].lines
         self.moved = [self.weights(line) for line in self.lines]
+        # [accumulate]
         self.sums: list[list[Tensor | None] | None] = [None] * len(self.lines)
+        # [always]
         trained = {id(weight) for weights in self.moved for weight in weights}
         for name, weight in self.system.named_parameters():
             weight.requires_grad_(id(weight) in trained and name not in self.fixed)
+        self.mode()
+
+    def mode(self) -> None:
+        """Put what is trained in training mode, and the rest in that of evaluation."""
+        trained = {id(weight) for weights in self.moved for weight in weights}
         self.system.train()
         for module in self.system.modules():
             own = [id(weight) for weight in module.parameters()]
             if own and trained.isdisjoint(own):
                 module.eval()
+        # [followers]
+        for follower in self.followers:  # they run as what they follow
+            self.system.get_submodule(follower.path).train(
+                self.system.get_submodule(follower.of).training
+            )
+        # [always]
 
+    # [growth]
+    def grow(self, system: nn.Module) -> None:
+        """Go on with another system.
+
+        Every weight whose path and shape agree is carried over, with its optimiser's state.
+        """
+        before = dict(self.system.named_parameters()) | dict(self.system.named_buffers())
+        states = {
+            weight: state for o in self.optimisers.values() for weight, state in o.state.items()
+        }
+        like = next(self.system.parameters())
+        self.system = system.to(like.device, like.dtype)
+        self.prepare()
+        with torch.no_grad():
+            for name, tensor in [*self.system.named_parameters(), *self.system.named_buffers()]:
+                if name in before and before[name].shape == tensor.shape:
+                    tensor.copy_(before[name])
+        # [growth, followers]
+        for follower in self.followers:  # what is new starts as a copy
+            ahead = dict(self.system.get_submodule(follower.of).named_parameters())
+            for name, weight in self.system.get_submodule(follower.path).named_parameters():
+                old = before.get(f"{follower.path}.{name}")
+                if old is None or old.shape != weight.shape:
+                    weight.detach().copy_(ahead[name])
+        # [growth]
+        for optimiser in self.optimisers.values():
+            for group in optimiser.param_groups:
+                for weight in group["params"]:
+                    name = next(
+                        name for name, own in self.system.named_parameters() if own is weight
+                    )
+                    old = before.get(name)
+                    if old is not None and old.shape == weight.shape and old in states:
+                        optimiser.state[weight] = states[old]
+
+    # [always]
     def weights(self, line: Line) -> list[nn.Parameter]:
         """The parameters that a line moves."""
-        found = []
+        found: dict[nn.Parameter, None] = {}
         for name, weight in self.system.named_parameters():
-            parts = name.split(".")
-            for target in line.targets:
-                path = target.split(".")
-                if len(path) <= len(parts) and all(a in ("*", b) for a, b in zip(path, parts, strict=False)):
-                    if name not in self.fixed and not any(weight is other for other in found):
-                        found.append(weight)
-        return found
+            if name not in self.fixed and any(covers(target, name) for target in line.targets):
+                found[weight] = None
+        return list(found)
 
     def __call__(self, *batch: Tensor) -> dict[str, Tensor]:
         """One step on a batch, whose tensors come in the order of the system's inputs."""
-        stage = self.stages[self.stage]
-        due = tuple(i for i, line in enumerate(stage.lines) if (self.step + 1) % line.every == 0)
+        # [closure]
+        draws = random_state(batch[0])
+        # [every]
+        due = tuple(i for i, line in enumerate(self.lines) if (self.step + 1) % line.every == 0)
+        # [no every]
+        due = tuple(range(len(self.lines)))
+        # [always]
         measured: dict[str, Tensor] = {}
-        if due:
-            moves = getattr(self.system, stage.methods[due])(*batch, *self.numbers())
-            for number in due:  # what comes after a line is computed with the weights that it has moved
-                found = next(moves)
-                self.move(number, found[stage.lines[number].loss])
+        # [ramps]
+        batch = (*batch, *self.numbers())
+        # [every]
+        if due:  # what follows on a line is computed with the weights that it has moved
+            moves = getattr(self.system, self.stages[self.stage].methods[due])(*batch)
+            for number, found in zip(due, moves, strict=True):
+                self.move(number, found[self.lines[number].loss])
                 measured.update((name, value.detach()) for name, value in found.items())
-            moves.close()
+        # [no every, no closure]
+        moves = getattr(self.system, self.stages[self.stage].methods[due])(*batch)
+        for number, found in zip(due, moves, strict=True):  # a line sees what those above moved
+            self.move(number, found[self.lines[number].loss])
+            measured.update((name, value.detach()) for name, value in found.items())
+        # [closure]
+        method = getattr(self.system, self.stages[self.stage].methods[due])
+        for place, (number, found) in enumerate(zip(due, method(*batch), strict=True)):
+            loss = self.lines[number].loss
+            self.again = partial(self.once_more, draws, method, batch, place, loss)
+            self.move(number, found[loss])
+            measured.update((name, value.detach()) for name, value in found.items())
+        # [followers]
+        targets = [target for number in due for target in self.lines[number].targets]
         for follower in self.followers:
-            if any(self.trains(stage.lines[number], follower.of) for number in due):
-                if (self.step + 1) % follower.every == 0:
-                    self.follow(follower, follower.share)
+            moved = any(covers(t, follower.of) or covers(follower.of, t) for t in targets)
+            if moved and (self.step + 1) % follower.every == 0:
+                self.follow(follower, follower.share)
+        # [always]
         self.step += 1
         if self.step == self.lengths[self.stage]:
             self.stage, self.step = self.stage + 1, 0
+            # [growth]
+            grown = None if self.done else self.stages[self.stage].grown
+            if grown is not None:
+                self.grow(grown())
+            # [always]
             self.begin()
         return measured
 
+    # [ramps]
     def numbers(self) -> list[Tensor]:
         """The values of the ramps at this step."""
         like = next(self.system.parameters())
-        shares = [min(self.step / ramp.steps, 1.0) for ramp in self.ramps]
-        return [like.new_tensor(r.start + (r.stop - r.start) * share) for r, share in zip(self.ramps, shares, strict=True)]
+        values = [r.start + (r.stop - r.start) * min(self.step / r.steps, 1.0) for r in self.ramps]
+        return [like.new_tensor(value) for value in values]
 
+    # [closure]
+    def once_more(
+        self,
+        draws: list[Tensor],
+        method: Callable[..., Iterator[dict[str, Tensor]]],
+        batch: tuple[Tensor, ...],
+        place: int,
+        loss: str,
+    ) -> Tensor:
+        """The loss of a line as the weights are now, with the same random draws."""
+        draw_from(draws, batch[0])
+        found = next(islice(method(*batch), place, None))
+        return found[loss]
+
+    # [always]
     def move(self, number: int, loss: Tensor) -> None:
-        """Move the weights of a line on its loss; the gradients of several batches are averaged first."""
+        """Move the weights of a line on its loss."""
         line, weights = self.lines[number], self.moved[number]
-        gradients = self.gradients(loss / line.accumulate if line.accumulate > 1 else loss, weights)
-        if line.accumulate > 1:
+        # [accumulate]
+        gradients = self.gradients(loss / line.accumulate, weights)
+        if line.accumulate > 1:  # the mean over several batches
             before = self.sums[number]
             if before is not None:
-                gradients = [a if b is None else b if a is None else a + b for a, b in zip(before, gradients, strict=True)]
-            turn = (self.step + 1) // line.every % line.accumulate
-            self.sums[number] = gradients if turn else None
-            if turn:
+                gradients = [
+                    b if a is None else a if b is None else a + b
+                    for a, b in zip(before, gradients, strict=True)
+                ]
+            # [accumulate, every]
+            waits = (self.step + 1) // line.every % line.accumulate != 0
+            # [accumulate, no every]
+            waits = (self.step + 1) % line.accumulate != 0
+            # [accumulate]
+            self.sums[number] = gradients if waits else None
+            if waits:
                 return
-        for weight, gradient in zip(weights, gradients, strict=True):
-            weight.grad = gradient
+        # [no accumulate]
+        gradients = self.gradients(loss, weights)
+        # [always]
+        for weight, slope in zip(weights, gradients, strict=True):
+            weight.grad = slope
+        # [clip]
         if line.clip is not None:
             nn.utils.clip_grad_norm_(weights, line.clip)
+        # [always]
         optimiser = self.optimisers[line.optimiser]
+        # [rate]
         share = line.rate(self.step, self.lengths[self.stage])
         for group in optimiser.param_groups:
             group["lr"] = group["initial_lr"] * share
-        optimiser.step()
+        # [no closure]
+        self.update(optimiser)
+        # [closure]
+        first = [loss.detach()]
+
+        def closure() -> float:
+            if first:  # the gradients are there
+                return first.pop().item()
+            loss = self.again()
+            for weight, slope in zip(weights, self.gradients(loss, weights), strict=True):
+                weight.grad = slope
+            return loss.item()
+
+        if isinstance(optimiser, torch.optim.LBFGS):
+            optimiser.step(closure)  # type: ignore[no-untyped-call]
+        else:
+            self.update(optimiser)
+        # [always]
         for weight in weights:
             weight.grad = None
 
@@ -211,11 +364,11 @@ class Training:
         """The gradients of a loss in some weights, and in nothing else."""
         return list(torch.autograd.grad(loss, weights, allow_unused=True))
 
-    def trains(self, line: Line, path: str) -> bool:
-        """Whether a line moves a part of what has this path, or it as a part of more."""
-        parts = path.split(".")
-        return any(all(a in ("*", b) for a, b in zip(target.split("."), parts, strict=False)) for target in line.targets)
+    def update(self, optimiser: torch.optim.Optimizer) -> None:
+        """Move the weights that have a gradient."""
+        optimiser.step()
 
+    # [followers]
     @torch.no_grad()
     def follow(self, follower: Follower, share: float) -> None:
         """Move a follower a share of the way; it takes over the buffers."""
@@ -223,32 +376,66 @@ class Training:
         behind = self.system.get_submodule(follower.path)
         for mine, other in zip(behind.parameters(), ahead.parameters(), strict=True):
             mine.lerp_(other, share) if share < 1 else mine.copy_(other)
-        for mine, other in zip(behind.buffers(), ahead.buffers(), strict=True):
-            mine.copy_(other)
+        for kept, taken in zip(behind.buffers(), ahead.buffers(), strict=True):
+            kept.copy_(taken)
 
+    # [always]
     def state_dict(self) -> dict[str, Any]:
         """All that a training has to remember, in the middle of it."""
         return {
             "system": self.system.state_dict(),
-            "optimisers": {number: optimiser.state_dict() for number, optimiser in self.optimisers.items()},
-            "sums": self.sums if not self.done else [],
+            "optimisers": {
+                number: optimiser.state_dict() for number, optimiser in self.optimisers.items()
+            },
+            # [accumulate]
+            "sums": [] if self.done else self.sums,
+            # [always]
             "stage": self.stage,
             "step": self.step,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
+        # [growth]
+        for stage in self.stages[self.stage + 1 : state["stage"] + 1]:
+            if stage.grown is not None:
+                self.grow(stage.grown())
+        # [always]
         self.stage, self.step = state["stage"], state["step"]
         self.system.load_state_dict(state["system"])
+        self.begin()
         for number, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][number])
-        self.begin()
+        # [accumulate]
         if not self.done:
             self.sums = state["sums"]
+        # [always]
+
+
+def covers(target: str, path: str) -> bool:
+    """Whether a path is a target, in which a `*` is one level, or below it."""
+    mine, other = target.split("."), path.split(".")
+    return len(mine) <= len(other) and all(a in ("*", b) for a, b in zip(mine, other, strict=False))
+
+
+def random_state(like: Tensor) -> list[Tensor]:
+    """Where the random numbers stand, on the CPU and on the device of a tensor."""
+    states = [torch.get_rng_state()]
+    return states if like.device.type == "cpu" else [*states, torch.cuda.get_rng_state(like.device)]
+
+
+def draw_from(states: list[Tensor], like: Tensor) -> None:
+    """Draw random numbers from where they stood."""
+    torch.set_rng_state(states[0])
+    if len(states) > 1:
+        torch.cuda.set_rng_state(states[1], like.device)
 
 
 class Lars(torch.optim.Optimizer):
-    """Momentum whose rate in each layer is a share of |weights| / |gradient| (You et al. 2017, "Large Batch Training")."""
+    """Momentum whose rate in each layer is a share of |weights| / |gradient|.
+
+    You et al. 2017, "Large Batch Training of Convolutional Networks".
+    """
 
     def __init__(
         self,
@@ -259,12 +446,18 @@ class Lars(torch.optim.Optimizer):
         trust: float = 1e-3,
         eps: float = 1e-8,
     ) -> None:
-        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "trust": trust, "eps": eps}
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "weight_decay": weight_decay,
+            "trust": trust,
+            "eps": eps,
+        }
         super().__init__(params, defaults)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """One update. Biases and gains, of one axis, are moved without decay and at the full rate."""
+        """One update. What has one axis is moved without decay and at the full rate."""
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is None:
@@ -274,7 +467,9 @@ class Lars(torch.optim.Optimizer):
                     gradient = gradient.add(weight, alpha=group["weight_decay"])
                     size, slope = weight.norm(), gradient.norm()
                     ratio = group["trust"] * size / (slope + group["eps"])
-                    gradient = gradient * torch.where((size > 0) & (slope > 0), ratio, torch.ones_like(ratio))
+                    gradient = gradient * torch.where(
+                        (size > 0) & (slope > 0), ratio, torch.ones_like(ratio)
+                    )
                 state = self.state[weight]
                 if "momentum" not in state:
                     state["momentum"] = torch.zeros_like(weight)
@@ -283,7 +478,10 @@ class Lars(torch.optim.Optimizer):
 
 
 class Lamb(torch.optim.Optimizer):
-    """Adam whose step in each layer has the length of its weights (You et al. 2020, "Large Batch Optimization")."""
+    """Adam whose step in each layer has the length of its weights.
+
+    You et al. 2020, "Large Batch Optimization for Deep Learning".
+    """
 
     def __init__(
         self,
@@ -293,7 +491,9 @@ class Lamb(torch.optim.Optimizer):
         eps: float = 1e-6,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+        super().__init__(
+            params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        )
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -306,7 +506,10 @@ class Lamb(torch.optim.Optimizer):
                 state = self.state[weight]
                 if not state:
                     state["step"] = torch.zeros(())
-                    state["mean"], state["square"] = torch.zeros_like(weight), torch.zeros_like(weight)
+                    state["mean"], state["square"] = (
+                        torch.zeros_like(weight),
+                        torch.zeros_like(weight),
+                    )
                 state["step"] += 1
                 state["mean"].lerp_(weight.grad, 1 - first)
                 state["square"].mul_(second).addcmul_(weight.grad, weight.grad, value=1 - second)
