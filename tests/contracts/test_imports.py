@@ -36,7 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rewrites": BASE | {"signal", "analyses", "ir", "ops", "diagnostics"},
     "emit": BASE | {"ir", "ops", "analyses", "signal", "report", "__version__"},
     "runtime": BASE | {"emit", "analyses", "signal", "ir", "diagnostics", "report"},
-    "systems": BASE | {"runtime", "analyses", "ir", "ops"},
+    "data": BASE | {"ir", "diagnostics", "report"},
+    "systems": BASE | {"data", "runtime", "emit", "analyses", "ir", "ops", "diagnostics", "report", "__version__"},
     "pruning": BASE | {"systems", "runtime", "analyses", "rewrites", "ir", "ops"},
 }
 TELL_THE_STORY = {"pipeline", "api", "cli", "std", "zoo", "__init__", "__main__"}  # these may import everything
@@ -50,8 +51,10 @@ EXCEPTIONS = {
     ("emit/table.py", "fanin.syntax.parser"): "`show --after parse` reads the file",
 }
 HOMES = {  # where a library may be imported, and whether only inside functions
-    "torch": (("runtime/", "systems/", "pruning/", "emit/torch/programs/"), False),  # programs are printed, not run
-    "numpy": (("runtime/", "systems/", "pruning/", "signal/", "lints/signal/"), False),
+    "torch": (("runtime/", "systems/", "pruning/", "data/loader.py", "emit/torch/programs/"), False),
+    "sklearn": (("data/sources/",), True),
+    "numpy": (("runtime/", "systems/", "pruning/", "data/", "signal/", "lints/signal/"), False),
+    "safetensors": (("systems/", "pruning/"), True),
     "matplotlib": (("emit/plots.py",), False),
     "onnxruntime": (("runtime/",), True),
     "lark": (("syntax/grammar.py",), False),

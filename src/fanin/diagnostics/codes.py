@@ -153,6 +153,20 @@ CST901 = Code("CST901", "head-size", A)
 PRN901 = Code("PRN901", "bad-experiment")
 PRN902 = Code("PRN902", "nothing-to-prune")
 
+# DAT: data
+
+DAT001 = Code("DAT001", "unknown-source")
+DAT002 = Code("DAT002", "unreadable-data")
+DAT003 = Code("DAT003", "missing-field")
+DAT004 = Code("DAT004", "field-shape")
+DAT005 = Code("DAT005", "field-dtype")
+DAT006 = Code("DAT006", "not-finite")
+DAT007 = Code("DAT007", "no-rows")
+DAT008 = Code("DAT008", "uneven-fields")
+DAT009 = Code("DAT009", "bad-data-option")
+DAT010 = Code("DAT010", "missing-package")
+DAT011 = Code("DAT011", "failed-source")
+
 # OUT: back ends
 
 OUT801 = Code("OUT801", "not-emitted")
@@ -176,6 +190,7 @@ FAMILIES = {
     "CST": "cost and hardware",
     "TRN": "training",
     "PRN": "pruning",
+    "DAT": "data",
     "OUT": "back ends",
 }
 
