@@ -274,14 +274,18 @@ class Training:
         # [always]
         self.step += 1
         if self.step == self.lengths[self.stage]:
-            self.stage, self.step = self.stage + 1, 0
-            # [growth]
-            grown = None if self.done else self.stages[self.stage].grown
-            if grown is not None:
-                self.grow(grown())
-            # [always]
-            self.begin()
+            self.leave()
         return measured
+
+    def leave(self) -> None:
+        """Go on to the next stage."""
+        self.stage, self.step = self.stage + 1, 0
+        # [growth]
+        grown = None if self.done else self.stages[self.stage].grown
+        if grown is not None:
+            self.grow(grown())
+        # [always]
+        self.begin()
 
     # [ramps]
     def numbers(self) -> list[Tensor]:

@@ -1,0 +1,187 @@
+"""Where a training runs: device, precision, and the processes that share its batches.
+
+This is the one place that knows of them. A training as it is printed knows tensors; here its two methods ``gradients``
+and ``update`` are put in charge of what a machine needs, and batches are put where the weights are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fanin.systems.problems import RunFailed
+from fanin.systems.settings import Settings
+
+Gradients = list[Tensor | None]
+_STEADY = 2000  # updates without an overflow after which the scale of float16 is doubled
+
+
+class Machine:
+    """One process of a run. Several are told by torchrun's environment, as ``WORLD_SIZE`` and ``RANK``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.rank, self.size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+        self.device = _device(settings.device)
+        self.dtype = torch.float64 if settings.precision == "float64" else torch.float32
+        self.mixed = getattr(torch, settings.precision) if settings.precision.endswith("16") else None
+        self.scale, self.steady = 2.0**16, 0  # of a loss in float16, and updates since it was halved
+        self.weight = 1.0  # the share of this process in the rows of a batch
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes what is written once."""
+        return self.rank == 0
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """The processes find each other."""
+        if self.size == 1:
+            yield
+            return
+        import torch.distributed as dist
+
+        mine = not dist.is_initialized()
+        if mine:
+            dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+        try:
+            yield
+        finally:
+            if mine:
+                dist.destroy_process_group()
+
+    def place(self, system: nn.Module, *, compiled: bool) -> nn.Module:
+        """The system with its weights where and as they are needed; those of the first process count for all."""
+        system = system.to(self.device, self.dtype)
+        if self.size > 1:
+            import torch.distributed as dist
+
+            with torch.no_grad():
+                for tensor in [*system.parameters(), *system.buffers()]:
+                    dist.broadcast(tensor, 0)
+        if compiled:
+            for child in system.children():
+                child.compile()
+        return system
+
+    def take_charge(self, training: Any) -> None:
+        """Gradients and updates of a training, as this machine needs them."""
+        if self.size > 1:
+            training.gradients = self._shared(training.gradients)
+        if self.mixed is torch.float16:
+            training.gradients, training.update = self._scaled(training.gradients), self._unless_overflown
+
+    def _shared(self, gradients: Callable[[Tensor, list[nn.Parameter]], Gradients]) -> Any:
+        """The mean over all rows of a batch: each process counts for as many as it had."""
+
+        def shared(loss: Tensor, weights: list[nn.Parameter]) -> Gradients:
+            import torch.distributed as dist
+
+            found = gradients(loss * self.weight, weights)
+            known = [g for g in found if g is not None]
+            if known:
+                flat = torch.cat([g.reshape(-1) for g in known])
+                dist.all_reduce(flat)
+                for gradient, part in zip(known, flat.split([g.numel() for g in known]), strict=True):
+                    gradient.copy_(part.view_as(gradient))
+            return found
+
+        return shared
+
+    def _scaled(self, gradients: Callable[[Tensor, list[nn.Parameter]], Gradients]) -> Any:
+        """The gradients of a loss that is made larger before, lest they vanish in float16."""
+
+        def scaled(loss: Tensor, weights: list[nn.Parameter]) -> Gradients:
+            return [None if g is None else g / self.scale for g in gradients(loss * self.scale, weights)]
+
+        return scaled
+
+    def _unless_overflown(self, optimiser: torch.optim.Optimizer) -> None:
+        """An update, left out where gradients have overflowed: the scale is halved then (Micikevicius et al. 2018, 3.2)."""
+        slopes = [w.grad for group in optimiser.param_groups for w in group["params"] if w.grad is not None]
+        if all(bool(torch.isfinite(slope).all()) for slope in slopes):
+            optimiser.step()
+            self.steady += 1
+            if self.steady == _STEADY:
+                self.scale, self.steady = self.scale * 2, 0
+        else:
+            self.scale, self.steady = max(self.scale / 2, 1.0), 0
+
+    def running(self) -> AbstractContextManager[Any]:
+        """The precision of a step."""
+        if self.mixed is None:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.mixed)
+
+    def batch(self, fields: Mapping[str, Tensor], names: Iterable[str], rows: int) -> list[Tensor]:
+        """The tensors of a batch in the order of the inputs; ``rows`` are those of all processes together."""
+        tensors = [fields[name] for name in names]
+        if self.size > 1 and tensors and rows:
+            own = max((len(t) for t in tensors if t.ndim), default=0)
+            self.weight = own / rows
+        if self.device.type == "cpu":
+            return tensors
+        return [t.pin_memory().to(self.device, non_blocking=True) for t in tensors]
+
+    @contextmanager
+    def drawing(self, seed: int) -> Iterator[None]:
+        """Random numbers from a seed of their own; those outside go on as if nothing had been drawn."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)
+            yield
+
+    def random_states(self) -> list[dict[str, Tensor]]:
+        """Where the random numbers of each process stand; on the first process, those of all."""
+        states = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self.device)
+        if self.size == 1:
+            return [states]
+        import torch.distributed as dist
+
+        found: list[Any] = [None] * self.size
+        dist.all_gather_object(found, states)
+        return found
+
+    def draw_from(self, states: list[dict[str, Tensor]]) -> None:
+        """Have the random numbers of this process go on from there."""
+        if self.rank >= len(states):
+            raise RunFailed(f"the checkpoint is of {len(states)} processes, and here are {self.size}")
+        own = states[self.rank]
+        torch.set_rng_state(own["cpu"])
+        if self.device.type == "cuda" and "cuda" in own:
+            torch.cuda.set_rng_state(own["cuda"], self.device)
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.size > 1:
+            import torch.distributed as dist
+
+            dist.barrier()
+
+    def together(self, measured: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What was measured on all processes' rows."""
+        if self.size == 1 or not measured:
+            return measured
+        import torch.distributed as dist
+
+        flat = torch.stack([value.float() * self.weight for value in measured.values()])
+        dist.all_reduce(flat)
+        return dict(zip(measured, flat.unbind(), strict=True))
+
+
+def _device(wanted: str) -> torch.device:
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted.startswith("cuda"):
+        if not torch.cuda.is_available():
+            raise RunFailed("there is no CUDA device here", help="leave out `--device`, or say `--device cpu`")
+        if wanted == "cuda" and "LOCAL_RANK" in os.environ:
+            wanted = f"cuda:{os.environ['LOCAL_RANK']}"
+        torch.cuda.set_device(wanted)
+    return torch.device(wanted)

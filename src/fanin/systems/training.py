@@ -1,0 +1,271 @@
+"""The loop around a printed training: batches go in, measurements are kept, and checkpoints are taken."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fanin.data.loader import Batches
+from fanin.data.seeds import number
+from fanin.data.table import Data
+from fanin.systems import checkpoint
+from fanin.systems.folder import Folder
+from fanin.systems.journal import Journal
+from fanin.systems.machine import Machine
+from fanin.systems.problems import RunFailed
+from fanin.systems.settings import Settings
+
+Watch = Callable[[str, Mapping[str, Any]], None]
+"""Told of what happens: ``begin``, ``step``, ``validation``, ``end``, with what is known of it."""
+
+_PAUSE = 10.0  # seconds between checkpoints at ends of epochs, where nothing is said
+_FLUSH = 100  # steps whose measures are kept as tensors at most: reading one waits for a GPU
+
+
+class Loop:
+    """One run of a system: ``go`` takes it to its end. ``module`` is the printed program."""
+
+    def __init__(
+        self,
+        module: ModuleType,
+        inputs: tuple[str, ...],
+        measures: tuple[str, ...],
+        train: Data,
+        val: Data | None,
+        settings: Settings,
+        machine: Machine,
+        folder: Folder | None,
+        watch: Watch,
+    ) -> None:
+        self.module, self.inputs, self.settings, self.machine, self.folder = module, inputs, settings, machine, folder
+        self.measures, self.watch = measures, watch
+        share = (machine.rank, machine.size)
+        self.batches = Batches(
+            train,
+            settings.batch_size,
+            seed=settings.seed,
+            shuffle=settings.shuffle,
+            drop_last=settings.drop_last,
+            stratify=settings.stratify,
+            dtype=machine.dtype,
+            share=share,
+        )
+        self.val = (
+            None
+            if val is None
+            else Batches(val, settings.batch_size, seed=settings.seed, shuffle=False, dtype=machine.dtype, share=share)
+        )
+        system = machine.place(system_class(module)(seed=settings.seed), compiled=settings.compile)
+        self.training = module.training(system, **self._given())
+        machine.take_charge(self.training)
+        self.steps = 0  # of the whole run
+        self.waiting: list[dict[str, Tensor]] = []  # measures of steps that are not in the journal yet
+        self.best, self.idle = math.inf, 0  # the least that was monitored in this stage, and epochs since
+        self.kept: dict[str, Tensor] | None = None  # the weights that had it
+        self.saved = time.monotonic()
+        self.journal = Journal(None if folder is None or not machine.leads else folder.path)
+        torch.manual_seed(number(settings.seed, "noise", machine.rank))
+
+    @property
+    def system(self) -> nn.Module:
+        system: nn.Module = self.training.system
+        return system
+
+    def _given(self) -> dict[str, int]:
+        """What the printed ``training`` asks for: the steps of an epoch, or of the whole."""
+        wanted = self.module.training.__annotations__
+        epoch = len(self.batches)
+        if "epoch" in wanted:
+            return {"epoch": epoch}
+        if "steps" in wanted:
+            settings = self.settings
+            steps = settings.steps if settings.steps is not None else (settings.epochs or 0) * epoch
+            if not steps:
+                raise RunFailed("it is not said for how long to train", help="give `epochs` or `steps`")
+            return {"steps": steps}
+        return {}
+
+    # ----------------------------------------------------------------------------------------------------- the loop
+
+    def go(self) -> None:
+        """Train to the end, from wherever it is."""
+        self.watch("begin", {"steps": sum(self.training.lengths), "done": self.steps, "epoch": len(self.batches)})
+        try:
+            while not self.training.done:
+                self._epoch()
+            self._note()
+        finally:
+            self.journal.close()
+        self.watch("end", {"steps": self.steps})
+
+    def _epoch(self) -> None:
+        names, machine, settings, training = self.inputs, self.machine, self.settings, self.training
+        rows, size = self.batches.rows, self.batches.batch_size
+        for fields in self.batches:
+            stage = training.stage
+            batch = machine.batch(fields, names, min(size, rows - (self.batches.position - 1) * size))
+            with machine.running():
+                measured = training(*batch)
+            self.steps += 1
+            self.waiting.append(measured)
+            ended = training.stage != stage
+            if ended or len(self.waiting) == _FLUSH or self.steps % settings.log_every == 0:
+                self._note(stage)
+            if training.done:
+                break
+            if ended:
+                self._forget()
+            if settings.save_every and self.steps % settings.save_every == 0:
+                self.save()
+        self._note()
+        self._validate()
+        if training.done:
+            self._restore()
+        if training.done or (not settings.save_every and time.monotonic() - self.saved > _PAUSE):
+            self.save()
+
+    # ----------------------------------------------------------------------------------------------- early stopping
+
+    def _look(self, monitored: float) -> None:
+        """Keep the weights of the best epoch so far; leave the stage when there was none for too long."""
+        value = -monitored if self.settings.highest else monitored
+        if value < self.best:
+            self.best, self.idle = value, 0
+            self.kept = {name: tensor.detach().clone() for name, tensor in self.system.state_dict().items()}
+            return
+        self.idle += 1
+        if self.settings.patience is not None and self.idle >= self.settings.patience and not self.training.done:
+            self._restore()
+            self.training.leave()
+            self.watch("stopped", {"steps": self.steps, "monitored": monitored})
+
+    def _restore(self) -> None:
+        """Go back to the best weights, where some were monitored."""
+        if self.kept is not None:
+            self.system.load_state_dict(self.kept)
+        self._forget()
+
+    def _forget(self) -> None:
+        self.best, self.idle, self.kept = math.inf, 0, None
+
+    # ---------------------------------------------------------------------------------------------------- the journal
+
+    def _note(self, stage: int | None = None) -> None:
+        """Put what was measured into the journal: the means over the steps since the last time."""
+        waiting, self.waiting = self.waiting, []
+        if not waiting:
+            return
+        found: dict[str, list[Tensor]] = {}
+        for measured in waiting:
+            for name, value in measured.items():
+                found.setdefault(name, []).append(value)
+        means = {name: torch.stack([v.to(torch.float64) for v in values]).mean() for name, values in found.items()}
+        told = {name: value.item() for name, value in self.machine.together(means).items()}
+        at = self.training.stage if stage is None else stage
+        place = self._place(min(at, len(self.training.stages) - 1))
+        self.journal.add("train", place, told)
+        self.watch("step", {**place, **told})
+        broken = [name for name, value in told.items() if not math.isfinite(value)]
+        if broken:
+            self.journal.flush()
+            kept = "" if self.folder is None else self.folder.kept()
+            raise RunFailed(
+                f"`{broken[0]}` is {told[broken[0]]} at step {self.steps}",
+                help=f"a smaller `lr`, `warmup=` or `clip(1.0)` keep a loss finite{kept}",
+            )
+
+    def _place(self, stage: int) -> dict[str, Any]:
+        epoch = self.batches.epoch + self.batches.position / max(len(self.batches), 1)
+        return {"step": self.steps, "epoch": round(epoch, 6), "stage": self.training.stages[stage].name}
+
+    # ----------------------------------------------------------------------------------------------- held out data
+
+    def _validate(self) -> None:
+        """Measure the held out data, as in evaluation."""
+        if self.val is None:
+            return
+        with self.machine.drawing(number(self.settings.seed, "noise", self.machine.rank, self.steps)):
+            told = self.measure(self.val)
+        place = self._place(min(self.training.stage, len(self.training.stages) - 1))
+        self.journal.add("validation", place, told)
+        self.watch("validation", {**place, **told})
+        if self.settings.monitor is not None:
+            self._look(told[self.settings.monitor])
+
+    def measure(self, batches: Batches) -> dict[str, float]:
+        """The measures of a system over some data: means over its rows, in evaluation."""
+        system, training, machine = self.system, self.training, self.machine
+        was = {module: module.training for module in system.modules()}
+        system.eval()
+        sums: dict[str, Tensor] = {}
+        total = 0
+        try:
+            with torch.no_grad(), machine.running():
+                for place, fields in enumerate(batches):
+                    rows = min(batches.batch_size, batches.rows - place * batches.batch_size)
+                    ramps = training.numbers() if hasattr(training, "numbers") else []
+                    found = system(*machine.batch(fields, self.inputs, rows), *ramps)
+                    values = found if isinstance(found, tuple) else (found,)
+                    for name, value in zip(self.measures, values, strict=True):
+                        sums[name] = sums.get(name, 0.0) + value.to(torch.float64) * (rows * machine.weight)
+                    total += rows
+        finally:
+            for module, mode in was.items():
+                module.training = mode
+        weight, machine.weight = machine.weight, 1.0
+        told = machine.together({name: value / total for name, value in sums.items()})
+        machine.weight = weight
+        return {name: value.item() for name, value in told.items()}
+
+    # ------------------------------------------------------------------------------------------------- checkpoints
+
+    def save(self) -> None:
+        """Take a checkpoint. Everything that was measured is in the journal by then."""
+        if self.folder is None:
+            return
+        self._note()
+        state = {
+            "training": self.training.state_dict(),
+            "batches": self.batches.state(),
+            "random": self.machine.random_states(),
+            "steps": self.steps,
+            "journal": self.journal.size(),
+            "best": self.best,
+            "idle": self.idle,
+            "kept": self.kept,
+            "scale": [self.machine.scale, self.machine.steady],
+        }
+        if self.machine.leads:
+            try:
+                checkpoint.save(self.folder.checkpoints, self.steps, state)
+            except OSError as error:
+                raise RunFailed(
+                    f"the checkpoint of step {self.steps} cannot be written: {error.strerror or error}",
+                    help=f"make room, then go on{self.folder.kept()}",
+                ) from None
+        self.machine.wait()
+        self.saved = time.monotonic()
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.training.load_state_dict(state["training"])
+        self.batches.resume(state["batches"])
+        self.steps, self.best, self.idle = state["steps"], state["best"], state["idle"]
+        self.machine.scale, self.machine.steady = state["scale"]
+        self.kept = state["kept"]
+        self.journal.close()
+        if self.folder is not None and self.machine.leads:
+            self.journal = Journal(self.folder.path, state["journal"])
+        self.machine.draw_from(state["random"])
+
+
+def system_class(module: ModuleType) -> type[nn.Module]:
+    """The class of the system in a printed program."""
+    found: type[nn.Module] = module.training.__annotations__["system"]
+    return found
