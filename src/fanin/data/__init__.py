@@ -8,15 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fanin.data.binding import bind
     from fanin.data.loader import Batches
     from fanin.data.opening import open_data
     from fanin.data.opening import open_data as open
     from fanin.data.problems import DataFailed
     from fanin.data.table import Data
 
-__all__ = ["Batches", "Data", "DataFailed", "open", "open_data"]
+__all__ = ["Batches", "Data", "DataFailed", "bind", "open", "open_data"]
 
 _HOMES = {
+    "bind": "binding",
     "Batches": "loader",
     "Data": "table",
     "DataFailed": "problems",

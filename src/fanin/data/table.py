@@ -27,6 +27,7 @@ class Data:
     go to every batch as they are. ``places`` are, by stream, the rows of the source that the rows here are, where some
     were left out. ``classes`` are the names of the values of an int field, ``kinds`` the dtypes that batches have where
     it isn't the array's, ``standard`` the fields that have mean 0 and variance 1 by the rows that are trained on.
+    ``batch`` is the only number of rows that a batch may have, where an input says one.
     ``parts`` is what the source itself calls ``train``, ``val`` and ``test``; the fields are then those of ``train``.
     """
 
@@ -39,6 +40,8 @@ class Data:
     kinds: Mapping[str, DType] = field(default_factory=dict)
     standard: frozenset[str] = frozenset()
     places: Mapping[int, Rows] = field(default_factory=dict)
+    unit: str = "row"  # what ``places`` count
+    batch: int | None = None
 
     def __getitem__(self, name: str) -> Array:
         return self.fields[name]
@@ -48,7 +51,7 @@ class Data:
 
     def __len__(self) -> int:
         """How many samples there are: in the longest stream."""
-        return max(self.lengths().values(), default=0)
+        return max(self.lengths().values(), default=1 if self.whole else 0)
 
     def lengths(self) -> dict[int, int]:
         """The number of rows of each stream."""
