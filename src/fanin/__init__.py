@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fanin.api import check, draw, elaborate, export, load, loads, signal, source
+    from fanin.api import check, draw, elaborate, export, load, loads, resume, signal, source, train
     from fanin.report import CheckFailed, NoSuchName, Report, Unreadable
 
 __version__ = "0.1.0"
@@ -27,11 +27,13 @@ __all__ = [
     "export",
     "load",
     "loads",
+    "resume",
     "signal",
     "source",
+    "train",
 ]
 
-_API = frozenset({"check", "draw", "elaborate", "export", "load", "loads", "signal", "source"})
+_API = frozenset({"check", "draw", "elaborate", "export", "load", "loads", "resume", "signal", "source", "train"})
 _REPORT = frozenset({"CheckFailed", "NoSuchName", "Report", "Unreadable"})
 
 

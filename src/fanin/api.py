@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from fanin.runtime.export import Exported
     from fanin.signal.analysis import Input
     from fanin.signal.rows import Row
+    from fanin.systems.run import Run
+    from fanin.systems.training import Watch
 
 
 def check(path: str, name: str | None = None, **hyper: Any) -> Report:
@@ -111,3 +113,32 @@ def _load(program: Program, seed: int, optimize: int, allow_extern: bool | Colle
 
     check_externs(program, allow_extern)
     return build(program, pipeline.source(program, optimize=optimize), seed=seed)
+
+
+def train(
+    path: str,
+    name: str | None = None,
+    data: Any = None,
+    *,
+    out: str | None = None,
+    hyper: Mapping[str, Any] | None = None,
+    watch: Watch | None = None,
+    **settings: Any,
+) -> Run:
+    """Train a system of a spec on ``data``: a name, a path, or arrays and tensors by the names of its inputs.
+
+    ``settings`` are those of `fanin train`: ``epochs`` or ``steps``, ``batch_size``, ``seed``, ``val``, ``test``,
+    ``monitor``, ``patience``, ``device``, ``precision``, … (``fanin.systems.settings.Settings``). With ``out`` the run
+    keeps everything in that folder, and ``resume`` goes on with it. ``watch(event, known)`` is told what happens.
+
+    Raises CheckFailed where the spec has errors, DataFailed where the data doesn't fit, and RunFailed.
+    """
+    return pipeline.train(path, name, data, out=out, hyper=dict(hyper or {}), watch=watch, settings=settings)
+
+
+def resume(folder: str, data: Any = None, *, watch: Watch | None = None, **settings: Any) -> Run:
+    """Go on with a run from its latest checkpoint, to the same bits as if it had not been stopped.
+
+    ``data`` is needed again where it was no name or path. Raises RunFailed.
+    """
+    return pipeline.resume(folder, data, watch=watch, settings=settings)

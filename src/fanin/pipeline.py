@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from fanin.runtime.export import Exported
     from fanin.signal.analysis import Analysis
     from fanin.signal.measured import Measurement
+    from fanin.systems.run import Run
+    from fanin.systems.training import Watch
 
 Hyper = dict[str, Any]
 
@@ -405,16 +407,19 @@ def source(program: Program, *, optimize: int = 1) -> str:
         raise CheckFailed(Report((problem,), (problem.span.source,))) from error
 
 
-def training(path: str, name: str, hyper: Hyper | None = None) -> tuple[Phase, ...]:
-    """How a system is trained, stage by stage.
+def training(path: str, name: str | None = None, hyper: Hyper | None = None) -> tuple[Phase, ...]:
+    """How a system is trained, stage by stage; without a name, the only system of a file.
 
     Raises Unreadable, NoSuchName, and CheckFailed where the spec has errors.
     """
-    return training_of(read_source(path), path, name, hyper)
+    phases, _ = _training(read_source(path), path, name, hyper)
+    return phases
 
 
-def training_of(source: Source, path: str, name: str, hyper: Hyper | None = None) -> tuple[Phase, ...]:
-    """The same for a text that has been read."""
+def _training(
+    source: Source, path: str, name: str | None, hyper: Hyper | None
+) -> tuple[tuple[Phase, ...], tuple[Source, ...]]:
+    """The same, and the files that it is from."""
     from fanin.elaborate.program import elaborate_stages
     from fanin.rewrites.training_plan import training_plan
 
@@ -424,14 +429,15 @@ def training_of(source: Source, path: str, name: str, hyper: Hyper | None = None
         sources = tuple(u.source for u in loader.units)
         if loader.diagnostics:
             raise CheckFailed(Report(tuple(in_order(loader.diagnostics)), sources))
-        declared = declaration(unit, name)
-        if not isinstance(declared, tree.System):
-            systems = [n for n, d in unit.declarations.items() if isinstance(d, tree.System)]
-            raise NoSuchName(name, systems, path)
-        systems_, problems, _ = elaborate_stages(unit, name, hyper)
-        if not systems_:
+        known = [n for n, d in unit.declarations.items() if isinstance(d, tree.System)]
+        if name is None and len(known) == 1:
+            (name,) = known
+        if name is None or name not in known:
+            raise NoSuchName(name, known, path)
+        systems, problems, _ = elaborate_stages(unit, name, hyper)
+        if not systems:
             raise CheckFailed(Report(tuple(in_order(problems)), sources))
-        return training_plan(systems_)
+        return training_plan(systems), sources
 
 
 def training_source(phases: Sequence[Phase]) -> str:
@@ -481,3 +487,66 @@ def export(
 
     check_externs(program, allow_extern)
     return write(program, source(program), path, seed=seed, net=net)
+
+
+# --------------------------------------------------------------------------------------------------- running systems
+
+
+def train(
+    path: str,
+    name: str | None,
+    data: Any,
+    *,
+    out: str | None,
+    hyper: Hyper,
+    watch: Watch | None,
+    settings: Mapping[str, Any],
+) -> Run:
+    """Train a system; with ``out``, all of it is kept in that folder.
+
+    Raises Unreadable, NoSuchName, CheckFailed, DataFailed and RunFailed.
+    """
+    from fanin.systems import run
+    from fanin.systems.folder import Folder
+    from fanin.systems.settings import settings_of
+
+    chosen = settings_of(settings)
+    phases, sources = _training(read_source(path), path, name, hyper)
+    program = training_source(phases)
+    parts = run.parts_of(phases, data, chosen)
+    folder = None if out is None else Folder(out)
+    if folder is not None and run.leads():
+        specs, main = run.spec_files(sources, standard_library())
+        document = {
+            "spec": main,
+            "system": phases[0].system.name,
+            "hyper": hyper,
+            "data": data if isinstance(data, str) else None,
+            "settings": chosen.document(),
+        }
+        folder.create(document, program, specs)
+    return run.start(phases, program, parts, chosen, folder=folder, watch=watch)
+
+
+def resume(folder: str, data: Any, *, watch: Watch | None, settings: Mapping[str, Any]) -> Run:
+    """Go on with a run. Raises RunFailed."""
+    import os
+
+    from fanin.systems import run
+    from fanin.systems.folder import Folder
+    from fanin.systems.problems import RunFailed
+    from fanin.systems.settings import settings_of
+
+    home = Folder(folder)
+    document = home.document()
+    before = settings_of(document["settings"])
+    chosen = settings_of({**document["settings"], **settings})
+    if changed := before.differences(chosen):
+        raise RunFailed(f"`{changed[0]}` of a run that is resumed stays what it was", help="begin another run")
+    path = os.path.join(folder, "spec", document["spec"])
+    phases, _ = _training(read_source(path), path, document["system"], document["hyper"])
+    given = document["data"] if data is None else data
+    if given is None:
+        raise RunFailed("the data of this run had no name", help="give it again: `fanin.resume(folder, data)`")
+    parts = run.parts_of(phases, given, chosen)
+    return run.start(phases, home.program(), parts, chosen, folder=home, resumed=True, watch=watch)

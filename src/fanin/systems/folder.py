@@ -35,6 +35,7 @@ class Folder:
                 )
             os.mkdir(os.path.join(self.path, "spec"))
             for name, text in specs.items():
+                os.makedirs(os.path.dirname(os.path.join(self.path, "spec", name)), exist_ok=True)
                 self._write(os.path.join("spec", name), text)
             self._write(PROGRAM, program)
             self._write(DOCUMENT, json.dumps({"version": VERSION, **document}, indent=2) + "\n")
@@ -52,6 +53,14 @@ class Folder:
         if found.get("version") != VERSION:
             raise RunFailed(f"{path} is of version {found.get('version')}, and this fanin reads version {VERSION}")
         return found
+
+    def program(self) -> str:
+        """The printed program that the run was begun with."""
+        try:
+            with open(os.path.join(self.path, PROGRAM), encoding="utf-8") as file:
+                return file.read()
+        except OSError as error:
+            raise RunFailed(f"{self.path} has no {PROGRAM} that can be read: {error.strerror}") from None
 
     def state(self) -> dict[str, Any] | None:
         """What the latest checkpoint has; one that is damaged is passed over. None where there is none."""

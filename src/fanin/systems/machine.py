@@ -86,7 +86,7 @@ class Machine:
             if known:
                 flat = torch.cat([g.reshape(-1) for g in known])
                 dist.all_reduce(flat)
-                for gradient, part in zip(known, flat.split([g.numel() for g in known]), strict=True):
+                for gradient, part in zip(known, torch.split(flat, [g.numel() for g in known]), strict=True):
                     gradient.copy_(part.view_as(gradient))
             return found
 
@@ -101,7 +101,10 @@ class Machine:
         return scaled
 
     def _unless_overflown(self, optimiser: torch.optim.Optimizer) -> None:
-        """An update, left out where gradients have overflowed: the scale is halved then (Micikevicius et al. 2018, 3.2)."""
+        """An update, left out where gradients have overflowed; the scale is halved then.
+
+        Micikevicius et al. 2018, "Mixed Precision Training", section 3.2.
+        """
         slopes = [w.grad for group in optimiser.param_groups for w in group["params"] if w.grad is not None]
         if all(bool(torch.isfinite(slope).all()) for slope in slopes):
             optimiser.step()

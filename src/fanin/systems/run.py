@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import nn
 
+from fanin.data.binding import bind
 from fanin.data.loader import Batches
+from fanin.data.opening import open_data
 from fanin.data.table import Data
+from fanin.ir.graph import Port
 from fanin.ir.recipe import Phase, System
 from fanin.runtime.load import execute
+from fanin.source import Source
 from fanin.systems.folder import Folder
 from fanin.systems.journal import Row
 from fanin.systems.machine import Machine
 from fanin.systems.problems import RunFailed
-from fanin.systems.settings import PRECISIONS, Settings
+from fanin.systems.settings import Settings
 from fanin.systems.training import Loop, Watch
 
 
@@ -46,7 +51,7 @@ class Run:
         return {k: v for k, v in rows[-1].items() if k not in ("step", "epoch", "stage")} if rows else {}
 
 
-def go(
+def start(
     phases: tuple[Phase, ...],
     program: str,
     parts: Mapping[str, Data],
@@ -54,11 +59,11 @@ def go(
     *,
     folder: Folder | None = None,
     resumed: bool = False,
-    watch: Watch = lambda event, known: None,
+    watch: Watch | None = None,
 ) -> Run:
     """Train a system by its printed program on ``parts["train"]``, whose fields are its inputs.
 
-    Raises RunFailed.
+    With ``resumed`` the run goes on from the latest checkpoint in ``folder``. Raises RunFailed.
     """
     system = phases[0].system
     _check(system, parts, settings)
@@ -67,7 +72,9 @@ def go(
     measures = tuple(measure.name for measure in system.measures)
     module = execute(system.name, program)
     with machine.connected():
-        loop = Loop(module, inputs, measures, parts["train"], parts.get("val"), settings, machine, folder, watch)
+        loop = Loop(
+            module, inputs, measures, parts["train"], parts.get("val"), settings, machine, folder, watch or _nobody
+        )
         if resumed and folder is not None:
             state = folder.state()
             if state is not None:
@@ -78,7 +85,40 @@ def go(
         return Run(loop, parts.get("test"))
 
 
-def inputs_of(system: System) -> list[Any]:
+def _nobody(event: str, known: Mapping[str, Any]) -> None:
+    """Nobody watches."""
+
+
+def leads() -> bool:
+    """Whether this is the first of the processes of a run, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def spec_files(sources: Iterable[Source], library: str) -> tuple[dict[str, str], str]:
+    """The texts of a spec by path from the folder that has them all, and the path of the first.
+
+    What is of the library, the folder ``library``, stays where it is.
+    """
+    within = os.path.join(os.path.abspath(library), "")
+    paths = {os.path.abspath(s.name): s.text for s in sources}
+    paths = {path: text for path, text in paths.items() if not path.startswith(within)}
+    base = os.path.commonpath([os.path.dirname(p) for p in paths])
+    files = {os.path.relpath(p, base): text for p, text in paths.items()}
+    return files, next(iter(files))
+
+
+def parts_of(phases: tuple[Phase, ...], source: Any, settings: Settings) -> dict[str, Data]:
+    """``train``, and ``val`` and ``test`` where there are such, with a field for each input of a system."""
+    data = open_data(source)
+    system = phases[0].system
+    bound = bind(data, inputs_of(system), settings.mapping, system.program.requirements)
+    for phase in phases:
+        if phase.system is not system:
+            bind(data, inputs_of(phase.system), settings.mapping, phase.system.program.requirements)
+    return bound.split(settings.val, settings.test, seed=settings.seed, stratify=settings.stratify)
+
+
+def inputs_of(system: System) -> list[Port]:
     """The ports that a batch fills: all but those that training supplies."""
     supplied = {ramp.port for ramp in system.ramps}
     return [port for port in system.graph.ports if port.name not in supplied]
@@ -95,7 +135,5 @@ def _check(system: System, parts: Mapping[str, Data], settings: Settings) -> Non
         raise RunFailed(f"`{settings.monitor}` is monitored on held out data, and there is none", help="give `val=0.1`")
     if settings.patience is not None and settings.monitor is None:
         raise RunFailed("patience needs something to be monitored", help=f"give `monitor={names[0]!r}`")
-    if settings.precision not in PRECISIONS:
-        raise RunFailed(f"there is no precision `{settings.precision}`", help=f"there are: {', '.join(PRECISIONS)}")
     if system.stages and (settings.epochs or settings.steps):
         raise RunFailed("the stages of a system say for how long it is trained", help="leave out `epochs` and `steps`")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from fanin.record import field, record
+from fanin.systems.problems import RunFailed
 
 PRECISIONS = ("float32", "float64", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda")
@@ -54,3 +55,23 @@ class Settings:
         """The settings in which another run would not be a continuation of this one."""
         mine, theirs = self.document(), other.document()
         return [name for name in mine if name not in _FREE and mine[name] != theirs[name]]
+
+
+def settings_of(given: Mapping[str, Any]) -> Settings:
+    """Settings by name. Raises RunFailed for a name or a number that can't be meant."""
+    from fanin.diagnostics.suggest import did_you_mean
+
+    known = {f.name for f in fields(Settings)}
+    for name in given:
+        if name not in known:
+            raise RunFailed(f"there is no setting `{name}`{did_you_mean(name, sorted(known))}")
+    made = Settings(**given)
+    for name in ("epochs", "steps", "batch_size", "patience", "log_every"):
+        value = getattr(made, name)
+        if value is not None and value < 1:
+            raise RunFailed(f"`{name}` is 1 or more, not {value}")
+    if made.epochs is not None and made.steps is not None:
+        raise RunFailed("`epochs` and `steps` are both given", help="leave out one of them")
+    if made.precision not in PRECISIONS:
+        raise RunFailed(f"there is no precision `{made.precision}`", help=f"there are: {', '.join(PRECISIONS)}")
+    return made

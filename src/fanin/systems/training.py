@@ -69,7 +69,8 @@ class Loop:
         self.best, self.idle = math.inf, 0  # the least that was monitored in this stage, and epochs since
         self.kept: dict[str, Tensor] | None = None  # the weights that had it
         self.saved = time.monotonic()
-        self.journal = Journal(None if folder is None or not machine.leads else folder.path)
+        self.journal = Journal(None)  # until `go`, which knows how much of the one on disk counts
+        self.noted = 0
         torch.manual_seed(number(settings.seed, "noise", machine.rank))
 
     @property
@@ -95,6 +96,8 @@ class Loop:
 
     def go(self) -> None:
         """Train to the end, from wherever it is."""
+        if self.folder is not None and self.machine.leads:
+            self.journal = Journal(self.folder.path, self.noted)
         self.watch("begin", {"steps": sum(self.training.lengths), "done": self.steps, "epoch": len(self.batches)})
         try:
             while not self.training.done:
@@ -259,9 +262,7 @@ class Loop:
         self.steps, self.best, self.idle = state["steps"], state["best"], state["idle"]
         self.machine.scale, self.machine.steady = state["scale"]
         self.kept = state["kept"]
-        self.journal.close()
-        if self.folder is not None and self.machine.leads:
-            self.journal = Journal(self.folder.path, state["journal"])
+        self.noted = state["journal"]
         self.machine.draw_from(state["random"])
 
 
