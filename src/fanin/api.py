@@ -31,8 +31,8 @@ def elaborate(path: str, name: str | None = None, **hyper: Any) -> Program:
 
 
 def source(path: str, name: str | None = None, *, optimize: int = 1, **hyper: Any) -> str:
-    """The standalone PyTorch module that ``load`` would run."""
-    return pipeline.source(pipeline.elaborate(path, name, hyper), optimize=optimize)
+    """The standalone PyTorch module that ``load`` would run; of a system, with how it is trained."""
+    return pipeline.compiled(path, name, hyper, optimize=optimize)
 
 
 def draw(program: Program, *, depth: int | None = None, expand: tuple[str, ...] = ()) -> Picture:

@@ -154,7 +154,7 @@ def _check(
         if wanted and name not in unit.broken and isinstance(declared, (tree.System, tree.Prune)):
             problems, reached = _check_recipe(unit, name, declared, _meant(unit, name, [*chosen, name], hyper or {}))
             found += problems
-            waiting += [] if problems else [_not_run(declared)]
+            waiting += [_not_run(declared)] if not problems and isinstance(declared, tree.Prune) else []
             used |= reached
     if not any(d.severity is Severity.ERROR for d in found):
         found += waiting
@@ -228,12 +228,11 @@ def _lost(loss: Loss) -> Diagnostic:
     )
 
 
-def _not_run(declared: tree.System | tree.Prune) -> Diagnostic:
+def _not_run(declared: tree.Prune) -> Diagnostic:
     from fanin.diagnostics.codes import SYS701
 
-    kind = "system" if isinstance(declared, tree.System) else "prune"
-    headline = f"the {kind} `{declared.name.name}` is checked, but it cannot be run yet"
-    return Diagnostic(SYS701, headline, declared.name.span, f"a {kind}", notes=_NETWORKS)
+    headline = f"the prune `{declared.name.name}` is checked, but it cannot be run yet"
+    return Diagnostic(SYS701, headline, declared.name.span, "a prune", notes=_NETWORKS)
 
 
 def _meant(unit: Unit, entry: str, entries: Sequence[str], hyper: Hyper) -> Hyper:
@@ -396,6 +395,20 @@ def compare(before: Program, after: Program) -> list[Change]:
     return differences(before, after)
 
 
+def compiled(path: str, name: str | None, hyper: Hyper | None = None, *, optimize: int = 1) -> str:
+    """A model as a standalone PyTorch module; of a system, with how it is trained.
+
+    Raises Unreadable, NoSuchName and CheckFailed.
+    """
+    if name is not None and "." not in name:
+        read = read_source(path)
+        if isinstance(declaration(load(read, path).units[0], name), tree.System):
+            phases, _ = _training(read, path, name, hyper)
+            if phases[0].system.every_line():
+                return training_source(phases)
+    return source(elaborate(path, name, hyper), optimize=optimize)
+
+
 def source(program: Program, *, optimize: int = 1) -> str:
     """The model as a standalone PyTorch module. Raises CheckFailed where there is no PyTorch for it."""
     from fanin.emit.torch.writer import EmitError, emit_source
@@ -514,6 +527,7 @@ def train(
     phases, sources = _training(read_source(path), path, name, hyper)
     program = training_source(phases)
     parts = run.parts_of(phases, data, chosen)
+    run.check(phases[0].system, parts, chosen)
     folder = None if out is None else Folder(out)
     if folder is not None and run.leads():
         specs, main = run.spec_files(sources, standard_library())
@@ -528,10 +542,31 @@ def train(
     return run.start(phases, program, parts, chosen, folder=folder, watch=watch)
 
 
+def smoke(path: str, name: str | None, hyper: Hyper, *, watch: Watch | None, settings: Mapping[str, Any]) -> Run:
+    """Two steps of each stage of a system on random numbers, and nothing kept."""
+    from fanin.systems import run
+    from fanin.systems.settings import settings_of
+
+    phases = training(path, name, hyper)
+    chosen = settings_of({"steps": None, **settings, "smoke": True})
+    return run.start(phases, training_source(phases), run.random_parts(phases, chosen), chosen, watch=watch)
+
+
+def run_folder(path: str, name: str | None) -> str:
+    """Where a run of a system is kept if nobody says: a folder of ``runs`` that is not there yet."""
+    from fanin.systems.folder import unused
+
+    called = name or os.path.splitext(os.path.basename(path))[0]
+    return unused(os.path.join("runs", called.lower()))
+
+
+def is_unstaged(path: str, name: str | None, hyper: Hyper) -> bool:
+    """Whether a system leaves it open for how long it is trained."""
+    return not training(path, name, hyper)[0].system.stages
+
+
 def resume(folder: str, data: Any, *, watch: Watch | None, settings: Mapping[str, Any]) -> Run:
     """Go on with a run. Raises RunFailed."""
-    import os
-
     from fanin.systems import run
     from fanin.systems.folder import Folder
     from fanin.systems.problems import RunFailed

@@ -18,6 +18,7 @@ COMMANDS = {
     "show": "Print the elaborated model: paths, types, parameters, cost.",
     "signal": "Predict activations and gradients at initialisation.",
     "draw": "Draw the model as SVG, PDF, PNG or DOT.",
+    "train": "Train a system on data.",
     "compile": "Write the model as standalone PyTorch source, .pt2 or .onnx.",
     "diff": "Say what changed between two models.",
     "explain": "Print the page of a code such as SHP301.",

@@ -31,7 +31,7 @@ KINDS = (".py", ".pt2", ".onnx")
 def command(
     target: Target, hyper: dict[str, Value], output: str | None, seed: int, allow_extern: bool, as_json: bool
 ) -> None:
-    """Write a model as a Python module that needs PyTorch, and nothing of fanin.
+    """Write a model, or a system and how it is trained, as a Python module that needs PyTorch, and nothing of fanin.
 
     A .pt2 or .onnx file holds the model with freshly drawn weights; sizes that it leaves open stay open. `fanin check
     --export` says what such a file does not keep.
@@ -42,11 +42,10 @@ def command(
     if output not in (None, "-") and kind not in KINDS:
         raise exits.Failure(f"{output} ends with none of {', '.join(KINDS)}")
     path, name = target
-    program = pipeline.elaborate(path, name, hyper)
     if output not in (None, "-") and kind != ".py":
-        _export(program, str(output), seed, allow_extern, as_json)
+        _export(pipeline.elaborate(path, name, hyper), str(output), seed, allow_extern, as_json)
         return
-    source = pipeline.source(program)
+    source = pipeline.compiled(path, name, hyper)
     if output is None or output == "-":
         if as_json:
             write_json({"file": path, "output": None, "source": source})

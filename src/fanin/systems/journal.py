@@ -14,7 +14,7 @@ from typing import IO, Any
 
 LINES = "metrics.jsonl"
 KINDS = ("train", "validation")
-_PLACE = ("step", "epoch", "stage")
+PLACE = ("step", "epoch", "stage")
 
 Row = dict[str, Any]
 
@@ -54,7 +54,7 @@ class Journal:
     def _table(self, kind: str) -> None:
         if kind in self._tables:
             self._tables[kind].close()
-        columns = list(_PLACE)
+        columns = list(PLACE)
         for row in self.rows[kind]:
             columns += [name for name in row if name not in columns]
         self._columns[kind] = columns

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from fanin.data.binding import bind
@@ -15,9 +16,11 @@ from fanin.data.table import Data
 from fanin.ir.graph import Port
 from fanin.ir.recipe import Phase, System
 from fanin.runtime.load import execute
+from fanin.runtime.samples import random_of
+from fanin.signal.sizes import sizes_for
 from fanin.source import Source
 from fanin.systems.folder import Folder
-from fanin.systems.journal import Row
+from fanin.systems.journal import PLACE, Row
 from fanin.systems.machine import Machine
 from fanin.systems.problems import RunFailed
 from fanin.systems.settings import Settings
@@ -45,10 +48,15 @@ class Run:
             return loop.measure(batches)
 
     @property
+    def first(self) -> dict[str, float]:
+        """The first measures of training."""
+        return {k: v for k, v in self.history[0].items() if k not in PLACE} if self.history else {}
+
+    @property
     def final(self) -> dict[str, float]:
         """The last measures: of held out data where there is some, else of training."""
         rows = self.validation or self.history
-        return {k: v for k, v in rows[-1].items() if k not in ("step", "epoch", "stage")} if rows else {}
+        return {k: v for k, v in rows[-1].items() if k not in PLACE} if rows else {}
 
 
 def start(
@@ -66,7 +74,7 @@ def start(
     With ``resumed`` the run goes on from the latest checkpoint in ``folder``. Raises RunFailed.
     """
     system = phases[0].system
-    _check(system, parts, settings)
+    check(system, parts, settings)
     machine = Machine(settings)
     inputs = tuple(port.name for port in inputs_of(system))
     measures = tuple(measure.name for measure in system.measures)
@@ -115,7 +123,22 @@ def parts_of(phases: tuple[Phase, ...], source: Any, settings: Settings) -> dict
     for phase in phases:
         if phase.system is not system:
             bind(data, inputs_of(phase.system), settings.mapping, phase.system.program.requirements)
-    return bound.split(settings.val, settings.test, seed=settings.seed, stratify=settings.stratify)
+    parts = bound.split(settings.val, settings.test, seed=settings.seed, stratify=settings.stratify)
+    if settings.overfit is not None:
+        return {"train": parts["train"].first(settings.overfit * settings.batch_size)}
+    return parts
+
+
+def random_parts(phases: tuple[Phase, ...], settings: Settings) -> dict[str, Data]:
+    """Random numbers in the place of data: one batch, of sizes that meet the conditions of a system."""
+    system = phases[0].system
+    sizes = sizes_for(system.program)
+    if sizes is None:
+        raise RunFailed("no sizes were found that meet the conditions of the system", help="give --data")
+    draw = torch.Generator().manual_seed(settings.seed)
+    ports = inputs_of(system)
+    fields = {p.name: random_of(p.value.type, sizes, draw).numpy() for p in ports if p.value is not None}
+    return {"train": bind(Data(fields, "random numbers"), ports, None, system.program.requirements)}
 
 
 def inputs_of(system: System) -> list[Port]:
@@ -124,8 +147,8 @@ def inputs_of(system: System) -> list[Port]:
     return [port for port in system.graph.ports if port.name not in supplied]
 
 
-def _check(system: System, parts: Mapping[str, Data], settings: Settings) -> None:
-    """Settings that can't be meant, before anything is made."""
+def check(system: System, parts: Mapping[str, Data], settings: Settings) -> None:
+    """Settings that can't be meant are refused before anything is made. Raises RunFailed."""
     if not system.every_line():
         raise RunFailed(f"`{system.name}` has no `train` line", help="write `train net on loss with adam(lr=1e-3)`")
     names = [m.name for m in system.measures]
@@ -137,3 +160,5 @@ def _check(system: System, parts: Mapping[str, Data], settings: Settings) -> Non
         raise RunFailed("patience needs something to be monitored", help=f"give `monitor={names[0]!r}`")
     if system.stages and (settings.epochs or settings.steps):
         raise RunFailed("the stages of a system say for how long it is trained", help="leave out `epochs` and `steps`")
+    if not system.stages and not (settings.epochs or settings.steps or settings.smoke):
+        raise RunFailed("it is not said for how long to train", help="give `epochs` or `steps`")

@@ -46,6 +46,8 @@ class Settings:
     log_every: int = 1
     save_every: int = 0
     tensorboard: bool = False
+    overfit: int | None = None  # so many batches are all the data
+    smoke: bool = False  # two steps of each stage
 
     def document(self) -> dict[str, Any]:
         """For JSON."""

@@ -64,6 +64,8 @@ class Loop:
         system = machine.place(system_class(module)(seed=settings.seed), compiled=settings.compile)
         self.training = module.training(system, **self._given())
         machine.take_charge(self.training)
+        if settings.smoke:
+            self.training.lengths = [min(2, length) for length in self.training.lengths]
         self.steps = 0  # of the whole run
         self.waiting: list[dict[str, Tensor]] = []  # measures of steps that are not in the journal yet
         self.best, self.idle = math.inf, 0  # the least that was monitored in this stage, and epochs since
@@ -86,10 +88,7 @@ class Loop:
             return {"epoch": epoch}
         if "steps" in wanted:
             settings = self.settings
-            steps = settings.steps if settings.steps is not None else (settings.epochs or 0) * epoch
-            if not steps:
-                raise RunFailed("it is not said for how long to train", help="give `epochs` or `steps`")
-            return {"steps": steps}
+            return {"steps": settings.steps or (settings.epochs or 2) * epoch}
         return {}
 
     # ----------------------------------------------------------------------------------------------------- the loop

@@ -1,0 +1,150 @@
+"""``fanin train``: a system is trained on data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fanin.cli import exits, options
+from fanin.cli.output import err, out, write_json
+from fanin.cli.target import Target, TargetType
+from fanin.cli.values import Value
+
+if TYPE_CHECKING:
+    from fanin.systems.run import Run
+
+
+def _mapping(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, field = text.partition("=")
+        if not equals or not name.strip() or not field.strip():
+            raise click.BadParameter(f"`{text}` is not of the form input=field", ctx, parameter)
+        found[name.strip()] = field.strip()
+    return found
+
+
+def _share(ctx: click.Context, parameter: click.Parameter, given: str | None) -> float | int | None:
+    if given is None:
+        return None
+    try:
+        value = float(given)
+    except ValueError:
+        raise click.BadParameter(f"`{given}` is no number", ctx, parameter) from None
+    if value < 0 or value != value or (value >= 1 and value != int(value)):
+        raise click.BadParameter(f"`{given}` is neither a share below 1 nor a number of rows", ctx, parameter)
+    return int(value) if value >= 1 else value
+
+
+@click.command("train", short_help="Train a system on data.")
+@click.argument("target", metavar="FILE[:SYSTEM]", type=TargetType(), required=False)
+@options.hyper
+@click.option(
+    "--data", metavar="SOURCE", help="What to train on: a name such as digits, a file, a folder, module:callable."
+)
+@click.option(
+    "--map", "mapping", metavar="INPUT=FIELD", multiple=True, callback=_mapping, help="What the data calls an input."
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="How often to go through the data.")
+@click.option("--steps", type=click.IntRange(min=1), help="For how many steps to train, instead.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Rows of a batch (64).")
+@click.option("--val", metavar="SHARE", callback=_share, help="Rows to hold out for validation: a share, or a number.")
+@click.option("--test", metavar="SHARE", callback=_share, help="Rows to hold out for the very end.")
+@click.option("--stratify", metavar="FIELD", help="The input of classes of which each part and batch has its share.")
+@click.option("--no-shuffle", is_flag=True, help="Go through the data in its order.")
+@click.option("--drop-last", is_flag=True, help="Leave out a last batch that is not full.")
+@click.option("--seed", type=int, help="What weights, splits, order and noise are drawn from (0).")
+@click.option("--monitor", metavar="MEASURE", help="Keep the weights with the least of it on validation data.")
+@click.option("--highest", is_flag=True, help="The most of it, instead.")
+@click.option("--patience", type=click.IntRange(min=1), help="End a stage after so many epochs without a better one.")
+@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1 (a GPU where there is one).")
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "float64", "bfloat16", "float16"]),
+    help="Of the numbers; the last two mixed with float32 weights.",
+)
+@click.option("--compile", "compiled", is_flag=True, help="Compile the networks with torch.compile.")
+@click.option("--log-every", type=click.IntRange(min=1), help="Steps of a row in the log (1).")
+@click.option(
+    "--save-every", type=click.IntRange(min=1), help="Steps between checkpoints (ends of epochs, seconds apart)."
+)
+@click.option("--tensorboard", is_flag=True, help="Log for TensorBoard as well.")
+@click.option("--out", "-o", metavar="FOLDER", help="Where the run is kept (runs/SYSTEM).")
+@click.option("--resume", metavar="FOLDER", help="Go on with a run that was stopped.")
+@click.option("--smoke", is_flag=True, help="Take two steps of each stage on random numbers, and keep nothing.")
+@click.option("--overfit", metavar="N", type=click.IntRange(min=1), help="Train on N batches alone, and keep nothing.")
+@options.as_json
+def command(target: Target | None, hyper: dict[str, Value], as_json: bool, **given: Any) -> None:
+    """Train a system of a spec on data, and keep all of it in a folder.
+
+    The folder has the program that trained it (system.py), the weights, a log as CSV and JSON lines, curves, and
+    checkpoints from which `--resume` goes on to the same bits.
+    """
+    from fanin import pipeline
+    from fanin.systems.problems import RunFailed
+
+    try:
+        run = _run(pipeline, target, hyper, given, as_json)
+    except RunFailed as failed:
+        raise exits.Failure(str(failed.args[0]), failed.help) from None
+    except ImportError as error:
+        raise exits.Failure(f"this needs {error.name}", f"pip install {error.name}") from None
+    _tell(run, as_json)
+
+
+def _run(pipeline: Any, target: Target | None, hyper: dict[str, Value], given: dict[str, Any], quiet: bool) -> Run:
+    from fanin.cli.progress import progress
+
+    resumed, smoke, overfit = given.pop("resume"), given.pop("smoke"), given.pop("overfit")
+    data, out_ = given.pop("data"), given.pop("out")
+    settings = {name: value for name, value in given.items() if value not in (None, False, {}, ())}
+    if settings.pop("no_shuffle", False):
+        settings["shuffle"] = False
+    if settings.pop("compiled", False):
+        settings["compile"] = True
+    with progress(quiet) as watch:
+        if resumed is not None:
+            if target is not None or hyper:
+                raise exits.Failure("a run that is resumed has its spec and its values", "leave out all but --resume")
+            return pipeline.resume(resumed, data, watch=watch, settings=settings)  # type: ignore[no-any-return]
+        if target is None:
+            raise click.UsageError("Missing argument 'FILE[:SYSTEM]'.")
+        path, name = target
+        if smoke:
+            return pipeline.smoke(path, name, hyper, watch=watch, settings=settings)  # type: ignore[no-any-return]
+        if data is None:
+            raise exits.Failure("it is not said on what to train", "give --data digits, a file, a folder; or --smoke")
+        if overfit is not None:
+            out_ = None
+            settings |= {"overfit": overfit, "shuffle": False}
+            if "epochs" not in settings and "steps" not in settings and pipeline.is_unstaged(path, name, hyper):
+                settings["steps"] = 200
+        elif out_ is None:
+            out_ = pipeline.run_folder(path, name)
+        return pipeline.train(path, name, data, out=out_, hyper=hyper, watch=watch, settings=settings)  # type: ignore[no-any-return]
+
+
+def _tell(run: Run, as_json: bool) -> None:
+    if as_json:
+        write_json(
+            {
+                "folder": run.folder,
+                "steps": run.steps,
+                "first": run.first,
+                "measures": run.final,
+                "test": run.test,
+                "validated": bool(run.validation),
+            }
+        )
+        return
+    for title, measures in (("validation" if run.validation else "training", run.final), ("test", run.test)):
+        for name, value in measures.items():
+            before = run.first.get(name) if title == "training" else None
+            out(
+                f"{title:<10}  {name:<16} {value:.6g}" + (f"  (from {before:.6g})" if before is not None else "") + "\n"
+            )
+    if run.folder is not None:
+        err(f"{run.steps} steps; the run is in {run.folder}\n")
+    else:
+        err(f"{run.steps} steps; nothing is kept\n")
