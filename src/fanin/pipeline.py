@@ -186,15 +186,15 @@ def _check_recipe(
     unit: Unit, name: str, declared: tree.System | tree.Prune, hyper: Hyper
 ) -> tuple[list[Diagnostic], set[int]]:
     """What is wrong with a system or a ``prune``, and the declarations that it uses."""
-    from fanin.elaborate.program import elaborate_experiment, elaborate_system
+    from fanin.elaborate.program import elaborate_experiment, elaborate_stages
 
     if isinstance(declared, tree.System):
-        system, problems, reached = elaborate_system(unit, name, hyper)
-        if system is not None:
+        systems, problems, reached = elaborate_stages(unit, name, hyper)
+        if systems:
             from fanin.analyses.promises import broken_promises
             from fanin.lints.recipes import check_recipe
 
-            problems = [*problems, *broken_promises(system.program), *check_recipe(system)]
+            problems = [*problems, *broken_promises(systems[0].program), *check_recipe(systems[0])]
         return problems, reached
     experiment, problems, reached = elaborate_experiment(unit, name)
     if experiment is not None:
@@ -324,9 +324,11 @@ def _system_program(unit: Unit, name: str, path: str, hyper: Hyper | None) -> tu
     """What computes the measures of a system, or (``Gan.sample``) one value that it binds."""
     from fanin.elaborate.program import elaborate_system
     from fanin.elaborate.systems import value_program
+    from fanin.rewrites.auto_init import settle_system
 
     base, _, value = name.partition(".")
     system, problems, _ = elaborate_system(unit, base, hyper)
+    system = None if system is None else settle_system(system)
     if system is None or not value:
         return (None if system is None else system.program), problems
     program = value_program(system, value)
@@ -434,6 +436,7 @@ def _training(
 ) -> tuple[tuple[Phase, ...], tuple[Source, ...]]:
     """The same, and the files that it is from."""
     from fanin.elaborate.program import elaborate_stages
+    from fanin.rewrites.auto_init import settle_system
     from fanin.rewrites.training_plan import training_plan
 
     with uncollected():
@@ -450,7 +453,8 @@ def _training(
         systems, problems, _ = elaborate_stages(unit, name, hyper)
         if not systems:
             raise CheckFailed(Report(tuple(in_order(problems)), sources))
-        return training_plan(systems), sources
+        settled = {id(system): settle_system(system) for system in systems}
+        return training_plan([settled[id(system)] for system in systems]), sources
 
 
 def training_source(phases: Sequence[Phase]) -> str:

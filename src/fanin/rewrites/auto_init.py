@@ -13,6 +13,8 @@ from math import sqrt
 
 from fanin.ir.graph import Graph, Leaf, Program, Row, Unit
 from fanin.ir.laws import Auto, Law, Normal, Scaled
+from fanin.ir.live import live_nodes
+from fanin.ir.recipe import System
 from fanin.ir.rewrite import Rewrite
 
 
@@ -34,6 +36,18 @@ def settle_auto(program: Program) -> Program:
         return replace(made, weights=tuple(replace(w, law=law) if isinstance(w.law, Auto) else w for w in made.weights))
 
     return replace(program, graph=Rewrite(leaf).graph(program.graph))
+
+
+def settle_system(system: System) -> System:
+    """The same for a system, whose whole graph is gone along: also what is trained, and not reported."""
+    whole = settle_auto(replace(system.program, graph=system.graph)).graph
+    if whole is system.graph:
+        return system
+    results = system.program.graph.results
+    nodes = live_nodes(whole.nodes, [r.value for r in results])
+    return replace(
+        system, graph=whole, program=replace(system.program, graph=replace(whole, nodes=nodes, results=results))
+    )
 
 
 def _asked(graph: Graph, seen: set[Graph]) -> bool:
