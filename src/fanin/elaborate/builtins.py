@@ -21,6 +21,10 @@ def call_builtin(body: Body, name: str, args: tuple[Argument, ...], span: Span) 
         from fanin.elaborate.systems import follow, ramp
 
         return ramp(body, args, span) if name == "ramp" else follow(body, name, args, span)
+    if name == "weights":
+        from fanin.elaborate.parameters import weights
+
+        return weights(body, args, span)
     if name == "inverse":
         from fanin.elaborate.inverses import inverse
 

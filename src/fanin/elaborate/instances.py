@@ -86,14 +86,19 @@ def uses_of(ctx: Context, instance: Instance) -> list[Use]:
         return instance.uses
     outer = instance.home
     if isinstance(outer.target, Repetition):
-        return _row_uses(outer, instance)
+        return _row_uses(ctx, outer, instance)
     parts = parts_of(ctx, outer)
     part = parts.get(instance.key or "")
     return part.uses if part is not None else []
 
 
-def _row_uses(row: Instance, cell: Instance) -> list[Use]:
+def _row_uses(ctx: Context, row: Instance, cell: Instance) -> list[Use]:
     place = int(cell.key or 0)
+    if not row.row and isinstance(row.home, Instance):  # seen from outside: what it is inside knows
+        inside = parts_of(ctx, row.home).get(row.key or "")
+        if inside is not None and inside is not row:
+            known = inside.cells.get(place)
+            return known.uses if known is not None and known.uses else _row_uses(ctx, inside, cell)
     for count, like in row.row:
         if place < count:
             return like.uses

@@ -47,6 +47,7 @@ BUILTINS = frozenset(
         "ema",
         "copy",
         "ramp",
+        "weights",
     ]
 )
 LAWS = frozenset(

@@ -43,15 +43,24 @@ class Step:
 
 
 def scan(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
-    """``scan(cell, xs, h=zeros(B, H), axis=1)``: the stacked results, then the last states."""
+    """``scan(cell, xs, h=zeros(B, H), axis=1)``: the stacked results, then the last states.
+
+    With ``truncate=k`` gradients go back over k steps at most (BPTT(k), Williams and Peng 1990).
+    """
     cell, placed, named = _arguments("scan", _SCAN, args, span)
-    settings = {a.name: a for a in named if a.name in ("axis", "reverse", "steps")}
+    settings = {a.name: a for a in named if a.name in ("axis", "reverse", "steps", "truncate")}
     given = [a for a in named if a.name not in settings]
     axis = as_int(body, settings["axis"].value, settings["axis"].span, "`axis`") if "axis" in settings else 1
     reverse = settings["reverse"].value if "reverse" in settings else False
     if not isinstance(reverse, bool):
         at = settings["reverse"].span
         raise refuse(TYP401, f"`reverse` is true or false, not {describe(reverse)}", at, describe(reverse))
+    truncate = None
+    if "truncate" in settings:
+        truncate = as_int(body, settings["truncate"].value, settings["truncate"].span, "`truncate`")
+        if truncate < 1:
+            at = settings["truncate"].span
+            raise refuse(TYP401, f"`truncate` is 1 or more steps, not {truncate}", at, "out of range")
     sequences = _sequences(body, placed)
     steps = _steps(body, sequences, settings.get("steps"), axis, span)
     slices = [(f"x{i + 1}" if i else "x", _slice(value, axis, at)) for i, (value, at) in enumerate(sequences)]
@@ -79,6 +88,7 @@ def scan(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
             tuple(range(count)),
             tuple(count + keys.index(name) for name in states),
             steps,
+            truncate,
         )
     )
     return _given(tuple(outputs), names)

@@ -138,7 +138,8 @@ class Scan(Node):
 
     Its inputs go to the ports of the region: slices of those in ``sequences``, those in ``states`` from step to step,
     the others as they are. The results of the region that are named like a state are its next value; the outputs are
-    the other results, stacked along ``axis``, then the last states in the order of ``states``.
+    the other results, stacked along ``axis``, then the last states in the order of ``states``. No gradient goes back
+    over the border between one run of ``truncate`` steps and the next.
     """
 
     graph: Graph
@@ -147,6 +148,7 @@ class Scan(Node):
     sequences: tuple[int, ...]
     states: tuple[int, ...]
     steps: Dim
+    truncate: int | None = None
 
 
 @record

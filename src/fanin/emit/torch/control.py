@@ -10,7 +10,8 @@ from fanin.emit.torch import places
 from fanin.emit.torch.expressions import Bare, Tree, flat
 from fanin.emit.torch.names import identifier
 from fanin.emit.torch.statements import Assign, Do, For, If, Statement
-from fanin.ir.graph import Call, Choice, Grad, Graph, Iterate, Operand, Read, Repeat, Scan, Value, every_node
+from fanin.ir.graph import Call, Choice, Grad, Graph, Iterate, Operand, Port, Read, Repeat, Scan, Value, every_node
+from fanin.ir.types import DType
 from fanin.ops import code as ops
 from fanin.ops.code import Invoke, Name
 
@@ -98,13 +99,27 @@ def emit_scan(writer: Forward, node: Scan) -> list[Statement]:
         head = iterable
     else:
         variables, head = ["_"], ops.Call("range", (writer.size(node.steps),))
-    out.append(For(", ".join(variables), head, tuple(body)))
+    target = ", ".join(variables)
+    if node.truncate is not None and (kept := _floats(node, states, given)):
+        step = fresh("step")
+        head = ops.Call("enumerate", (head,)) if over else head
+        target = step if not over else f"{step}, ({target})" if len(variables) > 1 else f"{step}, {target}"
+        cut = tuple(Assign((name,), ops.Method(Name(name), "detach", ())) for name in kept)
+        body = [If(Name(f"{step} and {step} % {node.truncate} == 0"), cut), *body]
+    out.append(For(target, head, tuple(body)))
     for name, value in zip(lists, node.outputs, strict=False):
         if name:
             items: Tree = Name(f"{name}[::-1]") if node.reverse else Name(name)
             stack = ops.Call("torch.stack", (items, *((node.axis,) if node.axis else ())))
             out.append(Assign((writer.target(value, None),), stack, (value.type,)))
     return out
+
+
+def _floats(node: Scan, states: dict[str, str], given: list[Port]) -> list[str]:
+    """The variables of the states that have a gradient."""
+    numbers = (DType.FLOAT, DType.COMPLEX)
+    ports = [given[i] for i in node.states]
+    return [states[p.name] for p in ports if p.value is not None and p.value.type.dtype in numbers]
 
 
 def _singular(tree: Tree) -> str:

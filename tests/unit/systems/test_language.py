@@ -1,0 +1,91 @@
+"""What the language has for training beside its recipes: weights by path, truncated gradients."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from fanin.report import CheckFailed
+from tests.models import load
+from tests.unit.systems.runs import program_of, training_of
+
+PENALISED = """
+block Net()(x: [N, 6]) -> [N, 3] {
+  return x -> fc1: Linear(8) -> bn: BatchNorm1d() -> relu -> body: 2 * (Linear(8) -> relu) -> fc2: Linear(3)
+}
+
+fn squares(w: [*S]) -> [] { return sum(w ** 2) }
+
+system Fit()(x: [N, 6], label: int[N]) {
+  net = Net()
+  loss ce = cross_entropy(net(x), label)
+  loss total = ce + 0.1 * sum(map(squares, weights(PATHS)))
+  train net on total with sgd(lr=0.1)
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("paths", "wanted"),
+    [
+        ('"net"', ["fc1.weight", "body.0.0.weight", "body.1.0.weight", "fc2.weight"]),
+        ('"net.fc1"', ["fc1.weight"]),
+        ('"net.*.bias"', ["fc1.bias", "bn.bias", "fc2.bias"]),
+        (
+            '"net.fc1", "net.fc1.bias", "net.*"',
+            ["fc1.weight", "fc1.bias", "body.0.0.weight", "body.1.0.weight", "fc2.weight"],
+        ),
+        ('"net.body.1"', ["body.1.0.weight"]),
+    ],
+)
+def test_penalties_are_of_the_weights_that_paths_cover(paths: str, wanted: list[str]) -> None:
+    training = training_of(PENALISED.replace("PATHS", paths), steps=5)
+    net = training.system.net
+    x, label = torch.randn(9, 6, dtype=torch.float64), torch.randint(3, (9,))
+    found = next(training.system.step_total(x, label))
+    parameters = dict(net.named_parameters())
+    penalty = sum((parameters[name] ** 2).sum() for name in wanted)
+    torch.testing.assert_close(found["total"] - found["ce"], 0.1 * penalty)
+
+
+@pytest.mark.parametrize(
+    ("paths", "said"),
+    [
+        ('"nett"', "did you mean `net`"),
+        ('"net.fc3"', "did you mean `net.fc"),
+        ("net", "takes paths in quotes"),
+        ("", "takes paths"),
+    ],
+)
+def test_a_path_that_names_nothing_is_refused(paths: str, said: str) -> None:
+    with pytest.raises(CheckFailed, match=said):
+        program_of(PENALISED.replace("PATHS", paths))
+
+
+CELL = """
+block Cell(hidden: int)(x: [B, D], h: [B, hidden]) -> (h: [B, hidden]) {
+  return tanh((x -> a: Linear(hidden)) + (h -> b: Linear(hidden, bias=false)))
+}
+
+model Rnn(k: int = 2)(x: [B, T, 3]) -> [B, 4] {
+  return scan(cell: Cell(4), x, h=zeros(B, 4), truncate=k).h
+}
+"""
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 7, 100])
+def test_gradients_go_back_over_as_many_steps_as_told(k: int) -> None:
+    net = load(CELL, "Rnn", k=k).double()
+    x = torch.randn(5, 7, 3, dtype=torch.float64)
+    net(x).square().sum().backward()
+    weights = dict(net.named_parameters())
+    found = {name: weight.grad.clone() for name, weight in weights.items() if weight.grad is not None}
+    net.zero_grad()
+    h = torch.zeros(5, 4, dtype=torch.float64)
+    for t in range(7):
+        if t and t % k == 0:
+            h = h.detach()
+        h = torch.tanh(net.cell.a(x[:, t]) + net.cell.b(h))
+    h.square().sum().backward()
+    for name, weight in weights.items():
+        torch.testing.assert_close(found[name], weight.grad, rtol=0, atol=1e-12)
