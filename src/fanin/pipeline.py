@@ -406,7 +406,7 @@ def compiled(path: str, name: str | None, hyper: Hyper | None = None, *, optimiz
         read = read_source(path)
         if isinstance(declaration(load(read, path).units[0], name), tree.System):
             phases, _ = _training(read, path, name, hyper)
-            if phases[0].system.every_line():
+            if phases[0].steps:
                 return training_source(phases)
     return source(elaborate(path, name, hyper), optimize=optimize)
 

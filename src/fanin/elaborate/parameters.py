@@ -62,7 +62,9 @@ def _covered(body: Body, path: str, span: Span) -> list[Parameter]:
         if named or parameter.type.rank > 1:
             found.append(parameter)
     if not found:
-        known = sorted({".".join([first, *place[:depth]]) for place, _ in everything for depth in (len(rest), len(place))})
+        known = sorted(
+            {".".join([first, *place[:depth]]) for place, _ in everything for depth in (len(rest), len(place))}
+        )
         near = nearest(path, known)
         helps = [f"did you mean `{near}`?"] if near else [f"there are: {', '.join(known[:8])}"]
         raise refuse(NAM209, f"`{path}` names no weight", span, "nothing there", helps=helps)

@@ -23,7 +23,7 @@ from fanin.elaborate.settings import clause
 from fanin.elaborate.signatures import open_inputs
 from fanin.elaborate.statements import bind
 from fanin.elaborate.values import POISON, Argument, Instance, Parameter, Poisoned, Record, Rule, describe
-from fanin.ir.graph import Program, Result, Value
+from fanin.ir.graph import Graph, Program, Result, Update, Value
 from fanin.ir.live import live_nodes
 from fanin.ir.recipe import Follower, Measure, Ramp, Setting, Stage, System, Target, Train
 from fanin.ir.rules import OPTIMISERS, OPTIONS, SCHEDULES, UNITS
@@ -110,8 +110,10 @@ def value_program(system: System, name: str) -> Program | None:
     return Program(called, replace(graph, name=called, ports=tuple(ports)), whole.conditions, whole.facts)
 
 
-def _only(graph: Any, results: tuple[Result, ...]) -> Any:
-    return replace(graph, results=results, nodes=live_nodes(graph.nodes, [r.value for r in results]))
+def _only(graph: Graph, results: tuple[Result, ...]) -> Graph:
+    """The part of a system that these hang on; what it updates by hand is left to its training."""
+    nodes = [node for node in graph.nodes if not isinstance(node, Update)]
+    return replace(graph, results=results, nodes=live_nodes(nodes, [r.value for r in results]))
 
 
 def _values(body: Body, taken: set[str]) -> list[tuple[str, Value]]:

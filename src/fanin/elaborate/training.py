@@ -147,7 +147,8 @@ def update(body: Body, statement: tree.Update) -> None:
     """``update table = expr``"""
     name = statement.name
     state = body.builder.owner.states.get(name.name)
-    if body.pure or state is None or state.kind != "buffer":
+    by_hand = body.recipe is not None and state is not None and state.kind == "param"
+    if body.pure or state is None or (state.kind != "buffer" and not by_hand):
         known = body.scope.get(name.name)
         what = "a `param` is moved by its optimiser" if state is not None else "what is updated is a `buffer`"
         raise refuse(
@@ -171,7 +172,7 @@ def update(body: Body, statement: tree.Update) -> None:
     if found.type != state.type:
         raise refuse(
             SHP301 if found.type.dtype is state.type.dtype else TYP408,
-            f"the buffer `{name.name}` is {state.type}, and its new value {found.type}",
+            f"`{name.name}` is {state.type}, and its new value {found.type}",
             statement.value.span,
             str(found.type),
             [] if state.span is None else [Label(state.span, f"{state.type}")],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fanin.ir.graph import Graph, Program, Value
+from fanin.ir.graph import Graph, Program, Update, Value
 from fanin.record import field, record
 from fanin.source import Span
 
@@ -115,6 +115,10 @@ class System:
     @property
     def name(self) -> str:
         return self.program.name
+
+    def updates(self) -> tuple[Update, ...]:
+        """What is moved by hand: ``update w = …``, at the end of each step."""
+        return tuple(node for node in self.graph.nodes if isinstance(node, Update))
 
     def every_line(self) -> tuple[Train, ...]:
         """All ``train`` lines, those of the stages too."""

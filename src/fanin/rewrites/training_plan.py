@@ -20,7 +20,7 @@ def training_plan(systems: Sequence[System]) -> tuple[Phase, ...]:
         stage = system.stages[place] if system.stages else None
         lines = (stage.trains if stage is not None else ()) or system.trains
         steps = []
-        for due in due_together(lines):
+        for due in due_together(lines, empty=bool(system.updates())):
             chosen = tuple(lines[i] for i in due)
             key = id(system), tuple((line.loss, line.targets) for line in chosen)
             if key not in graphs:
@@ -30,13 +30,11 @@ def training_plan(systems: Sequence[System]) -> tuple[Phase, ...]:
     return tuple(phases)
 
 
-def due_together(lines: Sequence[Train]) -> list[tuple[int, ...]]:
-    """The sets of lines that are due at one step, by their places, as steps go by."""
-    return list(dict.fromkeys(_sets(lines)))
+def due_together(lines: Sequence[Train], *, empty: bool) -> list[tuple[int, ...]]:
+    """The sets of lines that are due at one step, by their places, as steps go by; ``empty`` keeps that of none."""
+    return [due for due in dict.fromkeys(_sets(lines)) if due or empty]
 
 
 def _sets(lines: Sequence[Train]) -> Iterator[tuple[int, ...]]:
-    for step in range(1, 1 + min(_MOST, lcm(*(line.every for line in lines)) if lines else 0)):
-        due = tuple(i for i, line in enumerate(lines) if step % line.every == 0)
-        if due:
-            yield due
+    for step in range(1, 1 + min(_MOST, lcm(*(line.every for line in lines)))):
+        yield tuple(i for i, line in enumerate(lines) if step % line.every == 0)

@@ -22,6 +22,7 @@ def training_step(system: System, lines: Sequence[Train]) -> Graph:
         step = _Step(system, again)
         for line in lines:
             step.line(line)
+        step.updates()
         if step.drawn_again <= again:
             break
         again |= step.drawn_again
@@ -52,6 +53,19 @@ class _Step:
         self.nodes.append(Move(values, (), line.span, (), tuple(m.name for m in measures), line.span.text))
         moved = {i for i, weights in self.hangs.items() if touched(line.targets, weights)}
         self.now = {i: value for i, value in self.now.items() if i not in moved}
+
+    def updates(self) -> None:
+        """What is moved by hand, on the weights that all the lines have left; what was not reported is so now."""
+        updates = self.system.updates()
+        if not updates:
+            return
+        left = [m for m in self.measures.values() if m.name not in self.reported]
+        self._compute([m.value for m in left])
+        self._compute([o for node in updates for o in node.inputs if isinstance(o, Value)])
+        values = tuple(self.now[m.value.index] for m in left)
+        self.nodes.append(Move(values, (), updates[0].span, (), tuple(m.name for m in left), updates[0].span.text))
+        for node in updates:
+            self.nodes.append(replace(node, inputs=tuple(self._operand(o) for o in node.inputs)))
 
     def _for_nothing(self) -> Iterator[Measure]:
         """Measures not reported yet that hang on what stands, and on no module of their own."""

@@ -149,7 +149,7 @@ def inputs_of(system: System) -> list[Port]:
 
 def check(system: System, parts: Mapping[str, Data], settings: Settings) -> None:
     """Settings that can't be meant are refused before anything is made. Raises RunFailed."""
-    if not system.every_line():
+    if not system.every_line() and not system.updates():
         raise RunFailed(f"`{system.name}` has no `train` line", help="write `train net on loss with adam(lr=1e-3)`")
     names = [m.name for m in system.measures]
     if settings.monitor is not None and settings.monitor not in names:

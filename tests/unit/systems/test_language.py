@@ -89,3 +89,67 @@ def test_gradients_go_back_over_as_many_steps_as_told(k: int) -> None:
     h.square().sum().backward()
     for name, weight in weights.items():
         torch.testing.assert_close(found[name], weight.grad, rtol=0, atol=1e-12)
+
+
+GAINS = """
+system Gains(lr: float = 0.01)(x: [N, 4], y: [N]) {
+  param w: [4] = zeros
+  buffer gain: [4] = ones
+  buffer last: [4] = zeros
+  loss sse = 0.5 * mean((x @ w - y) ** 2)
+  metric size = norm(w)
+  g = grad(sse, w)
+  new = where(g * last > 0, gain + 0.5, gain * 0.95)
+  update gain = new
+  update last = g
+  update w = w - lr * new * g
+}
+"""
+
+
+def test_a_rule_as_an_expression() -> None:
+    """Gains for each weight (Hinton, lecture 6e): the same path as a loop by hand."""
+    training = training_of(GAINS, steps=50)
+    draw = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(*shape, dtype=torch.float64, generator=draw) for shape in ((20, 4), (20,)))
+    w, gain, last = torch.zeros(4).double(), torch.ones(4).double(), torch.zeros(4).double()
+    for _ in range(50):
+        told = training(x, y)
+        assert told.keys() == {"sse", "size"}
+        assert told["sse"].item() == pytest.approx(0.5 * ((x @ w - y) ** 2).mean().item(), abs=1e-12)
+        g = x.T @ (x @ w - y) / 20
+        gain = torch.where(g * last > 0, gain + 0.5, gain * 0.95)
+        last = g
+        w = w - 0.01 * gain * g
+    torch.testing.assert_close(training.system.w.detach(), w, rtol=0, atol=1e-9)
+    assert training.done
+
+
+MIXED = """
+system Mixed()(x: [N, 4], y: [N]) {
+  param w: [4] = zeros
+  buffer seen: [] = zeros
+  net = Linear(1, bias=false)
+  error = squeeze(net(x), 1) + x @ w - y
+  loss sse = 0.5 * mean(error ** 2)
+  update seen = seen + 1
+  update w = w - 0.1 * mean(stop_gradient(error)[:, none] * x, axis=0)
+  train net on sse with sgd(lr=0.1), every(2)
+}
+"""
+
+
+def test_updates_by_hand_come_after_the_lines_and_see_what_they_moved() -> None:
+    training = training_of(MIXED, steps=6)
+    draw = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(*shape, dtype=torch.float64, generator=draw) for shape in ((20, 4), (20,)))
+    v = training.system.net.weight.detach().clone()[0]
+    w = torch.zeros(4).double()
+    for step in range(6):
+        training(x, y)
+        if step % 2 == 1:
+            v = v - 0.1 * x.T @ (x @ (v + w) - y) / 20
+        w = w - 0.1 * x.T @ (x @ (v + w) - y) / 20
+    torch.testing.assert_close(training.system.w.detach(), w, rtol=0, atol=1e-12)
+    torch.testing.assert_close(training.system.net.weight.detach()[0], v, rtol=0, atol=1e-12)
+    assert training.system.seen == 6

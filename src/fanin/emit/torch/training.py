@@ -15,7 +15,7 @@ from typing import Any
 from fanin.emit.torch.expressions import Lambda, Tree, layout
 from fanin.emit.torch.expressions import Mapping as Dictionary
 from fanin.emit.torch.names import Names, identifier
-from fanin.ir.recipe import Follower, Phase, Setting, Train
+from fanin.ir.recipe import Follower, Phase, Setting, System, Train
 from fanin.ir.reserved import MODULE_ATTRIBUTES
 from fanin.ir.rules import OPTIMISERS, SCHEDULES
 from fanin.ops import code as ops
@@ -78,6 +78,7 @@ def features_of(phases: Sequence[Phase]) -> frozenset[str]:
         "every": any(line.every != 1 for line in lines),
         "clip": any(line.clip is not None for line in lines),
         "accumulate": any(line.accumulate != 1 for line in lines),
+        "updates": any(system.updates() for system in systems),
         "closure": any(line.rule.name == "lbfgs" for line in lines),
     }
     return frozenset(name for name, is_used in used.items() if is_used)
@@ -104,10 +105,16 @@ def _function(phases: Sequence[Phase], classes: Mapping[int, str], methods: Meth
     if first.ramps:
         ramps = tuple(ops.Call("Ramp", (r.start, r.stop, r.steps)) for r in first.ramps)
         keywords.append(("ramps", ops.Sequence(ramps)))
+    if moved := tuple(dict.fromkeys(node.state.name for node in first.updates() if _learned(first, node.state.name))):
+        keywords.append(("by_hand", ops.Sequence(moved)))
     keywords += [("epoch", Name("epoch"))] if "epochs" in features else []
     yield from (
         f"    {layout(ops.Call('Training', (Name('system'), Name('stages')), tuple(keywords)), 4, 'return ')}"
     ).split("\n")
+
+
+def _learned(system: System, name: str) -> bool:
+    return any(state.name == name and state.kind == "param" for state in system.graph.states)
 
 
 def _stage(phase: Phase, methods: Methods, units: bool, grown: str) -> Tree:

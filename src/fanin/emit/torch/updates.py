@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fanin.emit.torch.control import inline
 from fanin.emit.torch.expressions import Tree
-from fanin.emit.torch.statements import Assign, If, Statement
+from fanin.emit.torch.statements import Assign, Do, If, Statement
 from fanin.ir.graph import Node, Read, StateRef, Update, every_node
 from fanin.ops import code as ops
 from fanin.ops.code import Name
@@ -33,7 +33,11 @@ class Updates:
             self.waiting.append(Assign((target,), Name(new)))
             target = new
 
+        learned = any(s.kind == "param" and s.name == node.state.name for s in writer.graph.states)
+
         def finish(found: list[Tree]) -> list[Statement]:
+            if learned and node.state.module is None:
+                return [Do(ops.Method(Name(f"{target}.data"), "copy_", (found[0],)))]
             return [Assign((target,), ops.Method(found[0], "detach", ()))]
 
         body = inline(writer, node.graph, [writer.tree(operand) for operand in node.inputs], finish)

@@ -117,6 +117,8 @@ class Training:
         followers: Sequence[Follower] = (),
         # [ramps]
         ramps: Sequence[Ramp] = (),
+        # [updates]
+        by_hand: Sequence[str] = (),  # parameters that the steps themselves move
         # [epochs]
         *,
         epoch: int,
@@ -127,6 +129,8 @@ class Training:
         self.followers = followers
         # [ramps]
         self.ramps = ramps
+        # [updates]
+        self.by_hand = frozenset(by_hand)
         # [epochs]
         self.lengths = [s.length * (epoch if s.unit == "epochs" else 1) for s in stages]
         # [no epochs]
@@ -171,18 +175,20 @@ class Training:
         # [accumulate]
         self.sums: list[list[Tensor | None] | None] = [None] * len(self.lines)
         # [always]
-        trained = {id(weight) for weights in self.moved for weight in weights}
+        self.trained = {id(weight) for weights in self.moved for weight in weights}
+        # [updates]
+        self.trained |= {id(self.system.get_parameter(name)) for name in self.by_hand}
+        # [always]
         for name, weight in self.system.named_parameters():
-            weight.requires_grad_(id(weight) in trained and name not in self.fixed)
+            weight.requires_grad_(id(weight) in self.trained and name not in self.fixed)
         self.mode()
 
     def mode(self) -> None:
         """Put what is trained in training mode, and the rest in that of evaluation."""
-        trained = {id(weight) for weights in self.moved for weight in weights}
         self.system.train()
         for module in self.system.modules():
             own = [id(weight) for weight in module.parameters()]
-            if own and trained.isdisjoint(own):
+            if own and self.trained.isdisjoint(own):
                 module.eval()
         # [followers]
         for follower in self.followers:  # they run as what they follow
@@ -247,18 +253,24 @@ class Training:
         measured: dict[str, Tensor] = {}
         # [ramps]
         batch = (*batch, *self.numbers())
-        # [every]
+        # [updates]
+        moves = getattr(self.system, self.stages[self.stage].methods[due])(*batch)
+        for number, found in zip((*due, None), moves, strict=True):  # updates by hand come last
+            if number is not None:
+                self.move(number, found[self.lines[number].loss])
+            measured.update((name, value.detach()) for name, value in found.items())
+        # [every, no updates]
         if due:  # what follows on a line is computed with the weights that it has moved
             moves = getattr(self.system, self.stages[self.stage].methods[due])(*batch)
             for number, found in zip(due, moves, strict=True):
                 self.move(number, found[self.lines[number].loss])
                 measured.update((name, value.detach()) for name, value in found.items())
-        # [no every, no closure]
+        # [no every, no closure, no updates]
         moves = getattr(self.system, self.stages[self.stage].methods[due])(*batch)
         for number, found in zip(due, moves, strict=True):  # a line sees what those above moved
             self.move(number, found[self.lines[number].loss])
             measured.update((name, value.detach()) for name, value in found.items())
-        # [closure]
+        # [closure, no updates]
         method = getattr(self.system, self.stages[self.stage].methods[due])
         for place, (number, found) in enumerate(zip(due, method(*batch), strict=True)):
             loss = self.lines[number].loss
