@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fanin.api import check, draw, elaborate, export, load, loads, resume, signal, source, train
+    from fanin.api import check, draw, elaborate, export, load, loads, resume, signal, source, train, training
     from fanin.report import CheckFailed, NoSuchName, Report, Unreadable
 
 __version__ = "0.1.0"
@@ -31,9 +31,12 @@ __all__ = [
     "signal",
     "source",
     "train",
+    "training",
 ]
 
-_API = frozenset({"check", "draw", "elaborate", "export", "load", "loads", "resume", "signal", "source", "train"})
+_API = frozenset(
+    {"check", "draw", "elaborate", "export", "load", "loads", "resume", "signal", "source", "train", "training"}
+)
 _REPORT = frozenset({"CheckFailed", "NoSuchName", "Report", "Unreadable"})
 
 

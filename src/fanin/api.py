@@ -136,6 +136,17 @@ def train(
     return pipeline.train(path, name, data, out=out, hyper=dict(hyper or {}), watch=watch, settings=settings)
 
 
+def training(path: str, name: str | None = None, *, steps: int | None = None, seed: int = 0, **hyper: Any) -> Any:
+    """The training of a system to be taken step by step, where the batches come from a loop of one's own.
+
+    Called with the tensors of a batch, in the order of the system's inputs, it takes a step and gives the measures.
+    ``.system`` is the module, ``.value("action")`` a value that the system binds, as a function of its inputs, and
+    ``.state_dict()`` all that it remembers. ``steps`` is how many there are in all, where a schedule or the end of the
+    run matters, and those of an epoch where stages are counted in epochs.
+    """
+    return pipeline.stepper(path, name, hyper, seed, steps)
+
+
 def resume(folder: str, data: Any = None, *, watch: Watch | None = None, **settings: Any) -> Run:
     """Go on with a run from its latest checkpoint, to the same bits as if it had not been stopped.
 

@@ -19,6 +19,8 @@ from fanin.syntax import tree
 from fanin.syntax.parser import parse as parse_source
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from fanin.analyses.exports import Loss
     from fanin.emit.comparison import Change
     from fanin.emit.torch.uses import EmitError
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
     from fanin.runtime.export import Exported
     from fanin.signal.analysis import Analysis
     from fanin.signal.measured import Measurement
-    from fanin.systems.run import Run
+    from fanin.systems.run import Run, Values
     from fanin.systems.training import Watch
+    from fanin.systems.values import Value
 
 Hyper = dict[str, Any]
 
@@ -543,7 +546,7 @@ def train(
             "settings": chosen.document(),
         }
         folder.create(document, program, specs)
-    return run.start(phases, program, parts, chosen, folder=folder, watch=watch)
+    return run.start(phases, program, parts, chosen, folder=folder, watch=watch, values=_values(phases))
 
 
 def smoke(path: str, name: str | None, hyper: Hyper, *, watch: Watch | None, settings: Mapping[str, Any]) -> Run:
@@ -553,7 +556,33 @@ def smoke(path: str, name: str | None, hyper: Hyper, *, watch: Watch | None, set
 
     phases = training(path, name, hyper)
     chosen = settings_of({"steps": None, **settings, "smoke": True})
-    return run.start(phases, training_source(phases), run.random_parts(phases, chosen), chosen, watch=watch)
+    return run.start(
+        phases, training_source(phases), run.random_parts(phases, chosen), chosen, watch=watch, values=_values(phases)
+    )
+
+
+def stepper(path: str, name: str | None, hyper: Hyper, seed: int, length: int | None) -> Any:
+    """The printed training of a system, to be taken step by step."""
+    from fanin.systems.run import made
+
+    phases = training(path, name, hyper)
+    return made(phases, training_source(phases), seed=seed, length=length, values=_values(phases))
+
+
+def _values(phases: Sequence[Phase]) -> Values:
+    """From the name of a value of a system to the value, computed with the weights of a module."""
+
+    def value(name: str, module: nn.Module) -> Value:
+        from fanin.elaborate.systems import value_program
+        from fanin.systems.values import Value
+
+        system = phases[-1].system
+        program = value_program(system, name)
+        if program is None:
+            raise NoSuchName(name, [v for v, _ in system.values], system.name)
+        return Value(program, source(program), module)
+
+    return value
 
 
 def run_folder(path: str, name: str | None) -> str:
@@ -588,4 +617,6 @@ def resume(folder: str, data: Any, *, watch: Watch | None, settings: Mapping[str
     if given is None:
         raise RunFailed("the data of this run had no name", help="give it again: `fanin.resume(folder, data)`")
     parts = run.parts_of(phases, given, chosen)
-    return run.start(phases, home.program(), parts, chosen, folder=home, resumed=True, watch=watch)
+    return run.start(
+        phases, home.program(), parts, chosen, folder=home, resumed=True, watch=watch, values=_values(phases)
+    )

@@ -25,6 +25,14 @@ def _mapping(ctx: click.Context, parameter: click.Parameter, given: tuple[str, .
     return found
 
 
+def _rows(ctx: click.Context, parameter: click.Parameter, given: str | None) -> str | int | None:
+    if given is None or given == "all":
+        return given
+    if not given.isdecimal() or int(given) < 1:
+        raise click.BadParameter(f"`{given}` is neither a number of rows nor `all`", ctx, parameter)
+    return int(given)
+
+
 def _share(ctx: click.Context, parameter: click.Parameter, given: str | None) -> float | int | None:
     if given is None:
         return None
@@ -46,9 +54,16 @@ def _share(ctx: click.Context, parameter: click.Parameter, given: str | None) ->
 @click.option(
     "--map", "mapping", metavar="INPUT=FIELD", multiple=True, callback=_mapping, help="What the data calls an input."
 )
+@click.option(
+    "--weights",
+    metavar="PATH=FILE",
+    multiple=True,
+    callback=_mapping,
+    help="Start a part with weights from a .safetensors file; FILE:PREFIX takes what is below a path there.",
+)
 @click.option("--epochs", type=click.IntRange(min=1), help="How often to go through the data.")
 @click.option("--steps", type=click.IntRange(min=1), help="For how many steps to train, instead.")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Rows of a batch (64).")
+@click.option("--batch-size", metavar="ROWS", callback=_rows, help="Rows of a batch, or `all` (64).")
 @click.option("--val", metavar="SHARE", callback=_share, help="Rows to hold out for validation: a share, or a number.")
 @click.option("--test", metavar="SHARE", callback=_share, help="Rows to hold out for the very end.")
 @click.option("--stratify", metavar="FIELD", help="The input of classes of which each part and batch has its share.")
@@ -101,6 +116,8 @@ def _run(pipeline: Any, target: Target | None, hyper: dict[str, Value], given: d
     settings = {name: value for name, value in given.items() if value not in (None, False, {}, ())}
     if settings.pop("no_shuffle", False):
         settings["shuffle"] = False
+    if settings.get("batch_size") == "all":
+        settings["batch_size"] = None
     if settings.pop("compiled", False):
         settings["compile"] = True
     with progress(quiet) as watch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -185,7 +186,8 @@ def _train(body: Body, statement: tree.Train) -> None:
     loss = _loss(body, recipe, statement.loss)
     rule, number = _rule(body, recipe, statement.optimiser)
     every, clip, accumulate, schedule = _options(body, statement.options)
-    recipe.trains.append(Train(targets, loss, rule, number, every, clip, accumulate, schedule, statement.span))
+    decay = tuple(_decay(body, rule, targets, statement.options))
+    recipe.trains.append(Train(targets, loss, rule, number, every, clip, accumulate, schedule, decay, statement.span))
 
 
 def _loss(body: Body, recipe: Recipe, expr: tree.Expr) -> str:
@@ -276,6 +278,8 @@ def _options(body: Body, options: tuple[tree.Clause, ...]) -> tuple[int, float |
     """``every``, ``clip``, ``accumulate`` and the schedule, each at most once."""
     found: dict[str, Setting] = {}
     for option in options:
+        if option.name.name == "decay":
+            continue
         kind = option.name.name if option.name.name in OPTIONS else "schedule"
         setting = clause(body, option, OPTIONS if kind != "schedule" else SCHEDULES)
         if kind in found:
@@ -298,6 +302,36 @@ def _options(body: Body, options: tuple[tree.Clause, ...]) -> tuple[int, float |
         found["accumulate"]["k"] if "accumulate" in found else 1,
         step,
     )
+
+
+def _decay(body: Body, rule: Setting, targets: tuple[Target, ...], options: tuple[tree.Clause, ...]) -> Iterator[str]:
+    """``decay("net.*.weight")``: the paths that the weight decay of the optimiser is for."""
+    written = [option for option in options if option.name.name == "decay"]
+    for option in written[1:]:
+        raise refuse(TYP405, "there is a second `decay` in this line", option.span, "one too many")
+    for option in written:
+        usage = 'write `decay("net.*.weight")`'
+        if not option.args:
+            raise refuse(TYP407, "`decay` takes paths", option.span, "no path", helps=[usage])
+        if "weight_decay" not in dict(rule.args):
+            raise refuse(TYP401, f"`{rule.name}` has no weight decay", option.span, "for nothing")
+        if not rule["weight_decay"]:
+            helps = [f"write `{rule.name}(weight_decay=0.01)`"]
+            raise refuse(TYP401, "the weight decay of this line is 0", option.span, "for nothing", helps=helps)
+        for arg in option.args:
+            path = body.evaluate(arg.value)
+            if not isinstance(path, str) or arg.name is not None:
+                raise refuse(
+                    TYP401, f"`decay` takes paths in quotes, not {describe(path)}", arg.value.span, helps=[usage]
+                )
+            if not any(_overlap(t.path.split("."), path.split(".")) for t in targets):
+                text = f"this line trains nothing at `{path}`"
+                raise refuse(TYP401, text, arg.value.span, "nothing there", [Label(targets[0].span, "what is trained")])
+            yield path
+
+
+def _overlap(one: list[str], other: list[str]) -> bool:
+    return all("*" in (a, b) or a == b for a, b in zip(one, other, strict=False))
 
 
 # ----------------------------------------------------------------------------------------------------- stages

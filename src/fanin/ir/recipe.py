@@ -49,6 +49,7 @@ class Train:
     clip: float | None
     accumulate: int
     schedule: Setting | None
+    decay: tuple[str, ...]  # the paths whose weights decay; without one, all of them
     span: Span = field(compare=False, repr=False)
 
 

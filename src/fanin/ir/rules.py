@@ -52,6 +52,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "every": {"k": NEEDED},
     "clip": {"norm": NEEDED},
     "accumulate": {"k": NEEDED},
+    "decay": {},  # takes any number of paths
 }
 
 # What a value may be, by name; the others only have to be 0 or more.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import nn
 from fanin.data.binding import bind
 from fanin.data.loader import Batches
 from fanin.data.opening import open_data
+from fanin.data.seeds import number
 from fanin.data.table import Data
 from fanin.ir.graph import Port
 from fanin.ir.recipe import Phase, System
@@ -24,14 +25,18 @@ from fanin.systems.journal import PLACE, Row
 from fanin.systems.machine import Machine
 from fanin.systems.problems import RunFailed
 from fanin.systems.settings import Settings
-from fanin.systems.training import Loop, Watch
+from fanin.systems.training import Loop, Watch, system_class
+from fanin.systems.values import Value
+
+Values = Callable[[str, nn.Module], Value]
+"""From the name of a value and a system to the value."""
 
 
 class Run:
     """A run that has ended: the trained ``system``, and what was measured on the way."""
 
-    def __init__(self, loop: Loop, test: Data | None) -> None:
-        self._loop = loop
+    def __init__(self, loop: Loop, test: Data | None, values: Values) -> None:
+        self._loop, self._values = loop, values
         self.system: nn.Module = loop.system
         self.training = loop.training
         self.steps = loop.steps
@@ -39,6 +44,10 @@ class Run:
         self.history: list[Row] = loop.journal.rows["train"]
         self.validation: list[Row] = loop.journal.rows["validation"]
         self.test: dict[str, float] = {} if test is None else self.measure(test)
+
+    def value(self, name: str) -> Value:
+        """A value that the system binds, as a function of the inputs it hangs on. Raises LookupError."""
+        return self._values(name, self.system)
 
     def measure(self, data: Data) -> dict[str, float]:
         """The measures of the system over data whose fields are its inputs, in evaluation."""
@@ -68,6 +77,7 @@ def start(
     folder: Folder | None = None,
     resumed: bool = False,
     watch: Watch | None = None,
+    values: Values,
 ) -> Run:
     """Train a system by its printed program on ``parts["train"]``, whose fields are its inputs.
 
@@ -90,7 +100,7 @@ def start(
         loop.go()
         if folder is not None and machine.leads:
             folder.save_weights(loop.system.state_dict())
-        return Run(loop, parts.get("test"))
+        return Run(loop, parts.get("test"), values)
 
 
 def _nobody(event: str, known: Mapping[str, Any]) -> None:
@@ -115,6 +125,22 @@ def spec_files(sources: Iterable[Source], library: str) -> tuple[dict[str, str],
     return files, next(iter(files))
 
 
+def made(phases: tuple[Phase, ...], program: str, *, seed: int, length: int | None, values: Values) -> Any:
+    """The training of a printed program at its start, with ``value(name)`` beside what is printed.
+
+    ``length`` is the steps of the whole, or of an epoch where the stages count those. Raises RunFailed.
+    """
+    module = execute(phases[0].system.name, program)
+    asked = [name for name in ("steps", "epoch") if name in module.training.__annotations__]
+    if asked and length is None:
+        what = "of an epoch" if asked == ["epoch"] else "in all"
+        raise RunFailed(f"it is not said how many steps there are {what}", help="give `steps=1000`")
+    training = module.training(system_class(module)(seed=seed), **dict.fromkeys(asked, length))
+    training.value = lambda name: values(name, training.system)
+    torch.manual_seed(number(seed, "noise", 0))
+    return training
+
+
 def parts_of(phases: tuple[Phase, ...], source: Any, settings: Settings) -> dict[str, Data]:
     """``train``, and ``val`` and ``test`` where there are such, with a field for each input of a system."""
     data = open_data(source)
@@ -125,7 +151,8 @@ def parts_of(phases: tuple[Phase, ...], source: Any, settings: Settings) -> dict
             bind(data, inputs_of(phase.system), settings.mapping, phase.system.program.requirements)
     parts = bound.split(settings.val, settings.test, seed=settings.seed, stratify=settings.stratify)
     if settings.overfit is not None:
-        return {"train": parts["train"].first(settings.overfit * settings.batch_size)}
+        train = parts["train"]
+        return {"train": train.first(settings.overfit * (settings.batch_size or len(train)))}
     return parts
 
 

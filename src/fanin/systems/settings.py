@@ -23,12 +23,13 @@ class Settings:
     data: shares below 1, or numbers of rows. ``monitor`` is a measure of the validation data: the weights with the
     least of it are kept (the most, where it is a ``metric`` and ``highest`` is set), and ``patience`` ends a stage when
     so many epochs brought none better. ``log_every`` and ``save_every`` count steps; 0 saves at the ends of epochs
-    alone. ``precision`` bfloat16 and float16 are mixed: the weights stay float32.
+    alone. ``batch_size`` None is all rows at once. ``weights`` are files of weights for parts of the system, by their
+    paths: ``{"encoder": "simclr.safetensors:encoder"}`` takes what is below ``encoder`` there. ``precision`` bfloat16 and float16 are mixed: the weights stay float32.
     """
 
     epochs: int | None = None
     steps: int | None = None
-    batch_size: int = 64
+    batch_size: int | None = 64
     seed: int = 0
     val: float = 0.0
     test: float = 0.0
@@ -36,6 +37,7 @@ class Settings:
     shuffle: bool = True
     drop_last: bool = False
     mapping: Mapping[str, str] = field(default_factory=dict)  # input: field of the data
+    weights: Mapping[str, str] = field(default_factory=dict)
     monitor: str | None = None
     highest: bool = False
     patience: int | None = None

@@ -18,6 +18,7 @@ from fanin.systems import checkpoint
 from fanin.systems.folder import Folder
 from fanin.systems.journal import Journal
 from fanin.systems.machine import Machine
+from fanin.systems.pretrained import fill
 from fanin.systems.problems import RunFailed
 from fanin.systems.settings import Settings
 
@@ -61,7 +62,10 @@ class Loop:
             if val is None
             else Batches(val, settings.batch_size, seed=settings.seed, shuffle=False, dtype=machine.dtype, share=share)
         )
-        system = machine.place(system_class(module)(seed=settings.seed), compiled=settings.compile)
+        system = system_class(module)(seed=settings.seed)
+        for path, file in settings.weights.items():
+            fill(system, path, file)
+        system = machine.place(system, compiled=settings.compile)
         self.training = module.training(system, **self._given())
         machine.take_charge(self.training)
         if settings.smoke:

@@ -77,6 +77,7 @@ def features_of(phases: Sequence[Phase]) -> frozenset[str]:
         "rate": any(line.schedule is not None for line in lines),
         "every": any(line.every != 1 for line in lines),
         "clip": any(line.clip is not None for line in lines),
+        "decay": any(line.decay for line in lines),
         "accumulate": any(line.accumulate != 1 for line in lines),
         "updates": any(system.updates() for system in systems),
         "closure": any(line.rule.name == "lbfgs" for line in lines),
@@ -132,6 +133,7 @@ def _line(line: Train) -> Tree:
         keywords.append(("rate", _rate(line.schedule)))
     keywords += [("every", line.every)] if line.every != 1 else []
     keywords += [("clip", line.clip)] if line.clip is not None else []
+    keywords += [("decay", ops.Sequence(line.decay))] if line.decay else []
     keywords += [("accumulate", line.accumulate)] if line.accumulate != 1 else []
     targets = ops.Sequence(tuple(target.path for target in line.targets))
     return ops.Call("Line", (line.loss, targets, line.optimiser, _rule(line.rule)), tuple(keywords))

@@ -68,6 +68,8 @@ class Line(NamedTuple):
     clip: float | None = None  # the largest norm of all its gradients together
     # [accumulate]
     accumulate: int = 1  # batches for one update
+    # [decay]
+    decay: tuple[str, ...] = ()  # the paths that decay; without one, all of them
     # [always]
 
 
@@ -160,6 +162,21 @@ class Training:
             rules.setdefault(line.optimiser, line.rule)
             moved.setdefault(line.optimiser, {}).update(dict.fromkeys(self.weights(line)))
         self.optimisers = {number: rule(list(moved[number])) for number, rule in rules.items()}
+        # [decay]
+        names = {weight: name for name, weight in self.system.named_parameters()}
+        decays = {line.optimiser: line.decay for stage in self.stages for line in stage.lines}
+        for number, optimiser in self.optimisers.items():
+            if decays[number]:
+                group = optimiser.param_groups[0]
+                rest = [
+                    w
+                    for w in group["params"]
+                    if not any(covers(p, names[w]) for p in decays[number])
+                ]
+                group["params"] = [
+                    w for w in group["params"] if all(w is not other for other in rest)
+                ]
+                optimiser.add_param_group({"params": rest, "weight_decay": 0.0})
         # [rate]
         for optimiser in self.optimisers.values():
             for group in optimiser.param_groups:
