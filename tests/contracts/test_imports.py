@@ -53,6 +53,8 @@ EXCEPTIONS = {
 HOMES = {  # where a library may be imported, and whether only inside functions
     "torch": (("runtime/", "systems/", "pruning/", "data/loader.py"), False),
     "sklearn": (("data/sources/",), True),
+    "pyarrow": (("data/sources/",), True),
+    "PIL": (("data/sources/",), True),
     "numpy": (("runtime/", "systems/", "pruning/", "data/", "signal/", "lints/signal/"), False),
     "matplotlib": (("emit/plots.py",), False),
     "onnxruntime": (("runtime/",), True),

@@ -9,19 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fanin.data.binding import bind
-    from fanin.data.loader import Batches
+    from fanin.data.loader import Batches, StreamBatches, batches
     from fanin.data.opening import open_data
     from fanin.data.opening import open_data as open
     from fanin.data.problems import DataFailed
+    from fanin.data.stream import Stream
     from fanin.data.table import Data
 
-__all__ = ["Batches", "Data", "DataFailed", "bind", "open", "open_data"]
+__all__ = ["Batches", "Data", "DataFailed", "Stream", "StreamBatches", "batches", "bind", "open", "open_data"]
 
 _HOMES = {
     "bind": "binding",
     "Batches": "loader",
     "Data": "table",
     "DataFailed": "problems",
+    "Stream": "stream",
+    "StreamBatches": "loader",
+    "batches": "loader",
     "open": "opening",
     "open_data": "opening",
 }

@@ -1,4 +1,4 @@
-"""Fields of data become the inputs of a system: names, shapes, dtypes and numbers are checked before anything is trained.
+"""Fields of data become the inputs of a system: names, shapes, dtypes and numbers are checked before any training.
 
 An input whose first axis is a letter has a batch there; inputs of one letter are paired, row by row. A letter that
 stands anywhere but first (``[V, V]``, ``int[2, E]``) is no batch, and neither is a number where other inputs have a
@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from fanin.data.problems import DataFailed, failure, listed, whole
 from fanin.data.shapes import Sizes, fitted, letter
-from fanin.data.table import Data
+from fanin.data.table import Array, Data
 from fanin.data.values import converted
 from fanin.diagnostics.codes import DAT003, DAT004, DAT007, DAT008
 from fanin.diagnostics.model import Diagnostic, Label
@@ -23,7 +21,7 @@ from fanin.ir.conditions import holds
 from fanin.ir.graph import Port
 from fanin.ir.poly import Poly, Symbol
 from fanin.ir.requirements import Requirement
-from fanin.ir.types import TensorType
+from fanin.ir.types import DType, TensorType
 from fanin.record import record
 from fanin.report import Report
 
@@ -59,7 +57,8 @@ def _bound(data: Data, ports: list[Port], mapping: dict[str, str], requirements:
     problems: list[Diagnostic] = _names(data, ports, mapping)
     known = [i for i in _inputs(data, ports, mapping) if i.field in data.fields]
     sizes = Sizes()
-    fields, kinds = {}, {}
+    fields: dict[str, Array] = {}
+    kinds: dict[str, DType] = {}
     for i in known:
         try:
             array = fitted(data, i.field, i.port, sizes, batched=i.batched)
@@ -84,6 +83,7 @@ def _bound(data: Data, ports: list[Port], mapping: dict[str, str], requirements:
         standard=frozenset(n for n, i in by_input.items() if i.field in data.standard),
         places={i.stream: data.places[s] for i in known if (s := data.stream(i.field)) in data.places},
         batch=sizes.batch,
+        divide={n: data.divide[i.field] for n, i in by_input.items() if i.field in data.divide},
     )
 
 
@@ -157,7 +157,7 @@ def _inputs(data: Data, ports: list[Port], mapping: dict[str, str]) -> list[_Inp
     return found
 
 
-def _uneven(data: Data, known: list[_Input], fields: Mapping[str, np.ndarray]) -> list[Diagnostic]:
+def _uneven(data: Data, known: list[_Input], fields: Mapping[str, Array]) -> list[Diagnostic]:
     """Fields of one letter have as many rows as each other, and some."""
     found: list[Diagnostic] = []
     first: dict[int, _Input] = {}

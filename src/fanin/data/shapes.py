@@ -49,7 +49,7 @@ def letter(d: Dim) -> Symbol | None:
 
 
 def _with_ones(array: Array, shape: tuple[Dim, ...], start: int) -> Array | None:
-    """The array with axes of size 1 put in or left out, so that it has as many as the input; None if that's not enough."""
+    """The array with axes of size 1 put in or left out, so that it has as many as the input; None if none would do."""
     lacking = len(shape) - array.ndim
     if lacking == 0:
         return array

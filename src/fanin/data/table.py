@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from fanin.ir.types import DType
 from fanin.record import field, record
 
-Array = NDArray[Any]
+Array = Any
+"""An array of NumPy's, or a ``lazy.Lazy`` field, which has the shape and dtype of one and is read batch by batch."""
 Rows = NDArray[np.int64]
 
 _KINDS = {"b": DType.BOOL, "i": DType.INT, "u": DType.INT, "f": DType.FLOAT, "c": DType.COMPLEX}
@@ -28,6 +29,7 @@ class Data:
     were left out. ``classes`` are the names of the values of an int field, ``kinds`` the dtypes that batches have where
     it isn't the array's, ``standard`` the fields that have mean 0 and variance 1 by the rows that are trained on.
     ``batch`` is the only number of rows that a batch may have, where an input says one.
+    ``divide`` has fields of bytes that batches have as fractions of a number: pictures from 0 to 1.
     ``parts`` is what the source itself calls ``train``, ``val`` and ``test``; the fields are then those of ``train``.
     """
 
@@ -42,6 +44,7 @@ class Data:
     places: Mapping[int, Rows] = field(default_factory=dict)
     unit: str = "row"  # what ``places`` count
     batch: int | None = None
+    divide: Mapping[str, float] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Array:
         return self.fields[name]
@@ -62,6 +65,8 @@ class Data:
 
     def kind(self, name: str) -> DType:
         """What the numbers of a field are in a batch."""
+        if name in self.divide and name not in self.kinds:
+            return DType.FLOAT
         return self.kinds.get(name) or _KINDS[self.fields[name].dtype.kind]
 
     def place(self, row: int, stream: int = 0) -> int:
