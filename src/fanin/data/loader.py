@@ -238,7 +238,7 @@ def _check(data: Data, size: int, drop_last: bool, stratify: str | None) -> None
         raise _bad_size(size, data.name)
     if data.batch is not None and (size != data.batch or not (drop_last or rows % size == 0)):
         text = f"the system takes batches of {data.batch} rows, by what its inputs declare"
-        how = f"`--batch {data.batch}`" + ("" if rows % data.batch == 0 else ", and leave the last one out")
+        how = f"`--batch-size {data.batch}`" + ("" if rows % data.batch == 0 else ", and leave the last one out")
         raise failure(DAT009, text, at, f"{rows} rows, {size} in a batch", helps=[how, "or declare a letter: `[N, …]`"])
     if drop_last and size > rows:
         text = f"a batch of {size} is more than the {rows} rows of {data.name}, and what is no full batch is left out"
