@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import overload
 
 from fanin.data.problems import DataFailed, failure, listed, whole
 from fanin.data.shapes import Sizes, fitted, letter
+from fanin.data.stream import Stream
 from fanin.data.table import Array, Data
 from fanin.data.values import converted
 from fanin.diagnostics.codes import DAT003, DAT004, DAT007, DAT008
@@ -36,20 +38,36 @@ class _Input:
     stream: int
 
 
+@overload
 def bind(
     data: Data,
     inputs: Iterable[Port],
+    mapping: Mapping[str, str] | None = ...,
+    requirements: Sequence[Requirement] = ...,
+) -> Data: ...
+@overload
+def bind(
+    data: Stream,
+    inputs: Iterable[Port],
+    mapping: Mapping[str, str] | None = ...,
+    requirements: Sequence[Requirement] = ...,
+) -> Stream: ...
+def bind(
+    data: Data | Stream,
+    inputs: Iterable[Port],
     mapping: Mapping[str, str] | None = None,
     requirements: Sequence[Requirement] = (),
-) -> Data:
+) -> Data | Stream:
     """The data with a field for each input, by the name of the input, and no other.
 
     ``inputs`` are a program's (``program.inputs``; those that the training supplies, such as a ``ramp``, left out),
     ``mapping`` says which field an input is where the names differ. Axes of size 1 are put in or left out where that
     is all that a shape lacks, and numbers become the input's dtype where that changes none of them. Raises DataFailed,
-    with a message for each field that does not fit.
+    with a message for each field that does not fit. Of a stream the first sample is bound.
     """
     ports = [p for p in inputs if p.value is not None]
+    if isinstance(data, Stream):
+        return replace(data, head=_bound(data.head, ports, dict(mapping or {}), requirements))
     return _bound(data, ports, dict(mapping or {}), requirements)
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from fanin.data.binding import bind
-from fanin.data.lazy import Items, Sample, lazy_fields, sample_of
+from fanin.data.lazy import Items, Lazy, Sample, checked, lazy_fields, sample_of
 from fanin.data.problems import DataFailed, failure, raised, whole
 from fanin.data.table import Data
 from fanin.diagnostics.codes import DAT007, DAT009, DAT011
-from fanin.ir.graph import Port
-from fanin.ir.requirements import Requirement
 from fanin.record import record
 
 
@@ -30,12 +26,6 @@ class Stream:
     head: Data
     name: str
     names: Sequence[str] | None = None
-
-    def bind(
-        self, inputs: Iterable[Port], mapping: Mapping[str, str] | None = None, requirements: Sequence[Requirement] = ()
-    ) -> Stream:
-        """As ``binding.bind``, by the first sample; each further one is held to it when it comes."""
-        return replace(self, head=bind(self.head, inputs, mapping, requirements))
 
     def samples(self, source: Any) -> Iterator[Sample]:
         try:
@@ -81,8 +71,6 @@ def stream_of(source: Any, name: str, names: Sequence[str] | None = None) -> Str
 
 def stacked(head: Data, samples: Sequence[Sample]) -> dict[str, np.ndarray[Any, Any]]:
     """A batch of samples, as the fields that are bound: each is held to the first sample's shape."""
-    from fanin.data.lazy import Lazy, checked
-
     found = {}
     for name, field in head.fields.items():
         assert isinstance(field, Lazy)
