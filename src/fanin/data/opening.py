@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from fanin.data.address import Address, address_of, parse_address
 from fanin.data.columns import coded
 from fanin.data.lazy import Items, Sample, array_of, lazy_fields, sample_of
@@ -130,7 +132,9 @@ def _settled(data: Data) -> Data:
             text = f"`{name}` of {data.name} is a single value, and has no rows"
             raise failure(DAT011, text, whole("data", name), "no batch axis")
         if array.dtype.kind in "US" or worded:
-            fields[name], classes[name] = coded(array.astype(str))
+            fields[name], classes[name] = coded(
+                np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array.astype(str)
+            )
         elif array.dtype.kind not in "biufc":
             text = f"`{name}` of {data.name} is no array of numbers"
             raise failure(DAT011, text, whole("data", name), "rows of different lengths, or objects")

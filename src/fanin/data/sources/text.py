@@ -54,7 +54,7 @@ def _text(address: Address) -> str:
     except OSError as error:
         raise failure(DAT002, f"{address.head} cannot be read: {error.strerror}", address.span, "not read") from None
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         text = f"{address.head} is not UTF-8: see byte {error.start + 1}, in line {line}"
