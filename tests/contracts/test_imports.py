@@ -51,7 +51,7 @@ EXCEPTIONS = {
     ("emit/table.py", "fanin.syntax.parser"): "`show --after parse` reads the file",
 }
 HOMES = {  # where a library may be imported, and whether only inside functions
-    "torch": (("runtime/", "systems/", "pruning/", "data/loader.py"), False),
+    "torch": (("runtime/", "systems/", "pruning/", "data/loader.py", "data/augment.py"), False),
     "sklearn": (("data/sources/",), True),
     "pyarrow": (("data/sources/",), True),
     "PIL": (("data/sources/",), True),

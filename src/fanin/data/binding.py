@@ -101,6 +101,8 @@ def _bound(data: Data, ports: list[Port], mapping: dict[str, str], requirements:
         standard=frozenset(n for n, i in by_input.items() if i.field in data.standard),
         places={i.stream: data.places[s] for i in known if (s := data.stream(i.field)) in data.places},
         batch=sizes.batch,
+        augment={n: data.augment[i.field] for n, i in by_input.items() if i.field in data.augment},
+        views=frozenset(n for n, i in by_input.items() if i.field in data.views),
         divide={n: data.divide[i.field] for n, i in by_input.items() if i.field in data.divide},
     )
 

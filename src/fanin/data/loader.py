@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fanin.data.augment import augmented
 from fanin.data.lazy import Lazy, gather, seeded
 from fanin.data.order import epoch_order
 from fanin.data.problems import failure, listed, whole
+from fanin.data.seeds import number as seed_number
 from fanin.data.stream import Stream, stacked
 from fanin.data.table import Array, Data, Rows
 from fanin.diagnostics.codes import DAT007, DAT009
@@ -87,8 +89,9 @@ class Batches:
         """One batch of an epoch that has these orders."""
         rank, size = self.share
         start, stop = number * self.batch_size, min((number + 1) * self.batch_size, self.rows)
-        start, stop = start + (stop - start) * rank // size, start + (stop - start) * (rank + 1) // size
-        rows = {s: order[start:stop] for s, order in orders.items()}
+        count = stop - start
+        own = slice(count * rank // size, count * (rank + 1) // size)
+        rows = {s: order[start:stop][own] for s, order in orders.items()}
         data = self.data
         lazy: dict[str, Array] = {}
         if self._lazy:
@@ -106,7 +109,14 @@ class Batches:
                 found[name] = chosen.to(dtype)
             if (by := data.divide.get(name)) is not None:
                 found[name] = found[name] / by
+            if changes := data.augment.get(name):
+                draw = torch.Generator().manual_seed(self._place(number, name))
+                found[name] = augmented(found[name], changes, draw, own, count)
         return found
+
+    def _place(self, number: int, name: str) -> int:
+        """A seed for what is drawn for one field of one batch."""
+        return seed_number(self.seed, "sample", self.epoch, number, 1 + list(self.data.fields).index(name))
 
     def state(self) -> dict[str, Any]:
         """Where it is, and what has to be the same for that to mean anything. Plain values."""

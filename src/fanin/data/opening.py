@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fanin.data.address import Address, address_of, parse_address
+from fanin.data.changes import asked, changed
 from fanin.data.columns import coded
 from fanin.data.lazy import Items, Sample, array_of, lazy_fields, sample_of
 from fanin.data.problems import failure, raised, whole
@@ -47,7 +48,10 @@ def open_data(source: Any, *, names: Sequence[str] | None = None, **options: Any
     if isinstance(source, (str, os.PathLike)):
         text = os.fspath(source)
         address = address_of(text, **options) if options else parse_address(text)
+        wanted, views = asked(address) if {"augment", "views"} & address.options.keys() else (None, False)
         data = _opened(address, names)
+        if isinstance(data, Data):
+            data = changed(data, wanted, views, address)
         if address.count is None:
             return data
         if isinstance(data, Stream):

@@ -67,6 +67,7 @@ def split(
                 whole("split", data.name),
                 "too few rows to split so",
             )
+    found = {part: own if part == "train" else own.plain() for part, own in found.items()}
     return refit(found, "train")
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fanin.ir.types import DType
 from fanin.record import field, record
+
+if TYPE_CHECKING:
+    from fanin.data.changes import Change
 
 Array = Any
 """An array of NumPy's, or a ``lazy.Lazy`` field, which has the shape and dtype of one and is read batch by batch."""
@@ -30,6 +33,7 @@ class Data:
     it isn't the array's, ``standard`` the fields that have mean 0 and variance 1 by the rows that are trained on.
     ``batch`` is the only number of rows that a batch may have, where an input says one.
     ``divide`` has fields of bytes that batches have as fractions of a number: pictures from 0 to 1.
+    ``augment`` are the random changes of pictures, which held out rows are spared, unless they are ``views``.
     ``parts`` is what the source itself calls ``train``, ``val`` and ``test``; the fields are then those of ``train``.
     """
 
@@ -45,6 +49,8 @@ class Data:
     unit: str = "row"  # what ``places`` count
     batch: int | None = None
     divide: Mapping[str, float] = field(default_factory=dict)
+    augment: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
+    views: frozenset[str] = frozenset()
 
     def __getitem__(self, name: str) -> Array:
         return self.fields[name]
@@ -99,6 +105,10 @@ class Data:
         from fanin.data.splits import split
 
         return split(self, val, test, train=train, seed=seed, stratify=stratify)
+
+    def plain(self) -> Data:
+        """The same without random changes, but of views: as held out rows are."""
+        return replace(self, augment={n: c for n, c in self.augment.items() if n in self.views})
 
     def first(self, count: int) -> Data:
         """The first so many rows of each stream."""

@@ -21,14 +21,14 @@ def made(text: str) -> Data:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_is_drawn_from_its_seed(name: str) -> None:
-    if name in ("quadrant", "digit_pairs", "captions"):
+    if name in ("quadrant", "digit_pairs", "captions", "turned_digits"):
         pytest.importorskip("sklearn")
     few = f"{name}:n=20" if name != "parity" else f"{name}:n=20,bits=6"
     one, same, other = made(few), made(few), made(f"{few},seed=1")
     assert all(np.isfinite(a).all() for a in one.fields.values())
     for field in one.fields:
         np.testing.assert_array_equal(one[field], same[field])
-    fixed = ("waves", "captions", "xor")  # nothing is drawn for these
+    fixed = ("waves", "captions", "xor", "turned_digits")  # nothing is drawn for these
     assert (name in fixed) == all(np.array_equal(one[f], other[f]) for f in one.fields)
 
 
@@ -190,6 +190,10 @@ def test_digits_in_pairs_corners_and_words() -> None:
     for image, label, corner in zip(scene["image"], scene["label"], scene["corner"], strict=True):
         cut = np.ascontiguousarray(image[:, 8 * (corner // 2) :, 8 * (corner % 2) :][:, :8, :8])
         assert known[cut.tobytes()] == label and image.sum() == cut.sum()
+    turned = made("turned_digits:n=20")
+    for image, turn, label in zip(turned["image"], turned["turn"], turned["label"], strict=True):
+        back = np.ascontiguousarray(np.rot90(image, -turn, axes=(1, 2)))
+        assert known[back.tobytes()] == label
     words = made("captions:n=20")
     for token, label in zip(words["token"], words["label"], strict=True):
         assert "".join(chr(96 + t) for t in token if t) == words.classes["label"][label]

@@ -64,6 +64,15 @@ def digit_pairs(random: Random, n: int = 4000) -> Data:
     return Data({"left": image[left], "right": image[right], "same": same}, "digit_pairs")
 
 
+@task("digits as they are and turned by 90, 180 and 270 degrees: image [4 * n, 1, 8, 8], turn, label")
+def turned_digits(random: Random, n: int = 1797) -> Data:
+    image, label = _digits()
+    at = np.arange(n) % len(image) if n <= len(image) else random.randint(len(image), size=n)
+    turn = np.tile(np.arange(4), n)
+    turned = np.stack([np.rot90(image[at], k, axes=(2, 3)) for k in range(4)], axis=1).reshape(4 * n, 1, 8, 8)
+    return Data({"image": turned, "turn": turn, "label": np.repeat(label[at], 4)}, "turned_digits")
+
+
 @task("digits and what they are called: image [n, 1, 8, 8], token int[n, 5] (letters, from 1), label")
 def captions(random: Random, n: int = 1797) -> Data:
     image, label = _digits()
