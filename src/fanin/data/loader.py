@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -13,10 +14,10 @@ from torch import Tensor
 from fanin.data.augment import augmented
 from fanin.data.lazy import Lazy, gather, seeded
 from fanin.data.order import epoch_order
-from fanin.data.problems import failure, listed, whole
+from fanin.data.problems import DataFailed, failure, listed, whole
 from fanin.data.seeds import number as seed_number
 from fanin.data.stream import Stream, stacked
-from fanin.data.table import Array, Data, Rows
+from fanin.data.table import Array, Data, Rows, fingerprint
 from fanin.diagnostics.codes import DAT007, DAT009
 from fanin.ir.types import DType
 
@@ -123,8 +124,8 @@ class Batches:
         return {"epoch": self.epoch, "position": self.position, **self._settings()}
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Go on behind what was given out when ``state()`` said this. Raises ValueError where that was another run."""
-        _same(state, self._settings())
+        """Go on behind what was given out when ``state()`` said this. Raises DataFailed where that was another run."""
+        _same(state, self._settings(), self.data.name)
         self.epoch, self.position = int(state["epoch"]), int(state["position"])
 
     def _settings(self) -> dict[str, Any]:
@@ -135,7 +136,12 @@ class Batches:
             "shuffle": self.shuffle,
             "drop_last": self.drop_last,
             "stratify": self.stratify,
+            "data": self._fingerprint,
         }
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return fingerprint(self.data)
 
 
 class StreamBatches:
@@ -191,8 +197,8 @@ class StreamBatches:
         return {"epoch": self.epoch, "position": self.position, "source": own, **self._settings()}
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Go on behind what was given out when ``state()`` said this. Raises ValueError where that was another run."""
-        _same(state, self._settings())
+        """Go on behind what was given out when ``state()`` said this. Raises DataFailed where that was another run."""
+        _same(state, self._settings(), self.data.name)
         self.epoch, self.position, self._start = int(state["epoch"]), int(state["position"]), state.get("source")
 
     def _settings(self) -> dict[str, Any]:
@@ -228,15 +234,46 @@ class _Epoch:
         return len(self.batches)
 
 
+class _Guarded:
+    """The same, which hands a message over: raised in a worker process, it would lose its parts."""
+
+    def __init__(self, epoch: _Epoch) -> None:
+        self.epoch = epoch
+
+    def __getitem__(self, number: int) -> Batch | DataFailed:
+        try:
+            return self.epoch[number]
+        except DataFailed as failed:
+            return DataFailed(failed.report)
+
+    def __len__(self) -> int:
+        return len(self.epoch)
+
+
 def _read(epoch: _Epoch, numbers: range, workers: int) -> Iterator[Batch]:
     if not workers:
-        return (epoch[n] for n in numbers)
+        yield from (epoch[n] for n in numbers)
+        return
     from torch.utils.data import DataLoader
 
-    # A generator of its own: a loader draws a number from it, and nothing else is to notice.
-    source: Any = epoch
-    loader: Any = DataLoader(source, batch_size=None, sampler=numbers, num_workers=workers, generator=torch.Generator())
-    return iter(loader)
+    if "fork" not in torch.multiprocessing.get_all_start_methods():
+        at = whole("workers", str(workers))
+        raise failure(
+            DAT009, "this system can't start workers by a fork", at, "not here", helps=["leave out `workers`"]
+        )
+    source: Any = _Guarded(epoch)
+    loader: Any = DataLoader(
+        source,
+        batch_size=None,
+        sampler=numbers,
+        num_workers=workers,
+        multiprocessing_context="fork",
+        generator=torch.Generator(),  # a loader draws a number from it, and nothing else is to notice
+    )
+    for batch in loader:
+        if isinstance(batch, DataFailed):
+            raise batch
+        yield batch
 
 
 def _check(data: Data, size: int, drop_last: bool, stratify: str | None) -> None:
@@ -262,10 +299,15 @@ def _bad_size(size: int, name: str) -> Exception:
     return failure(DAT009, f"a batch has 1 row or more, not {size}", whole("data", name), "")
 
 
-def _same(state: dict[str, Any], own: dict[str, Any]) -> None:
-    for name, value in own.items():
-        if state.get(name, value) != value:
-            raise ValueError(f"the state is of batches with {name} {state[name]}, and here it is {value}")
+def _same(state: dict[str, Any], own: dict[str, Any], name: str) -> None:
+    for key, value in own.items():
+        if state.get(key, value) == value:
+            continue
+        text = f"the run that goes on had `{key}` {state[key]}, and here it is {value}"
+        if key == "data":
+            text = f"the run that goes on had other data than {name} has now"
+        helps = ["go on with what it began with, or begin a new run"]
+        raise failure(DAT009, text, whole("resume", name), "not the same", helps=helps)
 
 
 def _dtype(data: Data, name: str, float_dtype: torch.dtype) -> torch.dtype:
@@ -282,6 +324,8 @@ def _tensor(data: Data, name: str, float_dtype: torch.dtype) -> tuple[Tensor, to
     array = data[name]
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:
         array = array.astype(np.int64)
+    if array.dtype.kind in "fc" and array.dtype.itemsize > (8 if array.dtype.kind == "f" else 16):
+        array = array.astype(np.float64 if array.dtype.kind == "f" else np.complex128)  # no PyTorch dtype is as wide
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if not array.flags.writeable or any(s < 0 for s in array.strides):

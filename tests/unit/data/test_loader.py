@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanin.data import Batches, Data
+from fanin.data import Batches, Data, DataFailed
 from fanin.data.order import epoch_order
 
 SIZES = st.integers(1, 60)
@@ -84,8 +84,12 @@ def test_epochs_and_seeds_differ() -> None:
 
 def test_a_state_of_another_run_is_refused() -> None:
     state = Batches(numbered(10), 3, seed=1).state()
-    with pytest.raises(ValueError, match="seed 1, and here it is 2"):
+    with pytest.raises(DataFailed, match="had `seed` 1, and here it is 2"):
         Batches(numbered(10), 3, seed=2).resume(state)
+    other = Data({"row": np.arange(10), "x": np.ones((10, 2))})
+    with pytest.raises(DataFailed, match="had other data"):
+        Batches(other, 3, seed=1).resume(state)
+    Batches(numbered(10), 3, seed=1).resume(state)
 
 
 def test_the_parts_of_the_processes_are_the_batch_of_one() -> None:
@@ -103,6 +107,14 @@ def test_batches_have_the_dtypes_of_a_network() -> None:
     assert [t.dtype for t in batch.values()] == [torch.float32, torch.int64, torch.bool, torch.complex64]
     batch = next(iter(Batches(data, 2, dtype=torch.float64)))
     assert [t.dtype for t in batch.values()] == [torch.float64, torch.int64, torch.bool, torch.complex128]
+
+
+@pytest.mark.parametrize("dtype", [">f8", "<f2", "longdouble", "u4", ">i2", "clongdouble", "u8"])
+def test_arrays_of_any_dtype(dtype: str) -> None:
+    data = Data({"x": np.arange(6)[::-1].astype(dtype), "y": np.broadcast_to(np.float32(1), (6, 2))})
+    (batch,) = Batches(data, None, shuffle=False)
+    assert batch["x"].real.tolist() == [5, 4, 3, 2, 1, 0] and batch["y"].shape == (6, 2)
+    assert len(Batches(data, 2).state()["data"]) == 16
 
 
 def test_a_batch_is_no_window_on_the_data() -> None:

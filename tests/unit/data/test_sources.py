@@ -399,6 +399,21 @@ def test_rows_that_differ_are_named() -> None:
         list(Batches(opened([{"x": np.ones(1)}, {"y": np.ones(1)}]), 2))
 
 
+def test_a_dataset_that_fails_is_told_from_any_process() -> None:
+    class Failing(Noisy):
+        def __getitem__(self, row: int) -> Any:
+            if row == 5:
+                raise OSError("the disk is gone")
+            return super().__getitem__(row)
+
+    for workers in (0, 2):
+        with pytest.raises(DataFailed) as caught:
+            list(Batches(opened(Failing()), 3, seed=1, workers=workers))
+        (found,) = caught.value.report.diagnostics
+        assert found.code.id == "DAT011" and "Failing[5]" in found.headline and "the disk is gone" in found.notes[0]
+        assert "test_sources.py" in found.notes[1]
+
+
 # ------------------------------------------------------------------------------------------------------------- streams
 
 
