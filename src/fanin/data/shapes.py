@@ -99,7 +99,7 @@ def _unify(data: Data, name: str, port: Port, array: Array, axis: int, d: Dim, s
 
 def _misfit(data: Data, name: str, port: Port, text: str, array: Array) -> DataFailed:
     assert port.value is not None
-    helps = _advice(data, name, port.value.type.shape)
+    helps = advice(data, name, port.value.type.shape)
     return failure(
         DAT004,
         f"`{port.name}` has {text}",
@@ -110,7 +110,7 @@ def _misfit(data: Data, name: str, port: Port, text: str, array: Array) -> DataF
     )
 
 
-def _advice(data: Data, name: str, shape: tuple[Dim, ...]) -> list[str]:
+def advice(data: Data, name: str, shape: tuple[Dim, ...]) -> list[str]:
     """The change of the array that would fit: the axes in another order, or the same numbers in another shape."""
     have = data[name].shape
     fixed = [d if isinstance(d, int) else None for d in shape[1:]]
@@ -118,6 +118,8 @@ def _advice(data: Data, name: str, shape: tuple[Dim, ...]) -> list[str]:
     def fits(sizes: tuple[int, ...]) -> bool:
         return len(sizes) == len(fixed) and all(w is None or w == h for w, h in zip(fixed, sizes, strict=True))
 
+    if (alike := _with_ones(data[name], shape, 1)) is not None and fits(alike.shape[1:]):
+        return []
     if len(have) == 4 and fits((have[3], have[1], have[2])):
         return [f"the channels stand last: put them second with `{name}.transpose(0, 3, 1, 2)`"]
     numbers = 1

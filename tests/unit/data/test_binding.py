@@ -89,6 +89,10 @@ def test_the_message_has_the_place_in_the_spec_and_a_fix() -> None:
         bound("image: [N, 64]", "digits:flat=true")
     assert caught.value.report.diagnostics[0].span.text == "image: [N, 1, 8, 8]"
     assert "s.arch:1:12" in str(missing.value) and "`--map image=x`" in str(missing.value)
+    with pytest.raises(DataFailed, match="`digits:flat=true` has that shape"):
+        bound("x: [N, 64]", "digits")
+    with pytest.raises(DataFailed, match="`--map x=image`"):
+        bound("x: [N, 1, 8, 8]", {"image": np.ones((4, 8, 8))})
     with pytest.raises(DataFailed, match=r"transpose\(0, 3, 1, 2\)"):
         bound("image: [N, 3, 8, 8]", {"image": np.ones((4, 8, 8, 3))})
     with pytest.raises(DataFailed, match=r"reshape\(-1, 3, 4\)"):
