@@ -50,8 +50,9 @@ EXCEPTIONS = {
     ("emit/table.py", "fanin.syntax.format"): "`show --after parse` prints the tree in the one layout",
     ("emit/table.py", "fanin.syntax.parser"): "`show --after parse` reads the file",
 }
+TENSORS = [f"data/{name}.py" for name in ("loader", "streaming", "tensors", "augment")]
 HOMES = {  # where a library may be imported, and whether only inside functions
-    "torch": (("runtime/", "systems/", "pruning/", "data/loader.py", "data/augment.py"), False),
+    "torch": (("runtime/", "systems/", "pruning/", *TENSORS), False),
     "sklearn": (("data/sources/",), True),
     "pyarrow": (("data/sources/",), True),
     "PIL": (("data/sources/",), True),

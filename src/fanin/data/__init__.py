@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fanin.data.binding import bind
-    from fanin.data.loader import Batches, StreamBatches, batches
+    from fanin.data.loader import Batches
     from fanin.data.opening import open_data
     from fanin.data.opening import open_data as open
     from fanin.data.problems import DataFailed
     from fanin.data.stream import Stream
+    from fanin.data.streaming import StreamBatches, batches
     from fanin.data.table import Data
 
 __all__ = ["Batches", "Data", "DataFailed", "Stream", "StreamBatches", "batches", "bind", "open", "open_data"]
@@ -24,8 +25,8 @@ _HOMES = {
     "Data": "table",
     "DataFailed": "problems",
     "Stream": "stream",
-    "StreamBatches": "loader",
-    "batches": "loader",
+    "StreamBatches": "streaming",
+    "batches": "streaming",
     "open": "opening",
     "open_data": "opening",
 }

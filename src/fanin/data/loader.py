@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,16 +11,14 @@ import torch
 from torch import Tensor
 
 from fanin.data.augment import augmented
-from fanin.data.lazy import Lazy, gather, seeded
+from fanin.data.lazy import Lazy, gather
 from fanin.data.order import epoch_order
 from fanin.data.problems import DataFailed, failure, listed, whole
 from fanin.data.seeds import number as seed_number
-from fanin.data.stream import Stream, stacked
+from fanin.data.settings import bad_size, same
 from fanin.data.table import Array, Data, Rows, fingerprint
+from fanin.data.tensors import dtype_of, tensor_of
 from fanin.diagnostics.codes import DAT007, DAT009
-from fanin.ir.types import DType
-
-_AHEAD = 1 << 28  # bytes up to which a field is converted once, and not batch by batch
 
 Batch = dict[str, Tensor]
 
@@ -57,7 +54,7 @@ class Batches:
         self.epoch = self.position = 0
         _check(data, self.batch_size, drop_last, stratify)
         self._classes = None if stratify is None else np.unique(data[stratify], return_inverse=True)[1].reshape(-1)
-        self._tensors = {n: _tensor(data, n, self.dtype) for n, a in data.fields.items() if not isinstance(a, Lazy)}
+        self._tensors = {n: tensor_of(data, n, self.dtype) for n, a in data.fields.items() if not isinstance(a, Lazy)}
         self._lazy = {n: a for n, a in data.fields.items() if isinstance(a, Lazy)}
 
     def __len__(self) -> int:
@@ -102,7 +99,7 @@ class Batches:
         found: Batch = {}
         for name in data.fields:
             if name in lazy:
-                found[name] = torch.from_numpy(lazy[name]).to(_dtype(data, name, self.dtype))
+                found[name] = torch.from_numpy(lazy[name]).to(dtype_of(data, name, self.dtype))
             else:
                 tensor, dtype = self._tensors[name]
                 whole_field = name in data.whole
@@ -125,7 +122,7 @@ class Batches:
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go on behind what was given out when ``state()`` said this. Raises DataFailed where that was another run."""
-        _same(state, self._settings(), self.data.name)
+        same(state, self._settings(), self.data.name)
         self.epoch, self.position = int(state["epoch"]), int(state["position"])
 
     def _settings(self) -> dict[str, Any]:
@@ -142,80 +139,6 @@ class Batches:
     @cached_property
     def _fingerprint(self) -> str:
         return fingerprint(self.data)
-
-
-class StreamBatches:
-    """The same of data without a length: an epoch is one pass through it. There is nothing to shuffle."""
-
-    def __init__(
-        self,
-        data: Stream,
-        batch_size: int = 64,
-        *,
-        seed: int = 0,
-        drop_last: bool = False,
-        dtype: torch.dtype | None = None,
-        share: tuple[int, int] = (0, 1),
-    ) -> None:
-        self.data, self.batch_size, self.seed, self.drop_last, self.share = data, batch_size, seed, drop_last, share
-        self.dtype = dtype or torch.get_default_dtype()
-        self.epoch = self.position = 0
-        self._source: Any = None
-        self._start: Any = None
-        if batch_size < 1:
-            raise _bad_size(batch_size, data.name)
-
-    def __iter__(self) -> Iterator[Batch]:
-        source = self._source = self.data.make()
-        skip = self.position
-        if self._start is not None:
-            source.load_state_dict(self._start)
-            self._start, skip = None, 0
-        samples = self.data.samples(source)
-        number = self.position - skip
-        while True:
-            with seeded(self.seed, self.epoch, number):
-                taken = list(islice(samples, self.batch_size))
-            if not taken or (self.drop_last and len(taken) < self.batch_size):
-                break
-            number += 1
-            if number <= self.position:
-                continue  # given out before the run was stopped
-            self.position = number
-            yield self._tensors(taken)
-        self.epoch, self.position, self._source = self.epoch + 1, 0, None
-
-    def _tensors(self, taken: list[Any]) -> Batch:
-        rank, size = self.share
-        taken = taken[len(taken) * rank // size : len(taken) * (rank + 1) // size]
-        head = self.data.head
-        return {n: torch.from_numpy(a).to(_dtype(head, n, self.dtype)) for n, a in stacked(head, taken).items()}
-
-    def state(self) -> dict[str, Any]:
-        """Where it is; with the place of the source, where that says one."""
-        own = self._source.state_dict() if hasattr(self._source, "state_dict") else self._start
-        return {"epoch": self.epoch, "position": self.position, "source": own, **self._settings()}
-
-    def resume(self, state: dict[str, Any]) -> None:
-        """Go on behind what was given out when ``state()`` said this. Raises DataFailed where that was another run."""
-        _same(state, self._settings(), self.data.name)
-        self.epoch, self.position, self._start = int(state["epoch"]), int(state["position"]), state.get("source")
-
-    def _settings(self) -> dict[str, Any]:
-        return {"seed": self.seed, "batch_size": self.batch_size, "drop_last": self.drop_last}
-
-
-def batches(data: Data | Stream, batch_size: int | None = 64, **settings: Any) -> Batches | StreamBatches:
-    """The batches of either kind of data."""
-    if isinstance(data, Data):
-        return Batches(data, batch_size, **settings)
-    if batch_size is None:
-        raise failure(DAT009, f"{data.name} has no length, so not all of it fits a batch", whole("data", data.name))
-    if settings.pop("stratify", None) is not None:
-        raise failure(DAT009, f"{data.name} has no length, so it can't be stratified", whole("data", data.name))
-    settings.pop("shuffle", None)
-    settings.pop("workers", None)
-    return StreamBatches(data, batch_size, **settings)
 
 
 # -------------------------------------------------------------------------------------------------------- inner parts
@@ -282,7 +205,7 @@ def _check(data: Data, size: int, drop_last: bool, stratify: str | None) -> None
     if not rows:
         raise failure(DAT007, f"{data.name} has no rows", at, "nothing to train on")
     if size < 1:
-        raise _bad_size(size, data.name)
+        raise bad_size(size, data.name)
     if data.batch is not None and (size != data.batch or not (drop_last or rows % size == 0)):
         text = f"the system takes batches of {data.batch} rows, by what its inputs declare"
         how = f"`--batch-size {data.batch}`" + ("" if rows % data.batch == 0 else ", and leave the last one out")
@@ -293,44 +216,3 @@ def _check(data: Data, size: int, drop_last: bool, stratify: str | None) -> None
     if stratify is not None and (stratify not in data.fields or isinstance(data[stratify], Lazy)):
         text = f"{data.name} has no field `{stratify}` in memory"
         raise failure(DAT009, text, at, "to stratify by", helps=[f"it has {listed(data.fields)}"])
-
-
-def _bad_size(size: int, name: str) -> Exception:
-    return failure(DAT009, f"a batch has 1 row or more, not {size}", whole("data", name), "")
-
-
-def _same(state: dict[str, Any], own: dict[str, Any], name: str) -> None:
-    for key, value in own.items():
-        if state.get(key, value) == value:
-            continue
-        text = f"the run that goes on had `{key}` {state[key]}, and here it is {value}"
-        if key == "data":
-            text = f"the run that goes on had other data than {name} has now"
-        helps = ["go on with what it began with, or begin a new run"]
-        raise failure(DAT009, text, whole("resume", name), "not the same", helps=helps)
-
-
-def _dtype(data: Data, name: str, float_dtype: torch.dtype) -> torch.dtype:
-    """What a field is in a batch."""
-    kind = data.kind(name)
-    if kind is DType.COMPLEX:
-        return float_dtype.to_complex()
-    return {DType.BOOL: torch.bool, DType.INT: torch.int64, DType.FLOAT: float_dtype}[kind]
-
-
-def _tensor(data: Data, name: str, float_dtype: torch.dtype) -> tuple[Tensor, torch.dtype]:
-    """A field as a tensor, and the dtype of its batches."""
-    dtype = _dtype(data, name, float_dtype)
-    array = data[name]
-    if array.dtype.kind == "u" and array.dtype.itemsize > 1:
-        array = array.astype(np.int64)
-    if array.dtype.kind in "fc" and array.dtype.itemsize > (8 if array.dtype.kind == "f" else 16):
-        array = array.astype(np.float64 if array.dtype.kind == "f" else np.complex128)  # no PyTorch dtype is as wide
-    if not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
-    if not array.flags.writeable or any(s < 0 for s in array.strides):
-        array = array.copy()  # PyTorch has neither read-only tensors nor negative strides
-    tensor = torch.from_numpy(array)
-    if tensor.dtype != dtype and tensor.numel() * dtype.itemsize <= _AHEAD:
-        tensor = tensor.to(dtype)
-    return tensor, dtype
