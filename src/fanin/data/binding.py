@@ -104,7 +104,9 @@ def _bound(data: Data, ports: list[Port], mapping: dict[str, str], requirements:
         batch=sizes.batch,
         augment={n: data.augment[i.field] for n, i in by_input.items() if i.field in data.augment},
         views=frozenset(n for n, i in by_input.items() if i.field in data.views),
-        divide={n: data.divide[i.field] for n, i in by_input.items() if i.field in data.divide},
+        divide={
+            n: data.divide[i.field] for n, i in by_input.items() if i.field in data.divide and kinds[n] is DType.FLOAT
+        },
     )
 
 

@@ -31,10 +31,10 @@ def parsed(cells: Sequence[str]) -> tuple[Array, tuple[str, ...]]:
         return coded(np.array([c.strip() for c in cells]))
 
 
-def coded(names: Array) -> tuple[Array, tuple[str, ...]]:
-    """Texts as numbers, in the order of the alphabet."""
-    kinds, numbers = np.unique(names, return_inverse=True)
-    return numbers.reshape(names.shape).astype(np.int64), tuple(map(str, kinds))
+def coded(names: Array, among: Array | None = None) -> tuple[Array, tuple[str, ...]]:
+    """Texts as numbers, in the order of the alphabet, of these or of all that they are ``among``."""
+    kinds = np.unique(names if among is None else among)
+    return np.searchsorted(kinds, names).astype(np.int64), tuple(map(str, kinds))
 
 
 def chosen(

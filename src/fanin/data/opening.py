@@ -21,7 +21,7 @@ from fanin.data.sources.hooks import CALLABLE, call_hook
 from fanin.data.sources.parquet import open_parquet
 from fanin.data.sources.text import open_csv
 from fanin.data.stream import Stream, stream_of
-from fanin.data.table import Data
+from fanin.data.table import Array, Data
 from fanin.data.tasks import TASKS, open_task
 from fanin.diagnostics.codes import DAT001, DAT002, DAT007, DAT011
 from fanin.diagnostics.suggest import did_you_mean, nearest
@@ -127,18 +127,19 @@ def _of_arrays(source: Mapping[Any, Any], name: str) -> Data:
     return _settled(in_parts({str(key): array_of(value) for key, value in source.items()}, name))
 
 
-def _settled(data: Data) -> Data:
-    """Texts become classes, and fields of another number of rows a stream of their own. Raises DataFailed."""
+def _settled(data: Data, words: Mapping[str, Array] | None = None) -> Data:
+    """Texts become classes, and fields of another number of rows a stream of their own. Raises DataFailed.
+
+    ``words`` are the texts of all parts: a class has the same number in each.
+    """
     fields, classes = dict(data.fields), dict(data.classes)
+    words = _words(data) if words is None else words
     for name, array in data.fields.items():
-        worded = array.dtype == object and array.size and all(isinstance(v, str) for v in array.flat)
         if not array.ndim:
             text = f"`{name}` of {data.name} is a single value, and has no rows"
             raise failure(DAT011, text, whole("data", name), "no batch axis")
-        if array.dtype.kind in "US" or worded:
-            fields[name], classes[name] = coded(
-                np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array.astype(str)
-            )
+        if (texts := _texts(array)) is not None:
+            fields[name], classes[name] = coded(texts, words[name])
         elif array.dtype.kind not in "biufc":
             text = f"`{name}` of {data.name} is no array of numbers"
             raise failure(DAT011, text, whole("data", name), "rows of different lengths, or objects")
@@ -146,8 +147,25 @@ def _settled(data: Data) -> Data:
         raise failure(DAT007, f"{data.name} has no fields", whole("data", data.name), "empty")
     counts = list(dict.fromkeys(len(array) for array in fields.values()))
     streams = {n: counts.index(len(array)) for n, array in fields.items() if len(array) != counts[0]}
-    parts = {part: _settled(own) for part, own in data.parts.items()}
+    parts = {part: _settled(own, words) for part, own in data.parts.items()}
     return replace(data, fields=fields, classes=classes, streams=streams, parts=parts)
+
+
+def _words(data: Data) -> dict[str, Array]:
+    found: dict[str, list[Array]] = {}
+    for own in (data, *data.parts.values()):
+        for name, array in own.fields.items():
+            if (texts := _texts(array)) is not None:
+                found.setdefault(name, []).append(texts.reshape(-1))
+    return {name: np.concatenate(texts) for name, texts in found.items()}
+
+
+def _texts(array: Array) -> Array | None:
+    """The texts of an array of them."""
+    if array.dtype.kind == "S":
+        return np.char.decode(array, "utf-8", "replace")
+    worded = array.dtype == object and array.size and all(isinstance(v, str) for v in array.flat)
+    return array.astype(str) if worded or array.dtype.kind == "U" else None
 
 
 def _of_items(source: Any, name: str, names: Sequence[str] | None) -> Data:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from tests.unit.cli.test_app import imported
+
 Run = Callable[..., Result]
 SPEC = """
 model Net()(x: [N, 2]) -> [N, 2] { return x -> fc: Linear(2) }
@@ -61,6 +63,10 @@ def test_whether_it_fits(run: Run) -> None:
     assert result.exit_code == 1 and json.loads(result.stdout)["diagnostics"][0]["code"] == "DAT003"
     assert run("data", "--for", "net.arch:Fit").exit_code == 2
     assert run("data", "moons", "--for", "net.arch:Fit", "--map", "point").exit_code == 2
+
+
+def test_a_source_is_shown_without_torch() -> None:
+    assert not imported("data", "moons") & {"torch", "sklearn", "lark", "pydantic"}
 
 
 @pytest.mark.parametrize("source", ["mons", "no.npz", "moons:n=x", "json:loads", "."])

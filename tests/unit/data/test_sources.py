@@ -110,6 +110,12 @@ def test_npz(folder: Path) -> None:
     assert shapes(data) == {"x": (6, 2), "y": (6,)} and shapes(data.parts["test"]) == {"x": (2, 2), "y": (2,)}
 
 
+def test_a_class_has_one_number_in_all_parts() -> None:
+    data = opened({"y_train": np.array(["b", "c", "a"]), "y_test": np.array(["c"])})
+    assert data["y"].tolist() == [1, 2, 0] and data.parts["test"]["y"].tolist() == [2]
+    assert data.parts["test"].classes["y"] == ("a", "b", "c")
+
+
 def test_bytes_of_pictures_go_from_0_to_1_where_asked() -> None:
     pictures = np.arange(256, dtype=np.uint8).reshape(4, 4, 4, 4)
     np.savez("some.npz", image=pictures)
@@ -168,6 +174,20 @@ def test_a_folder_or_an_unreadable_file_in_the_place_of_one(folder: Path) -> Non
     assert refused("dir.npz")[0] == "DAT007"  # a folder, and it has no images
     (folder / "data.xyz").write_text("x")
     assert refused("data.xyz")[0] == "DAT001"
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.csv"])
+def test_a_file_that_the_system_does_not_read(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / name).write_bytes(b"")
+
+    def refuse(*arguments: Any, **settings: Any) -> None:
+        raise PermissionError(13, "Permission denied", name)
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(DataFailed) as caught:
+        open_data(name)
+    monkeypatch.undo()
+    assert f"{name} cannot be read: Permission denied" in str(caught.value)
 
 
 # -------------------------------------------------------------------------------------------------------------- tables
@@ -380,6 +400,14 @@ def test_a_dataset_with_random_samples_resumes_bit_for_bit() -> None:
         assert all(torch.equal(a, b) for a, b in zip(whole, seen, strict=True))
 
 
+def test_classes_that_are_not_in_memory_are_not_split_by() -> None:
+    data = opened(Noisy())
+    assert len(data.split(test=3)["test"]) == 3
+    for ask in (lambda: data.split(test=3, stratify="label"), lambda: Batches(data, 3, stratify="label")):
+        with pytest.raises(DataFailed):
+            ask()
+
+
 def test_the_generators_of_the_run_are_left_alone() -> None:
     batches = Batches(opened(Noisy()), 3, seed=1)
     torch.manual_seed(7)
@@ -486,6 +514,7 @@ def test_what_a_stream_cannot_do(folder: Path) -> None:
     assert refused(iter([{"x": np.ones(1)}]))[0] == "DAT011"
     assert refused(lambda: iter([]))[0] == "DAT007"
     stream = open_data(endless)
+    assert stream.split() == {"train": stream}
     for ask in (
         lambda: stream.split(test=0.1),
         lambda: batches(stream, None),

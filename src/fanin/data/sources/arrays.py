@@ -35,6 +35,8 @@ def open_arrays(address: Address) -> Data:
     except DataFailed:
         raise
     except Exception as error:  # of a damaged file NumPy raises what zip, zlib, ast or tokenize do
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the system can't read it; NumPy's own have no number
         text = str(error)
         if "allow_pickle" in text or "pickle" in text.lower():
             raise failure(
