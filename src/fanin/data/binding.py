@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import overload
 
-from fanin.data.lazy import Lazy
 from fanin.data.problems import DataFailed, failure, listed, whole
-from fanin.data.shapes import Sizes, advice, fitted, letter
+from fanin.data.shapes import Sizes, advice, fits, fitted, letter
 from fanin.data.stream import Stream
 from fanin.data.table import Array, Data
 from fanin.data.values import converted
@@ -137,14 +136,14 @@ def _missing(data: Data, port: Port, taken: set[str]) -> DataFailed:
     free = [n for n in data.fields if n not in taken]
     near = nearest(port.name, free)
     shape, kind = port.value.type.shape, port.value.type.dtype
-    alike = [n for n in free if data[n].ndim == len(shape) and data.kind(n) is kind]
-    alike = alike or [n for n in free if not isinstance(data[n], Lazy) and advice(data, n, shape)]
-    meant = near or (alike[0] if len(alike) == 1 else free[0] if len(free) == 1 else None)
+    same = [n for n in free if data.kind(n) is kind]
+    alike = [n for n in same if fits(data, n, shape)] or [n for n in same if advice(data, n, shape)]
+    meant = near or (alike[0] if len(alike) == 1 else None)
     helps = [f"`--map {port.name}={meant}` takes `{meant}` for it"] if meant else []
-    if meant and not isinstance(data[meant], Lazy):
+    if meant:
         better = advice(data, meant, shape)
         helps = better if better and better[0].startswith("`digits:") else [*helps, *better]
-    if not helps and len(free) > 1:
+    if not helps and free:
         helps = [f"`--map {port.name}=FIELD` takes another for it"]
     notes = [f"{data.name} has {', '.join(f'`{n}`: {shown(data, n)}' for n in data.fields) or 'no fields'}"]
     return failure(

@@ -65,6 +65,9 @@ def open_object(source: Any, name: str, names: Sequence[str] | None = None) -> D
     """A dict of arrays, a dataset, an iterable, or a function that makes an iterable."""
     if isinstance(source, (Data, Stream)):
         return source
+    if isinstance(source, (str, bytes)):
+        at = whole("data", name)
+        raise failure(DAT011, f"{name} is a text, and no data", at, f"a {type(source).__name__}")
     if isinstance(source, Mapping):
         return _of_arrays(source, name)
     if isinstance(source, tuple) or hasattr(source, "tensors"):  # (x, y), or a TensorDataset

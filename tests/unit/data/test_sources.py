@@ -211,7 +211,7 @@ def test_csv_columns_are_fields_or_make_some(folder: Path) -> None:
 
 def test_csv_without_a_heading_and_with_other_separators(folder: Path) -> None:
     (folder / "f.csv").write_text("1;2\n3;4\n")
-    assert opened("f.csv:sep=semicolon")["c1"].tolist() == [2, 4]
+    assert opened("f.csv:sep=semicolon")["c1"].tolist() == opened("f.csv")["c1"].tolist() == [2, 4]
     (folder / "f.tsv").write_text("1\t2\n3\t4\n")
     assert opened("f.tsv:header=true").fields.keys() == {"1", "2"}
     (folder / "q.csv").write_text('a,b\n"x, y",1\n"two\nlines",2\nz,3\n')
@@ -346,6 +346,7 @@ def test_a_callable_by_its_name(folder: Path) -> None:
     code, message = refused("my_hook:broken")
     assert code == "DAT011" and "KeyError: 'no such key'" in message and "my_hook.py:4, in broken" in message
     assert refused("my_hook:make:m=5")[0] == "DAT011"
+    assert refused("os:getcwd")[0] == "DAT011"
     assert refused("my_hook:nothing")[0] == "DAT011"
     assert refused("my_hook:mak")[0] == "DAT001"
     (folder / "my_bad_hook.py").write_text("import no_such_package\n")

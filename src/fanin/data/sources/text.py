@@ -14,15 +14,17 @@ from fanin.data.table import Data
 from fanin.diagnostics.codes import DAT002, DAT007
 from fanin.source import Source, Span
 
+_SIGNS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " "}
+
 
 def open_csv(address: Address) -> Data:
     """A field for each column, or what the options say. The first line is a heading unless all of it is numbers, or
-    ``header`` says so; ``sep`` is ``comma``, ``semicolon``, ``tab`` or ``space``."""
+    ``header`` says so; ``sep`` is ``comma``, ``semicolon``, ``tab`` or ``space``, by the first line where left out."""
     path = address.head
     header = address.choice("header", "auto", ("auto", "true", "false"))
-    signs = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " "}
-    sep = signs[address.choice("sep", "tab" if path.lower().endswith(".tsv") else "comma", tuple(signs))]
+    wanted = address.choice("sep", "auto", ("auto", *_SIGNS))
     source = Source(path, _text(address))
+    sep = _SIGNS[wanted] if wanted != "auto" else _separator(source.line(1), path)
     rows, lines = _rows(source, sep)
     if not rows:
         raise failure(DAT007, f"{path} has no rows", address.span, "empty")
@@ -39,7 +41,6 @@ def open_csv(address: Address) -> Data:
                 f"line {line} of {path} has {len(row)} cells, and line {lines[0]} has {len(names)}",
                 _line(source, line),
                 f"{len(row)} cells",
-                helps=_separators(row, source.line(line)),
             )
     if len(rows) == start:
         raise failure(DAT007, f"{path} has a heading, and no rows", address.span, "nothing below the first line")
@@ -91,11 +92,11 @@ def _line(source: Source, number: int) -> Span:
     return Span(source, start, start + len(source.line(number)) if number <= len(source._starts) else start)
 
 
-def _separators(row: list[str], line: str) -> list[str]:
-    for name, sign in (("semicolon", ";"), ("tab", "\t")):
-        if len(row) == 1 and sign in line:
-            return [f"are the columns separated by a {name}? `:sep={name}`"]
-    return []
+def _separator(line: str, path: str) -> str:
+    """What a heading is divided by: a comma, or where it has none a semicolon or tab."""
+    if path.lower().endswith(".tsv"):
+        return "\t"
+    return next((sign for sign in ",;\t" if sign in line), ",")
 
 
 def _is_number(cell: str) -> bool:
