@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fanin.data import Data, DataFailed, open_data
 from fanin.data.sources.hooks import CALLABLE
 from fanin.data.tasks import TASKS
-
-QUICK = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+from tests.unit.data.settings import UNTIMED
 
 
 def one_message(source: object) -> None:
@@ -25,7 +24,7 @@ def one_message(source: object) -> None:
         assert found.code.id.startswith("DAT") and str(failed)
 
 
-@QUICK
+@UNTIMED
 @given(text=st.text("digts moon:=,+.csvnpz/\\0123456789xé\0\n", max_size=30))
 def test_texts(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -34,7 +33,7 @@ def test_texts(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         one_message(text)
 
 
-@QUICK
+@UNTIMED
 @given(
     name=st.sampled_from(sorted(TASKS)),
     n=st.integers(-1, 30),
@@ -50,7 +49,7 @@ def test_options_of_tasks(name: str, n: int, other: int, pick: int, seed: int) -
     one_message(f"{name}:n={n},{option}={other},seed={seed}" if option != "n" else f"{name}:n={n}")
 
 
-@QUICK
+@UNTIMED
 @given(
     text=st.text('ab,;1.5"\n\r\t é\0', max_size=60), options=st.sampled_from(["", ":x=*", ":x=a,y=b", ":header=false"])
 )
@@ -60,7 +59,7 @@ def test_tables(text: str, options: str, tmp_path: Path) -> None:
     one_message(f"{path}{options}")
 
 
-@QUICK
+@UNTIMED
 @given(data=st.data())
 def test_damaged_arrays(data: st.DataObject, tmp_path: Path) -> None:
     buffer = io.BytesIO()
@@ -73,7 +72,7 @@ def test_damaged_arrays(data: st.DataObject, tmp_path: Path) -> None:
     one_message(str(path))
 
 
-@QUICK
+@UNTIMED
 @given(
     source=st.recursive(
         st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.binary(max_size=4)),
@@ -89,7 +88,7 @@ def test_objects(source: object) -> None:
     one_message(source)
 
 
-@QUICK
+@UNTIMED
 @given(rows=st.integers(1, 30), val=st.one_of(st.integers(-2, 40), st.floats(-1, 3)), test=st.floats(0, 1))
 def test_shares(rows: int, val: float, test: float) -> None:
     data = Data({"x": np.zeros(rows)})

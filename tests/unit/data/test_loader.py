@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from fanin.data import Batches, Data, DataFailed
 from fanin.data.order import epoch_order
+from tests.unit.data.settings import UNTIMED
 
 SIZES = st.integers(1, 60)
 
@@ -20,6 +21,7 @@ def numbered(rows: int) -> Data:
     return Data({"row": np.arange(rows), "x": np.arange(rows * 2.0).reshape(rows, 2)})
 
 
+@UNTIMED
 @given(rows=SIZES, batch=SIZES, seed=st.integers(0, 2**40), epoch=st.integers(0, 50), shuffle=st.booleans())
 def test_an_epoch_has_every_row_once(rows: int, batch: int, seed: int, epoch: int, shuffle: bool) -> None:
     order = epoch_order(rows, batch, seed=seed, epoch=epoch, shuffle=shuffle)
@@ -27,6 +29,7 @@ def test_an_epoch_has_every_row_once(rows: int, batch: int, seed: int, epoch: in
     assert shuffle or order.tolist() == list(range(rows))
 
 
+@UNTIMED
 @given(classes=st.lists(st.integers(0, 5), min_size=1, max_size=120), batch=SIZES, epoch=st.integers(0, 9))
 def test_each_full_batch_has_its_share_of_each_class(classes: list[int], batch: int, epoch: int) -> None:
     labels = np.array(classes)
@@ -38,7 +41,7 @@ def test_each_full_batch_has_its_share_of_each_class(classes: list[int], batch: 
         assert (np.abs(counts - share) < 1).all()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(UNTIMED, max_examples=60)
 @given(
     rows=SIZES,
     batch=st.one_of(st.none(), SIZES),

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from fanin.data import Batches, Data
 from fanin.data.seeds import STREAMS, bits, legacy, number, permutation
+from tests.unit.data.settings import UNTIMED
 
 SEEDS = st.integers(-(2**70), 2**70)
 PLACES = st.tuples(SEEDS, st.sampled_from(sorted(STREAMS)), st.lists(st.integers(0, 2**32 - 1), max_size=3))
 
 
+@UNTIMED
 @given(one=PLACES, two=PLACES)
 def test_no_two_streams_are_alike(one: tuple[int, str, list[int]], two: tuple[int, str, list[int]]) -> None:
     first, second = bits(one[0], one[1], *one[2]), bits(two[0], two[1], *two[2])
@@ -20,6 +22,7 @@ def test_no_two_streams_are_alike(one: tuple[int, str, list[int]], two: tuple[in
     assert (number(one[0], one[1], *one[2]) == number(two[0], two[1], *two[2])) == (one == two)
 
 
+@UNTIMED
 @given(seed=SEEDS, count=st.integers(0, 50))
 def test_orders_are_permutations(seed: int, count: int) -> None:
     assert sorted(permutation(count, bits(seed, "shuffle")).tolist()) == list(range(count))
@@ -40,6 +43,7 @@ def test_the_numbers_of_a_seed_stay_what_they_are() -> None:
     assert round(float(legacy(1, "task").standard_normal()), 9) == 0.501940093
 
 
+@UNTIMED
 @given(seed=st.integers(0, 999), batch=st.integers(1, 30), test=st.integers(1, 10), epochs=st.integers(0, 3))
 def test_one_stream_moves_no_other(seed: int, batch: int, test: int, epochs: int) -> None:
     """Splits don't hang on batches, nor the order of an epoch on how many there were before."""
