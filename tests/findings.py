@@ -11,7 +11,8 @@ AT_LOAD = {"OUT802": False, "OUT803": True}
 AT_RUN = {"OUT804"}
 AT_EXPORT = {"OUT805", "OUT806"}
 AT_START = {id for id in CODES if id.startswith("SIG")}  # what the signal analysis finds
-LATER = AT_LOAD.keys() | AT_RUN | AT_EXPORT | AT_START
+AT_DATA = {id for id in CODES if id.startswith("DAT")}  # what binding data to a system finds
+LATER = AT_LOAD.keys() | AT_RUN | AT_EXPORT | AT_START | AT_DATA
 
 
 def findings(text: str, wanted: str) -> list[Any]:
@@ -20,6 +21,8 @@ def findings(text: str, wanted: str) -> list[Any]:
     from fanin.source import Source
 
     found = list(pipeline.check_text(text).diagnostics)
+    if wanted in AT_DATA and all(d.severity == "advice" for d in found):
+        return _bind(text, wanted)
     if wanted in AT_START and not found:
         source = Source("<string>", text)
         return list(pipeline.check_source(source, "<string>", None, None, signals=True).diagnostics)
@@ -37,6 +40,28 @@ def findings(text: str, wanted: str) -> list[Any]:
     except CheckFailed as failed:
         return list(failed.report.diagnostics)
     return _run(net, wanted, text) if wanted in AT_RUN else []
+
+
+def _bind(text: str, wanted: str) -> list[Any]:
+    """What a system says of the data that the first line of its spec names, as for the command line."""
+    import shlex
+    from unittest.mock import patch
+
+    from fanin import pipeline
+    from fanin.data import DataFailed, bind, open_data
+    from fanin.source import Source
+
+    words = shlex.split(text.partition("\n")[0].removeprefix("#"))
+    assert words[0] == "--data", "a spec of a DAT page begins with `# --data SOURCE`"
+    mapping = dict(word.split("=") for flag, word in zip(words[2::2], words[3::2], strict=True) if flag == "--map")
+    program = pipeline.elaborate_source(Source("<string>", text), "<string>", "Fit", None)
+    missing: dict[str, Any] = {"sklearn": None} if wanted == "DAT010" else {}
+    try:
+        with patch.dict("sys.modules", missing):
+            bind(open_data(words[1]), program.inputs, mapping, program.requirements)
+    except DataFailed as failed:
+        return list(failed.report.diagnostics)
+    return []
 
 
 def _run(net: Any, wanted: str, text: str) -> list[Any]:

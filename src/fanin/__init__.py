@@ -63,6 +63,10 @@ def __getattr__(name: str) -> Any:
         from fanin import report
 
         return getattr(report, name)
+    if name == "data":
+        from importlib import import_module
+
+        return import_module("fanin.data")
     raise AttributeError(f"module 'fanin' has no attribute {name!r}")
 
 

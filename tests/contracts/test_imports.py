@@ -51,9 +51,12 @@ EXCEPTIONS = {
     ("emit/table.py", "fanin.syntax.format"): "`show --after parse` prints the tree in the one layout",
     ("emit/table.py", "fanin.syntax.parser"): "`show --after parse` reads the file",
 }
+TENSORS = [f"data/{name}.py" for name in ("loader", "streaming", "tensors", "augment")]
 HOMES = {  # where a library may be imported, and whether only inside functions
-    "torch": (("runtime/", "systems/", "pruning/", "data/loader.py", "emit/torch/programs/"), False),
+    "torch": (("runtime/", "systems/", "pruning/", "emit/torch/programs/", *TENSORS), False),
     "sklearn": (("data/sources/",), True),
+    "pyarrow": (("data/sources/",), True),
+    "PIL": (("data/sources/",), True),
     "numpy": (("runtime/", "systems/", "pruning/", "data/", "signal/", "lints/signal/"), False),
     "safetensors": (("systems/", "pruning/"), True),
     "matplotlib": (("emit/plots.py",), False),

@@ -20,6 +20,7 @@ COMMANDS = {
     "draw": "Draw the model as SVG, PDF, PNG or DOT.",
     "train": "Train a system on data.",
     "compile": "Write the model as standalone PyTorch source, .pt2 or .onnx.",
+    "data": "Show what is in a data set, or list those that have names.",
     "diff": "Say what changed between two models.",
     "explain": "Print the page of a code such as SHP301.",
     "ops": "List the ops, or print the reference of one.",

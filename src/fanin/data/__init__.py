@@ -13,15 +13,20 @@ if TYPE_CHECKING:
     from fanin.data.opening import open_data
     from fanin.data.opening import open_data as open
     from fanin.data.problems import DataFailed
+    from fanin.data.stream import Stream
+    from fanin.data.streaming import StreamBatches, batches
     from fanin.data.table import Data
 
-__all__ = ["Batches", "Data", "DataFailed", "bind", "open", "open_data"]
+__all__ = ["Batches", "Data", "DataFailed", "Stream", "StreamBatches", "batches", "bind", "open", "open_data"]
 
 _HOMES = {
     "bind": "binding",
     "Batches": "loader",
     "Data": "table",
     "DataFailed": "problems",
+    "Stream": "stream",
+    "StreamBatches": "streaming",
+    "batches": "streaming",
     "open": "opening",
     "open_data": "opening",
 }

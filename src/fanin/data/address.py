@@ -61,7 +61,7 @@ class Address:
         if option is None:
             return default
         if not _NUMBER.fullmatch(option.text) or not low <= int(option.text) <= high:
-            bound = f", {low} or more" if high == 10**9 else f" from {low} to {high}"
+            bound = f", {low} or more" if high >= 10**8 else f" from {low} to {high}"
             raise self.refuse(option, f"`{key}` is a whole number{bound if low > -(10**9) else ''}")
         return int(option.text)
 

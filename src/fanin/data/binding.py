@@ -1,4 +1,4 @@
-"""Fields of data become the inputs of a system: names, shapes, dtypes and numbers are checked before anything is trained.
+"""Fields of data become the inputs of a system: names, shapes, dtypes and numbers are checked before any training.
 
 An input whose first axis is a letter has a batch there; inputs of one letter are paired, row by row. A letter that
 stands anywhere but first (``[V, V]``, ``int[2, E]``) is no batch, and neither is a number where other inputs have a
@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-
-import numpy as np
+from typing import overload
 
 from fanin.data.problems import DataFailed, failure, listed, whole
-from fanin.data.shapes import Sizes, fitted, letter
-from fanin.data.table import Data
+from fanin.data.shapes import Sizes, advice, fits, fitted, letter
+from fanin.data.stream import Stream
+from fanin.data.table import Array, Data
 from fanin.data.values import converted
 from fanin.diagnostics.codes import DAT003, DAT004, DAT007, DAT008
 from fanin.diagnostics.model import Diagnostic, Label
@@ -23,7 +23,7 @@ from fanin.ir.conditions import holds
 from fanin.ir.graph import Port
 from fanin.ir.poly import Poly, Symbol
 from fanin.ir.requirements import Requirement
-from fanin.ir.types import TensorType
+from fanin.ir.types import DType, TensorType
 from fanin.record import record
 from fanin.report import Report
 
@@ -38,20 +38,36 @@ class _Input:
     stream: int
 
 
+@overload
 def bind(
     data: Data,
     inputs: Iterable[Port],
+    mapping: Mapping[str, str] | None = ...,
+    requirements: Sequence[Requirement] = ...,
+) -> Data: ...
+@overload
+def bind(
+    data: Stream,
+    inputs: Iterable[Port],
+    mapping: Mapping[str, str] | None = ...,
+    requirements: Sequence[Requirement] = ...,
+) -> Stream: ...
+def bind(
+    data: Data | Stream,
+    inputs: Iterable[Port],
     mapping: Mapping[str, str] | None = None,
     requirements: Sequence[Requirement] = (),
-) -> Data:
+) -> Data | Stream:
     """The data with a field for each input, by the name of the input, and no other.
 
     ``inputs`` are a program's (``program.inputs``; those that the training supplies, such as a ``ramp``, left out),
     ``mapping`` says which field an input is where the names differ. Axes of size 1 are put in or left out where that
     is all that a shape lacks, and numbers become the input's dtype where that changes none of them. Raises DataFailed,
-    with a message for each field that does not fit.
+    with a message for each field that does not fit. Of a stream the first sample is bound.
     """
     ports = [p for p in inputs if p.value is not None]
+    if isinstance(data, Stream):
+        return replace(data, head=_bound(data.head, ports, dict(mapping or {}), requirements))
     return _bound(data, ports, dict(mapping or {}), requirements)
 
 
@@ -59,7 +75,8 @@ def _bound(data: Data, ports: list[Port], mapping: dict[str, str], requirements:
     problems: list[Diagnostic] = _names(data, ports, mapping)
     known = [i for i in _inputs(data, ports, mapping) if i.field in data.fields]
     sizes = Sizes()
-    fields, kinds = {}, {}
+    fields: dict[str, Array] = {}
+    kinds: dict[str, DType] = {}
     for i in known:
         try:
             array = fitted(data, i.field, i.port, sizes, batched=i.batched)
@@ -84,6 +101,11 @@ def _bound(data: Data, ports: list[Port], mapping: dict[str, str], requirements:
         standard=frozenset(n for n, i in by_input.items() if i.field in data.standard),
         places={i.stream: data.places[s] for i in known if (s := data.stream(i.field)) in data.places},
         batch=sizes.batch,
+        augment={n: data.augment[i.field] for n, i in by_input.items() if i.field in data.augment},
+        views=frozenset(n for n, i in by_input.items() if i.field in data.views),
+        divide={
+            n: data.divide[i.field] for n, i in by_input.items() if i.field in data.divide and kinds[n] is DType.FLOAT
+        },
     )
 
 
@@ -113,10 +135,15 @@ def _missing(data: Data, port: Port, taken: set[str]) -> DataFailed:
     assert port.value is not None
     free = [n for n in data.fields if n not in taken]
     near = nearest(port.name, free)
-    alike = [n for n in free if data[n].ndim == port.value.type.rank and data.kind(n) is port.value.type.dtype]
-    meant = near or (alike[0] if len(alike) == 1 else free[0] if len(free) == 1 else None)
+    shape, kind = port.value.type.shape, port.value.type.dtype
+    same = [n for n in free if data.kind(n) is kind]
+    alike = [n for n in same if fits(data, n, shape)] or [n for n in same if advice(data, n, shape)]
+    meant = near or (alike[0] if len(alike) == 1 else None)
     helps = [f"`--map {port.name}={meant}` takes `{meant}` for it"] if meant else []
-    if not helps and len(free) > 1:
+    if meant:
+        better = advice(data, meant, shape)
+        helps = better if better and better[0].startswith("`digits:") else [*helps, *better]
+    if not helps and free:
         helps = [f"`--map {port.name}=FIELD` takes another for it"]
     notes = [f"{data.name} has {', '.join(f'`{n}`: {shown(data, n)}' for n in data.fields) or 'no fields'}"]
     return failure(
@@ -157,7 +184,7 @@ def _inputs(data: Data, ports: list[Port], mapping: dict[str, str]) -> list[_Inp
     return found
 
 
-def _uneven(data: Data, known: list[_Input], fields: Mapping[str, np.ndarray]) -> list[Diagnostic]:
+def _uneven(data: Data, known: list[_Input], fields: Mapping[str, Array]) -> list[Diagnostic]:
     """Fields of one letter have as many rows as each other, and some."""
     found: list[Diagnostic] = []
     first: dict[int, _Input] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fanin.diagnostics.codes import DAT011
 from fanin.diagnostics.model import Code, Diagnostic, Label
 from fanin.report import CheckFailed, Report
 from fanin.source import Source, Span
@@ -29,6 +30,21 @@ def failure(
     """The exception for one message."""
     found = Diagnostic(code, headline, span, label, tuple(labels), tuple(notes), tuple(helps))
     return DataFailed(Report((found,)))
+
+
+def raised(name: str, error: Exception, span: Span) -> DataFailed:
+    """For an exception of the user's own code: where it was. The exception is to stay the cause."""
+    import os
+    import traceback
+
+    folder = os.path.dirname(__file__)
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [f for f in frames if not f.filename.startswith(folder) and f"{os.sep}importlib{os.sep}" not in f.filename]
+    notes = [f"{type(error).__name__}: {str(error).split(chr(10), 1)[0][:200]}"]
+    if theirs and not theirs[-1].filename.startswith("<frozen"):
+        last = theirs[-1]
+        notes.append(f"{last.filename}:{last.lineno}, in {last.name}: {last.line}")
+    return failure(DAT011, f"`{name}` failed", span, "raised an exception", notes=notes)
 
 
 def whole(name: str, text: str) -> Span:

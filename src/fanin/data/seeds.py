@@ -8,7 +8,7 @@ same in every version.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +35,17 @@ def number(seed: int, stream: str, *place: int) -> int:
     return int(low) | (int(high) & 0x7FFFFFFF) << 32
 
 
-def legacy(seed: int, stream: str, *place: int) -> np.random.RandomState:
-    """Normal and uniform numbers that are the same in every version of NumPy, which it promises of this class."""
-    return np.random.RandomState(np.random.MT19937(sequence(seed, stream, *place)))
+class Random(np.random.RandomState):
+    """Normal, uniform and whole numbers that are the same in every version of NumPy, which it promises of its base, and
+    on every system: ``randint`` draws int64 on all."""
+
+    def randint(self, low: Any, high: Any = None, size: Any = None, dtype: Any = np.int64) -> Any:
+        return super().randint(low, high, size, dtype)
+
+
+def legacy(seed: int, stream: str, *place: int) -> Random:
+    """The numbers of a stream, for data that is drawn."""
+    return Random(np.random.MT19937(sequence(seed, stream, *place)))
 
 
 def permutation(count: int, source: np.random.Philox) -> Order:

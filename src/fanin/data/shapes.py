@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from fanin.data.problems import DataFailed, failure
 from fanin.data.table import Array, Data
 from fanin.diagnostics.codes import DAT004
@@ -49,7 +51,7 @@ def letter(d: Dim) -> Symbol | None:
 
 
 def _with_ones(array: Array, shape: tuple[Dim, ...], start: int) -> Array | None:
-    """The array with axes of size 1 put in or left out, so that it has as many as the input; None if that's not enough."""
+    """The array with axes of size 1 put in or left out, so that it has as many as the input; None if none would do."""
     lacking = len(shape) - array.ndim
     if lacking == 0:
         return array
@@ -99,7 +101,7 @@ def _unify(data: Data, name: str, port: Port, array: Array, axis: int, d: Dim, s
 
 def _misfit(data: Data, name: str, port: Port, text: str, array: Array) -> DataFailed:
     assert port.value is not None
-    helps = _advice(data, name, port.value.type.shape)
+    helps = advice(data, name, port.value.type.shape)
     return failure(
         DAT004,
         f"`{port.name}` has {text}",
@@ -110,25 +112,27 @@ def _misfit(data: Data, name: str, port: Port, text: str, array: Array) -> DataF
     )
 
 
-def _advice(data: Data, name: str, shape: tuple[Dim, ...]) -> list[str]:
+def fits(data: Data, name: str, shape: tuple[Dim, ...]) -> bool:
+    """Whether a field has this shape, up to axes of size 1 and whatever letters stand for."""
+    if not shape or not data[name].ndim:
+        return False
+    alike = _with_ones(data[name], shape, 1)
+    return alike is not None and _agree(shape[1:], alike.shape[1:])
+
+
+def _agree(wanted: tuple[Dim, ...], have: tuple[int, ...]) -> bool:
+    return len(wanted) == len(have) and all(w == h for w, h in zip(wanted, have, strict=True) if isinstance(w, int))
+
+
+def advice(data: Data, name: str, shape: tuple[Dim, ...]) -> list[str]:
     """The change of the array that would fit: the axes in another order, or the same numbers in another shape."""
-    have = data[name].shape
-    fixed = [d if isinstance(d, int) else None for d in shape[1:]]
-
-    def fits(sizes: tuple[int, ...]) -> bool:
-        return len(sizes) == len(fixed) and all(w is None or w == h for w, h in zip(fixed, sizes, strict=True))
-
-    if len(have) == 4 and fits((have[3], have[1], have[2])):
+    have, fixed = data[name].shape, shape[1:]
+    if fits(data, name, shape):
+        return []
+    if len(have) == 4 and _agree(fixed, (have[3], have[1], have[2])):
         return [f"the channels stand last: put them second with `{name}.transpose(0, 3, 1, 2)`"]
-    numbers = 1
-    for size in have[1:]:
-        numbers *= size
-    wanted = 1
-    for w in fixed:
-        wanted *= w if w is not None else 0
-    if numbers == wanted and numbers and have[1:] != tuple(fixed):
-        if data.name.startswith("digits"):
-            flat = len(fixed) == 1
-            return [f"`digits:flat={'true' if flat else 'false'}` has that shape"]
-        return [f"`{name}.reshape({', '.join(map(str, [-1, *fixed]))})` has that shape"]
-    return []
+    if not all(isinstance(d, int) for d in fixed) or not fixed or prod(have[1:]) != prod(fixed):
+        return []
+    if data.name.startswith("digits"):
+        return [f"`digits:flat={'true' if len(fixed) == 1 else 'false'}` has that shape"]
+    return [f"`{name}.reshape({', '.join(map(str, [-1, *fixed]))})` has that shape"]

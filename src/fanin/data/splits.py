@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from fanin.data.lazy import Lazy
 from fanin.data.problems import failure, listed, whole
 from fanin.data.scaling import refit
 from fanin.data.seeds import Order, bits, permutation
@@ -38,6 +39,8 @@ def split(
             raise _bad(f"{data.name} has a `{part}` of its own", data.name, f"leave out `{part}={shares[part]}`")
     if stratify is not None and stratify not in data.fields:
         raise _bad(f"{data.name} has no field `{stratify}`", data.name, f"it has {listed(data.fields)}")
+    if stratify is not None and isinstance(data[stratify], Lazy):
+        raise _bad(f"`{stratify}` of {data.name} is read batch by batch", data.name, "give its classes as an array")
     rows: dict[str, dict[int, Order]] = {"test": {}, "val": {}, "train": {}}
     for stream, count in data.lengths().items():
         sizes = {part: _size(share, count, part) for part, share in shares.items()}
@@ -67,6 +70,7 @@ def split(
                 whole("split", data.name),
                 "too few rows to split so",
             )
+    found = {part: own if part == "train" else own.plain() for part, own in found.items()}
     return refit(found, "train")
 
 

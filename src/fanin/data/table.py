@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 from fanin.ir.types import DType
 from fanin.record import field, record
 
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    from fanin.data.changes import Change
+
+Array = Any
+"""An array of NumPy's, or a ``lazy.Lazy`` field, which has the shape and dtype of one and is read batch by batch."""
 Rows = NDArray[np.int64]
 
 _KINDS = {"b": DType.BOOL, "i": DType.INT, "u": DType.INT, "f": DType.FLOAT, "c": DType.COMPLEX}
@@ -28,6 +32,8 @@ class Data:
     were left out. ``classes`` are the names of the values of an int field, ``kinds`` the dtypes that batches have where
     it isn't the array's, ``standard`` the fields that have mean 0 and variance 1 by the rows that are trained on.
     ``batch`` is the only number of rows that a batch may have, where an input says one.
+    ``divide`` has fields of bytes that batches have as fractions of a number: pictures from 0 to 1.
+    ``augment`` are the random changes of pictures, which held out rows are spared, unless they are ``views``.
     ``parts`` is what the source itself calls ``train``, ``val`` and ``test``; the fields are then those of ``train``.
     """
 
@@ -42,6 +48,9 @@ class Data:
     places: Mapping[int, Rows] = field(default_factory=dict)
     unit: str = "row"  # what ``places`` count
     batch: int | None = None
+    divide: Mapping[str, float] = field(default_factory=dict)
+    augment: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
+    views: frozenset[str] = frozenset()
 
     def __getitem__(self, name: str) -> Array:
         return self.fields[name]
@@ -62,6 +71,8 @@ class Data:
 
     def kind(self, name: str) -> DType:
         """What the numbers of a field are in a batch."""
+        if name in self.divide and name not in self.kinds:
+            return DType.FLOAT
         return self.kinds.get(name) or _KINDS[self.fields[name].dtype.kind]
 
     def place(self, row: int, stream: int = 0) -> int:
@@ -95,6 +106,22 @@ class Data:
 
         return split(self, val, test, train=train, seed=seed, stratify=stratify)
 
+    def plain(self) -> Data:
+        """The same without random changes, but of views: as held out rows are."""
+        return replace(self, augment={n: c for n, c in self.augment.items() if n in self.views})
+
     def first(self, count: int) -> Data:
         """The first so many rows of each stream."""
         return self.take({s: np.arange(min(count, n), dtype=np.int64) for s, n in self.lengths().items()})
+
+
+def fingerprint(data: Data) -> str:
+    """16 letters that tell data apart: by names, shapes, dtypes and, in memory, the numbers."""
+    from hashlib import blake2b
+
+    found = blake2b(digest_size=8)
+    for name, array in data.fields.items():
+        found.update(f"{name} {array.dtype} {array.shape} {data.stream(name)}\n".encode())
+        if isinstance(array, np.ndarray) and array.size:
+            found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return found.hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fanin.data.lazy import Lazy
 from fanin.data.problems import DataFailed, failure
 from fanin.data.table import Array, Data
 from fanin.diagnostics.codes import DAT005, DAT006
@@ -20,6 +21,8 @@ def converted(data: Data, name: str, array: Array, port: Port) -> Array:
     Raises DataFailed for numbers that the input cannot take.
     """
     assert port.value is not None
+    if isinstance(array, Lazy):
+        return promised(data, name, array, port)
     wanted, kind = port.value.type.dtype, data.kind(name)
     if kind in (DType.FLOAT, DType.COMPLEX):
         _finite(data, name, array, port)
@@ -38,6 +41,16 @@ def converted(data: Data, name: str, array: Array, port: Port) -> Array:
     if kind is DType.COMPLEX:
         raise _kind(data, name, port, "complex numbers, and a bool input takes 0 and 1", "")
     return _checked(data, name, array, port, "0 or 1", lambda a: (a == 0) | (a == 1)).astype(bool)
+
+
+def promised(data: Data, name: str, field: Lazy, port: Port) -> Lazy:
+    """The same of a field that is read batch by batch, by its dtype alone. Raises DataFailed."""
+    assert port.value is not None
+    order = (DType.BOOL, DType.INT, DType.FLOAT, DType.COMPLEX)
+    wanted, kind = port.value.type.dtype, data.kind(name)
+    if order.index(kind) > order.index(wanted):
+        raise _kind(data, name, port, f"{kind} numbers, and `{port.name}` takes {wanted}", f"rows of {wanted}")
+    return field
 
 
 def _finite(data: Data, name: str, array: Array, port: Port) -> None:

@@ -9,7 +9,10 @@ from fanin.diagnostics.model import Code
 from fanin.record import record
 
 _TITLE = re.compile(r"# (?P<id>[A-Z]{3}\d{3}) (?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)\n")
-_FILE = re.compile(r"^```fanin file (?P<name>[\w.-]+\.arch)\n(?P<spec>.*?)^```$", re.DOTALL | re.MULTILINE)
+_FILE = re.compile(
+    r"^```(?:fanin file (?P<name>[\w.-]+\.arch)|csv beside (?P<table>[\w.-]+\.csv))\n(?P<spec>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
+)
 _SPEC = re.compile(r"^```fanin (?P<kind>bad|good)\n(?P<spec>.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -18,7 +21,7 @@ class Page:
     """A page as its file has it, and its parts.
 
     ``prose`` is the text up to the first spec. ``files`` are what stands in the folder of the specs, by name: each is a
-    block that begins with a line like ```fanin file parts.arch`.
+    block that begins with a line like ```fanin file parts.arch` or ```csv beside points.csv`.
     """
 
     id: str
@@ -55,5 +58,5 @@ def parse_page(text: str, id: str) -> Page:
         raise ValueError(f"pages/{id}.md has no block ```fanin {min(missing)}")
     first = _SPEC.search(text, title.end())
     prose = text[title.end() : first.start() if first else None].strip()
-    beside = {found["name"]: found["spec"] for found in _FILE.finditer(text)}
+    beside = {found["name"] or found["table"]: found["spec"] for found in _FILE.finditer(text)}
     return Page(title["id"], title["name"], text, prose, specs["bad"], specs["good"], beside)

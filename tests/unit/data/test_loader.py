@@ -10,8 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanin.data import Batches, Data
+from fanin.data import Batches, Data, DataFailed
 from fanin.data.order import epoch_order
+from tests.unit.data.settings import UNTIMED
 
 SIZES = st.integers(1, 60)
 
@@ -20,6 +21,7 @@ def numbered(rows: int) -> Data:
     return Data({"row": np.arange(rows), "x": np.arange(rows * 2.0).reshape(rows, 2)})
 
 
+@UNTIMED
 @given(rows=SIZES, batch=SIZES, seed=st.integers(0, 2**40), epoch=st.integers(0, 50), shuffle=st.booleans())
 def test_an_epoch_has_every_row_once(rows: int, batch: int, seed: int, epoch: int, shuffle: bool) -> None:
     order = epoch_order(rows, batch, seed=seed, epoch=epoch, shuffle=shuffle)
@@ -27,6 +29,7 @@ def test_an_epoch_has_every_row_once(rows: int, batch: int, seed: int, epoch: in
     assert shuffle or order.tolist() == list(range(rows))
 
 
+@UNTIMED
 @given(classes=st.lists(st.integers(0, 5), min_size=1, max_size=120), batch=SIZES, epoch=st.integers(0, 9))
 def test_each_full_batch_has_its_share_of_each_class(classes: list[int], batch: int, epoch: int) -> None:
     labels = np.array(classes)
@@ -38,7 +41,7 @@ def test_each_full_batch_has_its_share_of_each_class(classes: list[int], batch: 
         assert (np.abs(counts - share) < 1).all()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(UNTIMED, max_examples=60)
 @given(
     rows=SIZES,
     batch=st.one_of(st.none(), SIZES),
@@ -84,8 +87,12 @@ def test_epochs_and_seeds_differ() -> None:
 
 def test_a_state_of_another_run_is_refused() -> None:
     state = Batches(numbered(10), 3, seed=1).state()
-    with pytest.raises(ValueError, match="seed 1, and here it is 2"):
+    with pytest.raises(DataFailed, match="had `seed` 1, and here it is 2"):
         Batches(numbered(10), 3, seed=2).resume(state)
+    other = Data({"row": np.arange(10), "x": np.ones((10, 2))})
+    with pytest.raises(DataFailed, match="had other data"):
+        Batches(other, 3, seed=1).resume(state)
+    Batches(numbered(10), 3, seed=1).resume(state)
 
 
 def test_the_parts_of_the_processes_are_the_batch_of_one() -> None:
@@ -103,6 +110,14 @@ def test_batches_have_the_dtypes_of_a_network() -> None:
     assert [t.dtype for t in batch.values()] == [torch.float32, torch.int64, torch.bool, torch.complex64]
     batch = next(iter(Batches(data, 2, dtype=torch.float64)))
     assert [t.dtype for t in batch.values()] == [torch.float64, torch.int64, torch.bool, torch.complex128]
+
+
+@pytest.mark.parametrize("dtype", [">f8", "<f2", "longdouble", "u4", ">i2", "clongdouble", "u8"])
+def test_arrays_of_any_dtype(dtype: str) -> None:
+    data = Data({"x": np.arange(6)[::-1].astype(dtype), "y": np.broadcast_to(np.float32(1), (6, 2))})
+    (batch,) = Batches(data, None, shuffle=False)
+    assert batch["x"].real.tolist() == [5, 4, 3, 2, 1, 0] and batch["y"].shape == (6, 2)
+    assert len(Batches(data, 2).state()["data"]) == 16
 
 
 def test_a_batch_is_no_window_on_the_data() -> None:

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanin.data import Data, DataFailed, open_data
+from tests.unit.data.settings import UNTIMED
 
 
+@UNTIMED
 @given(
     rows=st.integers(3, 200),
     val=st.floats(0.0, 0.4),
@@ -31,6 +33,7 @@ def test_parts_are_a_partition(rows: int, val: float, test: float, seed: int, st
         assert [part.place(i) for i in range(len(part))] == part["row"].tolist()
 
 
+@UNTIMED
 @given(labels=st.lists(st.integers(0, 4), min_size=10, max_size=200), share=st.integers(1, 9), seed=st.integers(0, 99))
 def test_a_stratified_part_has_its_share_of_each_class(labels: list[int], share: int, seed: int) -> None:
     data = Data({"label": np.array(labels)})

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import replace
 
 import numpy as np
 
 from fanin.data.address import Address
-from fanin.data.problems import DataFailed, failure, listed
+from fanin.data.problems import DataFailed, failure
 from fanin.data.table import Array, Data
 from fanin.diagnostics.codes import DAT002, DAT007
 
@@ -17,17 +15,28 @@ _PARTS = ("train", "val", "test")
 
 
 def open_arrays(address: Address) -> Data:
-    """A field for each array of the file. ``x_train``, ``y_test``, … are the fields ``x`` and ``y`` of those parts."""
+    """A field for each array of the file. ``x_train``, ``y_test``, … are the fields ``x`` and ``y`` of those parts.
+
+    ``scale=unit`` has bytes go from 0 to 1, ``channels=last`` says that pictures are [N, H, W, C].
+    """
+    unit = address.choice("scale", "none", ("unit", "none")) == "unit"
+    last = address.choice("channels", "second", ("second", "last")) == "last"
     address.done()
     path = address.head
     arrays: dict[str, Array] = {}
     try:
-        with np.load(path, allow_pickle=False) as file:
-            for name in file.files:
-                arrays[name] = _array(file, name, address)
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):  # a `.npy`
+            arrays["x"] = loaded
+        else:
+            with loaded as file:
+                for name in file.files:
+                    arrays[name] = _array(file, name, address)
     except DataFailed:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
+    except Exception as error:  # of a damaged file NumPy raises what zip, zlib, ast or tokenize do
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the system can't read it; NumPy's own have no number
         text = str(error)
         if "allow_pickle" in text or "pickle" in text.lower():
             raise failure(
@@ -41,9 +50,12 @@ def open_arrays(address: Address) -> Data:
         raise failure(
             DAT002, f"{path} cannot be read", address.span, "damaged or cut off", notes=[_short(text)]
         ) from None
+    if last:
+        arrays = {n: a.transpose(0, 3, 1, 2) if a.ndim == 4 else a for n, a in arrays.items()}
     if not arrays:
         raise failure(DAT007, f"{path} has no arrays", address.span, "empty")
-    return in_parts(arrays, path)
+    data = in_parts(arrays, path)
+    return _in_unit(data) if unit else data
 
 
 def _array(file: np.lib.npyio.NpzFile, name: str, address: Address) -> Array:
@@ -62,6 +74,11 @@ def _array(file: np.lib.npyio.NpzFile, name: str, address: Address) -> Array:
         ) from None
 
 
+def _in_unit(data: Data) -> Data:
+    divide = {name: 255.0 for name, array in data.fields.items() if array.dtype == np.uint8}
+    return replace(data, divide=divide, parts={part: _in_unit(own) for part, own in data.parts.items()})
+
+
 def in_parts(arrays: dict[str, Array], name: str) -> Data:
     """Data of arrays; where each is called after a part (``x_train``), the parts."""
     split = {key: key.rpartition("_") for key in arrays}
@@ -77,7 +94,3 @@ def in_parts(arrays: dict[str, Array], name: str) -> Data:
 
 def _short(text: str) -> str:
     return text.split("\n", 1)[0][:200]
-
-
-def describe_arrays(data: Data) -> str:
-    return listed(data.fields)
