@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fanin import probe
     from fanin.api import check, draw, elaborate, export, load, loads, signal, source
     from fanin.report import CheckFailed, NoSuchName, Report, Unreadable
 
@@ -27,6 +28,7 @@ __all__ = [
     "export",
     "load",
     "loads",
+    "probe",
     "signal",
     "source",
 ]
@@ -58,6 +60,10 @@ def __getattr__(name: str) -> Any:
         from fanin import report
 
         return getattr(report, name)
+    if name == "probe":
+        from importlib import import_module
+
+        return import_module("fanin.probe")
     raise AttributeError(f"module 'fanin' has no attribute {name!r}")
 
 
