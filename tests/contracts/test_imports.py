@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "systems": BASE | {"runtime", "analyses", "ir", "ops"},
     "pruning": BASE | {"systems", "runtime", "analyses", "rewrites", "ir", "ops"},
 }
-TELL_THE_STORY = {"pipeline", "api", "cli", "probe", "std", "zoo", "__init__", "__main__"}  # these may import everything
+TELL_THE_STORY = {"pipeline", "api", "cli", "probe", "std", "zoo", "__init__", "__main__"}  # may import everything
 EXCEPTIONS = {
     # (file, what it imports, in a function only): why
     ("ir/graph.py", "fanin.analyses.paths"): "`Program.parameters` answers users through the walk of the analyses",

@@ -40,7 +40,8 @@ def random_baseline(
     ``make(seed)`` gives a network, ``train`` moves what requires a gradient, ``score`` says how good it is. Both runs
     of a seed start from the same weights. Raises ValueError where the network has nothing below ``head``.
     """
-    random, trained = [], []
+    random: list[float] = []
+    trained: list[float] = []
     for seed in seeds:
         for scores, whole in ((random, False), (trained, True)):
             net = make(seed)

@@ -76,9 +76,7 @@ def _kind(values: Tensor, length: float, exact: bool) -> str:
     return "minimum" if up else "maximum" if down else "flat"
 
 
-def hessian_product(
-    loss: Callable[[], Tensor], weights: Sequence[Tensor]
-) -> tuple[Callable[[Tensor], Tensor], Tensor]:
+def hessian_product(loss: Callable[[], Tensor], weights: Sequence[Tensor]) -> tuple[Callable[[Tensor], Tensor], Tensor]:
     """``v ↦ H v`` for vectors as long as all weights in a row, in float64, and the gradient as such a vector."""
     with torch.random.fork_rng(devices=[]), sdpa_kernel(SDPBackend.MATH):
         value = loss()
@@ -90,7 +88,7 @@ def hessian_product(
     curved = [(g, w) for g, w in zip(grads, weights, strict=True) if g.requires_grad]
 
     def product(vector: Tensor) -> Tensor:
-        pieces = vector.split([w.numel() for w in weights])
+        pieces = torch.split(vector, [w.numel() for w in weights])
         given = [v.view_as(g).to(g) for v, g in zip(pieces, grads, strict=True) if g.requires_grad]
         if not curved:
             return torch.zeros_like(vector)

@@ -76,4 +76,4 @@ def decorrelation(value: Tensor, *, axis: int = 1) -> Tensor:
     alike = unit.T @ unit
     count = alike.shape[0]
     off = alike - torch.diag(alike.diagonal())
-    return off.square().sum() / max(count * (count - 1), 1)
+    return torch.as_tensor(off.square().sum() / max(count * (count - 1), 1))

@@ -1,4 +1,4 @@
-"""Gradients held to differences: whether what goes backwards through a network is the derivative of what goes forwards."""
+"""Gradients held to differences: whether what comes back through a network is the derivative of what went forwards."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from fanin.runtime.probes.modes import evaluating, joined
 
 @record(eq=False)
 class Jacobian:
-    """Singular values ``[N, min(outputs, inputs)]``, the largest first, of a matrix ``[outputs, inputs]`` for each sample."""
+    """Of a matrix ``[outputs, inputs]`` for each sample: its singular values ``[N, min]``, the largest first."""
 
     values: Tensor
     outputs: int
@@ -85,7 +85,7 @@ def _forwards(run: object, x: Tensor, size: int) -> Tensor:
 
 
 def _backwards(run: object, x: Tensor, count: int) -> Tensor:
-    plain, pull = torch.func.vjp(run, x)  # type: ignore[arg-type]
+    plain, pull = torch.func.vjp(run, x)  # type: ignore[arg-type, misc]
     unit = torch.eye(count, dtype=plain.dtype, device=plain.device)[:, None].expand(count, *plain.shape)
     (rows,) = torch.vmap(pull, randomness="same", chunk_size=256)(unit)
     return torch.as_tensor(rows.flatten(2).transpose(0, 1).detach())

@@ -64,19 +64,19 @@ def _drawn(kind: type[nn.Module], seed: int, like: Tensor) -> nn.Module:
         made: nn.Module = kind(seed=seed)
     except TypeError:
         raise ValueError("only a model that fanin compiled knows how to draw its weights anew") from None
-    return made.to(device=like.device, dtype=like.dtype if like.is_floating_point() else None)
+    dtype = like.dtype if like.is_floating_point() else None
+    made.to(device=like.device, dtype=dtype)
+    return made
 
 
 def _directions(x: Tensor) -> Tensor:
     """A direction of unit length for each sample."""
     d = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)).to(x)
-    return d / d.flatten(1).norm(dim=1).view(-1, *(1 for _ in x.shape[1:]))
+    return torch.as_tensor(d / d.flatten(1).norm(dim=1).view(-1, *(1 for _ in x.shape[1:])))
 
 
 @torch.no_grad()
-def _run(
-    nets: list[nn.Module], inputs: tuple[Tensor, ...], directions: Tensor | None
-) -> tuple[Tensor, Tensor | None]:
+def _run(nets: list[nn.Module], inputs: tuple[Tensor, ...], directions: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Outputs ``[draws, N, outputs]``, and how they change along the directions."""
     base = nets[0]
     stacked = _stack(nets)

@@ -33,9 +33,7 @@ class Spectrum:
     def reached(self, share: float = 0.9) -> dict[int, int | None]:
         """The first step, of those recorded, at which each frequency has that share; None for not yet."""
         rows = list(zip(self.steps, self.shares, strict=True))
-        return {
-            k: next((step for step, row in rows if row[i] >= share), None) for i, k in enumerate(self.frequencies)
-        }
+        return {k: next((step for step, row in rows if row[i] >= share), None) for i, k in enumerate(self.frequencies)}
 
 
 def spectrum(target: Tensor, frequencies: Sequence[int] | None = None) -> Spectrum:
@@ -50,4 +48,4 @@ def spectrum(target: Tensor, frequencies: Sequence[int] | None = None) -> Spectr
 
 
 def _waves(values: Tensor) -> Tensor:
-    return torch.fft.rfft(values.double())
+    return torch.as_tensor(torch.fft.rfft(values.double()))

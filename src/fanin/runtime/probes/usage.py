@@ -81,12 +81,12 @@ class _Watch(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = kwargs or {}
         if func is F.scaled_dot_product_attention:
-            result, weights = _attend(*args, **given)
+            attended, weights = _attend(*args, **given)
             self._tell("attention", "attention", _softmax_usage(weights, -1))
-            return result
+            return attended
         if func is F.multi_head_attention_forward:
             result = func(*args, **{**given, "need_weights": True, "average_attn_weights": False})
-            self._tell("attention", "attention", _softmax_usage(result[1], -1))
+            self._tell("attention", "attention", _softmax_usage(torch.as_tensor(result[1]), -1))
             return result
         result = func(*args, **given)
         if func in _SOFTMAXES:
