@@ -207,6 +207,9 @@ class Op(ABC, Generic[A]):
     """The types of the names the example uses, in the language."""
     keeps: ClassVar[bool] = True
     """Whether calling it twice on equal inputs gives equal results (no randomness, no state)."""
+    differentiable: ClassVar[bool] = True
+    """Whether a gradient comes back from its float results. False where it is 0 wherever it exists (``floor``), where the
+    numbers that go in do not matter (``zeros_like``), and where it is stopped."""
 
     # -- types
 
