@@ -208,8 +208,8 @@ class Op(ABC, Generic[A]):
     keeps: ClassVar[bool] = True
     """Whether calling it twice on equal inputs gives equal results (no randomness, no state)."""
     differentiable: ClassVar[bool] = True
-    """Whether a gradient comes back from its float results. False where it is 0 wherever it exists (``floor``), where the
-    numbers that go in do not matter (``zeros_like``), and where it is stopped."""
+    """Whether a gradient comes back from its float results. False where it is 0 (``floor``), where the numbers
+    that go in do not matter (``zeros_like``), and where it is stopped."""
 
     # -- types
 
