@@ -211,7 +211,7 @@ def test_s051_the_read_out_is_ridge_regression() -> None:
     assert probe.reconstruction(x, y, held, truth, ridge=0.3) == pytest.approx(wanted, abs=1e-9)
 
 
-# -------------------------------------------------------------------------------------------------- low frequencies first
+# --------------------------------------------------------------------------------------------- low frequencies first
 
 WAVES = {
     "dense": """
