@@ -201,6 +201,8 @@ class Op(ABC, Generic[A]):
     last name gathers what is left: ``*shape`` (``zeros(B, H)``; a list is taken too), ``*xs`` (``concat(a, b)``)."""
     keywords: ClassVar[str] = ""
     """The attribute, a tuple of (name, size), that takes every keyword without a field: ``h=8`` of ``rearrange``."""
+    likelihood: ClassVar[tuple[str, ...]] = ()
+    """Of a loss: the laws of a target whose negative log-likelihood it is, or nearly so (``gaussian``)."""
     example: ClassVar[str]
     """A line that works after ``x`` (and the other inputs, by their names) are bound: ``y = x -> Linear(10)``."""
     example_inputs: ClassVar[dict[str, str]] = {"x": "[N, 8]"}
