@@ -28,7 +28,6 @@ __all__ = [
     "export",
     "load",
     "loads",
-    "probe",
     "signal",
     "source",
 ]
