@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fanin import probe
+    from fanin import probe as probe
     from fanin.api import check, draw, elaborate, export, load, loads, signal, source
     from fanin.report import CheckFailed, NoSuchName, Report, Unreadable
 
