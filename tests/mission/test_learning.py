@@ -118,6 +118,27 @@ def test_s010_routers_and_gates_are_recorded_too() -> None:
     assert stuck.share == pytest.approx(1) and stuck.entropy < 1e-6
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_s010_attention_by_pytorchs_own_module_and_under_a_mask(causal: bool) -> None:
+    text = (
+        "model Net()(x: [B, T, 16]) -> [B, T, 16] { return (x, x, x) -> attn: MultiheadAttention(4, batch_first=true) }"
+    )
+    own = (
+        "from std.attention import SelfAttention\n"
+        "model Net()(x: [B, T, 16]) -> [B, T, 16] { return x -> attn: SelfAttention(4, causal=true) }"
+    )
+    net, x = fanin.loads(own if causal else text), torch.randn(3, 7, 16)
+    (row,) = probe.usage(net, x)
+    if causal:
+        q, k, _ = net.get_submodule("attn.qkv")(x).view(3, 7, 3, 4, 4).permute(2, 0, 3, 1, 4)
+        scores = (q @ k.mT / 2).masked_fill(torch.ones(7, 7).triu(1) > 0, float("-inf"))
+        entropy = torch.special.entr(scores.softmax(-1)).sum(-1)[..., 1:] / torch.arange(2, 8).log()
+    else:
+        weights = net.get_submodule("attn")(x, x, x, need_weights=True, average_attn_weights=False)[1]
+        entropy = torch.special.entr(weights).sum(-1) / log(7)
+    assert row.entropy == pytest.approx(float(entropy.mean()), abs=1e-5)
+
+
 # ----------------------------------------------------------------------------------- what the architecture does itself
 
 CNN = """

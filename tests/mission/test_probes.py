@@ -69,6 +69,18 @@ def test_s036_a_saddle_a_slope_and_a_maximum() -> None:
     assert kind(1.0, 0.0) == "flat"
 
 
+def test_s036_a_valley_with_more_weights_than_fit_into_a_matrix() -> None:
+    """700 weights: a bowl in all but one direction is flat, and with one direction down a saddle."""
+    net = fanin.loads("model Net()(scale: [700]) -> [] { param w: [700] = zeros return sum(scale * w ** 2) }").double()
+    scale = torch.linspace(1, 3, 700).double()
+    for last, kind in ((0.0, "flat"), (-0.5, "saddle"), (0.5, "minimum")):
+        scale[0] = last
+        found = probe.curvature(net, lambda: net(scale))
+        assert not found.exact and found.kind == kind
+        assert (found.smallest, found.largest) == pytest.approx((2 * last, 6), abs=1e-4)
+        assert found.condition == (pytest.approx(6) if kind == "minimum" else float("inf"))
+
+
 def test_s036_the_hessian_of_a_network_as_torch_gives_it() -> None:
     text = "model Net()(x: [N, 5]) -> [N, 3] { return x -> a: Linear(6) -> tanh -> b: Linear(3) }"
     net = fanin.loads(text).double()

@@ -18,8 +18,9 @@ FLAT = 1e-6  # of the largest: what counts as zero
 class Curvature:
     """The ends of the spectrum of the Hessian, and what kind of point it is at.
 
-    ``condition`` is the largest eigenvalue over the smallest by size. Where ``exact`` is false both ends are Ritz
-    values, off by ``error`` at most, and the smallest by size is only known where all eigenvalues have one sign.
+    ``condition`` is the largest eigenvalue over the smallest by size, infinite where that is not told from 0. Where
+    ``exact`` is false both ends are Ritz values, off by ``error`` at most; the smallest by size is then known only
+    where all eigenvalues have one sign.
     """
 
     smallest: float
@@ -36,7 +37,7 @@ class Curvature:
 
 
 def curvature(
-    net: nn.Module, loss: Callable[[], Tensor], *, steps: int = 200, tolerance: float = 1e-4, dense: int = DENSE
+    net: nn.Module, loss: Callable[[], Tensor], *, steps: int = 200, tolerance: float = 1e-6, dense: int = DENSE
 ) -> Curvature:
     """The curvature of ``loss()`` in the trainable weights of a network, where they are now.
 
@@ -59,21 +60,23 @@ def curvature(
     low, high = float(values[0]), float(values[-1])
     size = max(abs(low), abs(high))
     least = float(values.abs().min()) if exact or low * high > 0 else 0.0
-    condition = size / least if least > 0 else float("inf")
+    condition = size / least if least > error else float("inf")
     length = float(slope.norm())
-    return Curvature(low, high, condition, length, _kind(values, length, exact), exact, error)
+    return Curvature(low, high, condition, length, _kind(values, length, error), exact, error)
 
 
-def _kind(values: Tensor, length: float, exact: bool) -> str:
+def _kind(values: Tensor, length: float, error: float) -> str:
+    """What kind of point it is, by eigenvalues or Ritz values, which lie between the outer ones."""
     size = float(values.abs().max())
     if length > 1e-4 * size or (size == 0 and length > 0):
         return "slope"
-    up, down = bool((values > FLAT * size).any()), bool((values < -FLAT * size).any())
+    zero = max(FLAT * size, error)
+    up, down = bool((values > zero).any()), bool((values < -zero).any())
     if up and down:
         return "saddle"
-    if exact and bool((values.abs() <= FLAT * size).any()):
+    if bool((values.abs() <= zero).any()):
         return "flat"
-    return "minimum" if up else "maximum" if down else "flat"
+    return "minimum" if up else "maximum"
 
 
 def hessian_product(loss: Callable[[], Tensor], weights: Sequence[Tensor]) -> tuple[Callable[[Tensor], Tensor], Tensor]:
