@@ -82,6 +82,14 @@ def test_s103_the_probe_agrees(file: str, name: str, hyper: dict[str, Any]) -> N
     assert worst.error < 1e-5, worst
 
 
+def test_s103_complex_results_are_looked_at_as_pairs() -> None:
+    net = fanin.loads("model Net()(x: [N, 6]) -> complex[N, 4] { return x -> a: Linear(6) -> rfft }")
+    rows = probe.gradients(net, torch.randn(3, 6))
+    assert {r.path for r in rows} == {"input 0", "a.weight", "a.bias"}
+    assert max(r.error for r in rows) < 1e-6 < min(abs(r.analytic) for r in rows)
+    assert probe.jacobian(net, torch.randn(3, 6)).outputs == 8
+
+
 def test_s103_a_wrong_gradient_is_found() -> None:
     class Wrong(torch.autograd.Function):
         @staticmethod

@@ -128,6 +128,22 @@ def test_data_that_misses_an_input(spec: str, tmp_path: Path) -> None:
     assert code == 2 and "has no `x`: it has images" in err
 
 
+@pytest.mark.parametrize(
+    ("name", "arrays", "text"),
+    [
+        ("Net", {"x": np.zeros((3, 5))}, "x must be float[N, 6]"),
+        ("Net", {"x": np.zeros((3, 6)), "target": np.array([0, 1, 9])}, "classes are 0 to 3, and there are 0 to 9"),
+        ("Net", {"x": np.zeros((3, 6)), "target": np.array([0, 1])}, "there are 3 samples, and classes of shape [2]"),
+        ("Words", {"token": np.full((2, 4), 99)}, "the model does not run on"),
+    ],
+)
+def test_data_that_does_not_fit(spec: str, tmp_path: Path, name: str, arrays: dict[str, Any], text: str) -> None:
+    np.savez(tmp_path / "batch.npz", **arrays)
+    report = "adversarial" if name == "Net" else "features"
+    code, _, err = run("probe", report, f"{spec}:{name}", "--data", str(tmp_path / "batch.npz"))
+    assert code == 2 and text in err
+
+
 def test_the_help_imports_no_torch() -> None:
     line = "import sys; from fanin.cli import probe; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", line]).returncode == 0

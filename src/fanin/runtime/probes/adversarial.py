@@ -39,6 +39,8 @@ def adversarial(
     ``low`` and ``high`` are what inputs are cut to. A network that gives several tensors is asked for its first.
     Source: Goodfellow et al. 2015, section 4.
     """
+    if y.shape != x.shape[:1]:
+        raise ValueError(f"there are {len(x)} samples, and classes of shape {list(y.shape)}")
     with evaluating(net):
         direction = sign_of_gradient(net, x, y)
         found = []
@@ -56,6 +58,10 @@ def sign_of_gradient(net: Callable[[Tensor], object], x: Tensor, y: Tensor) -> T
     """The direction in which every number of the input is moved: +1, -1, or 0 where the loss does not hang on it."""
     start = x.detach().clone().requires_grad_()
     logits = _logits(net(start))
+    if not 0 <= int(y.min()) <= int(y.max()) < max(logits.shape[1], 2):
+        raise ValueError(
+            f"classes are 0 to {max(logits.shape[1], 2) - 1}, and there are {int(y.min())} to {int(y.max())}"
+        )
     if logits.shape[1] == 1:
         loss = F.binary_cross_entropy_with_logits(logits[:, 0].double(), y.double(), reduction="sum")
     else:

@@ -11,7 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from fanin.record import record
 
 DENSE = 512  # up to so many weights all eigenvalues are computed
-FLAT = 1e-6  # of the largest: what counts as zero
+NOISE = 100  # times the accuracy of the numbers and the largest: what counts as zero
 
 
 @record
@@ -60,17 +60,17 @@ def curvature(
     low, high = float(values[0]), float(values[-1])
     size = max(abs(low), abs(high))
     least = float(values.abs().min()) if exact or low * high > 0 else 0.0
-    condition = size / least if least > error else float("inf")
+    zero = max(NOISE * max(torch.finfo(w.dtype).eps for w in weights) * size, error)
+    condition = size / least if least > zero else float("inf")
     length = float(slope.norm())
-    return Curvature(low, high, condition, length, _kind(values, length, error), exact, error)
+    return Curvature(low, high, condition, length, _kind(values, length, zero), exact, error)
 
 
-def _kind(values: Tensor, length: float, error: float) -> str:
+def _kind(values: Tensor, length: float, zero: float) -> str:
     """What kind of point it is, by eigenvalues or Ritz values, which lie between the outer ones."""
     size = float(values.abs().max())
     if length > 1e-4 * size or (size == 0 and length > 0):
         return "slope"
-    zero = max(FLAT * size, error)
     up, down = bool((values > zero).any()), bool((values < -zero).any())
     if up and down:
         return "saddle"

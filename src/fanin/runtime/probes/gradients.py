@@ -40,6 +40,8 @@ def gradients(net: nn.Module, *inputs: Tensor, step: float = 1e-6, seed: int = 0
     moved += [(path, p) for path, p in own.named_parameters() if p.requires_grad]
     with evaluating(own):
         shapes = [t.shape for t in _run(own, given)]
+        if not shapes:
+            raise ValueError("the network gives no floats")
         signs = [torch.randn(s, generator=generator, dtype=torch.double) for s in shapes]
 
         def total() -> Tensor:

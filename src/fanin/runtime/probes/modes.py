@@ -27,8 +27,9 @@ def evaluating(net: nn.Module) -> Iterator[None]:
 
 
 def floats(found: Any) -> list[Tensor]:
-    """The float tensors of a result."""
-    return [t for t in flat(found) if t.is_floating_point()]
+    """The float tensors of a result, complex ones as pairs of floats."""
+    parts = [torch.view_as_real(t) if t.is_complex() else t for t in flat(found)]
+    return [t for t in parts if t.is_floating_point()]
 
 
 def joined(found: Any) -> Tensor:

@@ -84,7 +84,12 @@ def answer(
         f"{p.name} {'×'.join(map(str, t.shape)) or 1}" for p, t in zip(program.inputs, inputs, strict=True)
     )
     title = f"{program.name}, {drawn}, {shapes}" + ("" if data is not None else " at random")
-    found = REPORTS[report](subject)
+    try:
+        found = REPORTS[report](subject)
+    except (IndexError, RuntimeError) as error:
+        if data is None:
+            raise
+        raise ValueError(f"the model does not run on {data}: {str(error).splitlines()[0]}") from None
     return Answer(title, found.head, found.rows, found.notes, {"report": report, **found.document})
 
 
