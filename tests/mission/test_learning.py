@@ -270,7 +270,7 @@ def learned(kind: str, waves: tuple[int, ...], steps: int) -> probe.Spectrum:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", WAVES)
 def test_s053_low_frequencies_are_learned_first(kind: str) -> None:
-    """Steps 25, 475 and 15,225 with dense layers, 15, 1,075 and 9,000 with convolutions."""
+    """Steps 15, 350 and 9,375 with dense layers, 15, 1,275 and 9,100 with convolutions."""
     spectrum = learned(kind, (1, 4, 10), 25_000)
     print(kind, spectrum.reached())
     steps = [spectrum.reached()[k] for k in (1, 4, 10)]

@@ -31,8 +31,9 @@ def digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 # --------------------------------------------------------------------------------------------------------- curvature
 
 
-@pytest.mark.parametrize("condition", [1.0, 10.0, 1e2, 1e3, 1e4])
-@pytest.mark.parametrize("weights", [30, 1500])
+@pytest.mark.parametrize(
+    ("weights", "condition"), [*((30, k) for k in (1.0, 10.0, 1e2, 1e3, 1e4)), (1500, 1.0), (1500, 10.0), (1500, 1e4)]
+)
 def test_s036_the_condition_of_a_quadratic(condition: float, weights: int) -> None:
     """Its eigenvalues are spread evenly on a logarithmic scale, and turned by a random rotation."""
     text = f"""

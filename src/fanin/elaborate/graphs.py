@@ -90,22 +90,14 @@ def elaborate_body(
         inverse=backwards,
     )
     if decl.attributes:
-        graph = with_marks(graph, decl, ctx)
+        from fanin.elaborate.marks import with_marks
+
+        try:
+            graph = with_marks(graph, decl, ctx)
+        except Refusal as refusal:
+            ctx.report(refusal.diagnostic)
+            return None
     return Specialisation(graph, builder.borrowed, [], size_origins(builder, graph))
-
-
-def with_marks(graph: Graph, decl: tree.Declaration, ctx: Any) -> Graph:
-    """A graph with the tags of its declaration, and the laws that are said of its results."""
-    from dataclasses import replace
-
-    from fanin.elaborate.marks import result_laws, tags_of
-
-    tags, laws = tags_of(decl), result_laws(decl, graph.results)
-    if not tags and not laws:
-        return graph
-    marked = replace(graph, tags=graph.tags + tags, laws=graph.laws + laws)
-    ctx.parts[marked] = ctx.parts[graph]
-    return marked
 
 
 def enter_body(

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from fanin.diagnostics import Fix, Refusal
 from fanin.diagnostics.codes import TYP405
 from fanin.diagnostics.model import Edit
 from fanin.diagnostics.suggest import nearest
-from fanin.elaborate.context import refuse
-from fanin.ir.graph import Result, SaidLaw, Tag, Value
+from fanin.elaborate.context import Context, refuse
+from fanin.ir.graph import Graph, Result, SaidLaw, Tag, Value
 from fanin.ir.rules import LIKELIHOODS, TAGS
 from fanin.syntax import tree
+
+
+def with_marks(graph: Graph, decl: tree.Declaration, ctx: Context) -> Graph:
+    """A graph with the tags of its declaration, and the laws that are said of its results."""
+    tags, laws = tags_of(decl), result_laws(decl, graph.results)
+    if not tags and not laws:
+        return graph
+    marked = replace(graph, tags=graph.tags + tags, laws=graph.laws + laws)
+    ctx.parts[marked] = ctx.parts[graph]
+    return marked
 
 
 def tags_of(decl: tree.Declaration) -> tuple[Tag, ...]:

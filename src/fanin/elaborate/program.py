@@ -18,7 +18,7 @@ from fanin.elaborate.construction import resolve_alias
 from fanin.elaborate.context import Context, refuse
 from fanin.elaborate.files import Unit
 from fanin.elaborate.fixup import settle_fixup
-from fanin.elaborate.graphs import elaborate_body, with_marks
+from fanin.elaborate.graphs import elaborate_body
 from fanin.elaborate.hypers import bind_hypers
 from fanin.elaborate.instances import report_idle
 from fanin.elaborate.names import lookup_global, unbound
@@ -176,6 +176,8 @@ def _elaborate(ctx: Context, unit: Unit, name: str, given: dict[str, Any], skip_
 
     graph = special.graph
     if isinstance(decl, tree.BlockAlias) and decl.attributes:
+        from fanin.elaborate.marks import with_marks
+
         graph = with_marks(graph, decl, ctx)
     if promises != graph.promises or graph.name != name:
         parts = ctx.parts[graph]

@@ -16,9 +16,10 @@ from fanin.elaborate.context import Context, refuse
 from fanin.elaborate.expressions import operand
 from fanin.elaborate.files import Unit
 from fanin.elaborate.fixup import settle_fixup
-from fanin.elaborate.graphs import enter_body, finish, inner_hypers, untold_sizes, with_marks
+from fanin.elaborate.graphs import enter_body, finish, inner_hypers, untold_sizes
 from fanin.elaborate.hypers import fit, words
 from fanin.elaborate.instances import copy_instance, report_idle
+from fanin.elaborate.marks import with_marks
 from fanin.elaborate.settings import clause
 from fanin.elaborate.signatures import open_inputs
 from fanin.elaborate.statements import bind

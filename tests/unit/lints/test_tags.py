@@ -143,6 +143,12 @@ def test_marks_that_mean_nothing(mark: str, headline: str) -> None:
     assert [d.code.id for d in seen] == ["TYP405"] and headline in seen[0].headline
 
 
+def test_a_mark_of_a_block_that_is_used_is_reported_once() -> None:
+    text = "@law(loud)\nblock B()(x: [N, 8]) -> [N, 8] { return x -> fc: Linear(8) }\n"
+    text += "model Net()(x: [N, 8]) { return x -> a: B() -> b: B() }"
+    assert [d.code.id for d in pipeline.check_text(text).diagnostics] == ["TYP405"]
+
+
 def test_laws_of_several_results_are_said_by_name() -> None:
     text = (
         "@law({})\nmodel Net()(x: [N, 8]) -> (a: [N, 4], b: [N, 4]) {{ return x -> f: Linear(4), x -> g: Linear(4) }}"
