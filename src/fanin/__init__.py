@@ -10,7 +10,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+<<<<<<< HEAD
     from fanin.api import check, draw, elaborate, export, load, loads, resume, signal, source, train, training
+=======
+    from fanin import probe as probe
+    from fanin.api import check, draw, elaborate, export, load, loads, signal, source
+>>>>>>> rows
     from fanin.report import CheckFailed, NoSuchName, Report, Unreadable
 
 __version__ = "0.1.0"
@@ -63,10 +68,17 @@ def __getattr__(name: str) -> Any:
         from fanin import report
 
         return getattr(report, name)
+<<<<<<< HEAD
     if name == "data":
         from importlib import import_module
 
         return import_module("fanin.data")
+=======
+    if name == "probe":
+        from importlib import import_module
+
+        return import_module("fanin.probe")
+>>>>>>> rows
     raise AttributeError(f"module 'fanin' has no attribute {name!r}")
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fanin.emit.torch.uses import EmitError
     from fanin.ir.recipe import Phase
     from fanin.runtime.export import Exported
+    from fanin.runtime.probes.reports import Answer
     from fanin.signal.analysis import Analysis
     from fanin.signal.measured import Measurement
     from fanin.systems.run import Run, Values
@@ -391,6 +392,13 @@ def measure(program: Program, analysis: Analysis, *, draws: int) -> Measurement:
         training=analysis.training,
         numbers=analysis.numbers(),
     )
+
+
+def probe(program: Program, report: str, **options: Any) -> Answer:
+    """A report on the compiled module. Raises ValueError where the model, or what was given, does not do for it."""
+    from fanin.runtime.probes.reports import answer
+
+    return answer(program, source(program), report, **options)
 
 
 def compare(before: Program, after: Program) -> list[Change]:

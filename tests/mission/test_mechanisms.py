@@ -1,7 +1,7 @@
 """Attention, positions, graphs, samplers, memories, glimpses, halting, fitted layers.
 
-Rows S007, S019, S033, S038, S039, S073, S078, S080, S083, S099, S110, S111, S112, S126, S156 to S160, S164, S167, S168,
-S169, S173, S175, S214.
+Rows S007, S019, S033, S038, S039, S073, S078, S080, S083, S099, S110, S111, S112, S126, S156 to S160, S162, S164, S167,
+S168, S169, S173, S175, S214.
 """
 
 from __future__ import annotations
@@ -373,6 +373,33 @@ def test_s160_writing() -> None:
     assert torch.equal(written[0, 2], value[0]) and torch.equal(written[0, [0, 1, 3]], memory[0, [0, 1, 3]])
     zeros = torch.zeros(1, 3).double()
     assert torch.equal(net(torch.rand(1, 4).double(), zeros, zeros, memory), memory)
+
+
+@pytest.mark.parametrize(("rows", "width"), [(5, 3), (12, 16)])
+def test_s162_addressing_by_content_is_attention(rows: int, width: int) -> None:
+    """On rows of unit length, with a strength of 1 / sqrt(width): one query, and the memory as keys and values."""
+    generator = torch.Generator().manual_seed(0)
+    memory = F.normalize(torch.randn(4, rows, width, generator=generator).double(), dim=-1)
+    key = F.normalize(torch.randn(4, width, generator=generator).double(), dim=-1)
+    recall = """
+model Recall()(key: [B, W], memory: [B, R, W]) -> [B, W] {
+  one = ones(B)
+  still = broadcast_to(roll(eye(1, 3), 1, axis=1), B, 3)
+  weight = address(key, one / sqrt(float(W)), one, still, one, memory, zeros(B, R))
+  return einsum("b r, b r w -> b w", weight, memory)
+}
+"""
+    head = fanin.loads(NTM + recall, "Recall").double()
+    attention = load("""
+model Net()(key: [B, W], memory: [B, R, W]) -> [B, W] {
+  return scaled_dot_product_attention(key[:, none], memory, memory)[:, 0]
+}""")
+    wanted = F.scaled_dot_product_attention(key[:, None], memory, memory)[:, 0]
+    torch.testing.assert_close(attention(key, memory), wanted, rtol=0, atol=1e-12)
+    torch.testing.assert_close(head(key, memory), wanted, rtol=0, atol=1e-6)
+    loud = F.scaled_dot_product_attention(key[:, None], 3 * memory, memory)[:, 0]  # its length does count elsewhere
+    torch.testing.assert_close(head(key, 3 * memory) / 3, wanted, rtol=0, atol=1e-6)
+    assert not torch.allclose(loud, wanted, atol=1e-3)
 
 
 # ------------------------------------------------------------------------------------------------ glimpses and halting

@@ -1,7 +1,7 @@
 """Which weights the gradient of a value reaches: backwards through a graph, and through the graphs that it calls.
 
-A gradient flows through float and complex numbers alone, and not through ``stop_gradient``. Weights are named by the
-path of the leaf or the parameter that holds them; frozen ones are left out.
+A gradient flows through float and complex numbers alone, and not through ops that give none back (``stop_gradient``,
+``floor``). Weights are named by the path of the leaf or the parameter that holds them; frozen ones are left out.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Reach:
         """What the gradient of each of a node's outputs reaches."""
         inputs = [found.get(o.index, NOTHING) if isinstance(o, Value) else NOTHING for o in node.inputs]
         if isinstance(node, Apply):
-            if node.op.name == "stop_gradient":
+            if not node.op.differentiable:
                 yield from (NOTHING for _ in node.outputs)
                 return
             own = NOTHING if node.module is None else _weights(children, node.module)

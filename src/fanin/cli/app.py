@@ -17,6 +17,7 @@ COMMANDS = {
     "fmt": "Put files into the one layout.",
     "show": "Print the elaborated model: paths, types, parameters, cost.",
     "signal": "Predict activations and gradients at initialisation.",
+    "probe": "Measure a model with its weights: Jacobian, gradients, features, ….",
     "draw": "Draw the model as SVG, PDF, PNG or DOT.",
     "train": "Train a system on data.",
     "compile": "Write the model as standalone PyTorch source, .pt2 or .onnx.",

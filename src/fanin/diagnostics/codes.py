@@ -143,6 +143,8 @@ STR607 = Code("STR607", "no-position", W)
 STR608 = Code("STR608", "skipped-inputs", W)
 STR609 = Code("STR609", "dense-on-grid", W)
 STR610 = Code("STR610", "loss-of-another-law", W)
+STR630 = Code("STR630", "missing-entry")
+STR631 = Code("STR631", "loss-against-law", W)
 
 # CST: cost and hardware
 

@@ -95,6 +95,8 @@ class Body:
         for statement in statements:
             try:
                 EXECUTORS[type(statement)](self, statement)
+                if statement.attributes:
+                    self._said_of(statement)
             except Refusal as refusal:
                 self.ctx.report(refusal.diagnostic)
                 self.failed = True
@@ -102,6 +104,13 @@ class Body:
             except Poisoned:
                 self.failed = True
                 self._poison(statement)
+
+    def _said_of(self, statement: tree.Statement) -> None:
+        from fanin.elaborate.marks import statement_laws
+
+        names = statement.names if isinstance(statement, tree.Bind) else (getattr(statement, "name", None),)
+        values = {n.name: self.scope.get(n.name) for n in names if isinstance(n, tree.Ident) and n.name != "_"}
+        self.builder.laws += statement_laws(statement, values)
 
     def _poison(self, statement: tree.Statement) -> None:
         if isinstance(statement, tree.Return):

@@ -89,6 +89,14 @@ def elaborate_body(
         tuple(inner.promises),
         inverse=backwards,
     )
+    if decl.attributes:
+        from fanin.elaborate.marks import with_marks
+
+        try:
+            graph = with_marks(graph, decl, ctx)
+        except Refusal as refusal:
+            ctx.report(refusal.diagnostic)
+            return None
     return Specialisation(graph, builder.borrowed, [], size_origins(builder, graph))
 
 
@@ -286,6 +294,7 @@ def finish(
         untold_sizes(builder.ports, builder.nodes),
         inverse,
         foreign,
+        laws=tuple(builder.laws),
     )
     ctx.parts[graph] = dict(builder.instances)
     return graph

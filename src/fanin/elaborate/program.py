@@ -204,6 +204,10 @@ def _elaborate(ctx: Context, unit: Unit, name: str, given: dict[str, Any], skip_
     from dataclasses import replace
 
     graph = special.graph
+    if isinstance(decl, tree.BlockAlias) and decl.attributes:
+        from fanin.elaborate.marks import with_marks
+
+        graph = with_marks(graph, decl, ctx)
     if promises != graph.promises or graph.name != name:
         parts = ctx.parts[graph]
         graph = replace(graph, promises=promises, name=name, doc=decl.doc or graph.doc)

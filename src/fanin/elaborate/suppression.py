@@ -15,7 +15,7 @@ from fanin.record import record
 from fanin.source import Span
 from fanin.syntax import tree
 
-ATTRIBUTES = ("allow", "init")
+ATTRIBUTES = ("allow", "init", "law", "tag")
 
 
 @record(frozen=False)
@@ -93,7 +93,7 @@ def _read(attribute: tree.Attribute, covers: Span, unit: Unit, allows: list[_All
         near = nearest(attribute.name, ATTRIBUTES)
         at = Span(attribute.span.source, attribute.span.start, attribute.span.start + 1 + len(attribute.name))
         fix = Fix(f"did you mean `@{near}`?", (Edit(at, f"@{near}"),)) if near else None
-        helps = () if near else ("there are `@allow` and `@init`",)
+        helps = () if near else ("there are `@allow`, `@init`, `@law` and `@tag`",)
         headline = f"there is no attribute `@{attribute.name}`"
         extra.append(Diagnostic(NAM232, headline, at, "not known", helps=helps, fix=fix))
         return

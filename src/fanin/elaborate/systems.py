@@ -20,6 +20,7 @@ from fanin.elaborate.fixup import settle_fixup
 from fanin.elaborate.graphs import enter_body, finish, inner_hypers, untold_sizes
 from fanin.elaborate.hypers import fit, words
 from fanin.elaborate.instances import copy_instance, report_idle
+from fanin.elaborate.marks import with_marks
 from fanin.elaborate.settings import clause
 from fanin.elaborate.signatures import open_inputs
 from fanin.elaborate.statements import bind
@@ -75,6 +76,8 @@ def build_system(
     results = tuple(Result(m.name, m.value) for m in recipe.measures)
     plain = tuple(inner_hypers(bound, body.scope))
     graph = finish(builder, shown, "system", plain, results, ctx, decl.doc, decl.span, tuple(body.promises))
+    if decl.attributes:
+        graph = with_marks(graph, decl, ctx)
     graph = settle_fixup(graph)
     report_idle(ctx)
     program = Program(shown, _only(graph, results), tuple(ctx.requirements), ctx.facts)

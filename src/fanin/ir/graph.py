@@ -385,6 +385,8 @@ class Graph:
     sizes: tuple[Symbol, ...] = ()  # open dimensions that no input has as an axis: the caller says them
     inverse: Graph | None = None  # the second body, which runs the same modules; its letters are those of the first
     foreign: str = ""  # of an extern, which has no nodes: "package.module:Class"
+    tags: tuple[Tag, ...] = ()
+    laws: tuple[SaidLaw, ...] = ()
 
     def values(self) -> Iterator[Value]:
         """Every value, inputs first, then in the order of the nodes."""
@@ -393,6 +395,23 @@ class Graph:
                 yield port.value
         for node in self.nodes:
             yield from node.outputs
+
+
+@record
+class Tag:
+    """``@tag(generative)``: what a declaration is meant to be."""
+
+    name: str
+    span: Span = field(compare=False, repr=False)
+
+
+@record
+class SaidLaw:
+    """``@law(bernoulli)``: given a value of the graph, by its index, the target has this law."""
+
+    value: int
+    law: str
+    span: Span = field(compare=False, repr=False)
 
 
 @record

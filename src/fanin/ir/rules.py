@@ -17,6 +17,11 @@ class Needed:
 
 NEEDED = Needed()
 
+TAGS: dict[str, str] = {"generative": "sample", "density": "log_prob"}
+"""What a declaration of such a tag offers: what a generative model can do and a classifier cannot."""
+LIKELIHOODS = ("gaussian", "laplace", "bernoulli", "categorical", "poisson")
+"""Laws that an author may say of an output: what a target is drawn from, given it."""
+
 _ADAM: dict[str, Any] = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
 
 OPTIMISERS: dict[str, dict[str, Any]] = {

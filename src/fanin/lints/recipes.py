@@ -14,6 +14,10 @@ from fanin.ir.recipe import System, Target
 
 def check_recipe(system: System) -> Iterator[Diagnostic]:
     """Everything that can be said of a system's recipe before a step is run."""
+    from fanin.lints.structure import loss_against_law, missing_entry
+
+    yield from missing_entry.check_system(system)
+    yield from loss_against_law.check_graph(system.graph)
     weights = frozenset(_all_weights(system))
     reach = Reach()
     found = reach.of(system.graph)

@@ -201,12 +201,17 @@ class Op(ABC, Generic[A]):
     last name gathers what is left: ``*shape`` (``zeros(B, H)``; a list is taken too), ``*xs`` (``concat(a, b)``)."""
     keywords: ClassVar[str] = ""
     """The attribute, a tuple of (name, size), that takes every keyword without a field: ``h=8`` of ``rearrange``."""
+    likelihood: ClassVar[tuple[str, ...]] = ()
+    """Of a loss: the laws of a target whose negative log-likelihood it is, or nearly so (``gaussian``)."""
     example: ClassVar[str]
     """A line that works after ``x`` (and the other inputs, by their names) are bound: ``y = x -> Linear(10)``."""
     example_inputs: ClassVar[dict[str, str]] = {"x": "[N, 8]"}
     """The types of the names the example uses, in the language."""
     keeps: ClassVar[bool] = True
     """Whether calling it twice on equal inputs gives equal results (no randomness, no state)."""
+    differentiable: ClassVar[bool] = True
+    """Whether a gradient comes back from its float results. False where it is 0 (``floor``), where the numbers
+    that go in do not matter (``zeros_like``), and where it is stopped."""
 
     # -- types
 

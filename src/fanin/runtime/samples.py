@@ -26,11 +26,12 @@ def zeros_of(dtype: DType, shape: tuple[int, ...]) -> Tensor:
     return torch.zeros(shape, dtype=_DTYPES.get(dtype))
 
 
-def random_of(type_: TensorType, sizes: Mapping[Symbol, int], generator: torch.Generator) -> Tensor:
-    """Normal numbers, or zeros and ones of ints and bools."""
+def random_of(type_: TensorType, sizes: Mapping[Symbol, int], generator: torch.Generator, numbers: int = 2) -> Tensor:
+    """Normal numbers, or ints below ``numbers``, or bools."""
     plain = zeros_of(type_.dtype, shape_at(type_, sizes))
     if type_.dtype in _DTYPES:
-        return torch.randint(2, plain.shape, generator=generator).to(plain.dtype)
+        high = 2 if type_.dtype is DType.BOOL else numbers
+        return torch.randint(high, plain.shape, generator=generator).to(plain.dtype)
     return torch.randn(plain.shape, generator=generator).to(plain.dtype)
 
 

@@ -118,6 +118,21 @@ def test_the_gradient_is_followed_through_blocks_and_stops_where_it_is_told_to()
     assert "SYS704" in codes(lost)
 
 
+def test_a_step_gives_no_gradient_back() -> None:
+    text = """
+model Net()(x: [N, 8]) -> [N, 4] { return CUT(x -> fc: Linear(4)) }
+system S()(x: [N, 8]) {
+  net = Net()
+  loss l = mean(net(x) ** 2)
+  train net on l with adam(lr=1e-3)
+}
+"""
+    for cut in ("round", "sign", "floor", "zeros_like"):
+        assert "SYS704" in codes(text.replace("CUT", cut)), cut
+    for through in ("frac", "tanh", "abs"):
+        assert "SYS704" not in codes(text.replace("CUT", through)), through
+
+
 def test_what_a_system_hangs_on_is_reported_once() -> None:
     assert codes(GAN.replace("Critic()\n", "Critc()\n")) == ["NAM201"]
     assert codes(GAN.replace("loss d =", "loss d = nothing +")) == ["NAM201"]

@@ -81,6 +81,16 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
             "x = x -> a: Linear(1) -> sigmoid -> smooth_l1_loss!(y)",
         ],
     ),
+    "STR631": (
+        "[N, 8], y: [N, 1]",
+        [
+            "@law(bernoulli)\n  a = x -> l: Linear(1)\n  x = !mse_loss(a, y)",
+            "@law(gaussian)\n  a = x -> l: Linear(1)\n  x = a -> !binary_cross_entropy_with_logits(y)",
+            "@law(bernoulli)\n  a = x -> l: Linear(1) -> sigmoid\n  x = !l1_loss(a -> flatten(1), y)",
+            "@law(poisson)\n  a = x -> l: Linear(1)\n  b = a -> reshape(N, 1)\n  x = !huber_loss(b, y)",
+            "@law(laplace)\n  a: [N, 1] = x -> l: Linear(1)\n  x = !mse_loss(a, y)",
+        ],
+    ),
     "CST901": (
         "[B, T, 60]",
         ["x = !scaled_dot_product_attention(x, x, x)", "x = (x, x, x) -> !MultiheadAttention(3, batch_first=true)"],
@@ -165,6 +175,8 @@ GOOD = [
     "model Net()(x: [N, 8], y: int[N]) { return x -> a: Linear(16) -> relu -> b: Linear(4) -> cross_entropy(y) }",
     "model Net()(x: [N, 8], y: [N, 4]) { return x -> a: Linear(16) -> relu -> b: Linear(4) -> mse_loss(y) }",
     "model Net()(x: [N, 64]) { return x -> a: Linear(4, bias=false) -> b: Linear(64) }",
+    "model Net()(x: [N, 8], y: [N, 4]) {\n  @law(gaussian)\n  a = x -> l: Linear(4)\n  return huber_loss(a, y) }",
+    "@law(p=poisson)\nmodel Net()(x: [N, 8]) -> (p: [N, 4], q: [N, 4]) { return x -> a: Linear(4), x -> b: Linear(4) }",
 ]
 
 

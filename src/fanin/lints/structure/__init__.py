@@ -20,7 +20,9 @@ def check_structure(program: Program, seen: set[Graph]) -> Iterator[Diagnostic]:
         dense_on_grid,
         dropout_before_norm,
         head_size,
+        loss_against_law,
         loss_of_another_law,
+        missing_entry,
         skipped_inputs,
         softmax_before_loss,
     )
@@ -44,3 +46,5 @@ def check_structure(program: Program, seen: set[Graph]) -> Iterator[Diagnostic]:
             for rule in rules:
                 yield from rule(flow)
     yield from attention_without_position.check(program)
+    yield from loss_against_law.check(program)
+    yield from missing_entry.check(program)

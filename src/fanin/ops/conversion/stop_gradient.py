@@ -19,6 +19,7 @@ class StopGradient(Elementwise[NoAttrs]):
     name = "stop_gradient"
     inputs = (Port("x", ANY),)
     example = "y = stop_gradient(x)"
+    differentiable = False
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return method(Input(0), "detach")

@@ -38,6 +38,7 @@ class Alike(Op[NoAttrs]):
     """A tensor of the shape and kind of another, by torch's function of the same name."""
 
     inputs = (Port("x", tuple(DType)),)
+    differentiable = False
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         return types[0]

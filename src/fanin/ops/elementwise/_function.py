@@ -76,6 +76,8 @@ class FloatFunction(Pointwise[NoAttrs]):
 class StepFunction(Elementwise[NoAttrs]):
     """A function that keeps the kind of number. Subclasses say what it is for a number."""
 
+    differentiable = False
+
     @abstractmethod
     def number(self, x: Any) -> Any:
         """The function at a real number, of the same kind."""

@@ -22,6 +22,7 @@ class FloorDivide(WholeDivision):
     title = "floor_divide"
     example = "z = floor_divide(x, y)"
     example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
+    differentiable = False
 
     def number(self, x: Any, y: Any) -> Any:
         return x // y

@@ -22,6 +22,7 @@ class Floordiv(WholeDivision):
     title = "//"
     example = "z = x // y"
     example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
+    differentiable = False
 
     def number(self, x: Any, y: Any) -> Any:
         return x // y

@@ -21,6 +21,7 @@ class Frac(StepFunction):
     name = "frac"
     inputs = (Port("x", (DType.FLOAT,)),)
     example = "y = frac(x)"
+    differentiable = True
 
     def number(self, x: Any) -> Any:
         return math.fmod(x, 1.0)

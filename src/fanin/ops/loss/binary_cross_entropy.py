@@ -24,6 +24,7 @@ class BinaryCrossEntropy(Binary[LossAttrs]):
     attrs = LossAttrs
     inputs = (X, TARGET, WEIGHT)
     constants = ("weight",)
+    likelihood = ("bernoulli",)
     example = "y = x -> sigmoid -> binary_cross_entropy(target)"
     example_inputs = {"x": "[N]", "target": "[N]"}
 

@@ -26,6 +26,7 @@ class BinaryCrossEntropyWithLogits(Binary[LossAttrs]):
     inputs = (X, TARGET, WEIGHT, Port("pos_weight", FLOAT, optional=True))
     order = ("x", "target", "weight", "reduction", "pos_weight")
     constants = ("weight", "pos_weight")
+    likelihood = ("bernoulli",)
     example = "y = binary_cross_entropy_with_logits(x, 1)"
     example_inputs = {"x": "[N]"}
 

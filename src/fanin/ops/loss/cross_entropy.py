@@ -36,6 +36,7 @@ class CrossEntropy(Loss[CrossEntropyAttrs]):
     attrs = CrossEntropyAttrs
     inputs = (X, Port("target", REALS), WEIGHT)
     constants = ("weight",)
+    likelihood = ("categorical",)
     example = "y = cross_entropy(x, target)"
     example_inputs = {"x": "[N, 10]", "target": "int[N]"}
 

@@ -28,6 +28,7 @@ class HuberLoss(Distance[HuberLossAttrs]):
 
     name = "huber_loss"
     attrs = HuberLossAttrs
+    likelihood = ("gaussian", "laplace")
     example = "y = huber_loss(x, target)"
     example_inputs = {"x": "[N, 8]", "target": "[N, 8]"}
 

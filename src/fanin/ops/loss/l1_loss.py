@@ -19,6 +19,7 @@ class L1Loss(Distance[LossAttrs]):
 
     name = "l1_loss"
     attrs = LossAttrs
+    likelihood = ("laplace",)
     example = "y = l1_loss(x, target)"
     example_inputs = {"x": "[N, 8]", "target": "[N, 8]"}
 

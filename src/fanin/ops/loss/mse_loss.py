@@ -19,6 +19,7 @@ class MseLoss(Distance[LossAttrs]):
 
     name = "mse_loss"
     attrs = LossAttrs
+    likelihood = ("gaussian",)
     example = "y = mse_loss(x, target)"
     example_inputs = {"x": "[N, 8]", "target": "[N, 8]"}
 

@@ -29,6 +29,7 @@ class NllLoss(Loss[NllAttrs]):
     attrs = NllAttrs
     inputs = (X, Port("target", INTS), WEIGHT)
     constants = ("weight",)
+    likelihood = ("categorical",)
     example = "y = x -> log_softmax(axis=1) -> nll_loss(target)"
     example_inputs = {"x": "[N, 10]", "target": "int[N]"}
 

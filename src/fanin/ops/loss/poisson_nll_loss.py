@@ -29,6 +29,7 @@ class PoissonNllLoss(Distance[PoissonNllLossAttrs]):
 
     name = "poisson_nll_loss"
     attrs = PoissonNllLossAttrs
+    likelihood = ("poisson",)
     example = "y = poisson_nll_loss(x, target)"
     example_inputs = {"x": "[N, 8]", "target": "[N, 8]"}
 

@@ -28,6 +28,7 @@ class SmoothL1Loss(Distance[SmoothL1LossAttrs]):
 
     name = "smooth_l1_loss"
     attrs = SmoothL1LossAttrs
+    likelihood = ("gaussian", "laplace")
     example = "y = smooth_l1_loss(x, target)"
     example_inputs = {"x": "[N, 8]", "target": "[N, 8]"}
 

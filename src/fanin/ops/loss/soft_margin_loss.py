@@ -26,6 +26,7 @@ class SoftMarginLoss(Distance[SoftMarginLossAttrs]):
     name = "soft_margin_loss"
     attrs = SoftMarginLossAttrs
     constants = ("target",)
+    likelihood = ("bernoulli",)
     example = "y = soft_margin_loss(x, target)"
     example_inputs = {"x": "[N, 8]", "target": "[N, 8]"}
 

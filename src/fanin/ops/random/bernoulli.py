@@ -23,6 +23,7 @@ class Bernoulli(Elementwise[NoAttrs]):
     example = "y = bernoulli(p)"
     example_inputs = {"p": "[N, 8]"}
     keeps = False
+    differentiable = False
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("torch.bernoulli", Input(0))
