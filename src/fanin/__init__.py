@@ -10,12 +10,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
-    from fanin.api import check, draw, elaborate, export, load, loads, resume, signal, source, train, training
-=======
     from fanin import probe as probe
-    from fanin.api import check, draw, elaborate, export, load, loads, signal, source
->>>>>>> rows
+    from fanin.api import check, draw, elaborate, export, load, loads, resume, signal, source, train, training
     from fanin.report import CheckFailed, NoSuchName, Report, Unreadable
 
 __version__ = "0.1.0"
@@ -42,6 +38,7 @@ __all__ = [
 _API = frozenset(
     {"check", "draw", "elaborate", "export", "load", "loads", "resume", "signal", "source", "train", "training"}
 )
+_PACKAGES = frozenset({"data", "probe"})
 _REPORT = frozenset({"CheckFailed", "NoSuchName", "Report", "Unreadable"})
 
 
@@ -68,17 +65,10 @@ def __getattr__(name: str) -> Any:
         from fanin import report
 
         return getattr(report, name)
-<<<<<<< HEAD
-    if name == "data":
+    if name in _PACKAGES:
         from importlib import import_module
 
-        return import_module("fanin.data")
-=======
-    if name == "probe":
-        from importlib import import_module
-
-        return import_module("fanin.probe")
->>>>>>> rows
+        return import_module(f"fanin.{name}")
     raise AttributeError(f"module 'fanin' has no attribute {name!r}")
 
 
