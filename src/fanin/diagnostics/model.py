@@ -70,10 +70,11 @@ class Diagnostic:
     helps: tuple[str, ...] = ()
     fix: Fix | None = None
     chain: tuple[Frame, ...] = ()  # innermost use first
+    level: Severity | None = None  # where it is another than that of its code
 
     @property
     def severity(self) -> Severity:
-        return self.code.severity
+        return self.level or self.code.severity
 
     @property
     def name(self) -> str:
