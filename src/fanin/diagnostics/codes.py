@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fanin.diagnostics.model import Code, Severity
 
-W, A = Severity.WARNING, Severity.ADVICE
+E, W, A = Severity.ERROR, Severity.WARNING, Severity.ADVICE
 
 # SYN: syntax
 SYN101 = Code("SYN101", "unexpected-token")

@@ -8,6 +8,9 @@ from enum import StrEnum
 from fanin.record import record
 from fanin.source import Span
 
+LINTS = ("SIG", "STR", "CST")
+"""Families of findings about what can be built: an error among them can be allowed like a warning."""
+
 
 class Severity(StrEnum):
     ERROR = "error"
@@ -79,6 +82,11 @@ class Diagnostic:
     @property
     def name(self) -> str:
         return self.code.name
+
+    @property
+    def is_fatal(self) -> bool:
+        """Whether nothing can be built: an error that is no lint's."""
+        return self.severity is Severity.ERROR and self.code.id[:3] not in LINTS
 
     def within(self, chain: tuple[Frame, ...]) -> Diagnostic:
         """The same message, with the chain of uses that led to it."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from types import ModuleType
 
 from fanin.analyses.reading import reached
 from fanin.diagnostics.model import Diagnostic
 from fanin.ir.graph import Graph, Program
 from fanin.lints.flow import Flow
+from fanin.lints.signal.along import Net
+from fanin.lints.signal.limits import Limit
 from fanin.signal.analysis import Analysis
 
 
-def check_signal(program: Program, analysis: Analysis, seen: set[Graph]) -> Iterator[Diagnostic]:
-    """What the rules say of a program that was gone through."""
+@cache
+def rules() -> tuple[ModuleType, ...]:
+    """Every file of this folder with a ``check`` of a ``Net``."""
     from fanin.lints.signal import (
         attention_logits,
-        bias_before_norm,
         collapse,
         growth,
         linear_stack,
@@ -25,8 +29,25 @@ def check_signal(program: Program, analysis: Analysis, seen: set[Graph]) -> Iter
         zero_on_zero,
     )
 
-    for rule in (attention_logits, collapse, growth, linear_stack, saturation, symmetric_start, widths, zero_on_zero):
-        yield from rule.check(analysis)
+    return (attention_logits, collapse, growth, linear_stack, saturation, symmetric_start, widths, zero_on_zero)
+
+
+def limits() -> dict[str, Limit]:
+    """The numbers that rules go by, by code: what a project may set, and the table of the documentation shows."""
+    found = [limit for rule in rules() for limit in getattr(rule, "LIMITS", ())]
+    return {limit.code.id: limit for limit in sorted(found, key=lambda limit: limit.code.id)}
+
+
+def check_signal(
+    program: Program, analysis: Analysis, seen: set[Graph], given: Mapping[str, float] | None = None
+) -> Iterator[Diagnostic]:
+    """What the rules say of a program that was gone through; ``given`` are limits in the place of their own."""
+    from fanin.lints.signal import bias_before_norm
+
+    net = Net(program, analysis, given)
+    for rule in rules():
+        check: Callable[[Net], Iterator[Diagnostic]] = rule.check
+        yield from check(net)
     for graph in reached(program.graph):
         if graph not in seen:
             seen.add(graph)

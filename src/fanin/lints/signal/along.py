@@ -1,4 +1,4 @@
-"""A network as the rules on its start read it: its steps and layers, who gives and who reads what, with what is known."""
+"""A network as the rules on its start read it: its steps and layers, who gives and who reads what, what is known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from fanin.diagnostics.model import Code, Severity
+from fanin.diagnostics.model import Severity
+from fanin.ir.graph import Program
 from fanin.lints.signal.limits import Limit
 from fanin.signal.analysis import Analysis, known
 from fanin.signal.rules.convolution import MeanWindow
@@ -46,7 +47,8 @@ class Layer:
 class Net:
     """An analysis with the limits that its rules go by."""
 
-    def __init__(self, analysis: Analysis, limits: Mapping[str, float] | None = None) -> None:
+    def __init__(self, program: Program, analysis: Analysis, limits: Mapping[str, float] | None = None) -> None:
+        self.program = program
         self.analysis = analysis
         self.steps = analysis.tape.steps
         self.makers: dict[int, Step] = {id(edge): step for step in self.steps for edge in step.outputs}

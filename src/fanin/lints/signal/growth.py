@@ -60,7 +60,9 @@ def check(net: Net) -> Iterator[Diagnostic]:
     back = sqrt(first.g.q * prod(first.y.shape) / (start.q * prod(every[-1].x.shape)))
     if abs(log(back)) > log(net.limit(LARGEST_GRADIENT)):
         level = net.level(LARGEST_GRADIENT, max(back, 1 / back))
-        yield _said(SIG103, found[::-1], back, "gradients", "go back from here", "a norm, or residual connections", level)
+        yield _said(
+            SIG103, found[::-1], back, "gradients", "go back from here", "a norm, or residual connections", level
+        )
 
 
 def _said(

@@ -1,4 +1,4 @@
-"""The number that a rule goes by, with where it comes from: what a project may set, and what the table of rules says."""
+"""The number that a rule goes by, with where it comes from: what a project may set, and the table of rules says."""
 
 from __future__ import annotations
 
