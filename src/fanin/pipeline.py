@@ -13,7 +13,7 @@ from fanin.collection import uncollected
 from fanin.diagnostics.model import Diagnostic, Severity
 from fanin.elaborate.files import Loader, Unit
 from fanin.ir.graph import Graph, Program
-from fanin.report import CheckFailed, NoSuchName, Report, Unreadable, read_source
+from fanin.report import CheckFailed, NoSuchName, Report, Start, Unreadable, read_source
 from fanin.source import Source
 from fanin.syntax import tree
 from fanin.syntax.parser import parse as parse_source
@@ -69,12 +69,12 @@ def check(
     names: Sequence[str] | None = None,
     hyper: Hyper | None = None,
     exports: bool = False,
-    signals: bool = False,
+    signals: bool | Start = False,
 ) -> Report:
     """Everything that can be built in a file (or what is named), elaborated and held to its promises.
 
     With ``exports`` it also says what an export to `.pt2` or `.onnx` would not keep, with ``signals`` how the networks
-    behave when their weights are drawn.
+    behave when their weights are drawn, or by the limits of a ``Start``.
 
     Raises Unreadable for a file that cannot be read, NoSuchName for a name that it does not have.
     """
@@ -92,7 +92,7 @@ def check_source(
     names: Sequence[str] | None,
     hyper: Hyper | None,
     exports: bool = False,
-    signals: bool = False,
+    signals: bool | Start = False,
 ) -> Report:
     with uncollected():
         return _check(source, path, names, hyper, exports, signals)
@@ -104,7 +104,7 @@ def _check(
     names: Sequence[str] | None,
     hyper: Hyper | None,
     exports: bool = False,
-    signals: bool = False,
+    signals: bool | Start = False,
 ) -> Report:
     from fanin.analyses.promises import broken_promises
     from fanin.elaborate import survey
@@ -158,7 +158,7 @@ def _check(
     if readable:
         found += surveys[0].notices()
     if signals:
-        found += _at_initialisation(programs)
+        found += _at_initialisation(programs, signals if isinstance(signals, Start) else Start())
     if exports:
         from fanin.analyses.exports import losses
 
@@ -201,7 +201,7 @@ def _check_recipe(
     return problems, reached
 
 
-def _at_initialisation(programs: Iterable[Program]) -> list[Diagnostic]:
+def _at_initialisation(programs: Iterable[Program], start: Start) -> list[Diagnostic]:
     """What the signal analysis finds; where no sizes are known, nothing."""
     from fanin.lints.signal import check_signal
 
@@ -212,7 +212,7 @@ def _at_initialisation(programs: Iterable[Program]) -> list[Diagnostic]:
             analysis = signal(program)
         except ValueError:
             continue
-        found += check_signal(program, analysis, looked_at)
+        found += check_signal(program, analysis, looked_at, start.limits)
     return found
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
 from types import ModuleType
 
 from fanin.analyses.reading import reached
@@ -13,23 +15,14 @@ from fanin.lints.flow import Flow
 from fanin.lints.signal.along import Net
 from fanin.lints.signal.limits import Limit
 from fanin.signal.analysis import Analysis
+from fanin.source import Source
 
 
 @cache
 def rules() -> tuple[ModuleType, ...]:
     """Every file of this folder with a ``check`` of a ``Net``."""
-    from fanin.lints.signal import (
-        attention_logits,
-        collapse,
-        growth,
-        linear_stack,
-        saturation,
-        symmetric_start,
-        widths,
-        zero_on_zero,
-    )
-
-    return (attention_logits, collapse, growth, linear_stack, saturation, symmetric_start, widths, zero_on_zero)
+    found = (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
+    return tuple(module for module in found if hasattr(module, "check"))
 
 
 def limits() -> dict[str, Limit]:
@@ -41,14 +34,22 @@ def limits() -> dict[str, Limit]:
 def check_signal(
     program: Program, analysis: Analysis, seen: set[Graph], given: Mapping[str, float] | None = None
 ) -> Iterator[Diagnostic]:
-    """What the rules say of a program that was gone through; ``given`` are limits in the place of their own."""
+    """What the rules say of a program that was gone through; ``given`` are limits in the place of their own.
+
+    A block that stands in several places is spoken of once.
+    """
     from fanin.lints.signal import bias_before_norm
 
     net = Net(program, analysis, given)
+    said: set[tuple[str, Source, int]] = set()
     for rule in rules():
         check: Callable[[Net], Iterator[Diagnostic]] = rule.check
-        yield from check(net)
+        for found in check(net):
+            place = (found.code.id, found.span.source, found.span.start)
+            if place not in said:
+                said.add(place)
+                yield found
     for graph in reached(program.graph):
         if graph not in seen:
             seen.add(graph)
-            yield from bias_before_norm.check(Flow(graph))
+            yield from bias_before_norm.check_graph(Flow(graph))

@@ -113,6 +113,25 @@ class Net:
                 return
             edge = given[0]
 
+    def between(self, layer: Layer) -> list[Step]:
+        """The steps in front of a layer, the last one first, up to a layer, a norm, or a tensor that is read twice."""
+        found = []
+        for step in self.back(layer.step.inputs[0]):
+            if not self.is_neutral(step) or any(len(self.reads(e)) > 1 for e in step.outputs):
+                break
+            found.append(step)
+        return found
+
+    def has_fixed_scale(self, layer: Layer) -> bool:
+        """Whether a norm stands behind a layer, which gives it the scale that it has."""
+        readers = self.reads(layer.step.outputs[0])
+        return bool(readers) and all(self.is_norm(step) for step in readers)
+
+    def hidden(self, chain: list[Layer]) -> list[Layer]:
+        """A chain without its last layer, where no activation reads what that gives."""
+        after = self.reads(chain[-1].step.outputs[0])
+        return chain if any(isinstance(self.rule(step), Curve) for step in after) else chain[:-1]
+
     def reaches(self, edge: Edge, most: int) -> bool:
         """Whether a tensor goes to an output, and nowhere else, through at most so many weighted layers."""
         todo, seen = [(edge, most)], set()

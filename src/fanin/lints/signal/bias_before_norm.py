@@ -16,7 +16,7 @@ from fanin.lints.flow import BATCH_NORMS, LAYERS, Flow
 _CENTRE = BATCH_NORMS | {"InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"}
 
 
-def check(flow: Flow) -> Iterator[Diagnostic]:
+def check_graph(flow: Flow) -> Iterator[Diagnostic]:
     for node in flow.named(*_CENTRE):
         before = flow.maker(node.inputs[0])
         if before is None or before.op.name not in LAYERS or not getattr(before.attrs, "bias", False):
