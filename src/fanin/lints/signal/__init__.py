@@ -15,7 +15,6 @@ from fanin.lints.flow import Flow
 from fanin.lints.signal.along import Net
 from fanin.lints.signal.limits import Limit
 from fanin.signal.analysis import Analysis
-from fanin.source import Source
 
 
 @cache
@@ -41,11 +40,11 @@ def check_signal(
     from fanin.lints.signal import bias_before_norm
 
     net = Net(program, analysis, given)
-    said: set[tuple[str, Source, int]] = set()
+    said: set[tuple[str, str, int]] = set()
     for rule in rules():
         check: Callable[[Net], Iterator[Diagnostic]] = rule.check
         for found in check(net):
-            place = (found.code.id, found.span.source, found.span.start)
+            place = (found.code.id, found.span.source.name, found.span.start)
             if place not in said:
                 said.add(place)
                 yield found

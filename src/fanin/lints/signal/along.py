@@ -95,9 +95,14 @@ class Net:
         rule = self.rule(step)
         return isinstance(rule, Normalise) or (isinstance(rule, Scaled) and isinstance(rule.inner, Normalise))
 
+    def only(self, step: Step) -> Edge | None:
+        """The one tensor that a step takes, numbers aside; None where there are several, or none."""
+        given = [e for e in step.inputs if e is not None and e.number is None]
+        return given[0] if len(given) == 1 else None
+
     def passes(self, step: Step) -> bool:
         """Whether a step hands one tensor on, entry by entry or moved, with no weights and no norm of its own."""
-        return not step.weights and len([e for e in step.inputs if e is not None]) == 1 and not self.is_norm(step)
+        return not step.weights and self.only(step) is not None and not self.is_norm(step)
 
     def is_neutral(self, step: Step) -> bool:
         """Activations, dropout, poolings and moves: what stands between the layers of a chain."""
@@ -108,16 +113,14 @@ class Net:
         """The steps that led to a tensor along the one way there is, the last one first, up to where ways meet."""
         while (step := self.maker(edge)) is not None:
             yield step
-            given = [e for e in step.inputs if e is not None]
-            if len(given) != 1:
-                return
-            edge = given[0]
+            edge = self.only(step)
 
-    def between(self, layer: Layer) -> list[Step]:
+    def between(self, layer: Layer, *, norms: bool = False) -> list[Step]:
         """The steps in front of a layer, the last one first, up to a layer, a norm, or a tensor that is read twice."""
         found = []
         for step in self.back(layer.step.inputs[0]):
-            if not self.is_neutral(step) or any(len(self.reads(e)) > 1 for e in step.outputs):
+            open_ = self.is_neutral(step) or (norms and self.is_norm(step))
+            if not open_ or any(len(self.reads(e)) > 1 for e in step.outputs):
                 break
             found.append(step)
         return found
@@ -178,19 +181,25 @@ class Net:
     @cached_property
     def chains(self) -> list[list[Layer]]:
         """Runs of layers of one kind with nothing between them but activations, dropout, poolings and moves."""
+        return self._chains(norms=False)
+
+    @cached_property
+    def normed_chains(self) -> list[list[Layer]]:
+        """The same with norms between them too."""
+        return self._chains(norms=True)
+
+    def _chains(self, norms: bool) -> list[list[Layer]]:
         by_step = {id(layer.step): layer for layer in self.once}
         runs: list[list[Layer]] = []
         ends: dict[int, list[Layer]] = {}
         for layer in self.once:
-            run: list[Layer] | None = None
-            for step in self.back(layer.step.inputs[0]):
-                before = by_step.get(id(step))
-                if before is not None:
-                    run = ends.get(id(step)) if before.step.name == layer.step.name else None
-                    break
-                if not self.is_neutral(step) or any(len(self.reads(e)) > 1 for e in step.outputs):
-                    break
-            if run is None or len(self.reads(run[-1].step.outputs[0])) > 1:
+            passed = self.between(layer, norms=norms)
+            edge = self.only(passed[-1]) if passed else layer.step.inputs[0]
+            maker = self.maker(edge)
+            before = by_step.get(id(maker))
+            alone = edge is not None and len(self.reads(edge)) == 1
+            run = ends.get(id(maker)) if before is not None and alone else None
+            if run is None or before is None or before.step.name != layer.step.name:
                 run = []
                 runs.append(run)
             run.append(layer)
