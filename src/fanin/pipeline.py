@@ -123,6 +123,7 @@ def _check(
         for name in names:
             require_name(unit, name, path)
     programs: list[Program] = []
+    built: list[str] = []  # their names
     looked_at: set[Graph] = set()
     used: set[int] = set()
     chosen = list(names) if names is not None else entries(unit)
@@ -141,6 +142,7 @@ def _check(
         found += problems
         if program is not None:
             programs.append(program)
+            built.append(name)
             found += broken_promises(program)
             found += check_structure(program, looked_at)
             error = emission_error(program)
@@ -158,7 +160,8 @@ def _check(
     if readable:
         found += surveys[0].notices()
     if signals:
-        found += _at_initialisation(programs, signals if isinstance(signals, Start) else Start())
+        start = signals if isinstance(signals, Start) else Start()
+        found += _at_initialisation(unit, dict(zip(built, programs, strict=True)), hyper or {}, start)
     if exports:
         from fanin.analyses.exports import losses
 
@@ -201,19 +204,32 @@ def _check_recipe(
     return problems, reached
 
 
-def _at_initialisation(programs: Iterable[Program], start: Start) -> list[Diagnostic]:
+def _at_initialisation(unit: Unit, programs: Mapping[str, Program], hyper: Hyper, start: Start) -> list[Diagnostic]:
     """What the signal analysis finds; where no sizes are known, nothing."""
     from fanin.lints.signal import check_signal
 
     found: list[Diagnostic] = []
     looked_at: set[Graph] = set()
-    for program in programs:
+    for name, program in programs.items():
         try:
             analysis = signal(program)
+            wider = _wider(unit, name, program, _meant(unit, name, list(programs), hyper), start.width)
+            more = None if wider is None else (wider, signal(wider))
         except ValueError:
             continue
-        found += check_signal(program, analysis, looked_at, start.limits)
+        found += check_signal(program, analysis, looked_at, start.limits, more)
     return found
+
+
+def _wider(unit: Unit, name: str, program: Program, hyper: Hyper, width: str) -> Program | None:
+    """The program at several times its width; None where it has no hyper-parameter of that name, or cannot be that."""
+    from fanin.lints.signal.width_scaling import TIMES
+
+    own = dict(program.graph.hypers).get(width)
+    if not width or not isinstance(own, int):
+        return None
+    built, problems, _ = _built(unit, name, {**hyper, width: TIMES * own})
+    return None if any(d.severity is Severity.ERROR for d in problems) else built
 
 
 def _lost(loss: Loss) -> Diagnostic:

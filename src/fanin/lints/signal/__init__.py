@@ -31,15 +31,20 @@ def limits() -> dict[str, Limit]:
 
 
 def check_signal(
-    program: Program, analysis: Analysis, seen: set[Graph], given: Mapping[str, float] | None = None
+    program: Program,
+    analysis: Analysis,
+    seen: set[Graph],
+    given: Mapping[str, float] | None = None,
+    wider: tuple[Program, Analysis] | None = None,
 ) -> Iterator[Diagnostic]:
     """What the rules say of a program that was gone through; ``given`` are limits in the place of their own.
 
-    A block that stands in several places is spoken of once.
+    ``wider`` is the same program at ``width_scaling.TIMES`` its width, where a project names that. A block that stands
+    in several places is spoken of once.
     """
     from fanin.lints.signal import bias_before_norm
 
-    net = Net(program, analysis, given)
+    net = Net(program, analysis, given, Net(*wider) if wider is not None else None)
     said: set[tuple[str, str, int]] = set()
     for rule in rules():
         check: Callable[[Net], Iterator[Diagnostic]] = rule.check

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from fanin.analyses.conditions import open_dimensions
+from fanin.analyses.sizes import broken_requirement
 from fanin.diagnostics.model import Severity
 from fanin.ir.graph import Program
 from fanin.lints.signal.limits import Limit
@@ -16,7 +18,7 @@ from fanin.signal.rules.normalise import Normalise
 from fanin.signal.rules.pointwise import Curve
 from fanin.signal.rules.reduce import Mean
 from fanin.signal.state import Gradient, Signal
-from fanin.signal.tape import Edge, Step
+from fanin.signal.tape import Edge, Loop, Step, Tape, record
 
 WEIGHTED = frozenset(
     (
@@ -47,7 +49,14 @@ class Layer:
 class Net:
     """An analysis with the limits that its rules go by."""
 
-    def __init__(self, program: Program, analysis: Analysis, limits: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        analysis: Analysis,
+        limits: Mapping[str, float] | None = None,
+        wider: Net | None = None,
+    ) -> None:
+        self.wider = wider  # the same network at several times its width, where a project names that
         self.program = program
         self.analysis = analysis
         self.steps = analysis.tape.steps
@@ -134,6 +143,37 @@ class Net:
         """A chain without its last layer, where no activation reads what that gives."""
         after = self.reads(chain[-1].step.outputs[0])
         return chain if any(isinstance(self.rule(step), Curve) for step in after) else chain[:-1]
+
+    @cached_property
+    def _twin(self) -> Tape | None:
+        """The same program with other sizes in the place of those that are open; None where no others will do."""
+        opens = open_dimensions(self.program)
+        if not opens:
+            return self.analysis.tape
+        for times in (2, 4, 3):
+            sizes = {s: times * self.analysis.sizes[s] for s in opens}
+            if broken_requirement(self.program, sizes) is None:
+                return record(self.program, sizes, training=self.analysis.training)
+        return None
+
+    @cached_property
+    def _twins(self) -> dict[tuple[str, str, int], Step]:
+        found: dict[tuple[str, str, int], Step] = {}
+        for step in self._twin.steps if self._twin is not None else ():
+            found.setdefault((step.path, step.name, step.span.start), step)
+        return found
+
+    def is_sure(self, step: Step, axis: int) -> bool:
+        """Whether an axis of what a step takes has its size whatever the open sizes of the inputs are."""
+        twin, edge = self._twins.get((step.path, step.name, step.span.start)), step.inputs[0]
+        other = twin.inputs[0] if twin is not None else None
+        return edge is not None and other is not None and edge.type.shape[axis] == other.type.shape[axis]
+
+    def is_sure_of_steps(self, loop: Loop) -> bool:
+        """Whether a recurrence has its number of steps whatever the open sizes are."""
+        loops = self._twin.loops if self._twin is not None else []
+        mine = self.analysis.tape.loops
+        return len(loops) == len(mine) and loops[next(i for i, m in enumerate(mine) if m is loop)].steps == loop.steps
 
     def reaches(self, edge: Edge, most: int) -> bool:
         """Whether a tensor goes to an output, and nowhere else, through at most so many weighted layers."""

@@ -2,10 +2,10 @@
 
 A branch of its input's size doubles the variance at each block, so that it is 256 times as large after 8. Ten times is
 where the last blocks see a stream to which the first has contributed a tenth, and where what reads the stream was drawn
-for a third of its scale. Streams that end in a norm, or are normalised in between, are let pass: there the branches of
-a pre-norm network lose weight with depth as 1 / (1 + l), which trains (Xiong et al. 2020). So are branches that end in a
-norm, which add the same at every block. Sources: Zhang et al. 2019,
-"Fixup initialization", section 2; De and Smith 2020, "Batch normalization biases residual blocks", section 3.
+for a third of its scale. Streams that end in a norm, or are normalised in between, are let pass: there the branches
+of a pre-norm network lose weight with depth as 1 / (1 + l), which trains (Xiong et al. 2020). So are branches that end
+in a norm, which add the same at every block. Sources: Zhang et al. 2019, "Fixup initialization", section 2; De and
+Smith 2020, "Batch normalization biases residual blocks", section 3.
 """
 
 from __future__ import annotations
