@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fanin.report import Start
 from fanin.diagnostics.codes import CODES
 
 # Codes of what a load finds, and whether it has to be allowed to import for that.
@@ -22,7 +23,7 @@ def findings(text: str, wanted: str) -> list[Any]:
     found = list(pipeline.check_text(text).diagnostics)
     if wanted in AT_START and not found:
         source = Source("<string>", text)
-        return list(pipeline.check_source(source, "<string>", None, None, signals=True).diagnostics)
+        return list(pipeline.check_source(source, "<string>", None, None, signals=Start(width="width")).diagnostics)
     if wanted in AT_EXPORT and not found:
         source = Source("<string>", text)
         found = list(pipeline.check_source(source, "<string>", None, None, exports=True).diagnostics)

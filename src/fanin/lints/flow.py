@@ -50,6 +50,10 @@ class Flow:
             operand = node.inputs[0]
         return None
 
+    def made(self, operand: Operand | None) -> Node | None:
+        """The node that gave a tensor, an op or not."""
+        return self._makers.get(operand.index) if isinstance(operand, Value) else None
+
     def readers(self, node: Node) -> list[Node]:
         """Who reads what a node gives."""
         return [r for v in node.outputs for r in self._readers.get(v.index, ())]

@@ -1,9 +1,9 @@
 """SIG163: a mean over so many unlike numbers that little of them is left.
 
 The mean of k independent numbers has the deviation ``1 / sqrt(k)`` of one; what positions share stays. At 0.3 the
-layer behind it gets a tenth of the variance it was drawn for: eleven positions that have nothing in common. Source: Lin et al.
-2013, "Network in network", section 3.2, where the mean stands in front of the output. There, in front of a norm or a
-gate (squeeze and excitation), and at open sizes, it is let pass.
+layer behind it gets a tenth of the variance it was drawn for: eleven positions that have nothing in common. Source:
+Lin et al. 2013, "Network in network", section 3.2, where the mean stands in front of the output. There, in front of a
+norm or a gate (squeeze and excitation), and at open sizes, it is let pass.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """SIG160: a norm over so few numbers that it leaves nothing of them.
 
 Over one number the mean is the number, and what is left is 0 whatever comes in (without centring, its sign). Over two
-it is +1 and -1. The gradient's variance goes through a norm over n numbers with the factor ``E[1/var] E[var]``, of the
-order of ``1 / (1 - 2/n)``, which is 3 at three numbers and finite from there on. One number is an error, two and three a
-warning. Sizes that are open are not held against it: a batch norm on single pixels needs a batch, and gets one.
+it is +1 and -1. The gradient's variance goes through a norm over n numbers with the factor ``E[1/var] E[var]``, of
+the order of ``1 / (1 - 2/n)``, which is 3 at three numbers and finite from there on. One number is an error, two and
+three a warning. Sizes that are open are not held against it: a batch norm on single pixels needs a batch, and gets
+one.
 """
 
 from __future__ import annotations

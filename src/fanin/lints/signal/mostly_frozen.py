@@ -1,10 +1,11 @@
 """SIG172: layers most of whose units stay as they were drawn.
 
 With ``frozen=share`` the first units of a layer are random features and the rest learn. From nine tenths on, what a
-layer behind sees is mostly random features: those that learn are a tenth of its input, and all of the gradient. That is said
-with what is left of the difference between inputs, since random layers let it go. A network whose hidden layers are
-frozen as a whole (a reservoir, random features, an extreme learning machine) is another thing, and let pass. Sources:
-Rahimi and Recht 2007; Rosenfeld and Tsotsos 2018, "Intriguing properties of randomly weighted networks".
+layer behind sees is mostly random features: those that learn are a tenth of its input, and all of the gradient. That
+is said with what is left of the difference between inputs, since random layers let it go. A network whose hidden
+layers are frozen as a whole (a reservoir, random features, an extreme learning machine) is another thing, and let
+pass. Sources: Rahimi and Recht 2007; Rosenfeld and Tsotsos 2018, "Intriguing properties of randomly weighted
+networks".
 """
 
 from __future__ import annotations

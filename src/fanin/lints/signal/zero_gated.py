@@ -53,13 +53,12 @@ def _joins(net: Net, edge: Edge) -> bool:
     """Whether a tensor goes into sums with something that is not 0, and nowhere else."""
     readers = net.reads(edge)
     for step in readers:
-        if step.name in ("add", "sub"):
-            others = [net.signal(e) for e in step.inputs if e is not None and e is not edge]
-            if not any(other is None or other.q > 0 for other in others):
+        others = [e for e in step.inputs if e is not None and e is not edge and e.number is None and e.state is None]
+        if step.name in ("add", "sub") and others:
+            signals = [net.signal(e) for e in others]
+            if not any(signal is None or signal.q > 0 for signal in signals):
                 return False
-        elif (not net.is_neutral(step) and not net.is_norm(step) and not step.weights) or not all(
-            _joins(net, e) for e in step.outputs
-        ):
+        elif others or not all(_joins(net, e) for e in step.outputs):
             return False
     return bool(readers)
 

@@ -23,6 +23,7 @@ def check_structure(program: Program, seen: set[Graph]) -> Iterator[Diagnostic]:
         loss_of_another_law,
         skipped_inputs,
         softmax_before_loss,
+        statistics_of_two_views,
     )
 
     rules: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
@@ -35,6 +36,7 @@ def check_structure(program: Program, seen: set[Graph]) -> Iterator[Diagnostic]:
         loss_of_another_law.check,
         skipped_inputs.check,
         softmax_before_loss.check,
+        statistics_of_two_views.check,
     )
     graphs = [g for g in reached(program.graph) if g not in seen]
     for graph in graphs:
