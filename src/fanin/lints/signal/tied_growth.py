@@ -112,8 +112,8 @@ def _through(net: Net, branch: list[Step], K: Array, before: list[list[float]], 
             K = np.array([float(grid.pair(a, r, f[-1])) for a, r in zip(f, R, strict=True)])
         elif isinstance(rule, Drop):
             K[-1] *= y.q / x.q
-        elif step.weights:
+        else:
             K = K * (y.q / x.q)
-            if not tied:
+            if step.weights and not tied:
                 K[:-1] = 0.0
     return K
