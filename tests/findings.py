@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fanin.report import Start
 from fanin.diagnostics.codes import CODES
+from fanin.report import Start
 
 # Codes of what a load finds, and whether it has to be allowed to import for that.
 AT_LOAD = {"OUT802": False, "OUT803": True}
