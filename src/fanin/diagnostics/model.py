@@ -84,9 +84,13 @@ class Diagnostic:
         return self.code.name
 
     @property
+    def is_lint(self) -> bool:
+        return self.code.id[:3] in LINTS
+
+    @property
     def is_fatal(self) -> bool:
         """Whether nothing can be built: an error that is no lint's."""
-        return self.severity is Severity.ERROR and self.code.id[:3] not in LINTS
+        return self.severity is Severity.ERROR and not self.is_lint
 
     def within(self, chain: tuple[Frame, ...]) -> Diagnostic:
         """The same message, with the chain of uses that led to it."""
