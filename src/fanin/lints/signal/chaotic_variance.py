@@ -30,14 +30,7 @@ LIMITS = (LARGEST,)
 
 def check(net: Net) -> Iterator[Diagnostic]:
     for chain in net.chains:
-        total = 1.0
-        for layer in chain:
-            for step in net.between(layer):
-                rule, x = net.rule(step), net.signal(step.inputs[0])
-                if isinstance(rule, Curve) and x is not None and layer is not chain[0]:
-                    y = net.signal(step.outputs[0])
-                    total *= rule.slope(x, y.psi) if y is not None else 1.0
-            total *= _share(layer)
+        total = power(net, chain)
         if total > net.limit(LARGEST):
             first, last = chain[0], chain[-1]
             yield Diagnostic(
@@ -49,6 +42,18 @@ def check(net: Net) -> Iterator[Diagnostic]:
                 (Label(first.step.span, "of the variance here"),) if first.step.span != last.step.span else (),
                 helps=("a norm every few layers, or residual connections with branches that are scaled down",),
             )
+
+
+def power(net: Net, chain: list[Layer]) -> float:
+    """With which power of the second moment behind the first layer that behind the last one goes."""
+    total = 1.0
+    for layer in chain[1:]:
+        for step in net.between(layer):
+            rule, x, y = net.rule(step), net.signal(step.inputs[0]), net.signal(step.outputs[0])
+            if isinstance(rule, Curve) and x is not None and y is not None:
+                total *= rule.slope(x, y.psi)
+        total *= _share(layer)
+    return total
 
 
 def _share(layer: Layer) -> float:

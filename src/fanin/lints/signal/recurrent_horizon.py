@@ -32,10 +32,11 @@ def check(net: Net) -> Iterator[Diagnostic]:
     for loop in net.analysis.tape.loops:
         if not net.is_sure_of_steps(loop):
             continue
-        each = fading(net.analysis, loop)
-        if each is None or not 0 < each < 1 or each**loop.steps >= net.limit(LEAST):
+        left = fading(net.analysis, loop, loop.steps)
+        if left is None or not left < net.limit(LEAST):
             continue
-        horizon = log(net.limit(LEAST)) / log(each)
+        each = left ** (1 / loop.steps)
+        horizon = f"; a thousandth after {log(1e-3) / log(each):.0f}" if each > 0 else ""
         cells = len(loop.states[0]) > 1
         help_ = (
             f"start the bias of the forget gate at ln(T - 1) = {log(max(loop.steps - 1, 2)):.2g}"
@@ -44,8 +45,8 @@ def check(net: Net) -> Iterator[Diagnostic]:
         )
         yield Diagnostic(
             SIG141,
-            f"of a gradient at the end of {loop.steps} steps {factor(each**loop.steps)} is left at the beginning: "
-            f"{factor(each)} at each, a thousandth after {horizon:.0f}",
+            f"of a gradient at the end of {loop.steps} steps {factor(left)} is left at the beginning, "
+            f"{factor(each)} at each{horizon}",
             loop.span,
             f"{loop.steps} steps",
             helps=(help_,),
