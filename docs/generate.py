@@ -237,10 +237,10 @@ def codes_page() -> str:
 LINTS_HEAD = """\
 # Lints
 
-A lint is about a network that can be built and run, and will not do what was meant, or not well. `fanin check` looks at
-structure (STR) and at what hardware asks for (CST). `fanin check --signal` looks at the start as well (SIG): at the laws
-of tensors when the weights are drawn ([Before a weight exists](signal.md)). Each rule has a page with a bad and a good
-spec, where its number comes from, and what it lets pass: `fanin explain SIG130`, or follow the links.
+A lint is about a network that can be built and run, and will not do what was meant, or not well. `fanin check` looks
+at structure (STR) and at what hardware asks for (CST). `fanin check --signal` looks at the start as well (SIG): at the
+laws of tensors when the weights are drawn ([Before a weight exists](signal.md)). Each rule has a page with a bad and a
+good spec, where its number comes from, and what it lets pass: `fanin explain SIG130`, or follow the links.
 
 Advice and warnings leave the exit status at 0, `--strict` counts warnings; a finding beyond the second number of a rule
 is an error. What is meant to be so is let pass where it stands, with a reason, errors of lints too. An `@allow` that
@@ -269,8 +269,8 @@ that does not exist and a value that is no number above 0 are mistakes that the 
 
 ## Fixes
 
-`fanin check --fix` applies those that keep what is computed, `--diff` shows them. Of lints these are: a bias in front of
-a norm that takes it away again (SIG161, `bias=false`); the second of two equal activations such as relu (STR603); a
+`fanin check --fix` applies those that keep what is computed, `--diff` shows them. Of lints these are: a bias in front
+of a norm that takes it away again (SIG161, `bias=false`); the second of two equal activations such as relu (STR603); a
 `log_softmax` over the classes in front of a cross entropy (STR601); an `@allow` that silences nothing. They are applied
 where one step follows the other in one pipe, so that no other use of a block can want it differently. Where a spec
 promises what a fix would change, such as its number of parameters, the fix is left out. Other laws, scales and norms
@@ -291,7 +291,8 @@ def lints_page() -> str:
         parts.append("| rule | level | what | from | the number, and why |\n|---|---|---|---|---|\n" if numbers
                      else "| rule | level | what |\n|---|---|---|\n")  # fmt: skip
         for code in sorted((c for c in CODES.values() if c.id.startswith(family)), key=lambda c: c.id):
-            row = f"| [{code.id}](codes.md#{code.id.lower()}-{code.name}) {code.name} | {code.severity} | {about.get(code.id, '')} |"
+            link = f"[{code.id}](codes.md#{code.id.lower()}-{code.name}) {code.name}"
+            row = f"| {link} | {code.severity} | {about.get(code.id, '')} |"
             if numbers:
                 limit = known.get(code.id)
                 beyond = f", error {limit.error:g}" if limit is not None and limit.error else ""

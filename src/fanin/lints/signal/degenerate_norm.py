@@ -1,10 +1,10 @@
 """SIG160: a norm over so few numbers that it leaves nothing of them.
 
 Over one number the mean is the number, and what is left is 0 whatever comes in (without centring, its sign). Over two
-it is +1 and -1. The gradient's variance goes through a norm over n numbers with the factor ``E[1/var] E[var]``, of
-the order of ``1 / (1 - 2/n)``, which is 3 at three numbers and finite from there on. One number is an error, two and
-three a warning. Sizes that are open are not held against it: a batch norm on single pixels needs a batch, and gets
-one.
+it is +1 and -1. Dividing by the deviation multiplies the variance of a gradient by ``E[1/var] E[var]``, which for n
+normal numbers is ``(n - 1) / (n - 3)`` (the mean of an inverse chi-square): 3 at four numbers, and infinite below.
+One number is an error, two and three a warning. Sizes that are open are not held against it: a batch norm on single
+pixels needs a batch, and gets one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LEAST = Limit(
     SIG160,
     4.0,
     "numbers that a norm takes its statistics of (fewer are a finding)",
-    "the gradient's variance grows by 1 / (1 - 2/n), 3 at three numbers; of one nothing is left",
+    "E[1/var] E[var] is (n - 1) / (n - 3), infinite below four; of one number nothing is left",
 )
 LIMITS = (LEAST,)
 

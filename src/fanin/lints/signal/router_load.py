@@ -1,7 +1,7 @@
 """SIG142: a router that has chosen before it has learnt.
 
-Logits of a router whose standard deviation is above 1 make the first of 8 experts four times as likely as the others;
-and what tokens share moves them all to the same experts, which get the gradients and stay ahead. At a deviation of 0.1
+Logits of a router whose standard deviation is 1 give the first of 8 experts a third of the weight, above that more; and
+what tokens share moves them all to the same experts, which get the gradients and stay ahead. At a deviation of 0.1
 to 0.5 all are about even. Sources: Fedus et al. 2021, "Switch transformers", section 2.4 (a tenth of the usual scale);
 Shazeer et al. 2017, section 4. The share of the busiest expert is computed from what tokens have in common.
 """
@@ -23,7 +23,7 @@ LARGEST = Limit(
     SIG142,
     1.0,
     "standard deviation of the logits that a `topk` chooses by",
-    "the first of 8 experts is four times as likely as the mean of the others",
+    "the first of 8 experts has a third of the weight, three times an even share",
 )
 LIMITS = (LARGEST,)
 SLACK = 1e-6

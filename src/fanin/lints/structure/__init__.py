@@ -36,7 +36,6 @@ def check_structure(program: Program, seen: set[Graph]) -> Iterator[Diagnostic]:
         loss_of_another_law.check,
         skipped_inputs.check,
         softmax_before_loss.check,
-        statistics_of_two_views.check,
     )
     graphs = [g for g in reached(program.graph) if g not in seen]
     for graph in graphs:
@@ -45,4 +44,5 @@ def check_structure(program: Program, seen: set[Graph]) -> Iterator[Diagnostic]:
         if flow.ops:
             for rule in rules:
                 yield from rule(flow)
+        yield from statistics_of_two_views.check(flow)
     yield from attention_without_position.check(program)
