@@ -120,12 +120,12 @@ def test_s065_the_second_moment_of_the_jacobian_and_the_sum_of_inverse_widths() 
     "widths", [[256, 128, 64, 32, 16], [100, 5, 100, 100, 100], [64, 8, 64], [200, 20, 20, 200], [32, 64, 128]]
 )
 def test_s066_equal_widths_for_the_same_parameters(widths: list[int]) -> None:
-    from fanin.lints.signal.along import layers
+    from fanin.lints.signal.along import Net
     from fanin.lints.signal.widths import equal_width
 
     body = " -> ".join(f"l{i}: Linear({n}) -> relu" for i, n in enumerate(widths))
     program = pipeline.check_text(f"model Net()(x: [4, 100]) {{ return x -> {body} -> h: Linear(10) }}").programs[0]
-    equal = equal_width(layers(pipeline.signal(program)))
+    equal = equal_width(Net(program, pipeline.signal(program)).layers)
 
     def parameters(sizes: list[int]) -> int:
         return sum(a * b + b for a, b in zip([100, *sizes], [*sizes, 10], strict=True))
