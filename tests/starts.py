@@ -142,6 +142,7 @@ MEANT: dict[str, list[str]] = {
     "SIG120": ["model Net()(x: [N, 64]) {\n  return x -> l: 6 * (Linear(64, bias=false) -> BatchNorm1d() -> tanh) -> head: Linear(10)\n}"],
     "SIG121": ["@init(conv=he_normal)\nmodel Net()(z: [N, 64, 4, 4]) {\n  return z -> up: ConvTranspose2d(32, 4, stride=2, padding=1, bias=false) -> BatchNorm2d() -> relu -> out: Conv2d(3, 3)\n}"],
     "SIG122": [
+        _TIED.format(branch="0.01 * (x -> a: Linear(D) -> relu -> b: Linear(D))", depth=60),
         (_RES + "model Net()(x: [N, 128]) {{\n  return x -> l: 8 * Res() -> norm: LayerNorm() -> head: Linear(10)\n}}").format(branch="x -> a: Linear(D) -> tanh -> b: Linear(D)"),
     ],
     "SIG130": [
@@ -156,6 +157,8 @@ MEANT: dict[str, list[str]] = {
     "SIG142": ["model Net()(x: [N, 64]) {\n  return x -> norm: LayerNorm() -> router: Linear(8, init=lecun_normal(gain=0.3)) -> topk(2, axis=-1)\n}"],
     "SIG151": [
         (_RES + "model Net()(x: [N, 64]) {{\n  return x -> stem: Linear(64) -> l: 6 * Res() -> head: Linear(10, init=zeros)\n}}").format(branch="x -> a: Linear(D) -> tanh -> b: Linear(D, init=zeros)"),
+        "block Couple()(x: [N, 8]) -> [N, 8] {\n  a, b = x -> chunk(2, axis=1)\n  s, t = a -> fc1: Linear(32) -> relu -> fc2: Linear(8, init=zeros, bias_init=zeros) -> chunk(2, axis=1)\n"
+        "  return concat(a, b * exp(s) + t, axis=1)\n}\nmodel Net()(x: [N, 8]) {\n  return x -> flow: 4 * Couple()\n}",
     ],
     "SIG160": ["model Net()(x: [N, 8, 16, 16]) {\n  return x -> a: Conv2d(32, 16, bias=false) -> bn: BatchNorm2d() -> relu -> flatten(1) -> head: Linear(10)\n}"],
     "SIG162": ["model Net()(x: [N, 8, H, W]) {\n  return x -> max_pool2d(4) -> a: Conv2d(32, 3, padding=1) -> relu -> mean(axis=(2, 3)) -> head: Linear(10)\n}"],

@@ -91,15 +91,17 @@ def _before(net: Net, edge: Edge) -> tuple[tuple[Step, ...], Step | None]:
     return tuple(passed), None
 
 
-def norm_behind(net: Net, edge: Edge) -> bool:
-    """Whether whoever reads a tensor, through activations and moves, is a norm, or a layer with a norm behind it."""
+def norm_behind(net: Net, edge: Edge, layers: int = 1) -> bool:
+    """Whether whoever reads a tensor, through activations, moves and one layer, is a norm."""
     readers = net.reads(edge)
-    return bool(readers) and all(_normed(net, step) for step in readers)
+    return bool(readers) and all(_normed(net, step, layers) for step in readers)
 
 
-def _normed(net: Net, step: Step) -> bool:
+def _normed(net: Net, step: Step, layers: int) -> bool:
     if net.is_norm(step):
         return True
-    if not net.is_neutral(step) and not step.weights:
+    if step.weights:
+        layers -= 1
+    elif not net.is_neutral(step):
         return False
-    return all(norm_behind(net, e) for e in step.outputs)
+    return layers >= 0 and all(norm_behind(net, e, layers) for e in step.outputs)

@@ -99,7 +99,7 @@ def _through(net: Net, branch: list[Step], K: Array, before: list[list[float]], 
     """What a branch makes of the inputs of all blocks up to one, against that of this one, which is the last entry."""
     K = K.copy()
     for step, sizes in zip(branch, before, strict=True):
-        rule, x, y = net.rule(step), net.signal(step.inputs[0]), net.signal(step.outputs[0])
+        rule, x, y = net.rule(step), net.signal(net.only(step)), net.signal(step.outputs[0])
         if x is None or y is None or x.q <= 0:
             return np.zeros_like(K)
         sizes.append(float(np.sqrt(K[-1])))

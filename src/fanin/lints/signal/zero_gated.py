@@ -2,8 +2,9 @@
 
 The gradient of what stands in front goes through them, and is exactly 0 until they have moved: the first step trains
 what is behind alone, and the layers in front start with what the second step leaves. Branches of a residual sum that
-start closed (ReZero, SkipInit, Fixup, a zero gamma, the second factor of LoRA) are meant to, and the layer that gives
-the output may start at 0 as well: both are let pass. Sources: Zhang et al. 2019, section 4; Bachlechner et al. 2020.
+start closed (ReZero, SkipInit, Fixup, a zero gamma, the second factor of LoRA, couplings of a flow) are meant to, and
+the layer that gives the output may start at 0 as well: both are let pass. Sources: Zhang et al. 2019, section 4;
+Bachlechner et al. 2020.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from fanin.lints.signal.along import Net
 from fanin.signal.analysis import weights_of
 from fanin.signal.tape import Edge, Step
 
+MOST_LAYERS = 8
+"""Of a branch behind the zeros, up to its sum."""
+
 
 def check(net: Net) -> Iterator[Diagnostic]:
     still = [layer for layer in net.once if layer.g is not None and layer.g.q == 0 and layer.y.q > 0]
     if not still:
         return
     for step in net.steps:
-        if not _is_zero(net, step) or net.reaches(step.outputs[0], 0) or _joins(net, step.outputs[0]):
+        if not _is_zero(net, step) or _joins(net, step.outputs[0]):
             continue
         in_front = _in_front(net, step)
         caught = [layer for layer in still if id(layer.step) in in_front]
@@ -49,18 +53,23 @@ def _is_zero(net: Net, step: Step) -> bool:
     return any(s is not None and s.is_constant and s.q == 0 for s in scales)
 
 
-def _joins(net: Net, edge: Edge) -> bool:
-    """Whether a tensor goes into sums with something that is not 0, and nowhere else."""
+def _joins(net: Net, edge: Edge, weighted: int = 0) -> bool:
+    """Whether a tensor goes into sums with something that is not 0, scales that by 1, or is an output with no layer
+    between, and goes nowhere else."""
     readers = net.reads(edge)
+    own = net.signal(edge)
     for step in readers:
         others = [e for e in step.inputs if e is not None and e is not edge and e.number is None and e.state is None]
-        if step.name in ("add", "sub") and others:
-            signals = [net.signal(e) for e in others]
-            if not any(signal is None or signal.q > 0 for signal in signals):
-                return False
-        elif others or not all(_joins(net, e) for e in step.outputs):
+        signals = [net.signal(e) for e in others]
+        goes_on = any(signal is None or signal.q > 0 for signal in signals)
+        if goes_on and (step.name in ("add", "sub") or (step.name == "mul" and own is not None and own.q > 0)):
+            continue
+        if others and step.name not in ("add", "sub", "mul"):
             return False
-    return bool(readers)
+        deeper = weighted + bool(step.weights and not net.is_norm(step))
+        if deeper > MOST_LAYERS or not all(_joins(net, e, deeper) for e in step.outputs):
+            return False
+    return bool(readers) or (net.is_output(edge) and not weighted)
 
 
 def _in_front(net: Net, step: Step) -> set[int]:
