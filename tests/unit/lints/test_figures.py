@@ -11,6 +11,7 @@ from torch import nn
 import fanin
 from fanin import pipeline
 from fanin.lints.signal import limits, rules
+from fanin.lints.signal.activation_gain import gain
 from fanin.lints.signal.along import Net
 from fanin.lints.signal.chaotic_variance import power
 from fanin.lints.signal.residual import streams
@@ -165,8 +166,46 @@ def test_the_share_of_taps_on_the_map(size: int, kernel: int, padding: int, dila
     """SIG162: a convolution of ones over ones counts them."""
     conv = nn.Conv2d(1, 1, kernel, padding=padding, dilation=dilation, bias=False)
     nn.init.ones_(conv.weight)
-    counted = float(conv(torch.ones(1, 1, size, size)).mean()) / kernel**2
+    with torch.no_grad():
+        counted = float(conv(torch.ones(1, 1, size, size)).mean()) / kernel**2
     assert prod([taps_inside(size, size, (kernel, 1, padding, dilation))] * 2) == pytest.approx(counted)
+
+
+@pytest.mark.parametrize(
+    ("act", "exact"),
+    [("relu", 1.414213562), ("tanh", 1.592537420), ("selu", 1.0), ("gelu", 1.533530441), ("silu", 1.676532470)],
+)
+def test_the_gain_of_an_activation(act: str, exact: float) -> None:
+    """SIG120: values of E f(z)^2 by a quadrature elsewhere, and by a Monte-Carlo run."""
+    net = net_of(f"model Net()(x: [N, 64]) {{ return x -> a: Linear(64) -> {act} -> b: Linear(64) }}")
+    step = next(s for s in net.steps if s.name == act)
+    assert gain(net, step) == pytest.approx(exact, rel=1e-6)
+    z = torch.randn(1_000_000, generator=torch.Generator().manual_seed(0))
+    assert gain(net, step) == pytest.approx(float((getattr(nn.functional, act)(z) ** 2).mean()) ** -0.5, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("made", "meant"),
+    [
+        (
+            lambda: nn.init.xavier_normal_(nn.Linear(256, 768).weight),
+            lambda: nn.init.xavier_normal_(nn.Linear(256, 256).weight),
+        ),
+        (
+            lambda: nn.init.xavier_normal_(nn.Linear(256, 512).weight),
+            lambda: nn.init.xavier_normal_(nn.Linear(256, 256).weight),
+        ),
+    ],
+)
+def test_the_scale_of_layers_in_one(made: object, meant: object) -> None:
+    """SIG121: the deviation of a packed weight over that of a part drawn alone."""
+    parts = made().shape[0] // 256  # type: ignore[operator]
+    names = ", ".join("qkv"[:parts])
+    text = f"@init(linear=xavier_normal, bias=zeros)\nmodel Net()(x: [N, T, 256]) {{\n  {names} = x -> p: Linear({256 * parts}) -> chunk({parts}, axis=-1)\n  return {names}\n}}"
+    report = pipeline.check_source(Source("<string>", text), "<string>", None, None, signals=True)
+    (found,) = [d for d in report.diagnostics if d.code.id == "SIG121"]
+    ratio = float(made().std() / meant().std())  # type: ignore[operator]
+    assert float(found.label.split("weights ")[1].split(" times")[0]) == pytest.approx(ratio, rel=0.02)
 
 
 def test_every_rule_with_a_number_says_where_it_comes_from() -> None:

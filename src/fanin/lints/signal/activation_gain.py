@@ -14,14 +14,17 @@ from collections.abc import Iterator
 from itertools import pairwise
 from math import log, sqrt
 
+import numpy as np
+
 from fanin.diagnostics.codes import SIG120
 from fanin.diagnostics.model import Diagnostic, Label
 from fanin.ir.laws import Orthogonal, Scaled
 from fanin.lints.signal.along import Layer, Net, factor
 from fanin.lints.signal.growth import LARGEST as GROWTH
 from fanin.lints.signal.limits import Limit
-from fanin.signal.analysis import weights_of
+from fanin.signal import grid
 from fanin.signal.rules.pointwise import Curve
+from fanin.signal.tape import Step
 
 LARGEST = Limit(
     SIG120,
@@ -45,12 +48,10 @@ def check(net: Net) -> Iterator[Diagnostic]:
         if not log(least) < abs(log(total)) <= log(most) or abs(steps[worst] - 1) <= OFF:
             continue
         layer = hidden[worst + 1]
-        f = next((s.name for s in net.between(layer) if isinstance(net.rule(s), Curve)), "")
-        if not f or net.has_fixed_scale(layer):
+        curve = next((s for s in net.between(layer) if isinstance(net.rule(s), Curve)), None)
+        if curve is None or net.has_fixed_scale(layer):
             continue
-        weight = layer.step.weights["weight"]
-        assert weight.spec is not None
-        exact = sqrt(weights_of(layer.step).var("weight") * weight.spec.fans.fan_in) / steps[worst]
+        f, exact = curve.name, gain(net, curve)
         yield Diagnostic(
             SIG120,
             f"the gain of these weights is not that of `{f}`: {factor(1 / steps[worst])} times as much would hold the "
@@ -58,8 +59,16 @@ def check(net: Net) -> Iterator[Diagnostic]:
             layer.step.span,
             f"what `{f}` leaves",
             (Label(hidden[0].step.span, "the scale it starts from"),) if hidden[0].step.span != layer.step.span else (),
-            helps=(f"a gain of {exact:.4g} by the fan-in, `lecun_normal(gain={exact:.3g})`",),
+            helps=(f"the gain of `{f}` is {exact:.4g} at a variance of 1: `lecun_normal(gain={exact:.4g})`",),
         )
+
+
+def gain(net: Net, step: Step) -> float:
+    """``1 / sqrt(E f(z)^2)`` for a normal z of variance 1."""
+    rule = net.rule(step)
+    assert isinstance(rule, Curve)
+    with np.errstate(all="ignore"):
+        return 1 / sqrt(grid.square(np.asarray(rule.f(grid.Z))))
 
 
 def _declared(layer: Layer) -> bool:
