@@ -232,6 +232,85 @@ def codes_page() -> str:
     return "".join(parts)
 
 
+# ------------------------------------------------------------------------------------------------------- lints
+
+LINTS_HEAD = """\
+# Lints
+
+A lint is about a network that can be built and run, and will not do what was meant, or not well. `fanin check` looks
+at structure (STR) and at what hardware asks for (CST). `fanin check --signal` looks at the start as well (SIG): at the
+laws of tensors when the weights are drawn ([Before a weight exists](signal.md)). Each rule has a page with a bad and a
+good spec, where its number comes from, and what it lets pass: `fanin explain SIG130`, or follow the links.
+
+Advice and warnings leave the exit status at 0, `--strict` counts warnings; a finding beyond the second number of a rule
+is an error. What is meant to be so is let pass where it stands, with a reason, errors of lints too. An `@allow` that
+silences nothing is a finding itself.
+
+```fanin
+@init(linear=he_normal, bias=zeros)
+model Net()(x: [N, 64]) {
+  @allow(thin-layer, "the code has two numbers, to be drawn")
+  h = x -> a: Linear(64) -> relu -> code: Linear(2) -> relu
+  return h -> b: Linear(96) -> relu -> c: Linear(64)
+}
+```
+
+## Numbers of a project
+
+The numbers below can be set for a project, by code or by name, in its `pyproject.toml`. A code that has none, a name
+that does not exist and a value that is no number above 0 are mistakes that the command refuses.
+
+    [tool.fanin]
+    width = "width"           # the hyper-parameter that a start is not to hang on (SIG171)
+
+    [tool.fanin.limits]
+    SIG110 = 4.0
+    residual-growth = 30.0
+
+## Fixes
+
+`fanin check --fix` applies those that keep what is computed, `--diff` shows them. Of lints these are: a bias in front
+of a norm that takes it away again (SIG161, `bias=false`); the second of two equal activations such as relu (STR603); a
+`log_softmax` over the classes in front of a cross entropy (STR601); an `@allow` that silences nothing. They are applied
+where one step follows the other in one pipe, so that no other use of a block can want it differently. Where a spec
+promises what a fix would change, such as its number of parameters, the fix is left out. Other laws, scales and norms
+change how a network starts: a message says which, and the spec's author decides.
+"""
+
+
+def lints_page() -> str:
+    from fanin.diagnostics.codes import CODES, FAMILIES
+    from fanin.diagnostics.model import LINTS
+    from fanin.lints.signal import limits
+
+    known, about = limits(), _first_lines()
+    parts = [NOTE, LINTS_HEAD]
+    for family in LINTS:
+        parts.append(f"\n## {family}: {FAMILIES[family]}\n\n")
+        numbers = family == "SIG"
+        parts.append("| rule | level | what | from | the number, and why |\n|---|---|---|---|---|\n" if numbers
+                     else "| rule | level | what |\n|---|---|---|\n")  # fmt: skip
+        for code in sorted((c for c in CODES.values() if c.id.startswith(family)), key=lambda c: c.id):
+            link = f"[{code.id}](codes.md#{code.id.lower()}-{code.name}) {code.name}"
+            row = f"| {link} | {code.severity} | {about.get(code.id, '')} |"
+            if numbers:
+                limit = known.get(code.id)
+                beyond = f", error {limit.error:g}" if limit is not None and limit.error else ""
+                row += f" {limit.value:g}{beyond} | {limit.of}: {limit.why} |" if limit is not None else " | |"
+            parts.append(f"{row}\n")
+    return "".join(parts)
+
+
+def _first_lines() -> dict[str, str]:
+    """What each rule is about, as the first line of its file says it."""
+    found: dict[str, str] = {}
+    for path in sorted((ROOT / "src/fanin/lints").rglob("*.py")):
+        line = path.read_text(encoding="utf-8").split("\n", 1)[0]
+        if said := re.match(r'"""((?:[A-Z]{3}\d{3}(?:, )?)+): (.*)$', line):
+            found |= dict.fromkeys(said[1].split(", "), said[2].rstrip('."'))
+    return found
+
+
 # ----------------------------------------------------------------------------------------------------- picture
 
 
@@ -338,6 +417,7 @@ def _wrapped(text: str) -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/ops.md": ops_page,
     "docs/codes.md": codes_page,
+    "docs/lints.md": lints_page,
     "docs/std.md": std_page,
     "docs/zoo.md": zoo_page,
     f"{PICTURE}.dot": picture_dot,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fanin.diagnostics.codes import CODES
+from fanin.report import Start
 
 # Codes of what a load finds, and whether it has to be allowed to import for that.
 AT_LOAD = {"OUT802": False, "OUT803": True}
@@ -25,7 +26,7 @@ def findings(text: str, wanted: str) -> list[Any]:
         return _bind(text, wanted)
     if wanted in AT_START and not found:
         source = Source("<string>", text)
-        return list(pipeline.check_source(source, "<string>", None, None, signals=True).diagnostics)
+        return list(pipeline.check_source(source, "<string>", None, None, signals=Start(width="width")).diagnostics)
     if wanted in AT_EXPORT and not found:
         source = Source("<string>", text)
         found = list(pipeline.check_source(source, "<string>", None, None, exports=True).diagnostics)

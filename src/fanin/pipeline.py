@@ -13,7 +13,7 @@ from fanin.collection import uncollected
 from fanin.diagnostics.model import Diagnostic, Severity
 from fanin.elaborate.files import Loader, Unit
 from fanin.ir.graph import Graph, Program
-from fanin.report import CheckFailed, NoSuchName, Report, Unreadable, read_source
+from fanin.report import CheckFailed, NoSuchName, Report, Start, Unreadable, read_source
 from fanin.source import Source
 from fanin.syntax import tree
 from fanin.syntax.parser import parse as parse_source
@@ -76,12 +76,12 @@ def check(
     names: Sequence[str] | None = None,
     hyper: Hyper | None = None,
     exports: bool = False,
-    signals: bool = False,
+    signals: bool | Start = False,
 ) -> Report:
     """Everything that can be built in a file (or what is named), elaborated and held to its promises.
 
     With ``exports`` it also says what an export to `.pt2` or `.onnx` would not keep, with ``signals`` how the networks
-    behave when their weights are drawn.
+    behave when their weights are drawn, or by the limits of a ``Start``.
 
     Raises Unreadable for a file that cannot be read, NoSuchName for a name that it does not have.
     """
@@ -99,7 +99,7 @@ def check_source(
     names: Sequence[str] | None,
     hyper: Hyper | None,
     exports: bool = False,
-    signals: bool = False,
+    signals: bool | Start = False,
 ) -> Report:
     with uncollected():
         return _check(source, path, names, hyper, exports, signals)
@@ -111,7 +111,7 @@ def _check(
     names: Sequence[str] | None,
     hyper: Hyper | None,
     exports: bool = False,
-    signals: bool = False,
+    signals: bool | Start = False,
 ) -> Report:
     from fanin.analyses.promises import broken_promises
     from fanin.elaborate import survey
@@ -130,6 +130,7 @@ def _check(
         for name in names:
             require_name(unit, name, path)
     programs: list[Program] = []
+    built: list[str] = []  # their names
     looked_at: set[Graph] = set()
     used: set[int] = set()
     chosen = list(names) if names is not None else entries(unit)
@@ -148,6 +149,7 @@ def _check(
         found += problems
         if program is not None:
             programs.append(program)
+            built.append(name)
             found += broken_promises(program)
             found += check_structure(program, looked_at)
             error = emission_error(program)
@@ -165,7 +167,8 @@ def _check(
     if readable:
         found += surveys[0].notices()
     if signals:
-        found += _at_initialisation(programs)
+        start = signals if isinstance(signals, Start) else Start()
+        found += _at_initialisation(unit, dict(zip(built, programs, strict=True)), hyper or {}, start)
     if exports:
         from fanin.analyses.exports import losses
 
@@ -208,19 +211,32 @@ def _check_recipe(
     return problems, reached
 
 
-def _at_initialisation(programs: Iterable[Program]) -> list[Diagnostic]:
+def _at_initialisation(unit: Unit, programs: Mapping[str, Program], hyper: Hyper, start: Start) -> list[Diagnostic]:
     """What the signal analysis finds; where no sizes are known, nothing."""
     from fanin.lints.signal import check_signal
 
     found: list[Diagnostic] = []
     looked_at: set[Graph] = set()
-    for program in programs:
+    for name, program in programs.items():
         try:
             analysis = signal(program)
+            wider = _wider(unit, name, program, _meant(unit, name, list(programs), hyper), start.width)
+            more = None if wider is None else (wider, signal(wider))
         except ValueError:
             continue
-        found += check_signal(program, analysis, looked_at)
+        found += check_signal(program, analysis, looked_at, start.limits, more)
     return found
+
+
+def _wider(unit: Unit, name: str, program: Program, hyper: Hyper, width: str) -> Program | None:
+    """The program at several times its width; None where it has no hyper-parameter of that name, or cannot be that."""
+    from fanin.lints.signal.width_scaling import TIMES
+
+    own = dict(program.graph.hypers).get(width)
+    if not width or not isinstance(own, int):
+        return None
+    built, problems, _ = _built(unit, name, {**hyper, width: TIMES * own})
+    return None if any(d.severity is Severity.ERROR for d in problems) else built
 
 
 def _lost(loss: Loss) -> Diagnostic:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import Any
 
 from fanin.diagnostics.model import Diagnostic, Severity
@@ -33,6 +34,14 @@ class Report:
 
         counted = summary(self.diagnostics, len(self.sources) or 1)
         return f"{render(self.diagnostics)}\n{counted}" if self.diagnostics else counted
+
+
+@record
+class Start:
+    """What a check of the start goes by: limits in the place of the rules' own, by code, and the name of the width."""
+
+    limits: Mapping[str, float] = field(default_factory=dict)
+    width: str = ""
 
 
 class Unreadable(Exception):

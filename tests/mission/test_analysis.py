@@ -1,6 +1,6 @@
 """What is said of a network before a weight exists.
 
-Rows S004 (moments), S019 (lint), S025, S044, S055, S056, S057, S058, S060, S065, S066, S067, S101, S113 (fixed point),
+Rows S004 (moments), S019 (lint), S025, S055, S056, S057, S058, S060, S065, S066, S067, S101, S113 (fixed point),
 S148 (linear), S152, S168 (lint), S227, S229.
 """
 
@@ -20,7 +20,7 @@ from fanin.source import Source
 
 def found(text: str) -> set[str]:
     report = pipeline.check_source(Source("<string>", text), "<string>", None, None, signals=True)
-    assert report.ok, [d.headline for d in report.diagnostics]
+    assert not any(d.is_fatal for d in report.diagnostics), [d.headline for d in report.diagnostics]
     return {d.code.id for d in report.diagnostics}
 
 
@@ -33,15 +33,6 @@ def test_s025_a_dense_layer_on_a_grid_and_what_a_convolution_would_cost() -> Non
     (message,) = [d for d in pipeline.check_text(text).diagnostics if d.code.id == "STR609"]
     assert f"{3 * 32 * 32 * 64:,} weights" in message.headline and f"{3 * 9 * 64:,}" in message.headline
     assert "STR609" not in found("model Net()(x: [N, 3, 32, 32]) { return x -> mean(axis=(2, 3)) -> fc: Linear(64) }")
-
-
-def test_s044_batch_statistics_where_they_do_not_fit() -> None:
-    cell = (
-        "block C()(x: [B, D], h: [B, 4]) -> (h: [B, 4]) { return tanh((x -> a: Linear(4)) + (h -> BatchNorm1d())) }\n"
-    )
-    assert "STR605" in found(cell + "model N()(x: [B, T, 4]) { return scan(c: C(), x, h=zeros(B, 4)).h }")
-    assert "STR606" in found("model N()(x: [1, 3, 8, 8]) { return x -> BatchNorm2d() }")
-    assert "STR604" in found("model N()(x: [N, 8]) { return x -> dropout(0.3) -> a: Linear(4) -> BatchNorm1d() }")
 
 
 def test_s055_moments_of_a_product_of_a_random_matrix_with_itself() -> None:
@@ -129,12 +120,12 @@ def test_s065_the_second_moment_of_the_jacobian_and_the_sum_of_inverse_widths() 
     "widths", [[256, 128, 64, 32, 16], [100, 5, 100, 100, 100], [64, 8, 64], [200, 20, 20, 200], [32, 64, 128]]
 )
 def test_s066_equal_widths_for_the_same_parameters(widths: list[int]) -> None:
-    from fanin.lints.signal.along import layers
+    from fanin.lints.signal.along import Net
     from fanin.lints.signal.widths import equal_width
 
     body = " -> ".join(f"l{i}: Linear({n}) -> relu" for i, n in enumerate(widths))
     program = pipeline.check_text(f"model Net()(x: [4, 100]) {{ return x -> {body} -> h: Linear(10) }}").programs[0]
-    equal = equal_width(layers(pipeline.signal(program)))
+    equal = equal_width(Net(program, pipeline.signal(program)).layers)
 
     def parameters(sizes: list[int]) -> int:
         return sum(a * b + b for a, b in zip([100, *sizes], [*sizes, 10], strict=True))

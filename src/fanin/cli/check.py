@@ -15,7 +15,7 @@ from fanin.cli.target import Target
 from fanin.cli.values import Value
 from fanin.diagnostics.model import Diagnostic, Severity
 from fanin.diagnostics.render import FORMATS, Format
-from fanin.report import Report
+from fanin.report import Report, Start
 from fanin.source import Source
 
 
@@ -49,15 +49,16 @@ def command(
     """Find errors and warnings in files, without running anything.
 
     `-` reads standard input. Errors are always shown; --select and --ignore choose among warnings and advice. What the
-    table [tool.fanin] of the nearest pyproject.toml says of strict, select and ignore counts too.
+    table [tool.fanin] of the nearest pyproject.toml says of strict, select, ignore, limits and width counts too.
     """
     settings = find_settings()
     strict = strict or settings.strict
     chosen = parse_selection(select or settings.select, (*settings.ignore, *ignore))
+    start = Start(settings.known_limits(), settings.width) if signals else False
     named = {target.path for target in targets if target.path != "-"}
 
     def check() -> Report:
-        return chosen.of(check_all(targets, hyper, exports, signals))
+        return chosen.of(check_all(targets, hyper, exports, start))
 
     def may_change(source: Source) -> bool:
         return source.name in named  # and not what these import
@@ -77,7 +78,7 @@ def command(
 
 
 def check_all(
-    targets: Sequence[Target], hyper: dict[str, Value], exports: bool = False, signals: bool = False
+    targets: Sequence[Target], hyper: dict[str, Value], exports: bool = False, signals: bool | Start = False
 ) -> Report:
     """One report of all files, each read once, in the order in which they were named."""
     from fanin import pipeline

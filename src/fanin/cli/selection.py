@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fanin.cli.exits import Failure
-from fanin.diagnostics.model import Diagnostic, Severity
+from fanin.diagnostics.model import Diagnostic
 from fanin.record import record
 from fanin.report import Report
 
 
 @record
 class Selection:
-    """Ids of codes; ``select`` is None where all are wanted. Errors always are: they stop what comes next."""
+    """Ids of codes; ``select`` is None where all are wanted. Errors always are, but for those of
+    lints: they stop what comes next."""
 
     select: frozenset[str] | None = None
     ignore: frozenset[str] = frozenset()
@@ -23,7 +24,7 @@ class Selection:
         return Report(kept, report.sources, report.programs)
 
     def wants(self, d: Diagnostic) -> bool:
-        if d.severity is Severity.ERROR:
+        if d.is_fatal:
             return True
         return (self.select is None or d.code.id in self.select) and d.code.id not in self.ignore
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fanin.diagnostics.model import Code, Severity
 
-W, A = Severity.WARNING, Severity.ADVICE
+E, W, A = Severity.ERROR, Severity.WARNING, Severity.ADVICE
 
 # SYN: syntax
 SYN101 = Code("SYN101", "unexpected-token")
@@ -119,17 +119,34 @@ SYS711 = Code("SYS711", "stage-without-training")
 # SIG: signal and initialisation
 
 SIG101 = Code("SIG101", "activation-growth", W)
+SIG102 = Code("SIG102", "chaotic-variance", W)
 SIG103 = Code("SIG103", "gradient-growth", W)
+SIG104 = Code("SIG104", "one-way-scale", W)
 SIG105 = Code("SIG105", "saturation", W)
 SIG106 = Code("SIG106", "input-collapse", W)
+SIG107 = Code("SIG107", "mean-shift", W)
 SIG110 = Code("SIG110", "width-noise", W)
 SIG111 = Code("SIG111", "thin-layer", W)
 SIG112 = Code("SIG112", "dead-network", W)
-SIG123 = Code("SIG123", "symmetric-start", W)
+SIG120 = Code("SIG120", "activation-gain", A)
+SIG121 = Code("SIG121", "fan-mismatch", W)
+SIG122 = Code("SIG122", "tied-growth", W)
+SIG123 = Code("SIG123", "symmetric-start", E)
+SIG130 = Code("SIG130", "residual-growth", W)
+SIG131 = Code("SIG131", "norms-without-skip", W)
+SIG132 = Code("SIG132", "deep-post-norm", A)
 SIG140 = Code("SIG140", "attention-logits", W)
-SIG150 = Code("SIG150", "zero-on-zero", W)
+SIG141 = Code("SIG141", "recurrent-horizon", W)
+SIG142 = Code("SIG142", "router-load", A)
+SIG150 = Code("SIG150", "zero-on-zero", E)
+SIG151 = Code("SIG151", "zero-gated", A)
+SIG160 = Code("SIG160", "degenerate-norm", E)
 SIG161 = Code("SIG161", "bias-before-norm", A)
+SIG162 = Code("SIG162", "padding-loss", W)
+SIG163 = Code("SIG163", "averaging-loss", A)
 SIG170 = Code("SIG170", "linear-stack", A)
+SIG171 = Code("SIG171", "width-scaling", W)
+SIG172 = Code("SIG172", "mostly-frozen", A)
 
 # STR: structure and redundancy
 
@@ -143,6 +160,7 @@ STR607 = Code("STR607", "no-position", W)
 STR608 = Code("STR608", "skipped-inputs", W)
 STR609 = Code("STR609", "dense-on-grid", W)
 STR610 = Code("STR610", "loss-of-another-law", W)
+STR614 = Code("STR614", "statistics-of-two-views", W)
 STR630 = Code("STR630", "missing-entry")
 STR631 = Code("STR631", "loss-against-law", W)
 

@@ -8,6 +8,9 @@ from enum import StrEnum
 from fanin.record import record
 from fanin.source import Span
 
+LINTS = ("SIG", "STR", "CST")
+"""Families of findings about what can be built: an error among them can be allowed like a warning."""
+
 
 class Severity(StrEnum):
     ERROR = "error"
@@ -70,14 +73,24 @@ class Diagnostic:
     helps: tuple[str, ...] = ()
     fix: Fix | None = None
     chain: tuple[Frame, ...] = ()  # innermost use first
+    level: Severity | None = None  # where it is another than that of its code
 
     @property
     def severity(self) -> Severity:
-        return self.code.severity
+        return self.level or self.code.severity
 
     @property
     def name(self) -> str:
         return self.code.name
+
+    @property
+    def is_lint(self) -> bool:
+        return self.code.id[:3] in LINTS
+
+    @property
+    def is_fatal(self) -> bool:
+        """Whether nothing can be built: an error that is no lint's."""
+        return self.severity is Severity.ERROR and not self.is_lint
 
     def within(self, chain: tuple[Frame, ...]) -> Diagnostic:
         """The same message, with the chain of uses that led to it."""

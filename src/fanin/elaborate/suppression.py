@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from fanin.diagnostics import Diagnostic, Fix, Severity
+from fanin.diagnostics import Diagnostic, Fix
 from fanin.diagnostics.codes import NAM230, NAM231, NAM232, find_code, nearest_code
 from fanin.diagnostics.model import Edit
 from fanin.diagnostics.suggest import nearest
@@ -33,7 +33,7 @@ def apply_allows(
 
     ``unchecked`` are families of codes that were not looked for, so that nobody knows whether an allow is needed.
 
-    Errors are not silenced: what cannot be built stays an error.
+    Errors are not silenced, but for those of lints: what cannot be built stays an error.
     """
     allows: list[_Allow] = []
     extra: list[Diagnostic] = []
@@ -45,7 +45,7 @@ def apply_allows(
         return [*found, *extra] if extra else found
     kept: list[Diagnostic] = []
     for d in found:
-        match = None if d.severity is Severity.ERROR else next((a for a in allows if _matches(a, d)), None)
+        match = None if d.is_fatal else next((a for a in allows if _matches(a, d)), None)
         if match is None:
             kept.append(d)
         else:

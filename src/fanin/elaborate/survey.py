@@ -71,7 +71,7 @@ def without_repeats(found: Iterable[Diagnostic]) -> list[Diagnostic]:
     read, and of a name that is an error itself."""
     given = list(found)
     unread = [d.span for d in given if d.code is NAM202]
-    wrong = {d.span for d in given if d.severity is Severity.ERROR}
+    wrong = {d.span for d in given if d.is_fatal}
 
     def repeats(d: Diagnostic) -> bool:
         if d.severity is Severity.WARNING and d.span in wrong:

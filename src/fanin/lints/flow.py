@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fanin.ir.graph import Apply, Graph, Node, Operand, Value
+from fanin.source import Span
 
 ACTIVATIONS = frozenset(
     (
@@ -50,9 +51,25 @@ class Flow:
             operand = node.inputs[0]
         return None
 
+    def made(self, operand: Operand | None) -> Node | None:
+        """The node that gave a tensor, an op or not."""
+        return self._makers.get(operand.index) if isinstance(operand, Value) else None
+
     def readers(self, node: Node) -> list[Node]:
         """Who reads what a node gives."""
         return [r for v in node.outputs for r in self._readers.get(v.index, ())]
+
+
+def piped(before: Node, node: Node) -> Span | None:
+    """The text from the arrow to the end of a step of a pipe, where the step before it is that which is written there.
+
+    Then the one always follows the other, whatever a block is used with.
+    """
+    a, b = before.span, node.span
+    between = a.source.text[a.end : b.start]
+    if a.source is not b.source or between.strip() != "->":
+        return None
+    return Span(b.source, a.end + len(between) - len(between.lstrip()), b.end)
 
 
 def written(node: Apply) -> str:

@@ -61,6 +61,7 @@ class Tensor:
     spec: ParamSpec | None = None
     copies: int = 1
     frozen: bool = False  # all of it, for good
+    held: float = 0.0  # the share of its units that is frozen
     home: Graph | None = None  # the graph that holds the layer, and its path there
     local: str = ""
 
@@ -86,6 +87,15 @@ class Step:
         return tuple(None if e is None else e.type for e in self.inputs)
 
 
+@dataclass(frozen=True)
+class Loop:
+    """A recurrence: how many steps it has, and its states behind each of those that were gone through."""
+
+    steps: int
+    states: tuple[tuple[Edge, ...], ...]
+    span: Span
+
+
 @dataclass
 class Tape:
     steps: list[Step]
@@ -93,6 +103,7 @@ class Tape:
     outputs: dict[str, Edge]
     tensors: dict[str, Tensor]
     notes: list[str]
+    loops: list[Loop] = field(default_factory=list)
 
 
 def record(program: Program, sizes: Mapping[Symbol, int], *, training: bool = True) -> Tape:
@@ -104,7 +115,8 @@ def record(program: Program, sizes: Mapping[Symbol, int], *, training: bool = Tr
         edges[port.name] = Edge(_settled(port.value.type, sizes), port.name)
     outputs = recorder.graph(program.graph, list(edges.values()), dict(sizes), _Home("", program.graph, {}), True)
     names = [r.name or ("output" if len(outputs) == 1 else f"output {i + 1}") for i, r in enumerate(program.outputs)]
-    return Tape(recorder.steps, edges, dict(zip(names, outputs, strict=True)), recorder.tensors, recorder.notes)
+    return Tape(recorder.steps, edges, dict(zip(names, outputs, strict=True)), recorder.tensors, recorder.notes,
+                recorder.loops)  # fmt: skip
 
 
 def _settled(type_: TensorType, sizes: Mapping[Symbol, int]) -> TensorType:
@@ -147,6 +159,7 @@ class _Recorder:
         self.steps: list[Step] = []
         self.tensors: dict[str, Tensor] = {}
         self.notes: list[str] = []
+        self.loops: list[Loop] = []
 
     def graph(
         self,
@@ -290,6 +303,7 @@ class _Recorder:
                 spec,
                 home.copies,
                 leaf.frozen is True,
+                float(leaf.frozen),
                 home.graph,
                 path.removeprefix(f"{home.path}.") if home.path else path,
             )
@@ -344,6 +358,7 @@ class _Recorder:
             )
         now = list(given)
         stacked: list[list[Edge]] = []
+        states: list[tuple[Edge, ...]] = []
         names = [p.name for p in node.graph.ports if p.value is not None]
         state_names = [names[i] for i in node.states]
         for _ in range(gone):
@@ -361,7 +376,9 @@ class _Recorder:
             named = [(r.name, e) for r, e in zip(node.graph.results, results, strict=True)]
             for i, name in zip(node.states, state_names, strict=True):
                 now[i] = next(e for n, e in named if n == name)
+            states.append(tuple(e for i in node.states if (e := now[i]) is not None))
             stacked.append([e for n, e in named if n not in state_names])
+        self.loops.append(Loop(steps, tuple(states), node.span))
         outputs = []
         plain = len(node.outputs) - len(node.states)
         for k in range(plain):

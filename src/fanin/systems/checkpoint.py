@@ -22,7 +22,7 @@ _DONE = re.compile(r"step-(\d+)")
 def save(folder: str, step: int, state: Mapping[str, Any], *, keep: int = 2) -> str:
     """Write what a run has to remember after so many steps; older checkpoints than the last ``keep`` go.
 
-    ``state`` is of dicts, lists, tuples, tensors and what JSON has. Raises OSError; the older ones are left as they are.
+    ``state`` is of dicts, lists, tuples, tensors and what JSON has. Raises OSError; older ones are left.
     """
     final = os.path.join(folder, f"step-{step:08d}")
     write(final, state)

@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from fanin.data.binding import bind
-from fanin.data.loader import Batches
 from fanin.data.opening import open_data
 from fanin.data.seeds import number
+from fanin.data.stream import Stream
+from fanin.data.streaming import batches
 from fanin.data.table import Data
 from fanin.ir.graph import Port
 from fanin.ir.recipe import Phase, System
@@ -35,7 +36,7 @@ Values = Callable[[str, nn.Module], Value]
 class Run:
     """A run that has ended: the trained ``system``, and what was measured on the way."""
 
-    def __init__(self, loop: Loop, test: Data | None, values: Values) -> None:
+    def __init__(self, loop: Loop, test: Data | Stream | None, values: Values) -> None:
         self._loop, self._values = loop, values
         self.system: nn.Module = loop.system
         self.training = loop.training
@@ -49,12 +50,12 @@ class Run:
         """A value that the system binds, as a function of the inputs it hangs on. Raises LookupError."""
         return self._values(name, self.system)
 
-    def measure(self, data: Data) -> dict[str, float]:
+    def measure(self, data: Data | Stream) -> dict[str, float]:
         """The measures of the system over data whose fields are its inputs, in evaluation."""
         loop = self._loop
-        batches = Batches(data, loop.settings.batch_size, shuffle=False, dtype=loop.machine.dtype)
+        rows = batches(data, loop.settings.batch_size, shuffle=False, dtype=loop.machine.dtype)
         with loop.machine.drawing(loop.settings.seed):
-            return loop.measure(batches)
+            return loop.measure(rows)
 
     @property
     def first(self) -> dict[str, float]:
@@ -71,7 +72,7 @@ class Run:
 def start(
     phases: tuple[Phase, ...],
     program: str,
-    parts: Mapping[str, Data],
+    parts: Mapping[str, Data | Stream],
     settings: Settings,
     *,
     folder: Folder | None = None,
@@ -141,7 +142,7 @@ def made(phases: tuple[Phase, ...], program: str, *, seed: int, length: int | No
     return training
 
 
-def parts_of(phases: tuple[Phase, ...], source: Any, settings: Settings) -> dict[str, Data]:
+def parts_of(phases: tuple[Phase, ...], source: Any, settings: Settings) -> dict[str, Data | Stream]:
     """``train``, and ``val`` and ``test`` where there are such, with a field for each input of a system."""
     data = open_data(source)
     system = phases[0].system
@@ -149,14 +150,17 @@ def parts_of(phases: tuple[Phase, ...], source: Any, settings: Settings) -> dict
     for phase in phases:
         if phase.system is not system:
             bind(data, inputs_of(phase.system), settings.mapping, phase.system.program.requirements)
-    parts = bound.split(settings.val, settings.test, seed=settings.seed, stratify=settings.stratify)
+    parts: dict[str, Data | Stream] = {}
+    parts |= bound.split(settings.val, settings.test, seed=settings.seed, stratify=settings.stratify)
     if settings.overfit is not None:
         train = parts["train"]
+        if not isinstance(train, Data):
+            raise RunFailed(f"{data.name} has no length, so no part of it can be taken")
         return {"train": train.first(settings.overfit * (settings.batch_size or len(train)))}
     return parts
 
 
-def random_parts(phases: tuple[Phase, ...], settings: Settings) -> dict[str, Data]:
+def random_parts(phases: tuple[Phase, ...], settings: Settings) -> dict[str, Data | Stream]:
     """Random numbers in the place of data: one batch, of sizes that meet the conditions of a system."""
     system = phases[0].system
     sizes = sizes_for(system.program)
@@ -174,7 +178,7 @@ def inputs_of(system: System) -> list[Port]:
     return [port for port in system.graph.ports if port.name not in supplied]
 
 
-def check(system: System, parts: Mapping[str, Data], settings: Settings) -> None:
+def check(system: System, parts: Mapping[str, Data | Stream], settings: Settings) -> None:
     """Settings that can't be meant are refused before anything is made. Raises RunFailed."""
     if not system.every_line() and not system.updates():
         raise RunFailed(f"`{system.name}` has no `train` line", help="write `train net on loss with adam(lr=1e-3)`")

@@ -19,12 +19,13 @@ _FREE = frozenset(["device", "save_every", "log_every", "tensorboard", "compile"
 class Settings:
     """The settings of a run.
 
-    ``epochs`` or ``steps`` is for how long a system without stages is trained. ``val`` and ``test`` are held out of the
-    data: shares below 1, or numbers of rows. ``monitor`` is a measure of the validation data: the weights with the
-    least of it are kept (the most, where it is a ``metric`` and ``highest`` is set), and ``patience`` ends a stage when
-    so many epochs brought none better. ``log_every`` and ``save_every`` count steps; 0 saves at the ends of epochs
-    alone. ``batch_size`` None is all rows at once. ``weights`` are files of weights for parts of the system, by their
-    paths: ``{"encoder": "simclr.safetensors:encoder"}`` takes what is below ``encoder`` there. ``precision`` bfloat16 and float16 are mixed: the weights stay float32.
+    ``epochs`` or ``steps`` is for how long a system without stages is trained. ``batch_size`` None is all rows at once.
+    ``val`` and ``test`` are held out of the data: shares below 1, or numbers of rows. ``mapping`` says which field of
+    the data an input is. ``weights`` are files for parts of the system, by their paths: of
+    ``{"encoder": "simclr.safetensors:encoder"}`` it takes what is below ``encoder`` there. ``monitor`` is a measure of
+    the validation data: the weights with the least of it are kept (with ``highest`` the most), and ``patience`` ends a
+    stage when so many epochs brought none better. ``log_every`` and ``save_every`` count steps; with 0 a checkpoint is
+    taken at ends of epochs. ``precision`` bfloat16 and float16 are mixed: the weights stay float32.
     """
 
     epochs: int | None = None
@@ -36,7 +37,7 @@ class Settings:
     stratify: str | None = None
     shuffle: bool = True
     drop_last: bool = False
-    mapping: Mapping[str, str] = field(default_factory=dict)  # input: field of the data
+    mapping: Mapping[str, str] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
     monitor: str | None = None
     highest: bool = False

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from fanin.data.loader import Batches
 from fanin.data.seeds import number
+from fanin.data.stream import Stream
+from fanin.data.streaming import StreamBatches, batches
 from fanin.data.table import Data
 from fanin.systems import checkpoint
 from fanin.systems.folder import Folder
@@ -37,8 +39,8 @@ class Loop:
         module: ModuleType,
         inputs: tuple[str, ...],
         measures: tuple[str, ...],
-        train: Data,
-        val: Data | None,
+        train: Data | Stream,
+        val: Data | Stream | None,
         settings: Settings,
         machine: Machine,
         folder: Folder | None,
@@ -47,7 +49,7 @@ class Loop:
         self.module, self.inputs, self.settings, self.machine, self.folder = module, inputs, settings, machine, folder
         self.measures, self.watch = measures, watch
         share = (machine.rank, machine.size)
-        self.batches = Batches(
+        self.batches = batches(
             train,
             settings.batch_size,
             seed=settings.seed,
@@ -60,7 +62,7 @@ class Loop:
         self.val = (
             None
             if val is None
-            else Batches(val, settings.batch_size, seed=settings.seed, shuffle=False, dtype=machine.dtype, share=share)
+            else batches(val, settings.batch_size, seed=settings.seed, shuffle=False, dtype=machine.dtype, share=share)
         )
         system = system_class(module)(seed=settings.seed)
         for path, file in settings.weights.items():
@@ -84,15 +86,22 @@ class Loop:
         system: nn.Module = self.training.system
         return system
 
+    @property
+    def epoch(self) -> int | None:
+        """The batches of an epoch; None of data without a length."""
+        return len(self.batches) if isinstance(self.batches, Batches) else None
+
     def _given(self) -> dict[str, int]:
         """What the printed ``training`` asks for: the steps of an epoch, or of the whole."""
         wanted = self.module.training.__annotations__
-        epoch = len(self.batches)
+        epoch = self.epoch
+        if epoch is None and ("epoch" in wanted or ("steps" in wanted and not self.settings.steps)):
+            raise RunFailed(f"{self.batches.data.name} has no length: it has no epochs", help="count `steps`")
         if "epoch" in wanted:
-            return {"epoch": epoch}
+            return {"epoch": epoch or 0}
         if "steps" in wanted:
             settings = self.settings
-            return {"steps": settings.steps or (settings.epochs or 2) * epoch}
+            return {"steps": settings.steps or (settings.epochs or 2) * (epoch or 0)}
         return {}
 
     # ----------------------------------------------------------------------------------------------------- the loop
@@ -101,7 +110,7 @@ class Loop:
         """Train to the end, from wherever it is."""
         if self.folder is not None and self.machine.leads:
             self.journal = Journal(self.folder.path, self.noted)
-        self.watch("begin", {"steps": sum(self.training.lengths), "done": self.steps, "epoch": len(self.batches)})
+        self.watch("begin", {"steps": sum(self.training.lengths), "done": self.steps, "epoch": self.epoch})
         try:
             while not self.training.done:
                 self._epoch()
@@ -112,10 +121,9 @@ class Loop:
 
     def _epoch(self) -> None:
         names, machine, settings, training = self.inputs, self.machine, self.settings, self.training
-        rows, size = self.batches.rows, self.batches.batch_size
         for fields in self.batches:
             stage = training.stage
-            batch = machine.batch(fields, names, min(size, rows - (self.batches.position - 1) * size))
+            batch = machine.batch(fields, names, rows_of(self.batches, self.batches.position - 1))
             with machine.running():
                 measured = training(*batch)
             self.steps += 1
@@ -187,7 +195,7 @@ class Loop:
             )
 
     def _place(self, stage: int) -> dict[str, Any]:
-        epoch = self.batches.epoch + self.batches.position / max(len(self.batches), 1)
+        epoch = self.batches.epoch + self.batches.position / max(self.epoch or 1, 1)
         return {"step": self.steps, "epoch": round(epoch, 6), "stage": self.training.stages[stage].name}
 
     # ----------------------------------------------------------------------------------------------- held out data
@@ -204,7 +212,7 @@ class Loop:
         if self.settings.monitor is not None:
             self._look(told[self.settings.monitor])
 
-    def measure(self, batches: Batches) -> dict[str, float]:
+    def measure(self, batches: Batches | StreamBatches) -> dict[str, float]:
         """The measures of a system over some data: means over its rows, in evaluation."""
         system, training, machine = self.system, self.training, self.machine
         was = {module: module.training for module in system.modules()}
@@ -214,7 +222,7 @@ class Loop:
         try:
             with torch.no_grad(), machine.running():
                 for place, fields in enumerate(batches):
-                    rows = min(batches.batch_size, batches.rows - place * batches.batch_size)
+                    rows = rows_of(batches, place) or 1
                     ramps = training.numbers() if hasattr(training, "numbers") else []
                     found = system(*machine.batch(fields, self.inputs, rows), *ramps)
                     values = found if isinstance(found, tuple) else (found,)
@@ -267,6 +275,13 @@ class Loop:
         self.kept = state["kept"]
         self.noted = state["journal"]
         self.machine.draw_from(state["random"])
+
+
+def rows_of(batches: Batches | StreamBatches, number: int) -> int:
+    """The rows of a batch, those of all processes together; 0 where that is not known before."""
+    if not isinstance(batches, Batches):
+        return 0
+    return min(batches.batch_size, batches.rows - number * batches.batch_size)
 
 
 def system_class(module: ModuleType) -> type[nn.Module]:

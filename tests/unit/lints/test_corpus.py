@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from fanin import pipeline
+from fanin.diagnostics.model import Diagnostic
+from fanin.report import Start
 from fanin.source import Source
+from tests.starts import BAD, MEANT
 
 # Statements from `x` to `x` that make one mistake, by the input that they need. `!` stands before what is at fault.
 MISTAKES: dict[str, tuple[str, list[str]]] = {
@@ -163,7 +166,7 @@ def test_a_bad_start_is_found(code: str, number: int, k: int) -> None:
     depth, width, act = (12, 16, 24)[k], (64, 96, 128)[k], ("tanh", "sigmoid", "softsign")[k]
     text = STARTS[code][number].format(d=depth, n=width, s=act)
     report = pipeline.check_source(Source("<string>", text), "<string>", None, None, signals=True)
-    assert report.ok, [d.headline for d in report.diagnostics]
+    assert not any(d.is_fatal for d in report.diagnostics), [d.headline for d in report.diagnostics]
     assert code in {d.code.id for d in report.diagnostics}, [(d.code.id, d.headline) for d in report.diagnostics]
 
 
@@ -184,3 +187,25 @@ GOOD = [
 def test_networks_as_they_should_be_have_no_finding(text: str) -> None:
     report = pipeline.check_source(Source("<string>", text), "<string>", None, None, signals=True)
     assert [(d.code.id, d.headline) for d in report.diagnostics] == []
+
+
+def _checked(text: str) -> list[Diagnostic]:
+    report = pipeline.check_source(Source("<string>", text), "<string>", None, None, signals=Start(width="width"))
+    assert not any(d.is_fatal for d in report.diagnostics), [d.headline for d in report.diagnostics]
+    return list(report.diagnostics)
+
+
+@pytest.mark.parametrize(("code", "number"), [(c, i) for c, specs in BAD.items() for i in range(len(specs))])
+def test_a_network_with_one_fault_is_found_where_it_is(code: str, number: int) -> None:
+    marked = BAD[code][number]
+    line = marked[: marked.index("!")].count("\n")
+    text = marked.replace("!", "", 1)
+    found = _checked(text)
+    places = [text[: d.span.start].count("\n") for d in found if d.code.id == code and d.span.source.text == text]
+    elsewhere = [d for d in found if d.code.id == code and d.span.source.text != text]
+    assert line in places or elsewhere, [(d.code.id, d.span.text, d.headline) for d in found]
+
+
+@pytest.mark.parametrize(("code", "number"), [(c, i) for c, specs in MEANT.items() for i in range(len(specs))])
+def test_what_is_meant_to_be_so_is_let_pass(code: str, number: int) -> None:
+    assert [d.headline for d in _checked(MEANT[code][number]) if d.code.id == code] == []

@@ -248,7 +248,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(spec: str, tmp_path: Path, monk
 
     monkeypatch.setattr(checkpoint, "write", full)
     out = tmp_path / "run"
-    with pytest.raises(RunFailed, match="No space left on device.*\n.*step 10 is kept"):
+    with pytest.raises(RunFailed, match=r"No space left on device.*\n.*step 10 is kept"):
         fanin.train(spec, "Fit", "iris", out=str(out), steps=40, save_every=5)
     monkeypatch.undo()
     again = fanin.resume(str(out))
@@ -278,7 +278,7 @@ def test_parts_start_with_weights_from_a_file(spec: str, tmp_path: Path) -> None
     before = first.system.state_dict()
     after = run.system.state_dict()
     assert not torch.equal(before["net.fc2.weight"], after["net.fc2.weight"])
-    with pytest.raises(RunFailed, match="no `fc1.weight`"):
+    with pytest.raises(RunFailed, match=r"no `fc1\.weight`"):
         fanin.train(spec, "Staged", "iris", weights={"net": file})
 
 

@@ -12,29 +12,37 @@ from math import log, sqrt
 
 from fanin.diagnostics.codes import SIG140
 from fanin.diagnostics.model import Diagnostic
-from fanin.signal.analysis import Analysis, known
+from fanin.lints.signal.along import Net
+from fanin.lints.signal.limits import Limit
 from fanin.signal.rules.softmax import Attention, Softmax
 from fanin.signal.state import Signal
 
-SHARE, LEAST = 0.7, 4
+LARGEST = Limit(
+    SIG140,
+    0.7,
+    "std of the scores of T positions, over sqrt(2 ln T)",
+    "at 1 a softmax condenses on one position; at 0.7 five of 64 are left",
+    error=1.0,
+)
+LIMITS = (LARGEST,)
+LEAST = 4
 
 
-def check(analysis: Analysis) -> Iterator[Diagnostic]:
+def check(net: Net) -> Iterator[Diagnostic]:
     seen: set[int] = set()
-    for step in analysis.tape.steps:
-        rule = analysis.rules.get(id(step))
+    for step in net.steps:
+        rule = net.rule(step)
         scores: Signal | None = None
         if isinstance(rule, Attention):
             scores, axis = rule.logits, len(rule.logits.shape) - 1
         elif isinstance(rule, Softmax):
-            given = known(analysis, step.inputs[0])
-            scores, axis = (given, rule.axis) if isinstance(given, Signal) else (None, 0)
-        probabilities = isinstance(rule, Softmax) and _is_output(analysis, step.outputs[0])
+            scores, axis = net.signal(step.inputs[0]), rule.axis
+        probabilities = isinstance(rule, Softmax) and net.is_output(step.outputs[0])
         if scores is None or step.span.start in seen or probabilities:
             continue
         count, spread = Softmax(axis).spread(scores)
         limit = sqrt(2 * log(count)) if count > 1 else 0.0
-        if count >= LEAST and sqrt(spread) > SHARE * limit:
+        if count >= LEAST and sqrt(spread) > net.limit(LARGEST) * limit:
             seen.add(step.span.start)
             yield Diagnostic(
                 SIG140,
@@ -43,8 +51,5 @@ def check(analysis: Analysis) -> Iterator[Diagnostic]:
                 step.span,
                 f"std {sqrt(spread):.2g}",
                 helps=("divide by the root of the size of a head, or normalise queries and keys",),
+                level=net.level(LARGEST, sqrt(spread) / limit),
             )
-
-
-def _is_output(analysis: Analysis, edge: object) -> bool:
-    return any(edge is out for out in analysis.tape.outputs.values())

@@ -10,29 +10,24 @@ from collections.abc import Iterator
 
 from fanin.diagnostics.codes import SIG170
 from fanin.diagnostics.model import Diagnostic, Label
-from fanin.signal.analysis import Analysis
+from fanin.lints.signal.along import Net
 
 
-def check(analysis: Analysis) -> Iterator[Diagnostic]:
-    makers = {id(edge): step for step in analysis.tape.steps for edge in step.outputs}
-    readers: dict[int, int] = {}
-    for step in analysis.tape.steps:
-        for edge in step.inputs:
-            readers[id(edge)] = readers.get(id(edge), 0) + 1
+def check(net: Net) -> Iterator[Diagnostic]:
     seen: set[int] = set()
-    for step in analysis.tape.steps:
+    for step in net.steps:
         if step.name != "Linear" or step.span.start in seen:
             continue
         edge = step.inputs[0]
-        before = makers.get(id(edge))
-        if before is None or before.name != "Linear" or readers[id(edge)] > 1 or edge is None:
+        before = net.maker(edge)
+        if before is None or before.name != "Linear" or edge is None or len(net.reads(edge)) > 1:
             continue
         first, middle = before.types[0], edge.type
         assert first is not None
         sizes = [n for t in (first, middle, step.outputs[0].type) if isinstance(n := t.shape[-1], int)]
         if len(sizes) < 3 or sizes[1] < min(sizes[0], sizes[2]):
             continue
-        if any(edge is out for out in analysis.tape.outputs.values()):
+        if net.is_output(edge):
             continue
         seen.add(step.span.start)
         yield Diagnostic(

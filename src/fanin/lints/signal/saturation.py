@@ -14,31 +14,31 @@ import numpy as np
 
 from fanin.diagnostics.codes import SIG105
 from fanin.diagnostics.model import Diagnostic
-from fanin.lints.signal.along import factor
+from fanin.lints.signal.along import Net, factor
+from fanin.lints.signal.limits import Limit
 from fanin.signal import grid
-from fanin.signal.analysis import Analysis, known
 from fanin.signal.rules.pointwise import derivative
-from fanin.signal.state import Signal
 
-LEAST, LEAST_ON = 0.1, 0.05
+LEAST = Limit(
+    SIG105,
+    0.1,
+    "mean square of the slope of an activation, over that at 0",
+    "the weights in front of it learn a tenth as fast",
+)
+LIMITS = (LEAST,)
+LEAST_ON = 0.05
 
 
-def check(analysis: Analysis) -> Iterator[Diagnostic]:
-    read: dict[int, list[str]] = {}
-    for step in analysis.tape.steps:
-        for edge in step.inputs:
-            if edge is not None:
-                read.setdefault(id(edge), []).append(step.name)
-    makers = {id(edge): step for step in analysis.tape.steps for edge in step.outputs}
+def check(net: Net) -> Iterator[Diagnostic]:
     seen: set[int] = set()
-    for step in analysis.tape.steps:
+    for step in net.steps:
         if step.name not in ("tanh", "sigmoid", "relu", "hardtanh", "softsign") or step.span.start in seen:
             continue
-        x = known(analysis, step.inputs[0])
-        readers = read.get(id(step.outputs[0]), [])
-        if not isinstance(x, Signal) or not readers or "mul" in readers or "sub" in readers:
+        x = net.signal(step.inputs[0])
+        readers = [reader.name for reader in net.reads(step.outputs[0])]
+        if x is None or not readers or "mul" in readers or "sub" in readers:
             continue
-        before = makers.get(id(step.inputs[0]))
+        before = net.maker(step.inputs[0])
         if before is not None and before.weights and all(t.frozen for t in before.weights.values()):
             continue  # random features: nothing in front of it learns
         with np.errstate(all="ignore"):
@@ -57,7 +57,7 @@ def check(analysis: Analysis) -> Iterator[Diagnostic]:
             continue
         at_zero = float(derivative(lambda v, s=step: s.op.curve(s.attrs, v), np.zeros(1))[0])  # type: ignore[misc]
         share = grid.square(slope) / at_zero**2
-        if share < LEAST:
+        if share < net.limit(LEAST):
             seen.add(step.span.start)
             yield Diagnostic(
                 SIG105,

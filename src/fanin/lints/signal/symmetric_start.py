@@ -11,12 +11,12 @@ from itertools import pairwise
 
 from fanin.diagnostics.codes import SIG123
 from fanin.diagnostics.model import Diagnostic
-from fanin.lints.signal.along import once
-from fanin.signal.analysis import Analysis, weights_of
+from fanin.lints.signal.along import Net
+from fanin.signal.analysis import weights_of
 
 
-def check(analysis: Analysis) -> Iterator[Diagnostic]:
-    found = once(analysis)
+def check(net: Net) -> Iterator[Diagnostic]:
+    found = net.once
     for layer, after in pairwise(found):
         laws = weights_of(layer.step)
         behind = weights_of(after.step)

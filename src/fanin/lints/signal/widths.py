@@ -15,18 +15,33 @@ from math import prod, sqrt
 
 from fanin.diagnostics.codes import SIG110, SIG111, SIG112
 from fanin.diagnostics.model import Diagnostic
-from fanin.lints.signal.along import Layer, has_norm, layers
-from fanin.signal.analysis import Analysis
+from fanin.lints.signal.along import Layer, Net
+from fanin.lints.signal.limits import Limit
 from fanin.signal.rules.linear import kurtosis
 
-FACTOR, THIN, SHARE, RATIO, DEAD = 2.0, 17, 0.5, 0.25, 0.01
+FACTOR = Limit(
+    SIG110,
+    2.0,
+    "product of 1 + kappa / n over the hidden layers",
+    "from 2 on the standard deviation of the squared length exceeds its mean",
+    error=11.0,
+)
+SHARE = Limit(
+    SIG111,
+    0.5,
+    "share of one layer in the noise of the start",
+    "it makes more than all others, below 17 units and a quarter of its neighbours",
+)
+DEAD = Limit(SIG112, 0.01, "share of draws with a relu layer of no unit on", "one start in a hundred is thrown away")
+LIMITS = (FACTOR, SHARE, DEAD)
+THIN, RATIO = 17, 0.25
 
 
-def check(analysis: Analysis) -> Iterator[Diagnostic]:
-    steps = analysis.tape.steps
-    if has_norm(analysis) or any(step.name in ("add", "concat") for step in steps):
+def check(net: Net) -> Iterator[Diagnostic]:
+    steps = net.steps
+    if net.has_norm or any(step.name in ("add", "concat") for step in steps):
         return
-    found = [layer for layer in layers(analysis) if layer.step.name == "Linear" and len(layer.y.shape) == 2]
+    found = [layer for layer in net.layers if layer.step.name == "Linear" and len(layer.y.shape) == 2]
     if len(found) < 3 or len({layer.step.path for layer in found}) != len(found):
         return
     hidden = found[:-1]
@@ -35,7 +50,7 @@ def check(analysis: Analysis) -> Iterator[Diagnostic]:
     noise = [kurtosis(after.x) / n for after, n in zip(found[1:], widths, strict=True)]
     total = prod(1 + v for i, v in enumerate(noise) if i != code)
     relu = [steps[i + 1].name == "relu" for i, s in enumerate(steps[:-1]) if any(s is layer.step for layer in hidden)]
-    thin = [i for i in range(len(hidden)) if i != code and _is_thin(i, widths, noise)]
+    thin = [i for i in range(len(hidden)) if i != code and _is_thin(i, widths, noise, net.limit(SHARE))]
     for i in thin:
         yield Diagnostic(
             SIG111,
@@ -44,7 +59,7 @@ def check(analysis: Analysis) -> Iterator[Diagnostic]:
             f"between {_around(widths, i)}",
             helps=(f"with the same parameters all hidden layers could have {equal_width(found)} units",),
         )
-    if total > FACTOR and not thin:
+    if total > net.limit(FACTOR) and not thin:
         yield Diagnostic(
             SIG110,
             f"the squared length of the output varies by a factor of {1 + sqrt(total - 1):.2g} between draws of the "
@@ -52,9 +67,10 @@ def check(analysis: Analysis) -> Iterator[Diagnostic]:
             hidden[min(range(len(widths)), key=widths.__getitem__)].step.span,
             "the narrowest",
             helps=(f"wider layers, of {equal_width(found)} units each for the same parameters, a norm, or residuals",),
+            level=net.level(FACTOR, total),
         )
     dead = 1 - prod(1 - 0.5**n for n, on in zip(widths, relu, strict=False) if on)
-    if dead > DEAD:
+    if dead > net.limit(DEAD):
         yield Diagnostic(
             SIG112,
             f"{dead:.1%} of draws give a network whose output is one number: a relu layer with no unit on",
@@ -72,10 +88,10 @@ def _code(widths: list[int]) -> int | None:
     return None
 
 
-def _is_thin(i: int, widths: list[int], noise: list[float]) -> bool:
+def _is_thin(i: int, widths: list[int], noise: list[float], share: float) -> bool:
     near = [widths[j] for j in (i - 1, i + 1) if 0 <= j < len(widths)]
     typical = prod(near) ** (1 / len(near)) if near else widths[i]
-    return widths[i] < THIN and noise[i] > SHARE * sum(noise) and widths[i] < RATIO * typical
+    return widths[i] < THIN and noise[i] > share * sum(noise) and widths[i] < RATIO * typical
 
 
 def _around(widths: list[int], i: int) -> str:

@@ -11,26 +11,25 @@ from math import prod
 
 from fanin.diagnostics.codes import SIG150
 from fanin.diagnostics.model import Diagnostic
-from fanin.signal.analysis import Analysis, known, weights_of
-from fanin.signal.state import Signal
+from fanin.lints.signal.along import Net
+from fanin.signal.analysis import weights_of
 from fanin.signal.tape import Step
 
 
-def check(analysis: Analysis) -> Iterator[Diagnostic]:
-    makers = {id(edge): step for step in analysis.tape.steps for edge in step.outputs}
+def check(net: Net) -> Iterator[Diagnostic]:
     seen: set[int] = set()
-    for step in analysis.tape.steps:
+    for step in net.steps:
         if step.name != "mul" or step.span.start in seen:
             continue
         scale, branch = None, None
         for edge, other in (step.inputs, step.inputs[::-1]):
             if edge is not None and edge.state is not None and edge.state.kind == "param" and other is not None:
-                value = known(analysis, edge)
-                if isinstance(value, Signal) and value.is_constant and value.q == 0:
+                value = net.signal(edge)
+                if value is not None and value.is_constant and value.q == 0:
                     scale, branch = edge, other
         if scale is None or branch is None:
             continue
-        maker = _weighted(makers, makers.get(id(branch)))
+        maker = _weighted(net, net.maker(branch))
         if maker is None:
             continue
         laws = weights_of(maker)
@@ -46,9 +45,8 @@ def check(analysis: Analysis) -> Iterator[Diagnostic]:
             )
 
 
-def _weighted(makers: dict[int, Step], step: Step | None) -> Step | None:
+def _weighted(net: Net, step: Step | None) -> Step | None:
     """The weighted layer behind dropout and the like."""
     while step is not None and not step.weights and step.name in ("dropout", "stochastic_depth", "identity"):
-        edge = step.inputs[0]
-        step = makers.get(id(edge)) if edge is not None else None
+        step = net.maker(step.inputs[0])
     return step if step is not None and "weight" in step.weights else None

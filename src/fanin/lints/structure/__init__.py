@@ -25,6 +25,7 @@ def check_structure(program: Program, seen: set[Graph]) -> Iterator[Diagnostic]:
         missing_entry,
         skipped_inputs,
         softmax_before_loss,
+        statistics_of_two_views,
     )
 
     rules: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
@@ -45,6 +46,7 @@ def check_structure(program: Program, seen: set[Graph]) -> Iterator[Diagnostic]:
         if flow.ops:
             for rule in rules:
                 yield from rule(flow)
+        yield from statistics_of_two_views.check(flow)
     yield from attention_without_position.check(program)
     yield from loss_against_law.check(program)
     yield from missing_entry.check(program)

@@ -63,6 +63,11 @@ def _windows(n: int, count: int, kernel: int, stride: int, padding: int, dilatio
     return np.where((at >= 0) & (at < n), at, -1)
 
 
+def taps_inside(n: int, count: int, window: tuple[Any, ...]) -> float:
+    """The mean share of the taps of a window that meet an axis of size n, and not what is padded around it."""
+    return float((_windows(n, count, *window) >= 0).mean())
+
+
 @lru_cache(maxsize=4096)
 def _returns(n: int, count: int, kernel: int, stride: int, padding: int, dilation: int, mode: str = "zeros") -> Array:
     """For each tap and input position, the output that reads it through this tap; copies in a padding are left out."""

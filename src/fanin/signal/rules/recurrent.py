@@ -36,6 +36,13 @@ class _Trace:
         (self.values[name],) = rule.forward([self.values[i] for i in inputs], w, [shape])
         self.steps.append((rule, list(inputs), name, w))
 
+    def direct(self) -> _Trace:
+        """The same with no way back through weights."""
+        found = _Trace(self.w)
+        found.values = self.values
+        found.steps = [(rule, inputs, name, Weights({}, {})) for rule, inputs, name, _ in self.steps]
+        return found
+
     def back(self, grads: dict[str, Gradient | None]) -> dict[str, Gradient | None]:
         from fanin.signal.state import add_gradients
 
@@ -53,7 +60,10 @@ class _Trace:
 
 
 class Cell(Rule):
-    """``rnn``, ``lstm`` or ``gru``: the outputs are (y, h) or (y, h, c), with y the new h."""
+    """``rnn``, ``lstm`` or ``gru``: the outputs are (y, h) or (y, h, c), with y the new h.
+
+    Without laws of weights, gradients go back by the gates alone.
+    """
 
     def __init__(self, kind: str, activation: str = "tanh") -> None:
         super().__init__()
@@ -114,7 +124,7 @@ class Cell(Rule):
         from fanin.signal.state import add_gradients
 
         at_y = [g for g in gs[:2] if g is not None]
-        found = self.trace.back(
+        found = (self.trace if w.laws else self.trace.direct()).back(
             {
                 "y": add_gradients(self.trace.values["y"], at_y) if at_y else None,
                 "cell": gs[2] if len(gs) > 2 else None,
