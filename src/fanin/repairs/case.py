@@ -1,0 +1,52 @@
+"""What a repair is given, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from fanin.diagnostics.model import Edit
+from fanin.ir.graph import Program
+from fanin.signal.analysis import Analysis
+from fanin.syntax import tree
+
+
+class Refused(Exception):
+    """The network has not what this repair is for, or it stands where it cannot be changed. The message is for users."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Case:
+    """A program gone through, and the file that it is of, the one that may be changed.
+
+    ``given`` are the hyper-parameters and sizes that it was built with, ``base`` those of the small model that its
+    scales are carried over from (``mup``); ``elaborate`` builds the same model with others.
+    """
+
+    program: Program
+    analysis: Analysis
+    file: tree.File
+    given: Mapping[str, Any]
+    base: Mapping[str, Any]
+    elaborate: Callable[[Mapping[str, Any]], Program]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The edits that bring a repair about, a line on each thing that they do, and a table of what no spec can say."""
+
+    edits: tuple[Edit, ...]
+    notes: tuple[str, ...] = ()
+    table: tuple[tuple[str, ...], ...] = ()
+    new: int = 0
+    """How many parameters the spec gets that it did not have."""
+    checks: tuple[Callable[[Analysis], str | None], ...] = field(default=())
+    """What has to be so in the network that comes out; each gives what is wrong, or None."""
+
+
+Repair: TypeAlias = Callable[[Case], Answer]

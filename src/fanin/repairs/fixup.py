@@ -1,0 +1,45 @@
+"""``fixup``: the last layer of each residual branch starts at 0, the others smaller the more branches there are.
+
+He's law times ``L^(-1 / (2m - 2))`` for L branches of m layers, the classifier at 0, as ``init=fixup`` says it
+(``elaborate/fixup.py``). It is for networks without norms. Source: Zhang, Dauphin and Ma 2019.
+"""
+
+from __future__ import annotations
+
+from fanin.diagnostics.model import Edit
+from fanin.repairs.attributes import set_init
+from fanin.repairs.branches import branches
+from fanin.repairs.case import Answer, Case, Refused
+from fanin.repairs.chosen import own_laws
+from fanin.repairs.places import constructor, set_argument, sites
+from fanin.repairs.rezero import closed
+
+
+def repair(case: Case) -> Answer:
+    found = branches(case)
+    norm = next((s for s in case.analysis.tape.steps if "norm" in s.name.lower() and s.weights), None)
+    if norm is not None:
+        raise Refused(f"`fixup` is for networks without norms, and `{norm.path}` is a {norm.name}",
+                      "take the norms out first, or use residual, rezero or skipinit")  # fmt: skip
+    inside = {id(s) for b in found for s in b.steps}
+    skips = [s for s in sites(case) if not any(id(step) in inside for step in s.steps)]
+    shortcut = {id(s) for b in found for s in _on_the_skip(case, b.skip, inside)}
+    edits: list[Edit] = [set_init(case, {"linear": "fixup", "conv": "fixup", "bias": "zeros"})]
+    notes = [f"{len(found)} residual branches: the last layer of each and the classifier start at 0"]
+    for site in skips:
+        if any(id(step) in shortcut for step in site.steps):
+            edits.append(set_argument(constructor(case, site), "init", "he_normal"))
+            notes.append(f"{site.span}: `{site.steps[0].path}` lies on the skip, and gets He's law")
+    kept = own_laws(case, sites(case))
+    notes += [f"{s.span}: `{s.steps[0].path}` keeps the initialiser that is written at it" for s in kept]
+    notes.append("the paper also puts scalar biases before, and a scale into, each branch: std has FixupBranch's shape in "
+                 "specs/without_norm.arch")  # fmt: skip
+    return Answer(tuple(edits), tuple(notes), checks=(closed,))
+
+
+def _on_the_skip(case: Case, edge: object, inside: set[int]) -> list[object]:
+    """The layer on a skip, where there is one right before the sum."""
+    for step in case.analysis.tape.steps:
+        if any(o is edge for o in step.outputs) and step.weights and id(step) not in inside:
+            return [step]
+    return []
