@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fanin.emit.comparison import Change
     from fanin.emit.picture.paint import Paint
     from fanin.emit.torch.uses import EmitError
+    from fanin.repairs.run import Repaired
     from fanin.runtime.export import Exported
     from fanin.signal.analysis import Analysis
     from fanin.signal.measured import Measurement
@@ -385,6 +386,41 @@ def measure(program: Program, analysis: Analysis, *, draws: int) -> Measurement:
         training=analysis.training,
         numbers=analysis.numbers(),
     )
+
+
+def repair(
+    path: str,
+    kind: str,
+    name: str | None = None,
+    hyper: Hyper | None = None,
+    *,
+    base: Hyper | None = None,
+    inputs: Mapping[str, Any] | None = None,
+) -> Repaired:
+    """The text of a file after a repair of the start of one of its networks, and that network before and after.
+
+    ``base`` are the hyper-parameters of the small network that ``mup`` carries scales over from. Raises Refused (a
+    ValueError) where the repair does not fit, and CheckFailed where what comes out breaks a promise of the spec.
+    """
+    from fanin.repairs.case import Case
+    from fanin.repairs.run import repaired
+
+    source = read_source(path)
+    program = elaborate_source(source, path, name, hyper)
+    analysis = signal(program, inputs)
+    file, _ = parse_source(source)
+    case = Case(program, analysis, file, hyper or {}, base or {}, lambda h: elaborate_source(source, path, name, h))
+    found = repaired(
+        kind, case, lambda s: elaborate_source(s, path, name, hyper), lambda p: signal(p, inputs, _letters(analysis))
+    )
+    report = check_source(Source(source.name, found.text), path, [found.before[0].name], hyper)
+    if not report.ok:
+        raise CheckFailed(report)
+    return found
+
+
+def _letters(analysis: Analysis) -> dict[str, int]:
+    return {symbol.name: size for symbol, size in analysis.sizes.items()}
 
 
 def compare(before: Program, after: Program) -> list[Change]:

@@ -60,6 +60,16 @@ def _laws(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]
     help="Measure the compiled model beside it, over so many draws (8).",
 )
 @click.option("--plot", metavar="FILE", help="Draw std, gradient and spread along the depth (.svg, .png, .pdf).")
+@click.option("--repair", "kind", metavar="NAME", help="Give the network a better start, and show before and after.")
+@click.option(
+    "--base",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=options.assignments,
+    help="For --repair mup: a hyper-parameter of the network whose scales are carried over.",
+)
+@click.option("--write", is_flag=True, help="For --repair: change the file.")
+@options.output("For --repair: write the spec there. `-` prints it.")
 @options.as_json
 def command(
     target: Target,
@@ -69,6 +79,10 @@ def command(
     everything: bool,
     verify: int | None,
     plot: str | None,
+    kind: str | None,
+    base: dict[str, Value],
+    write: bool,
+    output: str | None,
     as_json: bool,
 ) -> None:
     """Say how activations, gradients and the Jacobian of a model grow before a weight exists.
@@ -79,6 +93,13 @@ def command(
     from fanin import pipeline
     from fanin.signal.rows import rows
 
+    if kind is not None:
+        from fanin.cli.repairing import repair
+
+        repair(target, kind, hyper, base, laws, output, write, as_json)
+        return
+    if write or output is not None or base:
+        raise click.UsageError("--write, -o and --base go with --repair")
     path, name = target
     program = pipeline.elaborate(path, name, hyper)
     try:

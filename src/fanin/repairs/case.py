@@ -12,7 +12,7 @@ from fanin.signal.analysis import Analysis
 from fanin.syntax import tree
 
 
-class Refused(Exception):
+class Refused(ValueError):
     """The network has not what this repair is for, or it stands where it cannot be changed. The message is for users."""
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -38,13 +38,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Answer:
-    """The edits that bring a repair about, a line on each thing that they do, and a table of what no spec can say."""
+    """The edits that bring a repair about, and a line on each thing that they do."""
 
     edits: tuple[Edit, ...]
     notes: tuple[str, ...] = ()
-    table: tuple[tuple[str, ...], ...] = ()
-    new: int = 0
-    """How many parameters the spec gets that it did not have."""
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """What Adam's learning rate is multiplied by, for each parameter by its key; no spec of a network says that."""
     checks: tuple[Callable[[Analysis], str | None], ...] = field(default=())
     """What has to be so in the network that comes out; each gives what is wrong, or None."""
 

@@ -15,9 +15,9 @@ from fanin.signal.state import Signal
 
 def repair(case: Case) -> Answer:
     found = branches(case)
-    edits, new = with_parameter(case, found, "zeros")
+    edits = with_parameter(case, found, "zeros")
     note = f"{len(found)} residual branches, each times a number that starts at 0; no branch moves on the first step"
-    return Answer(edits, (note,), new=new, checks=(closed,))
+    return Answer(edits, (note,), checks=(closed,))
 
 
 def closed(analysis: Analysis) -> str | None:

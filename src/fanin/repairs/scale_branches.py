@@ -54,11 +54,10 @@ def multiplied(case: Case, span: Span, side: int, factor: str) -> tuple[Edit, ..
 
 def with_parameter(
     case: Case, found: Sequence[Branch], start: str, name: Callable[[int], str] = lambda i: f"alpha{i}"
-) -> tuple[tuple[Edit, ...], int]:
-    """A learned number in front of every branch, which starts at ``start``: the edits, and how many parameters."""
+) -> tuple[Edit, ...]:
+    """A learned number in front of every branch, which starts at ``start``."""
     edits: list[Edit] = []
     used: dict[int, set[str]] = {}
-    homes: set[tuple[str, Span]] = set()
     for span, group in by_text(case, found).items():
         statement, block = enclosing(case, span)
         words = used.setdefault(block.span.start, set(re.findall(r"\w+", block.span.text)))
@@ -67,6 +66,4 @@ def with_parameter(
         at = statement.attributes[0].span.start if statement.attributes else statement.span.start
         edits.append(Edit(Span(span.source, at, at), f"param {word}: [] = {start}\n"))
         edits += multiplied(case, span, group[0].side, word)
-        homes |= {(branch.sum.path, span) for branch in group}
-    runs = {id(branch.sum) for branch in found}
-    return tuple(edits), min(len(runs), len(runs))
+    return tuple(edits)

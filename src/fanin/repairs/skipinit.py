@@ -14,6 +14,6 @@ from fanin.repairs.scale_branches import with_parameter
 def repair(case: Case) -> Answer:
     found = branches(case)
     start = f"1 / sqrt({len(found)})"
-    edits, new = with_parameter(case, found, start)
+    edits = with_parameter(case, found, start)
     note = f"{len(found)} residual branches, each times a learned number that starts at {start}"
-    return Answer(edits, (note,), new=new)
+    return Answer(edits, (note,))
