@@ -410,17 +410,17 @@ def repair(
     analysis = signal(program, inputs)
     file, _ = parse_source(source)
     case = Case(program, analysis, file, hyper or {}, base or {}, lambda h: elaborate_source(source, path, name, h))
-    found = repaired(
-        kind, case, lambda s: elaborate_source(s, path, name, hyper), lambda p: signal(p, inputs, _letters(analysis))
-    )
-    report = check_source(Source(source.name, found.text), path, [found.before[0].name], hyper)
-    if not report.ok:
-        raise CheckFailed(report)
-    return found
 
+    def build(changed: Source, held: bool) -> Program:
+        if not held:
+            return elaborate_source(changed, path, name, hyper)
+        report = check_source(changed, path, [program.name], hyper)
+        if not report.ok:
+            raise CheckFailed(report)
+        return report.programs[0]
 
-def _letters(analysis: Analysis) -> dict[str, int]:
-    return {symbol.name: size for symbol, size in analysis.sizes.items()}
+    sizes = {symbol.name: size for symbol, size in analysis.sizes.items()}
+    return repaired(kind, case, build, lambda p: signal(p, inputs, sizes))
 
 
 def compare(before: Program, after: Program) -> list[Change]:

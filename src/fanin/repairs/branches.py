@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fanin.ir.types import DType
 from fanin.repairs.case import Case, Refused
 from fanin.repairs.places import matrix
-from fanin.signal.analysis import known
+from fanin.signal.analysis import Analysis, known
 from fanin.signal.state import Signal
 from fanin.signal.tape import Edge, Step
 
@@ -53,14 +53,13 @@ def find(steps: list[Step]) -> list[Branch]:
     inside: dict[int, int] = {}  # of a sum's result: the steps of branches that were added before
     out: list[Branch] = []
     weighted = sum(1 << i for i, s in enumerate(steps) if matrix(s) is not None)
-    sliced = sum(1 << i for i, s in enumerate(steps) if isinstance(s.op, str) and s.op == "slice")
     for i, step in enumerate(steps):
         bits = 1 << i
         for edge in step.inputs:
             bits |= before.get(id(edge), 0)
         for edge in step.outputs:
             made[id(edge)], before[id(edge)] = i, bits
-        if step.name != "add" or step.outputs[0].type.dtype is not DType.FLOAT or len(step.inputs) != 2:
+        if step.loop or step.name != "add" or step.outputs[0].type.dtype is not DType.FLOAT or len(step.inputs) != 2:
             continue
         a, b = (before.get(id(e), 0) for e in step.inputs)
         source = _shared(step, steps, a & b)
@@ -69,7 +68,7 @@ def find(steps: list[Step]) -> list[Branch]:
         own = (a & ~b, b & ~a)
         counts = [((own[k] & ~inside.get(id(step.inputs[k]), 0)) & weighted).bit_count() for k in (0, 1)]
         side = 0 if counts[0] > counts[1] else 1
-        if counts[side] == counts[1 - side] or counts[1 - side] > 1 or (own[0] | own[1]) & sliced:
+        if counts[side] == counts[1 - side] or counts[1 - side] > 1:
             continue
         out.append(Branch(step, side, tuple(s for k, s in enumerate(steps) if own[side] >> k & 1)))
         edge = step.outputs[0]
@@ -104,9 +103,9 @@ def _entries(edge: Edge | None, steps: list[Step]) -> set[int]:
     return found
 
 
-def sizes(case: Case, branch: Branch) -> tuple[float, float] | None:
+def sizes(analysis: Analysis, branch: Branch) -> tuple[float, float] | None:
     """The second moments of what a branch gives and of what it is added to; None where they are not known."""
-    f, x = (known(case.analysis, e) for e in (branch.result, branch.skip))
+    f, x = (known(analysis, e) for e in (branch.result, branch.skip))
     if not isinstance(f, Signal) or not isinstance(x, Signal) or x.q <= 0:
         return None
     return f.q, x.q

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from fanin.diagnostics.model import Edit
 from fanin.repairs.attributes import set_init
@@ -41,11 +41,11 @@ def spread_laws(case: Case, laws: Mapping[Site, str]) -> tuple[Edit, ...]:
     return tuple(edits)
 
 
-def activation_gain(case: Case, site: Site) -> tuple[float, bool]:
-    """``1 / sqrt(E f²)`` of the activation that the layers of a site read, 1 where they read none; and whether all of
-    them read the same. A constructor that makes several layers gets what most of them need."""
+def needed_gain(case: Case, site: Site, more: Callable[[Step], float] = lambda step: 1.0) -> tuple[float, bool]:
+    """``1 / sqrt(E f²)`` of the activation that the layers of a site read, 1 where they read none, times ``more``; and
+    whether that is one number. A constructor that makes several layers gets what most of them need."""
     givers = {id(o): s for s in case.analysis.tape.steps for o in s.outputs}
-    gains = [_gain_of(step, givers) for step in site.steps]
+    gains = [round(_gain_of(step, givers) * more(step), 9) for step in site.steps]
     return Counter(gains).most_common(1)[0][0], len(set(gains)) == 1
 
 
@@ -59,7 +59,7 @@ def _gain_of(layer: Step, givers: Mapping[int, Step]) -> float:
             curve = getattr(step.op, "curve", None)
             values = curve(step.attrs, grid.Z) if curve is not None else None
             q = grid.square(values) if values is not None else 0.0
-            return float(f"{q**-0.5:.6g}") if q > 0 else 1.0
+            return q**-0.5 if q > 0 else 1.0
         edge = step.inputs[0]
     return 1.0
 

@@ -24,7 +24,9 @@ def repair(case: Case) -> Answer:
     inside = {id(s) for b in found for s in b.steps}
     skips = [s for s in sites(case) if not any(id(step) in inside for step in s.steps)]
     shortcut = {id(s) for b in found for s in _on_the_skip(case, b.skip, inside)}
-    edits: list[Edit] = [set_init(case, {"linear": "fixup", "conv": "fixup", "bias": "zeros"})]
+    families = {s.weight.spec.family for s in sites(case) if s.weight.spec is not None}
+    laws = {family: "fixup" for family in ("linear", "conv") if family in families}
+    edits: list[Edit] = [set_init(case, {**laws, "bias": "zeros"})]
     notes = [f"{len(found)} residual branches: the last layer of each and the classifier start at 0"]
     for site in skips:
         if any(id(step) in shortcut for step in site.steps):
@@ -32,8 +34,7 @@ def repair(case: Case) -> Answer:
             notes.append(f"{site.span}: `{site.steps[0].path}` lies on the skip, and gets He's law")
     kept = own_laws(case, sites(case))
     notes += [f"{s.span}: `{s.steps[0].path}` keeps the initialiser that is written at it" for s in kept]
-    notes.append("the paper also puts scalar biases before, and a scale into, each branch: std has FixupBranch's shape in "
-                 "specs/without_norm.arch")  # fmt: skip
+    notes.append("the paper also has scalar biases and a scale in each branch: specs/without_norm.arch writes them out")
     return Answer(tuple(edits), tuple(notes), checks=(closed,))
 
 

@@ -8,7 +8,7 @@ Source: He et al. 2015, section 2.2, for any f.
 from __future__ import annotations
 
 from fanin.repairs.case import Answer, Case
-from fanin.repairs.chosen import activation_gain, matrices, own_laws, spread_laws
+from fanin.repairs.chosen import matrices, needed_gain, own_laws, spread_laws
 from fanin.repairs.laws import gained
 from fanin.repairs.places import sites
 
@@ -21,7 +21,7 @@ def repair(case: Case) -> Answer:
     for site in found:
         if site in kept:
             continue
-        gain, same = activation_gain(case, site)
+        gain, same = needed_gain(case, site)
         laws[site] = gained(gain)
         if not same:
             notes.append(f"{site.span}: not all layers made here read the same; {laws[site]} is what most of them need")

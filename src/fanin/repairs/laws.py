@@ -17,9 +17,9 @@ def number(value: float) -> str:
 
 def gained(gain: float) -> str:
     """A normal law that multiplies second moments by ``gain²``: He's, LeCun's, or LeCun's with a gain."""
-    if isclose(gain, 1.0, rel_tol=1e-6):
+    if isclose(gain, 1.0, rel_tol=1e-5):
         return "lecun_normal"
-    return "he_normal" if isclose(gain, sqrt(2), rel_tol=1e-6) else f"lecun_normal(gain={number(gain)})"
+    return "he_normal" if isclose(gain, sqrt(2), rel_tol=1e-5) else f"lecun_normal(gain={number(gain)})"
 
 
 def times(law: Law, spec: ParamSpec, factor: str) -> str:

@@ -12,9 +12,10 @@ from math import isclose, prod, sqrt
 
 from fanin.repairs.branches import find
 from fanin.repairs.case import Answer, Case, Refused
-from fanin.repairs.chosen import activation_gain, matrices, own_laws, spread_laws
+from fanin.repairs.chosen import matrices, needed_gain, own_laws, spread_laws
 from fanin.repairs.laws import number
-from fanin.repairs.places import Site, sites
+from fanin.repairs.places import matrix, sites
+from fanin.signal.tape import Step
 
 
 def repair(case: Case) -> Answer:
@@ -31,16 +32,17 @@ def repair(case: Case) -> Answer:
     for site in found:
         if site in kept:
             continue
-        gain, same = activation_gain(case, site)
-        gain *= _widening(site)
+        gain, same = needed_gain(case, site, _widening)
         laws[site] = "orthogonal" if isclose(gain, 1.0, rel_tol=1e-6) else f"orthogonal(gain={number(gain)})"
         if not same:
             notes.append(f"{site.span}: not all layers made here read the same; {laws[site]} is what most of them need")
     return Answer(spread_laws(case, laws) if laws else (), tuple(notes))
 
 
-def _widening(site: Site) -> float:
+def _widening(step: Step) -> float:
     """By how much a matrix with orthonormal columns falls short of one with the same rows independent."""
-    shape = site.weight.shape
+    tensor = matrix(step)
+    assert tensor is not None
+    shape = tensor.shape
     columns = prod(shape[1:]) or 1
     return sqrt(max(1.0, shape[0] / columns))

@@ -2,8 +2,8 @@
 
 With ``a = q_f / q_x``, the second moment of what a branch gives over that of the stream, a sum multiplies the stream's
 by ``1 + α² a``. ``α² = 1 / Σ a`` over all sums makes the product at most e; where each branch gives as much as it reads
-(a = 1), that is ``α = 1 / sqrt(L)``. Behind a norm a branch does not shrink with its input, and the sizes are those of
-the stream as it came in. Source: De and Smith 2020; Hanin and Rolnick 2018, theorem 6.
+(a = 1), that is ``α = 1 / sqrt(L)``. Behind a norm a branch does not shrink with its input: there the sum is
+held to e times the stream as it came in, or times one branch where that is more (embeddings start small). Source: De and Smith 2020; Hanin and Rolnick 2018, theorem 6.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import exp, log, sqrt
 
 from fanin.diagnostics.model import Edit
-from fanin.repairs.branches import branches, find, sizes
+from fanin.repairs.branches import Branch, branches, find, sizes
 from fanin.repairs.case import Answer, Case, Refused
 from fanin.repairs.scale_branches import by_text, multiplied
 from fanin.signal.analysis import Analysis, known
@@ -22,18 +22,17 @@ _NORMED = "what every residual sum gives goes through a norm, so that the stream
 
 def repair(case: Case) -> Answer:
     found = branches(case)
-    if all(_normed(case, id(b.sum.outputs[0])) for b in found):
+    if all_normed(case, found):
         raise Refused(_NORMED, "deepnorm scales post-norm networks")
-    rates: list[tuple[float, bool]] = []
-    first = sizes(case, found[0])
+    known_sizes = []
     for branch in found:
-        known_sizes = sizes(case, branch)
-        if known_sizes is None or first is None:
+        own = sizes(case.analysis, branch)
+        if own is None:
             raise Refused(f"the size of the branch of `{branch.sum.path or case.program.name}` is not known")
-        f, x = known_sizes
-        fixed = any(_is_norm(s.name) for s in branch.steps)
-        rates.append((f / (first[1] if fixed else x), fixed))
-    total = sum(a for a, _ in rates)
+        known_sizes.append((*own, any(_is_norm(s.name) for s in branch.steps)))
+    first = known_sizes[0][1]
+    scale = max([first, *(f for f, _, fixed in known_sizes if fixed)])
+    total = sum(f / (scale if fixed else x) for f, x, fixed in known_sizes)
     if total <= 0:
         raise Refused("the branches start at nothing: there is no growth to hold")
     alpha = sqrt(1 / total)
@@ -43,12 +42,17 @@ def repair(case: Case) -> Answer:
     for span, group in by_text(case, found).items():
         shown = f"({text})" if even else text
         edits += multiplied(case, span, group[0].side, shown)
-    note = f"{len(found)} residual branches, each times {text} = {alpha:.4g}"
-    return Answer(edits, (note,), checks=(_holds,))
+    note = f"{len(found)} residual branches, each times {text}{f' = {alpha:.4g}' if even else ''}"
+    return Answer(edits, (note,), checks=(lambda analysis: _holds(analysis, scale / first),))
 
 
 def _is_norm(name: str) -> bool:
     return "norm" in name.lower()
+
+
+def all_normed(case: Case, found: list[Branch]) -> bool:
+    """Whether a norm stands behind each residual sum."""
+    return all(_normed(case, id(b.sum.outputs[0])) for b in found)
 
 
 def _normed(case: Case, edge: int) -> bool:
@@ -66,6 +70,6 @@ def growth(analysis: Analysis) -> float:
     return exp(total)
 
 
-def _holds(analysis: Analysis) -> str | None:
+def _holds(analysis: Analysis, room: float) -> str | None:
     grown = growth(analysis)
-    return f"the stream would still grow {grown:.3g} times" if grown > 1.02 * exp(1) else None
+    return f"the stream would still grow {grown:.3g} times" if grown > 1.02 * exp(1) * room else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from fanin.analyses import cost
@@ -33,10 +33,12 @@ class Repaired:
 def repaired(
     name: str,
     case: Case,
-    build: Callable[[Source], Program],
+    build: Callable[[Source, bool], Program],
     analyse: Callable[[Program], Analysis],
 ) -> Repaired:
     """Change the text as a repair says, build it, and hold the repair to what it promises.
+
+    ``build`` elaborates a text; where it is told to, it holds the text to all that ``fanin check`` does.
 
     The layout is that of ``fanin fmt`` where the file had it before. Where parameters come to be, an
     ``expect params == …`` gets the new number. Raises Refused where the repair does not fit the network.
@@ -48,11 +50,11 @@ def repaired(
     if not answer.edits:
         return Repaired(name, case.file.source.text, (case.program, case.analysis), (case.program, case.analysis), answer)
     text = _laid_out(case.file, edited(case.file.source.text, answer.edits))
-    program = build(Source(case.file.source.name, text))
-    counted = _counted(Source(case.file.source.name, text), cost.parameters(case.program), cost.parameters(program))
-    if counted is not None:
-        text = counted
-        program = build(Source(case.file.source.name, text))
+    changed = Source(case.file.source.name, text)
+    promises = [n for n in nodes(parse(changed)[0]) if isinstance(n, tree.Expect)]
+    if promises:
+        text = _counted(changed, promises, cost.parameters(case.program), cost.parameters(build(changed, False)))
+    program = build(Source(case.file.source.name, text), True)
     analysis = analyse(program)
     for check in answer.checks:
         wrong = check(analysis)
@@ -67,16 +69,13 @@ def _laid_out(file: tree.File, text: str) -> str:
     return format_file(changed) if format_file(file) == file.source.text else text
 
 
-def _counted(source: Source, before: int, after: int) -> str | None:
-    """The text with ``expect params == before`` set right; None where nothing has to be."""
-    if before == after:
-        return None
+def _counted(source: Source, promises: Iterable[tree.Expect], before: int, after: int) -> str:
+    """The text with ``expect params == before`` set right."""
     edits = []
-    for node in nodes(parse(source)[0]):
-        if isinstance(node, tree.Expect) and isinstance(node.test, tree.Chain):
-            first, steps = node.test.first, node.test.steps
-            if isinstance(first, tree.Ident) and first.name in ("params", "trainable") and len(steps) == 1:
-                number = steps[0].operand
-                if steps[0].op == "==" and isinstance(number, tree.Number) and number.value == before:
-                    edits.append(Edit(number.span, f"{after:_}"))
-    return edited(source.text, edits) if edits else None
+    for promise in promises:
+        if isinstance(promise.test, tree.Chain) and len(promise.test.steps) == 1:
+            what, (step,) = promise.test.first, promise.test.steps
+            counts = isinstance(what, tree.Ident) and what.name in ("params", "trainable") and step.op == "=="
+            if counts and isinstance(step.operand, tree.Number) and step.operand.value == before != after:
+                edits.append(Edit(step.operand.span, f"{after:_}"))
+    return edited(source.text, edits)
