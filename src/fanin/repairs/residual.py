@@ -36,8 +36,8 @@ def repair(case: Case) -> Answer:
     if total <= 0:
         raise Refused("the branches start at nothing: there is no growth to hold")
     alpha = sqrt(1 / total)
-    even = abs(alpha * sqrt(len(found)) - 1) < 1e-3
-    text = f"1 / sqrt({len(found)})" if even else f"{alpha:.4g}"
+    even = round(total) > 1 and abs(total - round(total)) < 1e-3 * total
+    text = f"1 / sqrt({round(total)})" if even else f"{alpha:.4g}"
     edits: tuple[Edit, ...] = ()
     for span, group in by_text(case, found).items():
         shown = f"({text})" if even else text
