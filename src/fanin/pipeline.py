@@ -409,7 +409,9 @@ def repair(
     program = elaborate_source(source, path, name, hyper)
     analysis = signal(program, inputs)
     file, _ = parse_source(source)
-    case = Case(program, analysis, file, hyper or {}, base or {}, lambda h: elaborate_source(source, path, name, h))
+    case = Case(
+        program, analysis, file, hyper or {}, base or {}, lambda h: elaborate_source(source, path, name, dict(h))
+    )
 
     def build(changed: Source, held: bool) -> Program:
         if not held:
@@ -417,7 +419,8 @@ def repair(
         report = check_source(changed, path, [program.name], hyper)
         if not report.ok:
             raise CheckFailed(report)
-        return report.programs[0]
+        made: Program = report.programs[0]
+        return made
 
     sizes = {symbol.name: size for symbol, size in analysis.sizes.items()}
     return repaired(kind, case, build, lambda p: signal(p, inputs, sizes))

@@ -15,9 +15,9 @@ def owner(case: Case) -> tree.Block | tree.BlockAlias:
     declared = [d for d in case.file.declarations if isinstance(d, tree.Block | tree.BlockAlias)]
     graph = case.program.graph.span
     for d in declared:
-        if isinstance(d, tree.Block) and d.span.start <= graph.start and graph.end <= d.span.end:
-            if graph.source.name == case.file.source.name:
-                return d
+        here = isinstance(d, tree.Block) and graph.source.name == case.file.source.name
+        if here and d.span.start <= graph.start and graph.end <= d.span.end:
+            return d
     for d in declared:
         if d.name.name == case.program.name:
             return d

@@ -13,6 +13,8 @@ def repair(case: Case) -> Answer:
     if not found:
         raise Refused(f"`{case.program.name}` has no dense layer and no convolution")
     kept = own_laws(case, found)
-    notes = [f"{sum(len(s.steps) for s in found if s not in kept)} layers: each gets a second moment of 1 where it stands"]
+    notes = [
+        f"{sum(len(s.steps) for s in found if s not in kept)} layers: each gets a second moment of 1 where it stands"
+    ]
     notes += [f"{s.span}: `{s.steps[0].path}` keeps the initialiser that is written at it" for s in kept]
     return Answer((set_init(case, {"auto": None}),), tuple(notes))

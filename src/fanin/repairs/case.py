@@ -13,7 +13,7 @@ from fanin.syntax import tree
 
 
 class Refused(ValueError):
-    """The network has not what this repair is for, or it stands where it cannot be changed. The message is for users."""
+    """The network lacks what this repair is for, or what would change is out of reach. The message is for users."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

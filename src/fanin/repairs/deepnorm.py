@@ -38,8 +38,8 @@ def repair(case: Case) -> Answer:
             continue
         name = site.steps[0].path
         if site.steps[0].name == "MultiheadAttention":
-            raise Refused(f"{site.span}: `{name}` keeps values and queries in one weight, which need laws of their own",
-                          "write it with `scaled_dot_product_attention`, or use `CrossAttention` of std.attention")  # fmt: skip
+            raise Refused(f"{site.span}: `{name}` has values and queries in one weight, which need laws of their own",
+                          "write it with `scaled_dot_product_attention`, or take CrossAttention of std")  # fmt: skip
         gain = beta if any(id(s) in valued for s in site.steps) else 1.0
         law = "xavier_normal" if gain == 1 else f"xavier_normal(gain={number(gain)})"
         edits.append(set_argument(constructor(case, site), "init", law))

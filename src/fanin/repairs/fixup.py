@@ -25,7 +25,7 @@ def repair(case: Case) -> Answer:
     skips = [s for s in sites(case) if not any(id(step) in inside for step in s.steps)]
     shortcut = {id(s) for b in found for s in _on_the_skip(case, b.skip, inside)}
     families = {s.weight.spec.family for s in sites(case) if s.weight.spec is not None}
-    laws = {family: "fixup" for family in ("linear", "conv") if family in families}
+    laws: dict[str, str | None] = {family: "fixup" for family in ("linear", "conv") if family in families}
     edits: list[Edit] = [set_init(case, {**laws, "bias": "zeros"})]
     notes = [f"{len(found)} residual branches: the last layer of each and the classifier start at 0"]
     for site in skips:

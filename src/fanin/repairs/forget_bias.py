@@ -1,7 +1,7 @@
-"""``forget_bias``: the forget gate of a recurrence starts at ``1 - 1/T``, so that a state lasts the T steps of a sequence.
+"""``forget_bias``: the forget gate of a recurrence starts at ``1 - 1/T``, so that a state lasts the T steps.
 
-A gate ``sigmoid(W x + b)`` with b = 0 halves the state at every step. With ``b = ln(T - 1)`` it keeps ``1 - 1/T`` of it,
-and 1/e after T steps. Source: Gers et al. 2000; Jozefowicz et al. 2015; Tallec and Ollivier 2018, section 2.
+A gate ``sigmoid(W x + b)`` with b = 0 halves the state at every step. With ``b = ln(T - 1)`` it keeps ``1 - 1/T`` of
+it, and 1/e after T steps. Source: Gers et al. 2000; Jozefowicz et al. 2015; Tallec and Ollivier 2018, section 2.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """``gain``: the exact gain of the activation that a layer reads, ``1 / sqrt(E f²)``, in its initialiser.
 
-PyTorch's ``calculate_gain`` says 5/3 for tanh and 3/4 for selu, where 1.592537 and 1 keep a second moment of 1 as it is;
-for gelu, silu and others it says nothing. f is taken at a standard normal input, which is what this law then gives.
+PyTorch's ``calculate_gain`` says 5/3 for tanh and 3/4 for selu, where 1.592537 and 1 keep a second moment of 1; for
+gelu, silu and others it says nothing. f is taken at a standard normal input, which is what this law then gives.
 Source: He et al. 2015, section 2.2, for any f.
 """
 

@@ -33,4 +33,6 @@ def _whole(site: Site, last: set[int]) -> None:
     """Raises Refused where one constructor makes last layers of branches, and others."""
     other = next((s for s in site.steps if id(s) not in last), None)
     if other is not None and matrix(other) is not None:
-        raise Refused(f"{site.span}: `{site.span.text}` makes the last layers of branches and `{other.path}`, which is none")
+        raise Refused(
+            f"{site.span}: `{site.span.text}` makes the last layers of branches and `{other.path}`, which is none"
+        )

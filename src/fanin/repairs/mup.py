@@ -17,7 +17,7 @@ from math import isclose, prod, sqrt
 from fanin.diagnostics.model import Edit
 from fanin.ir.graph import Program
 from fanin.repairs.case import Answer, Case, Refused
-from fanin.repairs.laws import number
+from fanin.repairs.laws import gained, number
 from fanin.repairs.places import Site, constructor, matrix, mine, nodes, set_argument, sites
 from fanin.signal.laws import moments
 from fanin.signal.sizes import sizes_for
@@ -113,7 +113,7 @@ def _needed(step: Step, base: Mapping[str, Tensor]) -> tuple[str, str]:
     if grown.kind == "readout":
         return ("", "") if own == 0 else ("zeros", "is a readout")
     if grown.kind == "hidden" and not isclose(own * sqrt(grown.read), small, rel_tol=1e-3):
-        return f"lecun_normal(gain={number(small * sqrt(there.spec.fans.fan_in))})", "is hidden"
+        return gained(small * sqrt(there.spec.fans.fan_in)), "is hidden"
     if grown.kind == "input" and not isclose(own, small, rel_tol=1e-3):
         return f"normal(std={number(small)})", "reads what does not grow"
     return "", ""

@@ -2,8 +2,9 @@
 
 With ``a = q_f / q_x``, the second moment of what a branch gives over that of the stream, a sum multiplies the stream's
 by ``1 + α² a``. ``α² = 1 / Σ a`` over all sums makes the product at most e; where each branch gives as much as it reads
-(a = 1), that is ``α = 1 / sqrt(L)``. Behind a norm a branch does not shrink with its input: there the sum is
-held to e times the stream as it came in, or times one branch where that is more (embeddings start small). Source: De and Smith 2020; Hanin and Rolnick 2018, theorem 6.
+(a = 1), that is ``α = 1 / sqrt(L)``. Behind a norm a branch does not shrink with its
+input: there the sum is held to e times the stream as it came in, or times one branch where that is more (embeddings
+start small). Source: De and Smith 2020; Hanin and Rolnick 2018, theorem 6.
 """
 
 from __future__ import annotations

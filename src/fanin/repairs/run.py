@@ -48,7 +48,9 @@ def repaired(
         raise Refused(f"there is no repair `{name}`", f"there are {', '.join(names())}")
     answer = repair(case)
     if not answer.edits:
-        return Repaired(name, case.file.source.text, (case.program, case.analysis), (case.program, case.analysis), answer)
+        return Repaired(
+            name, case.file.source.text, (case.program, case.analysis), (case.program, case.analysis), answer
+        )
     text = _laid_out(case.file, edited(case.file.source.text, answer.edits))
     changed = Source(case.file.source.name, text)
     promises = [n for n in nodes(parse(changed)[0]) if isinstance(n, tree.Expect)]

@@ -1,25 +1,32 @@
 """``widths``: hidden layers of one width, at no more parameters than before.
 
-What the start hangs on the draw by is the sum of 1/width (Hanin 2018), and at one budget equal widths come within 8 % of
-the smallest. With L hidden layers, n0 inputs, no outputs and P parameters with biases,
+The sum of 1/width says how much hangs on the draw (Hanin 2018), and at one budget equal widths come within 8 % of the
+smallest. With L hidden layers, n0 inputs, no outputs and P parameters with biases,
 ``(L - 1) n² + (n0 + no + L) n + no = P``.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import isqrt, prod
 
 from fanin.diagnostics.model import Edit
 from fanin.repairs.case import Answer, Case, Refused
 from fanin.repairs.places import Site, constructor, nodes, sites
+from fanin.signal.tape import Step
 from fanin.source import Span
 from fanin.syntax import tree
 
 
 def repair(case: Case) -> Answer:
     found = sites(case)
-    layers = sorted((step for s in found for step in s.steps), key=_order(case))
-    if len(layers) < 3 or any(s.name != "Linear" for s in layers) or not _in_a_row([s.weights["weight"].shape for s in layers]):
+    place = {id(s): i for i, s in enumerate(case.analysis.tape.steps)}
+    layers = sorted((step for s in found for step in s.steps), key=lambda step: place[id(step)])
+    if (
+        len(layers) < 3
+        or any(s.name != "Linear" for s in layers)
+        or not _in_a_row([s.weights["weight"].shape for s in layers])
+    ):
         raise Refused("`widths` is for dense layers in a row, three or more, each reading what the one before gives")
     shapes = [s.weights["weight"].shape for s in layers]
     first, last, hidden = shapes[0][1], shapes[-1][0], [shape[0] for shape in shapes[:-1]]
@@ -42,13 +49,8 @@ def equal_width(inputs: int, outputs: int, hidden: int, params: int) -> int:
     return max((isqrt(b * b - 4 * a * c) - b) // (2 * a), 1)
 
 
-def _order(case: Case) -> object:
-    place = {id(s): i for i, s in enumerate(case.analysis.tape.steps)}
-    return lambda step: place[id(step)]
-
-
 def _in_a_row(shapes: list[tuple[int, ...]]) -> bool:
-    return all(a[0] == b[1] for a, b in zip(shapes, shapes[1:], strict=False))
+    return all(a[0] == b[1] for a, b in pairwise(shapes))
 
 
 def _in_a_list(case: Case, hidden: list[int], widths: list[int]) -> tuple[Edit, ...]:
@@ -62,7 +64,7 @@ def _in_a_list(case: Case, hidden: list[int], widths: list[int]) -> tuple[Edit, 
     return (Edit(lists[0].span, f"[{', '.join(map(str, widths))}]"),)
 
 
-def _at_each(case: Case, found: list[Site], layers: list[object], width: int) -> tuple[Edit, ...]:
+def _at_each(case: Case, found: list[Site], layers: list[Step], width: int) -> tuple[Edit, ...]:
     edits: list[Edit] = []
     for site in found:
         if not any(step is layer for step in site.steps for layer in layers):
@@ -74,6 +76,8 @@ def _at_each(case: Case, found: list[Site], layers: list[object], width: int) ->
                 size = a.value.span
                 break
         if size is None:
-            raise Refused(f"{site.span}: the width of `{site.steps[0].path}` is no number in the text: give {width} for each")
+            raise Refused(
+                f"{site.span}: the width of `{site.steps[0].path}` is no number in the text: give {width} for each"
+            )
         edits.append(Edit(size, str(width)))
     return tuple(edits)
