@@ -37,7 +37,7 @@ def source(path: str, name: str | None = None, *, optimize: int = 1, **hyper: An
 def draw(
     program: Program, *, depth: int | None = None, expand: tuple[str, ...] = (), color: str | None = None
 ) -> Picture:
-    """The picture of a program, painted by its ``cost`` or ``parameters`` where ``color`` says so.
+    """The picture of a program, painted by its ``cost``, ``parameters`` or ``signal`` where ``color`` says so.
 
     It shows itself in a notebook, and ``.save(path)`` writes it.
     """

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fanin.emit.torch.uses import EmitError
     from fanin.repairs.run import Repaired
     from fanin.runtime.export import Exported
+    from fanin.runtime.probe import Batch
     from fanin.signal.analysis import Analysis
     from fanin.signal.measured import Measurement
 
@@ -373,8 +374,15 @@ def signal(
     return analyse(program, found, laws, training=training)
 
 
-def measure(program: Program, analysis: Analysis, *, draws: int) -> Measurement:
-    """The same in the compiled module, over draws of its weights and inputs."""
+def batch(program: Program, path: str) -> Batch:
+    """A real batch from an ``.npz`` that names the inputs. Raises ValueError where it does not fit."""
+    from fanin.runtime.probe import read_batch
+
+    return read_batch(path, program)
+
+
+def measure(program: Program, analysis: Analysis, *, draws: int, batch: Mapping[str, Any] | None = None) -> Measurement:
+    """The same in the compiled module, over draws of its weights and inputs; with a ``batch``, of weights alone."""
     from fanin.runtime.measure import measure as run
 
     return run(
@@ -385,6 +393,7 @@ def measure(program: Program, analysis: Analysis, *, draws: int) -> Measurement:
         draws=draws,
         training=analysis.training,
         numbers=analysis.numbers(),
+        batch=batch,
     )
 
 
@@ -470,7 +479,7 @@ def draw(
 
 
 def paint(program: Program, color: str | None) -> Paint | None:
-    """What paints a picture: its ``cost`` (share of FLOPs) or ``parameters``.
+    """What paints a picture: its ``cost`` (share of FLOPs), ``parameters``, or ``signal`` (predicted sizes).
 
     Raises ValueError where there is no such paint, or it cannot be told for this program.
     """
@@ -480,7 +489,12 @@ def paint(program: Program, color: str | None) -> Paint | None:
         from fanin.emit.picture.by_cost import CostPaint
 
         return CostPaint(program, color)
-    raise ValueError(f"a picture is painted by cost or parameters, not by `{color}`")
+    if color == "signal":
+        from fanin.emit.picture.by_signal import SignalPaint
+        from fanin.signal.rows import rows
+
+        return SignalPaint(rows(signal(program)))
+    raise ValueError(f"a picture is painted by cost, parameters or signal, not by `{color}`")
 
 
 def export(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fanin.ir.graph import Program
 
 FORMATS = ("svg", "pdf", "png", "dot")
-COLORS = ("cost", "parameters")
+COLORS = ("cost", "parameters", "signal")
 
 
 @click.command("draw", short_help="Draw the model.")
@@ -26,7 +26,11 @@ COLORS = ("cost", "parameters")
 @click.option("--format", type=click.Choice(FORMATS), help="Instead of by the ending.")
 @click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Levels to open; deeper ones stay closed.")
 @click.option("--expand", metavar="PATH", multiple=True, help="Open this part whatever the depth.")
-@click.option("--color", type=click.Choice(COLORS), help="Paint by share of FLOPs (cost) or of parameters.")
+@click.option(
+    "--color",
+    type=click.Choice(COLORS),
+    help="Paint by share of FLOPs (cost) or of parameters, or by predicted size (signal).",
+)
 @options.as_json
 def command(
     target: Target,

@@ -59,6 +59,11 @@ def _laws(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]
     metavar="DRAWS",
     help="Measure the compiled model beside it, over so many draws (8).",
 )
+@click.option(
+    "--probe",
+    metavar="DATA.npz",
+    help="Measure the compiled model on a real batch, an array for each input by its name; the prediction is for it.",
+)
 @click.option("--plot", metavar="FILE", help="Draw std, gradient and spread along the depth (.svg, .png, .pdf).")
 @click.option("--repair", "kind", metavar="NAME", help="Give the network a better start, and show before and after.")
 @click.option(
@@ -78,6 +83,7 @@ def command(
     evaluation: bool,
     everything: bool,
     verify: int | None,
+    probe: str | None,
     plot: str | None,
     kind: str | None,
     base: dict[str, Value],
@@ -103,11 +109,17 @@ def command(
     path, name = target
     program = pipeline.elaborate(path, name, hyper)
     try:
-        analysis = pipeline.signal(program, laws, training=not evaluation)
+        batch = pipeline.batch(program, probe) if probe is not None else None
+        declared = laws if batch is None else {**batch.laws, **laws}
+        sizes = batch.sizes if batch is not None else None
+        analysis = pipeline.signal(program, declared, sizes, training=not evaluation)
     except ValueError as error:
         raise exits.Failure(str(error)) from None
     found = rows(analysis)
-    measured = pipeline.measure(program, analysis, draws=verify) if verify else None
+    measured: Measurement | None = None
+    if verify or batch is not None:
+        arrays = batch.arrays if batch is not None else None
+        measured = pipeline.measure(program, analysis, draws=verify or 8, batch=arrays)
     if plot is not None:
         _plot(found, measured, plot, program.name)
     if as_json:
