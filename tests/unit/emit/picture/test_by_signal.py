@@ -41,7 +41,9 @@ def test_growth_is_red_and_loss_is_blue(factor: float, expected: list[str]) -> N
 
 def test_a_closed_part_has_the_colour_of_what_comes_out() -> None:
     text = """
-block Part()(x: [N, D]) -> [N, D] { return x -> a: Linear(D, init=normal(std=12.5)) -> b: Linear(D, init=normal(std=0.00125)) }
+block Part()(x: [N, D]) -> [N, D] {
+  return x -> a: Linear(D, init=normal(std=12.5)) -> b: Linear(D, init=normal(std=0.00125))
+}
 model Net()(x: [N, 64]) -> [N, 64] { return x -> part: Part() }
 """
     assert shades(text, 1)["part"] == "#f7f7f7"
