@@ -415,24 +415,30 @@ def repair(
     from fanin.repairs.run import repaired
 
     source = read_source(path)
-    program = elaborate_source(source, path, name, hyper)
-    analysis = signal(program, inputs)
-    file, _ = parse_source(source)
-    case = Case(
-        program, analysis, file, hyper or {}, base or {}, lambda h: elaborate_source(source, path, name, dict(h))
-    )
+    entry = elaborate_source(source, path, name, hyper).name
+
+    def case_of(changed: Source) -> Case:
+        program = elaborate_source(changed, path, entry, hyper)
+        file, _ = parse_source(changed)
+        return Case(
+            program,
+            signal(program, inputs),
+            file,
+            hyper or {},
+            base or {},
+            lambda given: elaborate_source(changed, path, entry, dict(given)),
+        )
 
     def build(changed: Source, held: bool) -> Program:
         if not held:
-            return elaborate_source(changed, path, name, hyper)
-        report = check_source(changed, path, [program.name], hyper)
+            return elaborate_source(changed, path, entry, hyper)
+        report = check_source(changed, path, [entry], hyper)
         if not report.ok:
             raise CheckFailed(report)
         made: Program = report.programs[0]
         return made
 
-    sizes = {symbol.name: size for symbol, size in analysis.sizes.items()}
-    return repaired(kind, case, build, lambda p: signal(p, inputs, sizes))
+    return repaired(kind, source, case_of, build, lambda program: signal(program, inputs))
 
 
 def compare(before: Program, after: Program) -> list[Change]:

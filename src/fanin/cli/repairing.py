@@ -63,7 +63,7 @@ def _show(found: Repaired, text: str, path: str, written: str | None) -> None:
     (err if written == "-" else out)(shown)
     if written is None:
         difference = files.difference(text, found.text, path)
-        out(f"\n{difference}" if difference else "\nnothing to change\n")
+        out(f"\n{difference.rstrip()}\n" if difference else "\nnothing to change\n")
 
 
 def _findings(found: Repaired) -> list[str]:

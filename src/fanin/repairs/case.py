@@ -9,15 +9,17 @@ from typing import Any, TypeAlias
 from fanin.diagnostics.model import Edit
 from fanin.ir.graph import Program
 from fanin.signal.analysis import Analysis
+from fanin.source import Span
 from fanin.syntax import tree
 
 
 class Refused(ValueError):
     """The network lacks what this repair is for, or what would change is out of reach. The message is for users."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", elsewhere: Span | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+        self.elsewhere = elsewhere  # the text of another file that would have to change
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,7 @@ def mine(case: Case, span: Span, what: str) -> None:
         raise Refused(
             f"{what} stands in {where}, which this file only imports",
             f"copy the block from {where} into this file, and repair it here",
+            span,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fanin.analyses import cost
 from fanin.diagnostics.fixes import edited
@@ -11,6 +11,7 @@ from fanin.diagnostics.model import Edit
 from fanin.ir.graph import Program
 from fanin.repairs import find, names
 from fanin.repairs.case import Answer, Case, Refused
+from fanin.repairs.copied import brought
 from fanin.repairs.places import nodes
 from fanin.signal.analysis import Analysis
 from fanin.source import Source
@@ -32,21 +33,36 @@ class Repaired:
 
 def repaired(
     name: str,
-    case: Case,
+    source: Source,
+    case_of: Callable[[Source], Case],
     build: Callable[[Source, bool], Program],
     analyse: Callable[[Program], Analysis],
 ) -> Repaired:
     """Change the text as a repair says, build it, and hold the repair to what it promises.
 
-    ``build`` elaborates a text; where it is told to, it holds the text to all that ``fanin check`` does.
-
-    The layout is that of ``fanin fmt`` where the file had it before. Where parameters come to be, an
-    ``expect params == …`` gets the new number. Raises Refused where the repair does not fit the network.
+    ``build`` elaborates a text; where it is told to, it holds the text to all that ``fanin check`` does. Blocks of the
+    library that would have to change are copied into the file first. The layout is that of ``fanin fmt`` where the file
+    had it before. Where parameters come to be, an ``expect params == …`` gets the new number. Raises Refused where the
+    repair does not fit the network.
     """
     repair = find(name)
     if repair is None:
         raise Refused(f"there is no repair `{name}`", f"there are {', '.join(names())}")
-    answer = repair(case)
+    copied: list[str] = []
+    while True:
+        case = case_of(source)
+        try:
+            answer = repair(case)
+            break
+        except Refused as error:
+            new = brought(case.file, error.elsewhere) if error.elsewhere is not None else None
+            if new is None or len(copied) > 20:
+                raise
+            copied += new.names
+            source = Source(source.name, _laid_out(case.file, new.text))
+    if copied:
+        notes = (f"{', '.join(f'`{n}`' for n in copied)}: copied from the library, to be changed here", *answer.notes)
+        answer = replace(answer, notes=notes)
     if not answer.edits:
         return Repaired(
             name, case.file.source.text, (case.program, case.analysis), (case.program, case.analysis), answer

@@ -122,5 +122,5 @@ def _rms(squares: list[float]) -> tuple[float, float]:
     mean = sum(squares) / len(squares)
     if mean <= 0:
         return 0.0, 0.0
-    spread = sqrt(sum((s - mean) ** 2 for s in squares) / max(len(squares) - 1, 1)) / sqrt(len(squares))
-    return sqrt(mean), spread / mean / 2
+    spread = sqrt(sum((s / mean - 1) ** 2 for s in squares) / max(len(squares) - 1, 1)) / sqrt(len(squares))
+    return sqrt(mean), spread / 2
