@@ -35,10 +35,9 @@ def spec(folder: Path, text: str) -> str:
 
 
 def test_the_block_and_those_on_the_way_to_it(tmp_path: Path) -> None:
-    path = spec(
-        tmp_path,
-        VIT.replace("    -> first: SelfAttention(2)\n", "").replace("from std.attention import SelfAttention\n", ""),
-    )
+    text = VIT.replace("from std.attention import SelfAttention\n", "").replace(", Mlp", "")
+    text = text.replace("    -> first: SelfAttention(2)\n", "").replace("    -> mlp: Mlp(16)\n", "")
+    path = spec(tmp_path, text)
     found = pipeline.repair(path, "gpt")
     for line in ("block PreNorm(", "block SelfAttention(", "block Mlp(", "from std.attention import split_heads"):
         assert found.text.count(line) == 1, found.text
@@ -47,9 +46,14 @@ def test_the_block_and_those_on_the_way_to_it(tmp_path: Path) -> None:
     changed = Path(spec(tmp_path, found.text))
     assert fanin.check(str(changed)).ok and not fanin.check(str(changed)).diagnostics
     layer = fanin.load(str(changed)).layers[1]
-    plain = fanin.loads(VIT).layers[1]
+    plain = fanin.loads(text).layers[1]
     for name in ("attn.proj.weight", "mlp.fc2.weight"):
         assert layer.get_parameter(name).std() / plain.get_parameter(name).std() == pytest.approx(8**-0.5, rel=0.06)
+
+
+def test_a_layer_that_is_both_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"makes the last layers of branches and `mlp.fc2`, which is none"):
+        pipeline.repair(spec(tmp_path, VIT), "gpt")
 
 
 def test_what_is_not_changed_stays_imported(tmp_path: Path) -> None:
@@ -86,5 +90,5 @@ def test_another_name_is_not_guessed_about(tmp_path: Path) -> None:
 def test_files_of_the_users_are_theirs_to_repair(tmp_path: Path) -> None:
     (tmp_path / "parts.arch").write_text("block B()(x: [N, D]) { return x + (x -> fc: Linear(D)) }\n", encoding="utf-8")
     text = 'from "./parts.arch" import B\nmodel Net()(x: [N, 8]) { return x -> b: 3 * B() }\n'
-    with pytest.raises(Refused, match="parts.arch, which this file only imports"):
+    with pytest.raises(Refused, match=r"parts\.arch, which this file only imports"):
         pipeline.repair(spec(tmp_path, text), "rezero")
