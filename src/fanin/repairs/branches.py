@@ -38,10 +38,12 @@ class Branch:
 
 
 def branches(case: Case) -> list[Branch]:
-    """Every residual sum that runs, in order. Raises Refused where there is none."""
+    """Every residual sum that runs, in order. Raises Refused where there is none, or all branches start at nothing."""
     found = find(case.analysis.tape.steps)
     if not found:
         raise Refused(f"`{case.program.name}` has no residual branch: nothing with weights is added to what it read")
+    if all((own := sizes(case.analysis, b)) is not None and own[0] == 0 for b in found):
+        raise Refused(f"the residual branches of `{case.program.name}` start at nothing already")
     return found
 
 

@@ -7,7 +7,7 @@ names. They are copied above the first declaration, and what they use is importe
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -31,8 +31,9 @@ class Brought:
     names: tuple[str, ...]
 
 
-def brought(file: tree.File, foreign: Span) -> Brought | None:
-    """The file with the block around a text of the library; None where that is in no block that the file gets at."""
+def brought(file: tree.File, foreign: Span, before: Collection[str] = ()) -> Brought | None:
+    """The file with the block around a text of the library; None where that is in no block that the file gets at, or
+    the file has another of that name. What was copied ``before`` is there."""
     library = _Library(os.path.dirname(foreign.source.name))
     origin = f"std.{os.path.basename(foreign.source.name).removesuffix('.arch')}"
     inside = [d for d in library.file(origin).declarations if isinstance(d, tree.Block)]
@@ -44,10 +45,16 @@ def brought(file: tree.File, foreign: Span) -> Brought | None:
     chain = next((c for e in entries if (c := library.way(e, (origin, target.name.name)))), None)
     if chain is None or entries[chain[0]].alias is not None:
         return None
-    return Brought(_written(file, imports, chain, library), tuple(name for _, name in chain))
+    own = {d.name.name for d in file.declarations if isinstance(d, _NAMED)}
+    if any(name in own and name not in before for _, name in chain):
+        return None
+    new = [place for place in chain if place[1] not in own]
+    return Brought(_written(file, imports, chain, new, library), tuple(name for _, name in new)) if new else None
 
 
-def _written(file: tree.File, imports: list[tree.Import], chain: list[Place], library: _Library) -> str:
+def _written(
+    file: tree.File, imports: list[tree.Import], chain: list[Place], new: list[Place], library: _Library
+) -> str:
     edits = []
     for found in imports:
         left = [a for a in found.names if (found.origin, a.name.name) not in chain]
@@ -56,13 +63,13 @@ def _written(file: tree.File, imports: list[tree.Import], chain: list[Place], li
             edits.append(Edit(found.span, text))
     known = {(i.origin, a.name.name) for i in imports for a in i.names}
     wanted: dict[str, list[str]] = {}
-    for place in chain:
+    for place in new:
         for origin, name in library.uses(place):
             if (origin, name) not in chain and (origin, name) not in known:
                 known.add((origin, name))
                 wanted.setdefault(origin, []).append(name)
     lines = "".join(f"from {origin} import {', '.join(names)}\n" for origin, names in sorted(wanted.items()))
-    blocks = "\n\n".join(library.text(place) for place in reversed(chain))
+    blocks = "\n\n".join(library.text(place) for place in reversed(new))
     first = next(d for d in file.declarations if not isinstance(d, tree.Import))
     at = _with_doc(file.source.text, first.span.start)
     edits.append(Edit(Span(file.source, at, at), f"{lines}\n{blocks}\n\n"))

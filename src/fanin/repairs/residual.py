@@ -34,8 +34,8 @@ def repair(case: Case) -> Answer:
     first = known_sizes[0][1]
     scale = max([first, *(f for f, _, fixed in known_sizes if fixed)])
     total = sum(f / (scale if fixed else x) for f, x, fixed in known_sizes)
-    if total <= 0:
-        raise Refused("the branches start at nothing: there is no growth to hold")
+    if total <= 1:
+        raise Refused(f"the stream's second moment grows {growth(case.analysis):.3g} times, and not more than e times")
     alpha = sqrt(1 / total)
     even = round(total) > 1 and abs(total - round(total)) < 1e-3 * total
     text = f"1 / sqrt({round(total)})" if even else f"{alpha:.4g}"

@@ -55,7 +55,7 @@ def repaired(
             answer = repair(case)
             break
         except Refused as error:
-            new = brought(case.file, error.elsewhere) if error.elsewhere is not None else None
+            new = brought(case.file, error.elsewhere, copied) if error.elsewhere is not None else None
             if new is None or len(copied) > 20:
                 raise
             copied += new.names

@@ -94,3 +94,23 @@ def test_files_of_the_users_are_theirs_to_repair(tmp_path: Path) -> None:
     text = 'from "./parts.arch" import B\nmodel Net()(x: [N, 8]) { return x -> b: 3 * B() }\n'
     with pytest.raises(Refused, match=r"parts\.arch, which this file only imports"):
         pipeline.repair(spec(tmp_path, text), "rezero")
+
+
+def test_a_block_that_two_ways_lead_to(tmp_path: Path) -> None:
+    """Imported by the file, and used by another block that it imports."""
+    text = """
+from std.attention import SelfAttention
+from std.transformer import PreNorm
+model One()(x: [N, T, 32]) -> [N, T, 32] { return x -> layers: 2 * PreNorm(4) }
+model Two()(x: [N, T, 32]) -> [N, T, 32] { return x -> SelfAttention(4) }
+"""
+    found = pipeline.repair(spec(tmp_path, text), "gpt", "One")
+    assert found.text.count("block SelfAttention(") == found.text.count("block PreNorm(") == 1
+    assert fanin.check(spec(tmp_path, found.text)).ok
+
+
+def test_what_starts_at_nothing_is_not_closed_again(tmp_path: Path) -> None:
+    text = "from std.transformer import ReZeroLayer\nmodel One()(x: [N, T, 32]) { return x -> l: 2 * ReZeroLayer(4) }\n"
+    for kind in ("rezero", "skipinit", "residual", "gpt"):
+        with pytest.raises(Refused, match="start at nothing already"):
+            pipeline.repair(spec(tmp_path, text), kind)
