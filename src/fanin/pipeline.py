@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fanin.emit.comparison import Change
     from fanin.emit.picture.paint import Paint
     from fanin.emit.torch.uses import EmitError
+    from fanin.repairs.roles import Effect, Size
     from fanin.repairs.run import Repaired
     from fanin.runtime.export import Exported
     from fanin.runtime.probe import Batch
@@ -439,6 +440,24 @@ def repair(
         return made
 
     return repaired(kind, source, case_of, build, lambda program: signal(program, inputs))
+
+
+def roles(
+    path: str, name: str | None = None, hyper: Hyper | None = None, inputs: Mapping[str, Any] | None = None
+) -> tuple[Size, list[Effect]]:
+    """How a network starts, and how without each part of the file that has a ``@role``."""
+    from fanin.repairs.roles import effects, size
+
+    source = read_source(path)
+    entry = elaborate_source(source, path, name, hyper).name
+
+    def analyse(changed: Source) -> Analysis:
+        try:
+            return signal(elaborate_source(changed, path, entry, hyper), inputs)
+        except CheckFailed as error:
+            raise ValueError(error.report.diagnostics[0].headline) from None
+
+    return size(analyse(source)), effects(parse_source(source)[0], analyse)
 
 
 def compare(before: Program, after: Program) -> list[Change]:

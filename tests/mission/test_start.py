@@ -4,14 +4,111 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import log, log10
+from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import nn
 from torch.nn import functional as F
 
 import fanin
 from fanin import pipeline
+from fanin.cli.app import App
+
+# ------------------------------------------------------------------------------------------------- S001, two families
+
+# Each part and what it is for: (role, does the start move without it, does what outputs see of inputs change).
+ROLES = {
+    "norm": """
+model Net()(x: [N, 4, 6]) -> [N, 4, 6] {
+  x = x -> a: Linear(6, init=normal(std=2))
+  @role(stability)
+  x = x -> norm: LayerNorm()
+  return x -> b: Linear(6, init=lecun_normal)
+}
+""",
+    "init": """
+@role(stability)
+@init(linear=he_normal, bias=zeros)
+model Net()(x: [N, 4, 6]) -> [N, 4, 6] { return x -> l: 6 * (Linear(6) -> leaky_relu) }
+""",
+    "selu": """
+block Steady()(x: [*S, D]) -> [*S, D] {
+  x = x -> fc: Linear(D, init=lecun_normal) -> elu(alpha=1.6732632423543772)
+  @role(stability)
+  x = 1.0507009873554805 * x
+  return x
+}
+model Net()(x: [N, 4, 6]) -> [N, 4, 6] { return x -> l: 32 * Steady() }
+""",
+    "mlp": """
+@role(expressive)
+block Mlp(hidden: int)(x: [*S, D]) -> [*S, D] { return x -> fc1: Linear(hidden) -> tanh -> fc2: Linear(D) }
+model Net()(x: [N, 4, 6]) -> [N, 4, 6] { return x -> mlp: Mlp(12) -> tanh }
+""",
+    "attention": """
+from std.attention import SelfAttention
+model Net()(x: [N, 4, 6]) -> [N, 4, 6] {
+  @role(expressive)
+  x += x -> attn: SelfAttention(2)
+  return x -> fc: Linear(6)
+}
+""",
+    "experts": """
+@role(expressive)
+block Experts(count: int)(x: [N, T, D]) -> [N, T, D] {
+  weights = x -> router: Linear(count) -> softmax(axis=-1)
+  all = x -> experts: count * [Linear(D) -> tanh]
+  return sum(stack(all, axis=-1) * weights[:, :, none], axis=-1)
+}
+model Net()(x: [N, 4, 6]) -> [N, 4, 6] { return x -> moe: Experts(3) -> tanh }
+""",
+}
+TABLE = {
+    "norm": ("stability", True, False),
+    "init": ("stability", True, False),
+    "selu": ("stability", True, False),
+    "mlp": ("expressive", None, True),
+    "attention": ("expressive", None, True),
+    "experts": ("expressive", None, True),
+}
+
+
+def seen(text: str) -> torch.Tensor:
+    """Which entries of an output hang on which of the input, at three random inputs."""
+    net = fanin.loads(text).double().eval()
+    mask = torch.zeros(24, 24, dtype=torch.bool)
+    for seed in range(3):
+        torch.manual_seed(seed)
+        jacobian = torch.autograd.functional.jacobian(net, torch.randn(1, 4, 6, dtype=torch.float64))
+        mask |= jacobian.reshape(24, 24).abs() > 1e-20
+    return mask
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_s001_what_parts_are_for(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.arch"
+    path.write_text(ROLES[name], encoding="utf-8")
+    assert fanin.check(str(path)).ok
+    role, moves, changes = TABLE[name]
+    whole, (effect,) = pipeline.roles(str(path))
+    assert effect.part.role == role and effect.left is not None, effect.why
+    if moves is not None:
+        pairs = ((whole.gain, effect.left.gain), (whole.jacobian, effect.left.jacobian))
+        assert any(a and b and not 0.67 < a / b < 1.5 for a, b in pairs) is moves, pairs
+    assert bool((seen(ROLES[name]) != seen(effect.part.without)).any()) is changes
+
+
+def test_s001_it_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "net.arch"
+    path.write_text(ROLES["norm"], encoding="utf-8")
+    done = CliRunner().invoke(App(name="fanin"), ["signal", str(path), "--roles"])
+    assert done.exit_code == 0 and "stability  x = x -> norm: LayerNorm()" in done.output, done.output
+    path.write_text(ROLES["norm"].replace("stability", "stabilty"), encoding="utf-8")
+    (found,) = fanin.check(str(path)).diagnostics
+    assert found.code.id == "NAM232" and found.fix is not None and "stability" in found.fix.title
+
 
 # ------------------------------------------------------------------------------------------------- S002, norms
 
@@ -68,7 +165,7 @@ def test_s002_both_placements_are_pytorchs(first: bool) -> None:
     ],
     ids=["nothing", "norm", "scale", "zero gate"],
 )
-def test_s002_a_deep_stack_without_anything_is_warned_of(tmp_path: object, body: str, warned: bool) -> None:
+def test_s002_a_deep_stack_without_anything_is_warned_of(tmp_path: Path, body: str, warned: bool) -> None:
     gate = "param gate: [] = zeros " if "gate" in body else ""
     text = f"""
 @init(linear=he_normal, bias=zeros)
@@ -77,7 +174,7 @@ model Net()(x: [N, 64]) -> [N, 10] {{
   return x -> stem: Linear(64) -> b: 24 * B() -> ln: LayerNorm() -> head: Linear(10)
 }}
 """
-    path = tmp_path / "net.arch"  # type: ignore[operator]
+    path = tmp_path / "net.arch"
     path.write_text(text, encoding="utf-8")
     found = {d.code.id for d in pipeline.check(str(path), signals=True).diagnostics}
     assert (found & {"SIG101", "SIG103", "SIG130"} != set()) is warned, found

@@ -85,3 +85,31 @@ def _document(found: Repaired) -> dict[str, Any]:
         for key, (_, analysis) in (("before", found.before), ("after", found.after))
     }
     return {"notes": list(found.answer.notes), "rates": dict(found.answer.rates), **sides}
+
+
+def show_roles(target: Target, hyper: dict[str, Any], laws: Mapping[str, Any], as_json: bool) -> None:
+    """What each part with a ``@role`` does to the start: gain and Jacobian with it and without."""
+    from fanin import pipeline
+    from fanin.emit.signals import aligned, number
+
+    path, name = target
+    try:
+        whole, found = pipeline.roles(path, name, hyper, laws)
+    except ValueError as error:
+        raise exits.Failure(str(error)) from None
+    if as_json:
+        from dataclasses import asdict
+
+        write_json({"file": path, "whole": asdict(whole), "parts": [asdict(effect) for effect in found]})
+        return
+    lines = [["line", "role", "part", "gain", "without", "Jacobian", "without"]]
+    for effect in found:
+        line = [str(effect.part.line), effect.part.role, effect.part.text]
+        if effect.left is None:
+            lines.append([*line, number(whole.gain), "-", number(whole.jacobian), effect.why])
+        else:
+            sides = (whole.gain, effect.left.gain, whole.jacobian, effect.left.jacobian)
+            lines.append([*line, *(number(v) if v is not None else "?" for v in sides)])
+    if not found:
+        raise exits.Failure(f"nothing in {path} has a role", "write @role(stability) or @role(expressive) above a part")
+    out("\n".join(row.rstrip() for row in aligned(lines, left=(1, 2))) + "\n")

@@ -65,6 +65,7 @@ def _laws(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]
     help="Measure the compiled model on a real batch, an array for each input by its name; the prediction is for it.",
 )
 @click.option("--plot", metavar="FILE", help="Draw std, gradient and spread along the depth (.svg, .png, .pdf).")
+@click.option("--roles", is_flag=True, help="What each part with a @role does: the start without it.")
 @click.option("--repair", "kind", metavar="NAME", help="Give the network a better start, and show before and after.")
 @click.option(
     "--base",
@@ -85,6 +86,7 @@ def command(
     verify: int | None,
     probe: str | None,
     plot: str | None,
+    roles: bool,
     kind: str | None,
     base: dict[str, Value],
     write: bool,
@@ -103,6 +105,11 @@ def command(
         from fanin.cli.repairing import repair
 
         repair(target, kind, hyper, base, laws, output, write, as_json)
+        return
+    if roles:
+        from fanin.cli.repairing import show_roles
+
+        show_roles(target, hyper, laws, as_json)
         return
     if write or output is not None or base:
         raise click.UsageError("--write, -o and --base go with --repair")

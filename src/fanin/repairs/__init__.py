@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fanin.repairs.case import Repair
 
-_HELPERS = {"__init__", "attributes", "branches", "case", "chosen", "copied", "laws", "places", "run", "scale_branches"}
+_HELPERS = {
+    "__init__",
+    "attributes",
+    "branches",
+    "case",
+    "chosen",
+    "copied",
+    "laws",
+    "places",
+    "roles",
+    "run",
+    "scale_branches",
+}
 
 
 def names() -> tuple[str, ...]:
