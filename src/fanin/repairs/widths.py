@@ -22,11 +22,7 @@ def repair(case: Case) -> Answer:
     found = sites(case)
     place = {id(s): i for i, s in enumerate(case.analysis.tape.steps)}
     layers = sorted((step for s in found for step in s.steps), key=lambda step: place[id(step)])
-    if (
-        len(layers) < 3
-        or any(s.name != "Linear" for s in layers)
-        or not _in_a_row([s.weights["weight"].shape for s in layers])
-    ):
+    if len(layers) < 3 or any(s.name != "Linear" for s in layers) or not _in_a_row(case, layers):
         raise Refused("`widths` is for dense layers in a row, three or more, each reading what the one before gives")
     shapes = [s.weights["weight"].shape for s in layers]
     first, last, hidden = shapes[0][1], shapes[-1][0], [shape[0] for shape in shapes[:-1]]
@@ -49,8 +45,17 @@ def equal_width(inputs: int, outputs: int, hidden: int, params: int) -> int:
     return max((isqrt(b * b - 4 * a * c) - b) // (2 * a), 1)
 
 
-def _in_a_row(shapes: list[tuple[int, ...]]) -> bool:
-    return all(a[0] == b[1] for a, b in pairwise(shapes))
+def _in_a_row(case: Case, layers: list[Step]) -> bool:
+    """Whether nothing but functions of one tensor lies between each layer and the next."""
+    givers = {id(o): s for s in case.analysis.tape.steps for o in s.outputs}
+    for before, layer in pairwise(layers):
+        step = givers.get(id(layer.inputs[0]))
+        while step is not None and step is not before:
+            given = [e for e in step.inputs if e is not None and e.number is None]
+            step = givers.get(id(given[0])) if len(given) == 1 and not step.weights else None
+        if step is None:
+            return False
+    return True
 
 
 def _in_a_list(case: Case, hidden: list[int], widths: list[int]) -> tuple[Edit, ...]:

@@ -167,6 +167,20 @@ def test_widths_measured(tmp_path: Path) -> None:
         assert fanin.signal(program)[-1].spread == pytest.approx(measured, rel=0.15)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "x -> a: Linear(8) -> b: Linear(4)",
+        "x -> a: Linear(8) -> relu -> b: Linear(8) -> relu -> c: Linear(8)",
+        "((x -> a: Linear(4) -> relu) * (x -> b: Linear(4))) -> c: Linear(8)",
+        "(x -> a: Linear(8)) + (x -> b: Linear(4) -> c: Linear(8))",
+    ],
+)
+def test_widths_are_for_rows_of_layers(tmp_path: Path, body: str) -> None:
+    with pytest.raises(Refused, match=r"for dense layers in a row|have one width already"):
+        pipeline.repair(spec(tmp_path, f"model Net()(x: [N, 8]) {{ return {body} }}\n"), "widths")
+
+
 def test_equal_width_is_the_largest() -> None:
     for inputs, outputs, hidden, params in ((10, 3, 1, 500), (784, 10, 5, 244_890), (4, 4, 3, 100)):
         n = equal_width(inputs, outputs, hidden, params)
