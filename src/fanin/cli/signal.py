@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from fanin.signal.rows import Row
 
 
+REPAIRS = "auto, deepnorm, fixup, forget_bias, gain, gpt, mup, orthogonal, residual, rezero, skipinit, widths"
+
+
 def _laws(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for text in given:
@@ -66,7 +69,12 @@ def _laws(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]
 )
 @click.option("--plot", metavar="FILE", help="Draw std, gradient and spread along the depth (.svg, .png, .pdf).")
 @click.option("--roles", is_flag=True, help="What each part with a @role does: the start without it.")
-@click.option("--repair", "kind", metavar="NAME", help="Give the network a better start, and show before and after.")
+@click.option(
+    "--repair",
+    "kind",
+    metavar="NAME",
+    help=f"Give the network a better start, and show before and after: {REPAIRS}.",
+)
 @click.option(
     "--base",
     metavar="NAME=VALUE",

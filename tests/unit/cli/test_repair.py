@@ -13,6 +13,8 @@ from click.testing import CliRunner
 
 import fanin
 from fanin.cli.app import App
+from fanin.cli.signal import REPAIRS
+from fanin.repairs import find, names
 
 SPEC = """# Sixteen blocks.
 block Branch()(x: [N, D]) -> [N, D] {
@@ -103,6 +105,12 @@ def test_a_promise_that_would_break_is_an_error(spec: Path) -> None:
     code, _, err = run("signal", spec, "--repair", "rezero", "--write")
     assert code == 1 and "133_136" in err.replace(",", "_")
     assert "alpha" not in spec.read_text(encoding="utf-8")
+
+
+def test_the_help_names_them_all() -> None:
+    assert ", ".join(names()) == REPAIRS
+    for name in names():
+        assert find(name) is not None
 
 
 def test_from_python(spec: Path) -> None:
