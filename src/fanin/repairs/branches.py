@@ -48,8 +48,12 @@ def branches(case: Case) -> list[Branch]:
 
 
 def find(steps: list[Step]) -> list[Branch]:
-    """A sum of two tensors made of one: on the way to the one no layer lies (or one, which fits its size, as in the
-    shortcut of a ResNet), on the way to the other more. The steps of a recurrence are left out."""
+    """Sums of a tensor and of what a branch with weights made of it.
+
+    On the way to the one side no layer lies (or one, which fits its size, as in the shortcut of a ResNet), on the way
+    to the other more, and both ways start at one tensor with as many axes. A total that is added up along a network, a
+    loss or a log-determinant, is none. The steps of a recurrence are left out.
+    """
     made: dict[int, int] = {}  # the step that gave a tensor
     before: dict[int, int] = {}  # the steps behind a tensor, as bits
     inside: dict[int, int] = {}  # of a sum's result: the steps of branches that were added before
@@ -61,48 +65,43 @@ def find(steps: list[Step]) -> list[Branch]:
             bits |= before.get(id(edge), 0)
         for edge in step.outputs:
             made[id(edge)], before[id(edge)] = i, bits
-        if step.loop or step.name != "add" or step.outputs[0].type.dtype is not DType.FLOAT or len(step.inputs) != 2:
+        if step.loop or step.name != "add" or len(step.inputs) != 2 or not _one_type(step):
             continue
         a, b = (before.get(id(e), 0) for e in step.inputs)
-        source = _shared(step, steps, a & b)
-        if not source:
-            continue
         own = (a & ~b, b & ~a)
         counts = [((own[k] & ~inside.get(id(step.inputs[k]), 0)) & weighted).bit_count() for k in (0, 1)]
         side = 0 if counts[0] > counts[1] else 1
         if counts[side] == counts[1 - side] or counts[1 - side] > 1:
             continue
-        out.append(Branch(step, side, tuple(s for k, s in enumerate(steps) if own[side] >> k & 1)))
+        branch = [s for k, s in enumerate(steps[:i]) if own[side] >> k & 1]
+        skip = [s for k, s in enumerate(steps[:i]) if own[1 - side] >> k & 1]
+        if not _starts(step.inputs[1 - side], skip, steps, made) & {id(e) for s in branch for e in s.inputs}:
+            continue
+        out.append(Branch(step, side, tuple(branch)))
         edge = step.outputs[0]
         inside[id(edge)] = own[side] | inside.get(id(step.inputs[1 - side]), 0) | 1 << i
     return out
 
 
-def _shared(step: Step, steps: list[Step], common: int) -> bool:
-    """Whether both operands come from one tensor: of a step, or an input that both read."""
-    if common:
-        return True
-    entries = [_entries(edge, steps) for edge in step.inputs]
-    return bool(entries[0] & entries[1])
+def _one_type(step: Step) -> bool:
+    """Whether two float tensors of one shape are added: a broadcast brings in something else."""
+    a, b = step.types
+    return a is not None and a == b and a.dtype is DType.FLOAT
 
 
-def _entries(edge: Edge | None, steps: list[Step]) -> set[int]:
-    """The inputs of the program behind a tensor, where no step is shared: the tensor itself, or what its steps read."""
-    if edge is None or edge.number is not None or edge.state is not None:
+def _starts(skip: Edge | None, steps_of_it: list[Step], steps: list[Step], made: dict[int, int]) -> set[int]:
+    """The tensors that the way over the skip starts at: what its steps read, or the skip itself where it has none."""
+    given = {id(o) for s in steps_of_it for o in s.outputs}
+    edges = [e for s in steps_of_it for e in s.inputs] if steps_of_it else [skip]
+    if skip is None or (id(skip) in made and steps[made[id(skip)]].loop):
         return set()
-    givers = {id(o): s for s in steps for o in s.outputs}
-    todo, seen, found = [edge], set(), set()
-    while todo:
-        e = todo.pop()
-        if id(e) in seen or e.number is not None or e.state is not None:
-            continue
-        seen.add(id(e))
-        giver = givers.get(id(e))
-        if giver is None:
-            found.add(id(e))
-        else:
-            todo += [x for x in giver.inputs if x is not None]
-    return found
+    rank = skip.type.rank
+    return {
+        id(e)
+        for e in edges
+        if e is not None and e.number is None and e.state is None and id(e) not in given
+        if e.type.rank == rank and (id(e) not in made or not steps[made[id(e)]].loop)
+    }
 
 
 def sizes(analysis: Analysis, branch: Branch) -> tuple[float, float] | None:

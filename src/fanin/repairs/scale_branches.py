@@ -64,6 +64,12 @@ def with_parameter(
         word = "alpha" if "alpha" not in words else next(name(i) for i in range(2, 999) if name(i) not in words)
         words.add(word)
         at = statement.attributes[0].span.start if statement.attributes else statement.span.start
-        edits.append(Edit(Span(span.source, at, at), f"param {word}: [] = {start}\n"))
+        edits.append(Edit(Span(span.source, at, at), f"param {word}: [] = {start}{_apart(span.source.text, at)}"))
         edits += multiplied(case, span, group[0].side, word)
     return tuple(edits)
+
+
+def _apart(text: str, at: int) -> str:
+    """What keeps a statement from the next one: a line of its own where that has one, at the same depth."""
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    return " " if line.strip() else f"\n{line}"

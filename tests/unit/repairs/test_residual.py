@@ -215,3 +215,52 @@ model Net()(x: [B, T, 8]) { r = scan(cell: LstmCell(8), x, h=zeros(B, 8), c=zero
 """
     with pytest.raises(Refused, match="no residual branch"):
         pipeline.repair(spec(tmp_path, text), "residual")
+
+
+def test_a_total_that_is_added_up_is_no_stream(tmp_path: Path) -> None:
+    """Log-determinants and auxiliary losses hang on all that came before, and are not residual sums."""
+    text = """
+block Coupling(hidden: int)(x: [B, D]) -> (y: [B, D], logdet: [B]) {
+  a, b = chunk(x, 2, axis=1)
+  s, t = a -> fc1: Linear(hidden) -> tanh -> fc2: Linear(D) -> chunk(2, axis=1)
+  return concat(a, b * exp(s) + t, axis=1), sum(s, axis=1)
+}
+model Flow()(x: [B, 8]) -> (y: [B, 8], logdet: [B]) {
+  total = zeros(B)
+  for _ in 0..4 {
+    x, d = x -> c: Coupling(16)
+    total += d
+  }
+  return x, total
+}
+"""
+    with pytest.raises(Refused, match="no residual branch"):
+        pipeline.repair(spec(tmp_path, text), "rezero")
+    text = """
+block Part()(x: [N, D]) -> (y: [N, D], cost: []) {
+  h = x -> fc1: Linear(D) -> relu
+  return x + (h -> fc2: Linear(D)), mean(h)
+}
+model Net()(x: [N, 8]) -> (y: [N, 8], cost: []) {
+  x, cost = x -> first: Part()
+  x, more = x -> second: Part()
+  cost += more
+  return x, cost
+}
+"""
+    found = pipeline.repair(spec(tmp_path, text), "rezero")
+    assert found.text.count("alpha * ") == 1 and "cost += more" in found.text
+    assert "2 residual branches" in found.answer.notes[0]
+
+
+def test_shortcuts_with_layers_are_skips(tmp_path: Path) -> None:
+    text = """
+block Basic(width: int, stride: int)(x: [N, C, H, W]) {
+  y = x -> conv1: Conv2d(width, 3, stride=stride, padding=1) -> relu -> conv2: Conv2d(width, 3, padding=1)
+  if stride != 1 { x = x -> down: Conv2d(width, 1, stride=stride) }
+  return relu(x + y)
+}
+model Net()(x: [N, 8, 8, 8]) { return x -> a: Basic(8, 1) -> b: Basic(16, 2) -> c: Basic(16, 1) }
+"""
+    found = pipeline.repair(spec(tmp_path, text), "rezero")
+    assert "return relu(x + alpha * y)" in found.text and "3 residual branches" in found.answer.notes[0]
