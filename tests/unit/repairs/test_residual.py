@@ -264,3 +264,28 @@ model Net()(x: [N, 8, 8, 8]) { return x -> a: Basic(8, 1) -> b: Basic(16, 2) -> 
 """
     found = pipeline.repair(spec(tmp_path, text), "rezero")
     assert "return relu(x + alpha * y)" in found.text and "3 residual branches" in found.answer.notes[0]
+
+
+def test_stages_between_which_the_stream_changes(tmp_path: Path) -> None:
+    """Batch norms in branches and shortcuts, a relu behind each sum: the growth of all sums is held, and measured."""
+    text = """
+block Basic(width: int, stride: int)(x: [N, C, H, W]) {
+  y = x -> conv1: Conv2d(width, 3, stride=stride, padding=1) -> bn1: BatchNorm2d() -> relu
+    -> conv2: Conv2d(width, 3, padding=1) -> bn2: BatchNorm2d()
+  if stride != 1 { x = x -> down: Conv2d(width, 1, stride=stride) -> bn3: BatchNorm2d() }
+  return relu(x + y)
+}
+model Net()(x: [8, 16, 16, 16]) {
+  for width in [16, 32, 64] { x = x -> layer: (Basic(width, 1 if width == 16 else 2) -> 3 * Basic(width, 1)) }
+  return x
+}
+"""
+    found = pipeline.repair(spec(tmp_path, text), "residual")
+    assert growth(found.before[1]) > 100
+    assert 2 < growth(found.after[1]) < exp(1)
+    program, analysis = found.after
+    seen = pipeline.measure(program, analysis, draws=8).modules
+    q = {r.path: r.rms for r in fanin.signal(program) if r.op == "add"}
+    assert len(q) == 12
+    last = [r for r in fanin.signal(program) if r.op == "relu"][-1]
+    assert last.rms == pytest.approx(seen["layer.2.3"].rms, rel=0.05)
