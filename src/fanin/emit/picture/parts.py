@@ -53,6 +53,9 @@ def times_text(count: int) -> str:
     return f"{labels.TIMES}{count}" if count > 1 else ""
 
 
+_TURNS = 4096  # of more instances the first are told of
+
+
 @record(frozen=False, eq=False)
 class Parts:
     """Draws what has graphs inside. ``fill`` draws the items of a graph."""
@@ -87,6 +90,7 @@ class Parts:
             lent, sizes = getattr(node, "lent", ()), getattr(node, "sizes", ())
             copies, turns = _turns(node, times)
             inner = scope.inside(graph, path, inputs, types, lent, sizes, copies, turns)
+            inner.turns = _all_turns(scope, node, times)
             if not small:
                 self.sheet.add_ports(frame, inner, read_indices(graph))
             frame.items += self.fill(graph, inner, depth - 1)
@@ -163,6 +167,8 @@ class Parts:
         if isinstance(call, Call) and (depth > 0 or asked):
             types = types_of(call.inputs)
             inner = scope.inside(call.graph, path, wires, types, call.lent, call.sizes, run.count, run.count)
+            places = [f"{node.module.path}.{at + turn}" for turn in range(run.count)]
+            inner.turns = () if node.module.borrowed else tuple(scope.everywhere(places))[:_TURNS]
             box = self.sheet.box(call.graph.name, join(scope.path, several), badge)
             _describe(box, footer)
             self.sheet.add_ports(box, inner, read_indices(call.graph))
@@ -245,10 +251,18 @@ def _paths(node: Node, scope: Scope) -> Sequence[str]:
     """The paths of the modules that a node applies, or of the name that its result has."""
     ref: ModuleRef | None = getattr(node, "module", None)
     if ref is not None:
-        path = scope.absolute(ref)
-        return [f"{path}.{place}" for place in range(node.count)] if isinstance(node, Repeat) else [path]
+        paths = [scope.absolute(ref)] if ref.borrowed else scope.everywhere([ref.path])
+        return [f"{path}.{i}" for path in paths for i in range(node.count)] if isinstance(node, Repeat) else paths
     name = scope.graph.names.get(node.outputs[0].index) if node.outputs else None
-    return [join(scope.path, name)] if name else []
+    return scope.everywhere([name]) if name else []
+
+
+def _all_turns(scope: Scope, node: Node, times: Times) -> tuple[str, ...]:
+    """The paths of all instances of what a node runs, or of those around it where it makes none."""
+    refs = [ref for other in times.alike(node) if (ref := getattr(other, "module", None)) is not None]
+    if not refs:
+        return scope.turns
+    return () if any(ref.borrowed for ref in refs) else tuple(scope.everywhere([r.path for r in refs]))[:_TURNS]
 
 
 def _turns(node: Node, times: Times) -> tuple[int, Dim]:

@@ -34,6 +34,11 @@ class Scope:
     wires: dict[int, Wire | None] = field(default_factory=dict)
     copies: int = 1  # how many instances of it what is drawn stands for
     times: Dim = 1  # and how often they run altogether
+    turns: tuple[str, ...] = ()  # the paths of these instances, where there are several
+
+    def everywhere(self, paths: Iterable[str]) -> list[str]:
+        """Paths in here as those of the model, for each instance that what is drawn stands for."""
+        return [join(turn, path) for turn in self.turns or (self.path,) for path in paths]
 
     def absolute(self, ref: ModuleRef) -> str:
         """The path of a module in the model."""

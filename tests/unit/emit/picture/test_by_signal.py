@@ -51,6 +51,26 @@ model Net()(x: [N, 64]) -> [N, 64] { return x -> part: Part() }
     assert opened == ["#f4b99a", "#f7f7f7"]
 
 
+def test_of_an_open_repetition_the_farthest_turn_counts() -> None:
+    text = """
+@init(linear=he_normal, bias=zeros)
+block B()(x: [N, D]) -> [N, D] { return x + (x -> relu -> fc: Linear(D)) }
+model Net()(x: [N, 64]) -> [N, 64] {
+  x = x -> row: 24 * B()
+  for _ in 0..4 { x = x -> more: B() }
+  return x
+}
+"""
+    made = program(text)
+    paint = pipeline.paint(made, "signal")
+    drawing = draw_scene(made, 3, paint=paint)
+    shown = [
+        (line.path, line.shade) for node in drawing.nodes() for line in node.lines if line.text.startswith("Linear")
+    ]
+    assert [shade for _, shade in shown] == ["#ef8a62", "#ef8a62"]  # 2^12 and 2^14 behind the last of each
+    assert any("row.23.fc" in node.hint for node in drawing.nodes())
+
+
 def test_what_starts_at_nothing_is_grey() -> None:
     made = program(REZERO)
     paint = pipeline.paint(made, "signal")
