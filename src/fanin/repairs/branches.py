@@ -73,6 +73,8 @@ def find(steps: list[Step]) -> list[Branch]:
         side = 0 if counts[0] > counts[1] else 1
         if counts[side] == counts[1 - side] or counts[1 - side] > 1:
             continue
+        if counts[1 - side] and _depth(steps, own[side]) < 2:
+            continue
         branch = [s for k, s in enumerate(steps[:i]) if own[side] >> k & 1]
         skip = [s for k, s in enumerate(steps[:i]) if own[1 - side] >> k & 1]
         if not _starts(step.inputs[1 - side], skip, steps, made) & {id(e) for s in branch for e in s.inputs}:
@@ -81,6 +83,16 @@ def find(steps: list[Step]) -> list[Branch]:
         edge = step.outputs[0]
         inside[id(edge)] = own[side] | inside.get(id(step.inputs[1 - side]), 0) | 1 << i
     return out
+
+
+def _depth(steps: list[Step], bits: int) -> int:
+    """How many layers stand one behind the other, at most, among some steps."""
+    deep: dict[int, int] = {}
+    for k, step in enumerate(steps):
+        if bits >> k & 1:
+            own = max((deep.get(id(e), 0) for e in step.inputs), default=0) + (matrix(step) is not None)
+            deep.update({id(o): own for o in step.outputs})
+    return max(deep.values(), default=0)
 
 
 def _one_type(step: Step) -> bool:

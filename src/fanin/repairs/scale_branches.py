@@ -29,7 +29,7 @@ def operand(case: Case, span: Span, side: int) -> tuple[Span, bool]:
     written with ``+`` or ``+=``."""
     for node in nodes(case.file):
         if isinstance(node, tree.Augment) and node.op == "+" and node.span[1:] == span[1:]:
-            return (node.name.span, False) if side == 0 else (node.value.span, not isinstance(node.value, _TIGHT))
+            return node.value.span, not isinstance(node.value, _TIGHT)
         if isinstance(node, tree.Chain) and node.span.start == span.start and node.span.end >= span.end:
             for k, step in enumerate(node.steps):
                 if step.op == "+" and step.operand.span.end == span.end:
@@ -46,7 +46,11 @@ def _short(text: str) -> str:
 
 
 def multiplied(case: Case, span: Span, side: int, factor: str) -> tuple[Edit, ...]:
-    """``factor *`` in front of one side of a sum."""
+    """``factor *`` in front of one side of a sum; ``x += …`` is written out where this is the left one."""
+    for node in nodes(case.file):
+        if side == 0 and isinstance(node, tree.Augment) and node.op == "+" and node.span[1:] == span[1:]:
+            name, value = node.name.name, node.value.span.text
+            return (Edit(node.span, f"{name} = {factor} * {name} + ({value})"),)
     at, loose = operand(case, span, side)
     text = f"{factor} * ({at.text})" if loose else f"{factor} * {at.text}"
     return (Edit(at, text),)

@@ -289,3 +289,37 @@ model Net()(x: [8, 16, 16, 16]) {
     assert len(q) == 12
     last = [r for r in fanin.signal(program) if r.op == "relu"][-1]
     assert last.rms == pytest.approx(seen["layer.2.3"].rms, rel=0.05)
+
+
+def test_a_branch_on_the_left_of_an_addition_in_place(tmp_path: Path) -> None:
+    text = """
+model Net()(x: [N, 8]) -> [N, 8] {
+  y = x -> fc1: Linear(8) -> relu -> fc2: Linear(8)
+  y += x
+  return y
+}
+"""
+    path = spec(tmp_path, text)
+    found = pipeline.repair(path, "rezero")
+    assert "y = alpha * y + (x)" in found.text
+    x = torch.randn(3, 8)
+    assert torch.equal(fanin.loads(found.text)(x), x)
+    post = text.replace("return y", "return y -> norm: LayerNorm()")
+    found = pipeline.repair(spec(tmp_path, post), "deepnorm")
+    assert "y += 1 * (x)" in found.text or "y += 1 * x" in found.text
+
+
+def test_layers_side_by_side_are_no_branch(tmp_path: Path) -> None:
+    """A polynomial filter: each power of the graph has a layer of its own, and they are added."""
+    text = """
+model Net()(x: [N, 8]) -> [N, 8] {
+  y = x -> a: Linear(8)
+  h = roll(x, 1, axis=0)
+  y += h -> b: Linear(8)
+  h = roll(h, 1, axis=0)
+  y += h -> c: Linear(8)
+  return y
+}
+"""
+    with pytest.raises(Refused, match="no residual branch"):
+        pipeline.repair(spec(tmp_path, text), "rezero")
