@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fanin import probe as probe
-    from fanin.api import check, draw, elaborate, export, load, loads, resume, signal, source, train, training
+    from fanin.api import check, draw, elaborate, export, load, loads, repair, resume, signal, source, train, training
     from fanin.report import CheckFailed, NoSuchName, Report, Unreadable
 
 __version__ = "0.1.0"
@@ -28,6 +28,7 @@ __all__ = [
     "export",
     "load",
     "loads",
+    "repair",
     "resume",
     "signal",
     "source",
@@ -36,7 +37,20 @@ __all__ = [
 ]
 
 _API = frozenset(
-    {"check", "draw", "elaborate", "export", "load", "loads", "resume", "signal", "source", "train", "training"}
+    {
+        "check",
+        "draw",
+        "elaborate",
+        "export",
+        "load",
+        "loads",
+        "repair",
+        "resume",
+        "signal",
+        "source",
+        "train",
+        "training",
+    }
 )
 _PACKAGES = frozenset({"data", "probe"})
 _REPORT = frozenset({"CheckFailed", "NoSuchName", "Report", "Unreadable"})

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from fanin.emit.picture.drawing import Picture
+    from fanin.repairs.run import Repaired
     from fanin.runtime.export import Exported
     from fanin.signal.analysis import Input
     from fanin.signal.rows import Row
@@ -35,11 +36,16 @@ def source(path: str, name: str | None = None, *, optimize: int = 1, **hyper: An
     return pipeline.compiled(path, name, hyper, optimize=optimize)
 
 
-def draw(program: Program, *, depth: int | None = None, expand: tuple[str, ...] = ()) -> Picture:
-    """The picture of a program; shows itself in a notebook, and ``.save(path)`` writes it."""
+def draw(
+    program: Program, *, depth: int | None = None, expand: tuple[str, ...] = (), color: str | None = None
+) -> Picture:
+    """The picture of a program, painted by its ``cost``, ``parameters`` or ``signal`` where ``color`` says so.
+
+    It shows itself in a notebook, and ``.save(path)`` writes it.
+    """
     from fanin.emit.picture.drawing import Picture
 
-    return Picture(program, depth=depth, expand=expand)
+    return Picture(program, depth=depth, expand=expand, paint=pipeline.paint(program, color))
 
 
 def export(
@@ -73,6 +79,49 @@ def signal(
     from fanin.signal.rows import rows
 
     return rows(pipeline.signal(program, inputs, sizes, training=training))
+
+
+class Repair:
+    """A repair carried out: ``text`` is the file that comes out, ``notes`` say what was done to it.
+
+    ``before`` and ``after`` are the rows of ``fanin.signal``. ``rates`` are what to multiply a learning rate by, for
+    each parameter by its key (of Adam), where the repair says so (``mup``).
+    """
+
+    def __init__(self, path: str, found: Repaired) -> None:
+        from fanin.signal.rows import rows
+
+        self.path, self.name, self.text = path, found.name, found.text
+        self.program = found.after[0]
+        self.before, self.after = rows(found.before[1]), rows(found.after[1])
+        self.notes, self.rates = found.answer.notes, dict(found.answer.rates)
+
+    def __str__(self) -> str:
+        from fanin.emit.repairs import comparison
+
+        return comparison(f"{self.program.name}, {self.name}", self.notes, self.before, self.after)
+
+    def write(self, path: str | None = None) -> None:
+        """The text into a file: that which was read, unless another is named."""
+        with open(path or self.path, "w", encoding="utf-8", newline="") as file:
+            file.write(self.text)
+
+
+def repair(
+    path: str,
+    kind: str,
+    name: str | None = None,
+    *,
+    base: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, Input | dict[str, float]] | None = None,
+    **hyper: Any,
+) -> Repair:
+    """A spec whose network starts better: ``kind`` is auto, gain, residual, fixup, … (``fanin.repairs.names()``).
+
+    Nothing is written; ``.text`` is the repaired file and ``.write()`` saves it. ``base`` are the hyper-parameters of
+    the network that ``mup`` carries scales over from. Raises ValueError where the repair does not fit.
+    """
+    return Repair(path, pipeline.repair(path, kind, name, hyper, base=dict(base or {}), inputs=inputs))
 
 
 def load(

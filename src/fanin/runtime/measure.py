@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import sqrt
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,11 +28,12 @@ def measure(
     training: bool = True,
     double: bool = True,
     numbers: Mapping[str, int] | None = None,
+    batch: Mapping[str, Any] | None = None,
 ) -> Measurement:
     """Build a model so many times, and look at what every module gives, forwards and back.
 
-    Inputs are drawn as they are declared, those of ints uniformly below ``numbers`` (2); the cotangent at the outputs
-    is normal with variance 1.
+    Inputs are drawn as they are declared, those of ints uniformly below ``numbers`` (2), unless a ``batch`` of arrays
+    is given, which every draw of the weights then sees; the cotangent at the outputs is normal with variance 1.
     """
     squares: dict[str, list[float]] = {}
     backs: dict[str, list[float]] = {}
@@ -42,7 +44,9 @@ def measure(
         generator = torch.Generator().manual_seed(seed + 1)
         torch.manual_seed(seed)
         given = [
-            _draw(p.name, p.value.type, sizes, inputs or {}, generator, double, (numbers or {}).get(p.name, 2))
+            _given(batch[p.name], double)
+            if batch is not None
+            else _draw(p.name, p.value.type, sizes, inputs or {}, generator, double, (numbers or {}).get(p.name, 2))
             for p in program.inputs
             if p.value
         ]
@@ -82,6 +86,13 @@ def _keeper(path: str, seen: dict[str, Tensor]) -> object:
     return keep
 
 
+def _given(array: Any, double: bool) -> Tensor:
+    tensor = torch.as_tensor(array)
+    if tensor.is_floating_point():
+        return tensor.double() if double else tensor.float()
+    return tensor if tensor.dtype is torch.bool or tensor.is_complex() else tensor.long()
+
+
 def _draw(
     name: str,
     type_: object,
@@ -111,5 +122,5 @@ def _rms(squares: list[float]) -> tuple[float, float]:
     mean = sum(squares) / len(squares)
     if mean <= 0:
         return 0.0, 0.0
-    spread = sqrt(sum((s - mean) ** 2 for s in squares) / max(len(squares) - 1, 1)) / sqrt(len(squares))
-    return sqrt(mean), spread / mean / 2
+    spread = sqrt(sum((s / mean - 1) ** 2 for s in squares) / max(len(squares) - 1, 1)) / sqrt(len(squares))
+    return sqrt(mean), spread / 2

@@ -81,6 +81,7 @@ class Step:
     reason: str = ""
     name: str = ""
     module: bool = False  # whether ``path`` is that of the module that is applied here
+    loop: bool = False  # whether it is in a step of a recurrence
 
     @property
     def types(self) -> tuple[TensorType | None, ...]:
@@ -160,6 +161,7 @@ class _Recorder:
         self.tensors: dict[str, Tensor] = {}
         self.notes: list[str] = []
         self.loops: list[Loop] = []
+        self.depth = 0  # how many recurrences are around
 
     def graph(
         self,
@@ -281,6 +283,7 @@ class _Recorder:
                 norm,
                 name=node.op.name,
                 module=node.module is not None,
+                loop=self.depth > 0,
             )
         )
         return edges
@@ -372,7 +375,9 @@ class _Recorder:
                     self.steps.append(Step("slice", axis, (edge,), (slice_,), home.path, node.span, name="slice"))
                     edge = slice_
                 inputs.append(edge)
+            self.depth += 1
             results = self.graph(node.graph, inputs, dict(sizes), home, False)
+            self.depth -= 1
             named = [(r.name, e) for r, e in zip(node.graph.results, results, strict=True)]
             for i, name in zip(node.states, state_names, strict=True):
                 now[i] = next(e for n, e in named if n == name)
@@ -397,7 +402,9 @@ class _Recorder:
         now = list(given)
         names = [p.name for p in node.graph.ports if p.value is not None]
         for _ in range(min(node.limit, MAX_STEPS)):
+            self.depth += 1
             results = self.graph(node.graph, now, dict(sizes), home, False)
+            self.depth -= 1
             named = {r.name: e for r, e in zip(node.graph.results, results, strict=True)}
             for i in node.states:
                 now[i] = named[names[i]]
