@@ -164,6 +164,9 @@ def compose(outer: Span, inner: Sequence[Span], shape: Sequence[Dim]) -> Span:
         sign = sign_of(factor)
         if sign is None:
             return ALL
+        if digit.axis < 0:  # of no axis of that tensor
+            terms.append((factor, digit))
+            continue
         part = _digit_of(digit, inner[digit.axis], shape[digit.axis], factor, outer.wraps)
         ends = (part.low, part.high) if sign > 0 else (part.high, part.low)
         low, high = _plus(low, _times(factor, ends[0])), _plus(high, _times(factor, ends[1]))
@@ -266,6 +269,9 @@ def coarse(span: Span, shape: Sequence[Dim]) -> Span:
     terms: list[tuple[Dim, Digit]] = []
     low, high = span.low, span.high
     for factor, d in span.terms:
+        if d.axis < 0:
+            terms.append((factor, d))
+            continue
         size = shape[d.axis]
         if d.unit == 1 and d.size == size:
             terms.append((factor, d))

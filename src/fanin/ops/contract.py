@@ -20,7 +20,7 @@ from fanin.ir.numbers import OPEN, Known, combined, is_number
 from fanin.ir.types import DType, TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, Invoke, Module
-from fanin.ops.sees import Sees, Use, all_of, broadcast
+from fanin.ops.sees import Sees, Use, all_of, pointwise
 from fanin.record import record
 
 # ------------------------------------------------------------------------------------------ ports and attributes
@@ -279,7 +279,7 @@ class Pointwise(Op[A]):
         return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank))
 
     def sees(self, a: A, use: Use) -> Sees:
-        return broadcast(use.types, use.out)
+        return pointwise(use.types, use.out)
 
     def known(self, a: A, use: Use, *inputs: Known) -> Known:
         def value(*numbers: Any) -> Any:

@@ -54,48 +54,6 @@ class Use:
         return self.outs[0]
 
 
-@record
-class Use:
-    """One use of an op: the types of its inputs, None for what was left out, and of its results."""
-
-    types: tuple[TensorType | None, ...]
-    outs: tuple[TensorType, ...]
-    training: bool = False
-
-    @property
-    def x(self) -> TensorType:
-        """The first input."""
-        found = self.types[0]
-        assert found is not None
-        return found
-
-    @property
-    def out(self) -> TensorType:
-        """The first result."""
-        return self.outs[0]
-
-
-@record
-class Use:
-    """One use of an op: the types of its inputs, None for what was left out, and of its results."""
-
-    types: tuple[TensorType | None, ...]
-    outs: tuple[TensorType, ...]
-    training: bool = False
-
-    @property
-    def x(self) -> TensorType:
-        """The first input."""
-        found = self.types[0]
-        assert found is not None
-        return found
-
-    @property
-    def out(self) -> TensorType:
-        """The first result."""
-        return self.outs[0]
-
-
 Types: TypeAlias = Sequence["TensorType | None"]
 
 
@@ -118,7 +76,7 @@ def aligned(t: TensorType, out: TensorType) -> Box:
     )
 
 
-def broadcast(types: Types, out: TensorType, **more: object) -> Sees:
+def pointwise(types: Types, out: TensorType, **more: object) -> Sees:
     """A function of entries at one position."""
     return Sees(tuple(() if t is None else (aligned(t, out),) for t in types), **more)  # type: ignore[arg-type]
 
@@ -155,7 +113,9 @@ def reducing(x: TensorType, axes: Iterable[int], out: TensorType, keepdim: bool)
     return tuple(box)
 
 
-def named(axes: Sequence[Sequence[str]], out: Sequence[Sequence[str]], sizes: dict[str, Dim], gone: Sequence[str]) -> Box:
+def named(
+    axes: Sequence[Sequence[str]], out: Sequence[Sequence[str]], sizes: dict[str, Dim], gone: Sequence[str]
+) -> Box:
     """The box of a tensor whose axes are made of named ones, for a result whose axes are: ``b (h d)``."""
     digits: dict[str, Span] = {name: through(n, sizes[name]) for n, name in enumerate(gone)}
     for place, group in enumerate(out):
@@ -202,9 +162,7 @@ def _group(xs: Sequence[Dim], ys: Sequence[Dim], i: int, j: int) -> tuple[int, i
     return len(xs), len(ys)
 
 
-def windows(
-    x: TensorType, out: TensorType, spans: Sequence[tuple[int, int, int]], first: int
-) -> list[Span]:
+def windows(x: TensorType, out: TensorType, spans: Sequence[tuple[int, int, int]], first: int) -> list[Span]:
     """Spans for moving windows, as (extent, stride, padding), from an axis on; the axes before it stay."""
     box = [whole(i, size) for i, size in enumerate(x.shape[:first])]
     for i, (extent, stride, padding) in enumerate(spans, first):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from fanin.ir.dims import Dim
@@ -11,9 +12,8 @@ from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, call
 from fanin.ops.contract import Coupling, Op, OpAttrs, Result, couple, normal_axis
 from fanin.ops.ports import X
-from fanin.ops.sees import Sees, Use, broadcast, mixing
+from fanin.ops.sees import Sees, Use, mixing, pointwise
 from fanin.record import record
-from math import inf
 
 
 @record
@@ -44,7 +44,7 @@ class AlongAxis(Op[SoftmaxAttrs]):
         return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank))
 
     def sees(self, a: SoftmaxAttrs, use: Use) -> Sees:
-        return mixing(use.x, (a.axis,)) if use.x.rank else broadcast(use.types, use.out)
+        return mixing(use.x, (a.axis,)) if use.x.rank else pointwise(use.types, use.out)
 
     def known(self, a: SoftmaxAttrs, use: Use, *inputs: Known) -> Known:
         if self.name != "softmax":

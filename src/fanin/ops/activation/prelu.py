@@ -23,7 +23,7 @@ from fanin.ops.contract import (
     need_equal,
 )
 from fanin.ops.ports import FLOAT, X
-from fanin.ops.sees import Sees, Use, broadcast, same
+from fanin.ops.sees import Sees, Use, pointwise, same
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
 
@@ -71,7 +71,7 @@ class Prelu(Weighted[PreluAttrs]):
         return Call("nn.PReLU", args, keywords)
 
     def sees(self, a: PreluAttrs, use: Use) -> Sees:
-        return broadcast(use.types, use.out, own=(1,) if a.num_parameters > 1 else ())
+        return pointwise(use.types, use.out, own=(1,) if a.num_parameters > 1 else ())
 
     def signal(self, a: PreluAttrs, *types: TensorType) -> Any:
         import numpy as np

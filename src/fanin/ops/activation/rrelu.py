@@ -8,7 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.code import TRAINING, Call, Code, Input
 from fanin.ops.contract import Complaint, Op, OpAttrs, Result
 from fanin.ops.ports import X
-from fanin.ops.sees import Sees, Use, broadcast
+from fanin.ops.sees import Sees, Use, pointwise
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
 
@@ -49,7 +49,7 @@ class Rrelu(Op[RreluAttrs]):
         return Call("F.rrelu", (Input(0), *args), (*keywords, ("training", TRAINING)))
 
     def sees(self, a: RreluAttrs, use: Use) -> Sees:
-        return broadcast(use.types, use.out)
+        return pointwise(use.types, use.out)
 
     def curve(self, a: RreluAttrs, x: Any) -> Any:
         import numpy as np

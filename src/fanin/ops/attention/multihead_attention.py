@@ -167,7 +167,11 @@ class MultiheadAttention(Weighted[MultiheadAttrs]):
             axes = {length: at, q.rank - 1: through(1, t.shape[-1])}
             return tuple(axes.get(i, whole(i, size)) for i, size in enumerate(t.shape))
 
-        reads: tuple[tuple[Box, ...], ...] = ((box(q, whole(length, q.shape[length])),), (box(k, keys),), (box(v, keys),))
+        reads: tuple[tuple[Box, ...], ...] = (
+            (box(q, whole(length, q.shape[length])),),
+            (box(k, keys),),
+            (box(v, keys),),
+        )
         void: tuple[tuple[int, tuple[bool | float, ...]], ...] = ()
         for i in (3, 4):
             mask = use.types[i] if len(use.types) > i else None

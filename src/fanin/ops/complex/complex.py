@@ -9,7 +9,7 @@ from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import Inferred, NoAttrs, Op, Port, Result
 from fanin.ops.ports import FLOAT
-from fanin.ops.sees import Sees, Use, broadcast
+from fanin.ops.sees import Sees, Use, pointwise
 
 
 @final
@@ -32,4 +32,4 @@ class Complex(Op[NoAttrs]):
         return call("torch.complex", Input(0), Input(1))
 
     def sees(self, a: NoAttrs, use: Use) -> Sees:
-        return broadcast(use.types, use.out)
+        return pointwise(use.types, use.out)

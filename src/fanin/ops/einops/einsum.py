@@ -87,7 +87,9 @@ class Einsum(Op[EinsumAttrs]):
             box: list[Span] = [at(0)] * t.rank
             for i, axis in _named_places(term, t):
                 if t.shape[i] != 1:
-                    box[i] = whole(places[axis], t.shape[i]) if axis in places else through(gone.index(axis), sizes[axis])
+                    box[i] = (
+                        whole(places[axis], t.shape[i]) if axis in places else through(gone.index(axis), sizes[axis])
+                    )
             boxes.append(tuple(box))
         void = tuple((i, (0,)) for i in range(len(types)))
         return Sees(tuple((box,) for box in boxes), tuple(sizes.values()), void=void)

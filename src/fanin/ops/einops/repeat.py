@@ -33,7 +33,7 @@ class Repeat(Op[RearrangeAttrs]):
         m = match(a.pattern, a.sizes, types[0], name=self.name)
         return Inferred((types[0].with_shape(*m.shape()),), m.needs)
 
-    def sees(self, a: RepeatAttrs, use: Use) -> Sees:
+    def sees(self, a: RearrangeAttrs, use: Use) -> Sees:
         m = match(a.pattern, a.sizes, use.x, name=self.name)
         return moved(named(m.left, m.right, m.sizes, ()))
 

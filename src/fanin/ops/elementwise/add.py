@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, final
 
 from fanin.ir.dims import Poly
-from fanin.ir.numbers import OPEN, Form, is_number
+from fanin.ir.numbers import OPEN, Form
 from fanin.ir.types import DType, TensorType, promote
 from fanin.ops.contract import NoAttrs
 from fanin.ops.elementwise.binary import Arithmetic
-from math import inf
 
 
 @final

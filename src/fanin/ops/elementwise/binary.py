@@ -15,7 +15,7 @@ from fanin.ops.code import Code, Infix, Input
 from fanin.ops.contract import ANY, Complaint, Coupling, Inferred, NoAttrs, Op, Port, Result, couple
 from fanin.ops.dtypes import own_float
 from fanin.ops.elementwise._function import folded
-from fanin.ops.sees import Sees, Use, broadcast
+from fanin.ops.sees import Sees, Use, pointwise
 
 
 class Binary(Op[NoAttrs]):
@@ -69,7 +69,7 @@ class Binary(Op[NoAttrs]):
         return tuple(tied)
 
     def sees(self, a: NoAttrs, use: Use) -> Sees:
-        return broadcast(use.types, use.out)
+        return pointwise(use.types, use.out)
 
     def known(self, a: NoAttrs, use: Use, *inputs: Known) -> Known:
         return combined(self.at_place, *inputs)

@@ -10,7 +10,7 @@ from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, as_tensor, call
 from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Result
 from fanin.ops.dtypes import to_float
-from fanin.ops.sees import Sees, Use, broadcast
+from fanin.ops.sees import Sees, Use, pointwise
 
 
 @final
@@ -37,7 +37,7 @@ class Lerp(Op[NoAttrs]):
         return None if any(isinstance(n, Poly) for n in numbers) else x + weight * (end - x)
 
     def sees(self, a: NoAttrs, use: Use) -> Sees:
-        return broadcast(use.types, use.out)
+        return pointwise(use.types, use.out)
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("torch.lerp", as_tensor(0), as_tensor(1), Input(2))

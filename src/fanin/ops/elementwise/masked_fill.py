@@ -9,7 +9,7 @@ from fanin.ir.types import TensorType, promote
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, BOOLS, Complaint, Inferred, NoAttrs, Op, Port, Result
-from fanin.ops.sees import Sees, Use, broadcast
+from fanin.ops.sees import Sees, Use, pointwise
 
 
 @final
@@ -35,7 +35,7 @@ class MaskedFill(Op[NoAttrs]):
         return Inferred((TensorType(x.dtype, shape),), needs)
 
     def sees(self, a: NoAttrs, use: Use) -> Sees:
-        return broadcast(use.types, use.out)
+        return pointwise(use.types, use.out)
 
     def known(self, a: NoAttrs, use: Use, *inputs: Known) -> Known:
         return combined(lambda x, mask, value: value if mask is True else x if mask is False else OPEN, *inputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, final
 
 from fanin.ir.dims import Poly
-from fanin.ir.numbers import OPEN, Form, is_number
+from fanin.ir.numbers import Form
 from fanin.ir.types import DType, TensorType, promote
 from fanin.ops.contract import Complaint, NoAttrs
 from fanin.ops.elementwise.binary import Arithmetic

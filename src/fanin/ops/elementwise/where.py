@@ -10,7 +10,7 @@ from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import ANY, BOOLS, Inferred, NoAttrs, Op, Port, Result
 from fanin.ops.dtypes import own_float
-from fanin.ops.sees import Sees, Use, broadcast
+from fanin.ops.sees import Sees, Use, pointwise
 
 
 @final
@@ -33,7 +33,7 @@ class Where(Op[NoAttrs]):
         return Inferred((TensorType(promote(x.dtype, y.dtype), shape),), needs)
 
     def sees(self, a: NoAttrs, use: Use) -> Sees:
-        return broadcast(use.types, use.out)
+        return pointwise(use.types, use.out)
 
     def known(self, a: NoAttrs, use: Use, *inputs: Known) -> Known:
         return combined(lambda holds, x, y: x if holds is True else y if holds is False else OPEN, *inputs)

@@ -44,4 +44,4 @@ class OneHot(Op[OneHotAttrs]):
         return method(Infix("==", Subscript(Input(0), (Name("..."), None)), places), "long")
 
     def sees(self, a: OneHotAttrs, use: Use) -> Sees:
-        return Sees((tuple([same(use.x)]),), own=(use.x.rank,))
+        return Sees(((same(use.x),),), own=(use.x.rank,))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias, final
 
-from dataclasses import replace
 from fanin.ir.bounds import SIZES
 from fanin.ir.dims import Dim, Poly, ceildiv, maximum, minimum
 from fanin.ir.facts import Compare
@@ -128,7 +128,9 @@ class Index(Op[IndexAttrs]):
         indices = []
         for t in picks:
             own = aligned(t, picked)
-            shifted = [Span(tuple((f, replace(d, axis=d.axis + front)) for f, d in s.terms), s.low, s.high) for s in own]
+            shifted = [
+                Span(tuple((f, replace(d, axis=d.axis + front)) for f, d in s.terms), s.low, s.high) for s in own
+            ]
             indices.append((tuple(shifted),))
         return Sees(((tuple(box),), *indices), moves=not picks)
 

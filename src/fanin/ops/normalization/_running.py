@@ -25,7 +25,7 @@ from fanin.ops.contract import (
     need_at_least,
 )
 from fanin.ops.ports import X
-from fanin.ops.sees import Sees, Use, broadcast, mixing
+from fanin.ops.sees import Sees, Use, mixing, pointwise
 from fanin.ops.spelling import spell_unless
 from fanin.ops.windows import check_spatial
 from fanin.record import KW_ONLY, record
@@ -107,7 +107,7 @@ class BatchNorm(Weighted[BatchNormAttrs]):
     def sees(self, a: BatchNormAttrs, use: Use) -> Sees:
         own = (1,) if a.affine or a.track_running_stats else ()
         if a.track_running_stats and not use.training:
-            return broadcast(use.types, use.out, own=own)
+            return pointwise(use.types, use.out, own=own)
         return mixing(use.x, [i for i in range(use.x.rank) if i != 1], own=own)
 
     def signal(self, a: BatchNormAttrs, *types: TensorType) -> Any:
@@ -153,7 +153,7 @@ class InstanceNorm(Weighted[InstanceNormAttrs]):
         first = use.x.rank - self.spatial
         own = (first - 1,) if a.affine or a.track_running_stats else ()
         if a.track_running_stats and not use.training:
-            return broadcast(use.types, use.out, own=own)
+            return pointwise(use.types, use.out, own=own)
         return mixing(use.x, range(first, use.x.rank), own=own)
 
     def signal(self, a: InstanceNormAttrs, *types: TensorType) -> Any:

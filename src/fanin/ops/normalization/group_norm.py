@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Any, cast, final
 
-from dataclasses import replace
 from fanin.ir.dims import Dim, floordiv, mod
 from fanin.ir.facts import Compare
 from fanin.ir.laws import ONES, ZEROS

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import cast, final
 
-from dataclasses import replace
 from fanin.ir.dims import Dim
 from fanin.ir.places import whole
 from fanin.ir.types import TensorType

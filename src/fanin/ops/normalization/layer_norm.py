@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
-from dataclasses import replace
 from fanin.ir.dims import Dim
 from fanin.ir.laws import ONES, ZEROS
 from fanin.ir.types import TensorType

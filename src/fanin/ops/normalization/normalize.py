@@ -10,7 +10,7 @@ from fanin.ops.attributes import NonNegativeFloat
 from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Op, OpAttrs, Result, normal_axis
 from fanin.ops.ports import X
-from fanin.ops.sees import Sees, Use, broadcast, mixing
+from fanin.ops.sees import Sees, Use, mixing, pointwise
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
 
@@ -43,7 +43,7 @@ class Normalize(Op[NormalizeAttrs]):
         return Call("F.normalize", (Input(0), *args), keywords)
 
     def sees(self, a: NormalizeAttrs, use: Use) -> Sees:
-        return mixing(use.x, (a.axis,)) if use.x.rank else broadcast(use.types, use.out)
+        return mixing(use.x, (a.axis,)) if use.x.rank else pointwise(use.types, use.out)
 
     def signal(self, a: NormalizeAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.normalise import Normalise

@@ -10,7 +10,7 @@ from fanin.ops.attributes import Probability
 from fanin.ops.code import TRAINING, Call, Code, Input
 from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Result
 from fanin.ops.ports import X
-from fanin.ops.sees import Sees, Use, broadcast
+from fanin.ops.sees import Sees, Use, pointwise
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
 
@@ -53,7 +53,7 @@ class AnyDropout(Op[DropoutAttrs]):
         return Call(f"F.{self.name}", (Input(0), *args), (*keywords, ("training", TRAINING)))
 
     def sees(self, a: DropoutAttrs, use: Use) -> Sees:
-        return broadcast(use.types, use.out)
+        return pointwise(use.types, use.out)
 
     def known(self, a: DropoutAttrs, use: Use, *inputs: Known) -> Known:
         if "alpha" in self.name:

@@ -9,7 +9,7 @@ from fanin.ops.attributes import Probability
 from fanin.ops.code import TRAINING, Code, Infix, Input, call, method
 from fanin.ops.contract import Complaint, Op, OpAttrs, Result
 from fanin.ops.ports import X
-from fanin.ops.sees import Sees, Use, broadcast
+from fanin.ops.sees import Sees, Use, pointwise
 from fanin.ops.spelling import spell
 from fanin.record import record
 
@@ -48,7 +48,7 @@ class StochasticDepth(Op[StochasticDepthAttrs]):
         return Infix("*", Input(0), call("F.dropout", ones, spell(a.p), training=TRAINING))
 
     def sees(self, a: StochasticDepthAttrs, use: Use) -> Sees:
-        return broadcast(use.types, use.out)
+        return pointwise(use.types, use.out)
 
     def signal(self, a: StochasticDepthAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.noise import Drop

@@ -59,5 +59,9 @@ class GridSample(Op[GridSampleAttrs]):
         assert x is not None and grid is not None
         out = use.out
         image = (whole(0, out.shape[0]), whole(1, out.shape[1]), *(Span((), 0, size - 1) for size in x.shape[2:]))
-        places = (whole(0, out.shape[0]), *(whole(i, out.shape[i]) for i in range(2, out.rank)), Span((), 0, out.rank - 3))
+        places = (
+            whole(0, out.shape[0]),
+            *(whole(i, out.shape[i]) for i in range(2, out.rank)),
+            Span((), 0, out.rank - 3),
+        )
         return Sees(((image,), (places,)))
