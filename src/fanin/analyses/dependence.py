@@ -7,7 +7,7 @@ numbers in them (``Op.known``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
@@ -39,20 +39,33 @@ class Dependence:
 
 def dependences(program: Program, training: bool = False) -> list[Dependence]:
     """What every output of a program sees of every input."""
-    return dependences_of(program.graph, training)
+    return Seen(program.graph, training).dependences
 
 
-def dependences_of(graph: Graph, training: bool = False) -> list[Dependence]:
-    ports = [(port.name, settled(port.value.type, {})) for port in graph.ports if port.value is not None]
-    facts = [Fact(((number, (same(type_),)),)) for number, (_, type_) in enumerate(ports)]
-    outs = Sight(training).graph(graph, facts, {})
-    found: list[Dependence] = []
-    for number, (result, fact) in enumerate(zip(graph.results, outs, strict=True)):
-        name = result.name or ("output" if len(outs) == 1 else f"output {number + 1}")
-        seen = dict(fact.boxes)
-        out = settled(result.value.type, {})
-        found += [Dependence(name, port, type_, out, seen.get(i, ())) for i, (port, type_) in enumerate(ports)]
-    return found
+class Seen:
+    """A graph gone through: what its results see, and where on the way something came in."""
+
+    def __init__(self, graph: Graph, training: bool = False) -> None:
+        self.graph, self.walk = graph, Sight(training)
+        ports = [(port.name, settled(port.value.type, {})) for port in graph.ports if port.value is not None]
+        self.inputs = [Fact(((number, (same(type_),)),)) for number, (_, type_) in enumerate(ports)]
+        outs = self.walk.graph(graph, self.inputs, {})
+        self.dependences: list[Dependence] = []
+        for number, (result, fact) in enumerate(zip(graph.results, outs, strict=True)):
+            name = result.name or ("output" if len(outs) == 1 else f"output {number + 1}")
+            seen = dict(fact.boxes)
+            out = settled(result.value.type, {})
+            self.dependences += [
+                Dependence(name, port, type_, out, seen.get(i, ())) for i, (port, type_) in enumerate(ports)
+            ]
+
+    def origin(self, output: int, input: int, bad: Callable[[Box], bool]) -> Node | None:
+        """The node from which on some box of an input is bad, on the way to an output."""
+
+        def found(fact: Fact) -> bool:
+            return any(bad(box) for box in dict(fact.boxes).get(input, ()))
+
+        return self.walk.origin(self.graph, self.inputs, {}, self.graph.results[output].value, found)
 
 
 class Sight(Walk[Fact]):

@@ -7,7 +7,7 @@ the program's own graph, whatever graph one is in.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -42,6 +42,7 @@ class Walk(ABC, Generic[F]):
     def __init__(self, training: bool = False) -> None:
         self.training = training
         self._known: dict[Any, list[F]] = {}
+        self._facts: dict[Any, dict[int, F]] = {}
 
     # -- what an analysis says
 
@@ -80,11 +81,11 @@ class Walk(ABC, Generic[F]):
         key = (graph, tuple(inputs), tuple(sizes.items()))
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = self._graph(graph, inputs, sizes)
+            facts = self._facts[key] = {}
+            found = self._known[key] = self._graph(graph, inputs, sizes, facts)
         return found
 
-    def _graph(self, graph: Graph, inputs: Sequence[F | None], sizes: Sizes) -> list[F]:
-        facts: dict[int, F] = {}
+    def _graph(self, graph: Graph, inputs: Sequence[F | None], sizes: Sizes, facts: dict[int, F]) -> list[F]:
         ports = [port.value for port in graph.ports if port.value is not None]
         for value, fact in zip(ports, inputs, strict=True):
             if fact is not None:
@@ -143,15 +144,47 @@ class Walk(ABC, Generic[F]):
         """One place after the other, until nothing changes any more."""
         flowing, rest = inputs[:1], inputs[1:]
         for run in node.runs:
-            seen: list[Any] = []
             for _ in range(run.count):
-                before = list(flowing)
-                made = self._place(run.call, [*flowing, *rest], sizes)
-                flowing = [*made]
-                if flowing == before or len(made) != 1:
+                before = flowing
+                flowing = [*self._place(run.call, [*flowing, *rest], sizes)]
+                if flowing == before:
                     break
-                seen.append(before)
         return [fact for fact in flowing if fact is not None]
+
+    def origin(
+        self, graph: Graph, inputs: Sequence[F | None], sizes: Sizes, result: Operand, bad: Callable[[F], bool]
+    ) -> Node | None:
+        """The first node on the way to a result whose fact is bad where those of its inputs are not."""
+        facts = self._facts.get((graph, tuple(inputs), tuple(sizes.items())))
+        makers = {v.index: (node, place) for node in graph.nodes for place, v in enumerate(node.outputs)}
+        while facts is not None and isinstance(result, Value) and result.index in makers:
+            node, place = makers[result.index]
+            before = [o for o in node.inputs if isinstance(o, Value) and o.index in facts and bad(facts[o.index])]
+            if before:
+                result = before[0]
+                continue
+            given = [facts.get(o.index) if isinstance(o, Value) else None for o in node.inputs]
+            given = [self.scalar(o.value) if isinstance(o, Scalar) else f for o, f in zip(node.inputs, given, strict=True)]
+            return self._inside(node, given, sizes, place, bad) or node
+        return None
+
+    def _inside(
+        self, node: Node, inputs: list[F | None], sizes: Sizes, place: int, bad: Callable[[F], bool]
+    ) -> Node | None:
+        """The same in what a node calls."""
+        if isinstance(node, Call) and node.graph.kind != "extern":
+            types = [None if o is None else settled(o.type, sizes) for o in node.inputs]
+            own = letters(node.graph, types, [settled_dim(d, sizes) for d in node.sizes])
+            return self.origin(node.graph, inputs, own, node.graph.results[place].value, bad)
+        if isinstance(node, Repeat):
+            flowing = inputs
+            for run in node.runs:
+                for _ in range(run.count):
+                    made = self._place(run.call, flowing, sizes)
+                    if made and bad(made[0]):
+                        return self._inside(run.call, flowing, sizes, 0, bad) or run.call
+                    flowing = [*made[:1], *inputs[1:]]
+        return None
 
     def _place(self, node: Call | Apply, inputs: list[F | None], sizes: Sizes) -> list[F]:
         return self.node(node, inputs, sizes)

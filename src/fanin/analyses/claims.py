@@ -1,0 +1,139 @@
+"""What an ``expect`` can say of dependence: ``causal(T)``, ``receptive_field(H) <= 224``, ``equivariant(…)``, ``depth``.
+
+An axis is named by its letter (every axis of an input that has it), or by an input and ``axis=``. Where a promise does
+not hold, the message names the op from which on it does not.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from fanin.analyses.dependence import Dependence, Seen
+from fanin.analyses.relations import field_of, is_causal
+from fanin.diagnostics import Diagnostic, Label
+from fanin.diagnostics.codes import EXP501, TYP401, TYP405
+from fanin.diagnostics.suggest import nearest
+from fanin.ir.dims import Dim, Poly, expand, maximum, symbols_of
+from fanin.ir.graph import Graph, Promise, Query
+from fanin.ir.places import Box
+from fanin.ir.unknown import Unknown
+from fanin.record import record
+
+Answer: TypeAlias = "bool | Dim | Unknown | Diagnostic"
+
+
+@record
+class Axis:
+    """An axis of an input, and the letter it goes by."""
+
+    input: int
+    axis: int
+    size: Dim
+    name: str
+
+
+def axes_of(graph: Graph, promise: Promise, query: Query) -> list[Axis] | Unknown | Diagnostic:
+    """The axes that a query names."""
+    ports = [(port.name, port.value.type) for port in graph.ports if port.value is not None]
+    names = [name for name, value in query.args if value is True and name not in ("training", "circular")]
+    names += [value for name, value in query.args if not name and isinstance(value, str)]
+    which = dict(query.args).get("axis")
+    if len(names) != 1:
+        headline = f"`{query.name}` is asked for one dimension, or an axis of an input"
+        return Diagnostic(TYP401, headline, promise.span, "no axis", helps=(f"for example `{query.name}({_some(graph)})`",))
+    (name,) = names
+    letters = dict(graph.letters)
+    number = next((i for i, (port, _) in enumerate(ports) if port == name), None)
+    if number is not None and isinstance(which, int):
+        type_ = ports[number][1]
+        if not -type_.rank <= which < type_.rank:
+            headline = f"`{name}` has no axis {which}: it is {type_}"
+            return Diagnostic(TYP401, headline, promise.span, "no such axis")
+        return [Axis(number, which % type_.rank, type_.shape[which], f"axis {which} of `{name}`")]
+    if number is not None and name not in letters:
+        headline = f"`{name}` is an input of several axes"
+        return Diagnostic(TYP401, headline, promise.span, "which axis?", helps=(f"`{query.name}({name}, axis=1)`",))
+    if name not in letters:
+        near = nearest(name, [*letters])
+        helps = (f"did you mean `{near}`?",) if near else ()
+        return Diagnostic(TYP405, f"`{graph.name}` has no dimension `{name}`", promise.span, "not one", helps=helps)
+    size = expand(letters[name])
+    found = [
+        Axis(i, axis, size, f"`{name}`")
+        for i, (_, t) in enumerate(ports)
+        for axis, own in enumerate(t.shape)
+        if expand(own) == size
+    ]
+    if not found:
+        return Unknown(f"no input has an axis {name}")
+    if isinstance(size, int) and len({a.input for a in found}) < len(found):
+        return Unknown(f"{name} is {size} here, and so is another axis: name an input and `axis=`")
+    return found
+
+
+def _some(graph: Graph) -> str:
+    return next((name for name, d in graph.letters if isinstance(d, Poly)), "x, axis=1")
+
+
+def causal(graph: Graph, promise: Promise, query: Query) -> Answer:
+    """Whether no position of an output along the axis sees a later one of an input."""
+    axes = axes_of(graph, promise, query)
+    if not isinstance(axes, list):
+        return axes
+    seen = Seen(graph, training=_flag(query, "training"))
+    count = len(seen.dependences) // max(len(graph.results), 1)
+    judged = False
+    for place, d in enumerate(seen.dependences):
+        for axis in axes:
+            if axis.input != place % count or not d.boxes:
+                continue
+            along = {
+                next(iter(span.terms))[1].axis if is_causal(span) else None for span in (box[axis.axis] for box in d.boxes)
+            }
+            if len(along) == 1 and None not in along:
+                judged = True
+                continue
+            if not any(_goes_along(size, axis.size) for size in d.to.shape):
+                continue
+            return _ahead(promise, seen, d, place // count, axis)
+    if judged or not any(d.boxes for d in seen.dependences):
+        return True
+    return Unknown(f"no output goes along {axes[0].name.strip('`')}")
+
+
+def _goes_along(size: Dim, axis: Dim) -> bool:
+    size = expand(size)
+    return size == axis or bool(symbols_of(size) & symbols_of(axis))
+
+
+def _ahead(promise: Promise, seen: Seen, d: Dependence, output: int, axis: Axis) -> Diagnostic:
+    def bad(box: Box) -> bool:
+        return not is_causal(box[axis.axis])
+
+    node = seen.origin(output, axis.input, bad)
+    labels = () if node is None else (Label(node.span, f"from here on, later places of {axis.name} are seen"),)
+    text = f"`{d.output}` at a place of {axis.name} sees later places of `{d.input}`"
+    return Diagnostic(EXP501, text, promise.span, "not causal", labels)
+
+
+def receptive_field(graph: Graph, promise: Promise, query: Query) -> Answer:
+    """How many positions along the axis an output sees at most."""
+    axes = axes_of(graph, promise, query)
+    if not isinstance(axes, list):
+        return axes
+    seen = Seen(graph, training=_flag(query, "training"))
+    count = len(seen.dependences) // max(len(graph.results), 1)
+    fields: list[Dim] = [
+        expand(field_of(d, axis.axis))
+        for place, d in enumerate(seen.dependences)
+        for axis in axes
+        if axis.input == place % count
+    ]
+    return maximum(*fields) if fields else 0
+
+
+def _flag(query: Query, name: str) -> bool:
+    return any(key == name and value is True for key, value in query.args)
+
+
+CLAIMS: dict[str, Any] = {"causal": causal, "receptive_field": receptive_field}
