@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from fanin.analyses.dependence import Dependence, Seen
 from fanin.analyses.relations import field_of, is_causal
+from fanin.analyses.symmetry import Action, Outcome, outcomes
 from fanin.diagnostics import Diagnostic, Label
 from fanin.diagnostics.codes import EXP501, TYP401, TYP405
 from fanin.diagnostics.suggest import nearest
@@ -132,8 +133,96 @@ def receptive_field(graph: Graph, promise: Promise, query: Query) -> Answer:
     return maximum(*fields) if fields else 0
 
 
+GROUPS = ("permutation", "translation", "flip", "rot90")
+
+
+def equivariant(graph: Graph, promise: Promise, query: Query) -> Answer:
+    """Whether moving positions of the inputs moves those of every output, or leaves it as it is."""
+    return _symmetric(graph, promise, query, invariant=False)
+
+
+def invariant(graph: Graph, promise: Promise, query: Query) -> Answer:
+    """Whether moving positions of the inputs leaves every output as it is."""
+    return _symmetric(graph, promise, query, invariant=True)
+
+
+def _symmetric(graph: Graph, promise: Promise, query: Query, invariant: bool) -> Answer:
+    asked = [value for name, value in query.args if not name and isinstance(value, Query)]
+    if len(asked) != 1:
+        headline = f"`{query.name}` is asked for a group: {', '.join(GROUPS)}"
+        some = f"`{query.name}(permutation({_some(graph)}))`"
+        return Diagnostic(TYP401, headline, promise.span, "no group", helps=(f"for example {some}",))
+    (group,) = asked
+    action = action_of(graph, promise, group)
+    if not isinstance(action, Action):
+        return action
+    step = next((value for name, value in group.args if name == "step"), 1)
+    circular = _flag(group, "circular")
+    for outcome in outcomes(graph, action, training=_flag(query, "training")):
+        found = refusal(outcome, group.name, step, circular, invariant)
+        if found is not None:
+            text, label = found
+            return Diagnostic(EXP501, text, promise.span, "not proven", label)
+    return True
+
+
+def action_of(graph: Graph, promise: Promise, group: Query) -> Action | Unknown | Diagnostic:
+    """A group on the axes that it names; rot90 has two."""
+    if group.name != "rot90":
+        axes = axes_of(graph, promise, group)
+        return Action(group.name, tuple((a.input, a.axis, 0) for a in axes)) if isinstance(axes, list) else axes
+    names = [name for name, value in group.args if value is True]
+    if len(names) != 2:
+        headline = "`rot90` is asked for two dimensions, such as `rot90(H, W)`"
+        return Diagnostic(TYP401, headline, promise.span, f"{len(names)} here")
+    found: list[tuple[int, int, int]] = []
+    for which, name in enumerate(names):
+        axes = axes_of(graph, promise, Query(group.name, ((name, True),)))
+        if not isinstance(axes, list):
+            return axes
+        found += [(a.input, a.axis, which) for a in axes]
+    return Action(group.name, tuple(found))
+
+
+def refusal(
+    outcome: Outcome, group: str, step: int, circular: bool, invariant: bool
+) -> tuple[str, tuple[Label, ...]] | None:
+    """Why an output is not proven to have a symmetry; None where it is."""
+    state = outcome.state
+    if state.broken is not None:
+        what = f"`{state.broken.op}`: {state.broken.why}" if state.broken.op else state.broken.why
+        text = f"the {group} of `{outcome.output}` breaks at {what}"
+        return text, (Label(state.broken.text, state.broken.why),)
+    if invariant and state.carried:
+        return f"`{outcome.output}` moves with its inputs, and is not left as it is", ()
+    if group != "translation":
+        return None
+    if not isinstance(step, int) or step < 1 or step % state.step:
+        return f"`{outcome.output}` follows only shifts by multiples of {state.step}: say `step={state.step}`", ()
+    if circular and state.edge:
+        return f"`{outcome.output}` sees the border: what leaves on one side does not come in on the other", ()
+    if state.rough or (invariant and state.edge):
+        return f"`{outcome.output}` takes in what lies at the border: it follows shifts only roughly", ()
+    return None
+
+
+def depth(graph: Graph, promise: Promise, query: Query) -> Answer:
+    """The longest chain of ops."""
+    from fanin.analyses.depth import depth_of
+
+    if query.args:
+        return Diagnostic(TYP405, "`depth` takes no arguments", promise.span, "it is that of the whole block")
+    return depth_of(graph)
+
+
 def _flag(query: Query, name: str) -> bool:
     return any(key == name and value is True for key, value in query.args)
 
 
-CLAIMS: dict[str, Any] = {"causal": causal, "receptive_field": receptive_field}
+CLAIMS: dict[str, Any] = {
+    "causal": causal,
+    "equivariant": equivariant,
+    "invariant": invariant,
+    "receptive_field": receptive_field,
+    "depth": depth,
+}
