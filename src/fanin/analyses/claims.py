@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from fanin.analyses.dependence import Dependence, Seen
+from fanin.analyses.dependence import Dependence, Seen, divided
 from fanin.analyses.relations import field_of, is_causal
 from fanin.analyses.symmetry import Action, Outcome, outcomes
+from fanin.analyses.walk import Sizes
 from fanin.diagnostics import Diagnostic, Label
 from fanin.diagnostics.codes import EXP501, TYP401, TYP405
 from fanin.diagnostics.suggest import nearest
 from fanin.ir.dims import Dim, Poly, expand, maximum, symbols_of
-from fanin.ir.graph import Graph, Promise, Query
+from fanin.ir.graph import Apply, Call, Ensemble, Graph, Iterate, Node, Program, Promise, Query, Scan
 from fanin.ir.places import Box
 from fanin.ir.unknown import Unknown
+from fanin.ops.sees import Use
 from fanin.record import record
 
 Answer: TypeAlias = "bool | Dim | Unknown | Diagnostic"
@@ -76,12 +78,12 @@ def _some(graph: Graph) -> str:
     return next((name for name, d in graph.letters if isinstance(d, Poly)), "x, axis=1")
 
 
-def causal(graph: Graph, promise: Promise, query: Query) -> Answer:
+def causal(program: Program, graph: Graph, promise: Promise, query: Query) -> Answer:
     """Whether no position of an output along the axis sees a later one of an input."""
     axes = axes_of(graph, promise, query)
     if not isinstance(axes, list):
         return axes
-    seen = Seen(graph, training=_flag(query, "training"))
+    seen = Seen(graph, _flag(query, "training"), _letters(program, graph))
     count = len(seen.dependences) // max(len(graph.results), 1)
     judged = False
     for place, d in enumerate(seen.dependences):
@@ -107,22 +109,29 @@ def _goes_along(size: Dim, axis: Dim) -> bool:
     return size == axis or bool(symbols_of(size) & symbols_of(axis))
 
 
-def _ahead(promise: Promise, seen: Seen, d: Dependence, output: int, axis: Axis) -> Diagnostic:
+def _letters(program: Program, graph: Graph) -> Sizes:
+    """The letters of a model, split where a condition says what divides them."""
+    return divided(program) if graph is program.graph else {}
+
+
+def _ahead(promise: Promise, seen: Seen, d: Dependence, output: int, axis: Axis) -> Diagnostic | Unknown:
     def bad(box: Box) -> bool:
         return not is_causal(box[axis.axis])
 
     node = seen.origin(output, axis.input, bad)
+    if node is not None and blunt(node):
+        return Unknown(f"nothing is known of what `{_name(node)}` sees")
     labels = () if node is None else (Label(node.span, f"from here on, later places of {axis.name} are seen"),)
     text = f"`{d.output}` at a place of {axis.name} sees later places of `{d.input}`"
     return Diagnostic(EXP501, text, promise.span, "not causal", labels)
 
 
-def receptive_field(graph: Graph, promise: Promise, query: Query) -> Answer:
+def receptive_field(program: Program, graph: Graph, promise: Promise, query: Query) -> Answer:
     """How many positions along the axis an output sees at most."""
     axes = axes_of(graph, promise, query)
     if not isinstance(axes, list):
         return axes
-    seen = Seen(graph, training=_flag(query, "training"))
+    seen = Seen(graph, _flag(query, "training"), _letters(program, graph))
     count = len(seen.dependences) // max(len(graph.results), 1)
     fields: list[Dim] = [
         expand(field_of(d, axis.axis))
@@ -133,20 +142,35 @@ def receptive_field(graph: Graph, promise: Promise, query: Query) -> Answer:
     return maximum(*fields) if fields else 0
 
 
+def blunt(node: Node) -> bool:
+    """Whether nothing closer is known of a node than that it may see everything."""
+    if not isinstance(node, Apply):
+        return not isinstance(node, Scan | Iterate | Ensemble)
+    types = tuple(None if o is None else o.type for o in node.inputs)
+    said = node.op.sees(node.attrs, Use(types, tuple(v.type for v in node.outputs)))
+    return any(sees.blunt for sees in (said if isinstance(said, tuple) else (said,)))
+
+
+def _name(node: Node) -> str:
+    if isinstance(node, Apply):
+        return node.op.name
+    return node.graph.name if isinstance(node, Call) else type(node).__name__.lower()
+
+
 GROUPS = ("permutation", "translation", "flip", "rot90")
 
 
-def equivariant(graph: Graph, promise: Promise, query: Query) -> Answer:
+def equivariant(program: Program, graph: Graph, promise: Promise, query: Query) -> Answer:
     """Whether moving positions of the inputs moves those of every output, or leaves it as it is."""
-    return _symmetric(graph, promise, query, invariant=False)
+    return _symmetric(program, graph, promise, query, invariant=False)
 
 
-def invariant(graph: Graph, promise: Promise, query: Query) -> Answer:
+def invariant(program: Program, graph: Graph, promise: Promise, query: Query) -> Answer:
     """Whether moving positions of the inputs leaves every output as it is."""
-    return _symmetric(graph, promise, query, invariant=True)
+    return _symmetric(program, graph, promise, query, invariant=True)
 
 
-def _symmetric(graph: Graph, promise: Promise, query: Query, invariant: bool) -> Answer:
+def _symmetric(program: Program, graph: Graph, promise: Promise, query: Query, invariant: bool) -> Answer:
     asked = [value for name, value in query.args if not name and isinstance(value, Query)]
     if len(asked) != 1:
         headline = f"`{query.name}` is asked for a group: {', '.join(GROUPS)}"
@@ -158,10 +182,12 @@ def _symmetric(graph: Graph, promise: Promise, query: Query, invariant: bool) ->
         return action
     step = next((value for name, value in group.args if name == "step"), 1)
     circular = _flag(group, "circular")
-    for outcome in outcomes(graph, action, training=_flag(query, "training")):
+    for outcome in outcomes(graph, action, _flag(query, "training"), _letters(program, graph)):
         found = refusal(outcome, group.name, step, circular, invariant)
         if found is not None:
             text, label = found
+            if outcome.state.broken is not None and outcome.state.broken.unknown:
+                return Unknown(text)
             return Diagnostic(EXP501, text, promise.span, "not proven", label)
     return True
 
@@ -206,7 +232,7 @@ def refusal(
     return None
 
 
-def depth(graph: Graph, promise: Promise, query: Query) -> Answer:
+def depth(program: Program, graph: Graph, promise: Promise, query: Query) -> Answer:
     """The longest chain of ops."""
     from fanin.analyses.depth import depth_of
 

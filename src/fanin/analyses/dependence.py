@@ -7,13 +7,14 @@ numbers in them (``Op.known``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from math import inf
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import inf, lcm
 from typing import Any
 
 from fanin.analyses.sight import Boxes, Fact, replaced, results
 from fanin.analyses.walk import Sizes, Walk, settled
-from fanin.ir.dims import Dim, Poly
+from fanin.ir.conditions import AllOf, Compare, Condition
+from fanin.ir.dims import Dim, Poly, Symbol, evaluate, expand, substitute, symbols_of
 from fanin.ir.graph import Apply, Ensemble, Graph, Iterate, Node, Program, Scan
 from fanin.ir.numbers import Form, everywhere
 from fanin.ir.places import ALL, Box, Digit, Span, union, whole
@@ -35,28 +36,58 @@ class Dependence:
     of: TensorType
     to: TensorType
     boxes: tuple[Box, ...]
+    declared: TensorType  # ``of`` in the letters of the spec
 
 
 def dependences(program: Program, training: bool = False) -> list[Dependence]:
     """What every output of a program sees of every input."""
-    return Seen(program.graph, training).dependences
+    return Seen(program.graph, training, divided(program)).dependences
+
+
+def divided(program: Program) -> dict[Symbol, Dim]:
+    """Letters that a number divides, as multiples of new ones: what is halved and doubled is then the same again."""
+    found: dict[Symbol, int] = {}
+    for condition in _all_of(r.condition for r in program.conditions):
+        if not isinstance(condition, Compare) or condition.op != "==":
+            continue
+        gap = expand(condition.left - condition.right)
+        letters = symbols_of(gap)
+        if isinstance(gap, int) or len(letters) != 1:
+            continue
+        (letter,) = letters
+        trial = Symbol(letter.name)
+        factor = next((k for k in range(2, 129) if substitute(gap, {letter: k * trial}) == 0), None)
+        if factor is None or any((evaluate(gap, {letter: n}) == 0) != (n % factor == 0) for n in range(1, 3 * factor)):
+            continue
+        found[letter] = lcm(found.get(letter, 1), factor)
+    return {letter: factor * Symbol(letter.name) for letter, factor in found.items()}
+
+
+def _all_of(conditions: Iterable[Condition]) -> Iterator[Condition]:
+    for condition in conditions:
+        if isinstance(condition, AllOf):
+            yield from _all_of(condition.parts)
+        else:
+            yield condition
 
 
 class Seen:
     """A graph gone through: what its results see, and where on the way something came in."""
 
-    def __init__(self, graph: Graph, training: bool = False) -> None:
-        self.graph, self.walk = graph, Sight(training)
-        ports = [(port.name, settled(port.value.type, {})) for port in graph.ports if port.value is not None]
-        self.inputs = [Fact(((number, (same(type_),)),)) for number, (_, type_) in enumerate(ports)]
-        outs = self.walk.graph(graph, self.inputs, {})
+    def __init__(self, graph: Graph, training: bool = False, sizes: Sizes | None = None) -> None:
+        self.graph, self.walk, self.sizes = graph, Sight(training), sizes or {}
+        given = [(port.name, port.value.type) for port in graph.ports if port.value is not None]
+        ports = [(name, settled(type_, self.sizes), settled(type_, {})) for name, type_ in given]
+        self.inputs = [Fact(((number, (same(type_),)),)) for number, (_, type_, _) in enumerate(ports)]
+        outs = self.walk.graph(graph, self.inputs, self.sizes)
         self.dependences: list[Dependence] = []
         for number, (result, fact) in enumerate(zip(graph.results, outs, strict=True)):
             name = result.name or ("output" if len(outs) == 1 else f"output {number + 1}")
             seen = dict(fact.boxes)
-            out = settled(result.value.type, {})
+            out = settled(result.value.type, self.sizes)
             self.dependences += [
-                Dependence(name, port, type_, out, seen.get(i, ())) for i, (port, type_) in enumerate(ports)
+                Dependence(name, port, type_, out, seen.get(i, ()), declared)
+                for i, (port, type_, declared) in enumerate(ports)
             ]
 
     def origin(self, output: int, input: int, bad: Callable[[Box], bool]) -> Node | None:
@@ -65,7 +96,7 @@ class Seen:
         def found(fact: Fact) -> bool:
             return any(bad(box) for box in dict(fact.boxes).get(input, ()))
 
-        return self.walk.origin(self.graph, self.inputs, {}, self.graph.results[output].value, found)
+        return self.walk.origin(self.graph, self.inputs, self.sizes, self.graph.results[output].value, found)
 
 
 class Sight(Walk[Fact]):

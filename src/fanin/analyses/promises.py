@@ -166,7 +166,7 @@ def _claim(program: Program, graph: Graph, promise: Promise, query: Query) -> An
     """What dependence says: gone into only where it is asked for."""
     from fanin.analyses.claims import CLAIMS
 
-    return cast("Answer", CLAIMS[query.name](graph, promise, query))
+    return cast("Answer", CLAIMS[query.name](program, graph, promise, query))
 
 
 _QUERIES: Mapping[str, Ask] = {

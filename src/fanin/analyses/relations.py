@@ -87,7 +87,7 @@ def relation(span: Span, size: Dim, out: TensorType) -> Relation:
         if span.wraps is not None or stride != 1:
             return Relation("all", axis)
         if isinstance(span.low, float) and not isinstance(span.high, float):
-            return Relation("causal" if no_more(span.high, 0) else "all", axis, 0, span.high)
+            return Relation("causal", axis, 0, span.high) if no_more(span.high, 0) else Relation("all", axis)
         if isinstance(span.high, float) and not isinstance(span.low, float):
             return Relation("anticausal" if no_more(0, span.low) else "all", axis, span.low, 0)
         return Relation("all", axis)
@@ -112,7 +112,7 @@ def field_of(dependence: Dependence, axis: int) -> Dim:
         return 0
     found = relations(dependence)[axis]
     field = found.field
-    return dependence.of.shape[axis] if field is None else field
+    return dependence.declared.shape[axis] if field is None else field
 
 
 def axes_of_letter(types: list[tuple[str, TensorType]], letter: Dim) -> list[tuple[int, int]]:

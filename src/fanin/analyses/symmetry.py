@@ -47,6 +47,7 @@ class Broken:
     text: Text
     why: str
     op: str = ""
+    unknown: bool = False  # nothing is known of what stands there
 
 
 @record
@@ -107,13 +108,13 @@ class Symmetry(Walk[State]):
                 found.append(self._through(sees, use.types, out, inputs))
             except _Break as why:
                 name = node.op.module if node.module is not None and node.op.module else node.op.name
-                found.append(State(broken=Broken(node.span, str(why), name)))
+                found.append(State(broken=Broken(node.span, str(why), name, sees.blunt and bool(sees.reads))))
         return found
 
     def opaque(
         self, node: Node, types: Sequence[TensorType | None], inputs: Sequence[State | None], outs: Sequence[TensorType]
     ) -> list[State]:
-        why = Broken(node.span, "nothing is known of what it does")
+        why = Broken(node.span, "nothing is known of what is in it", unknown=True)
         touched = any(s is not None and (s.carried or s.broken or s.edge) for s in inputs)
         return [State(broken=why) if touched else State((), frozenset(range(out.rank))) for out in outs]
 
@@ -329,16 +330,16 @@ class Outcome:
         return self.state.broken is None and not self.state.carried
 
 
-def outcomes(graph: Graph, action: Action, training: bool = False) -> list[Outcome]:
-    """What becomes of every output of a graph under a group."""
+def outcomes(graph: Graph, action: Action, training: bool = False, sizes: Sizes | None = None) -> list[Outcome]:
+    """What becomes of every output of a graph under a group; ``sizes`` are other letters for its own."""
     walk = Symmetry(action.group, training)
     given = []
-    ports = [settled(port.value.type, {}) for port in graph.ports if port.value is not None]
+    ports = [settled(port.value.type, sizes or {}) for port in graph.ports if port.value is not None]
     for number, type_ in enumerate(ports):
         own = [(axis, which) for i, axis, which in action.axes if i == number]
         carried = tuple(Carried(Digit(axis, 1, type_.shape[axis]), which) for axis, which in own)
         given.append(State(carried, frozenset(range(type_.rank)) - {axis for axis, _ in own}))
-    made = walk.graph(graph, given, {})
+    made = walk.graph(graph, given, sizes or {})
     found = []
     for number, (result, state) in enumerate(zip(graph.results, made, strict=True)):
         name = result.name or ("output" if len(made) == 1 else f"output {number + 1}")

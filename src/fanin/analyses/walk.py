@@ -137,8 +137,13 @@ class Walk(ABC, Generic[F]):
         graph = node.graph
         if graph.kind == "extern":
             return self.opaque(node, types, inputs, outs)
-        own = letters(graph, types, [settled_dim(d, sizes) for d in node.sizes])
-        return self.graph(graph, inputs, own)
+        return self.graph(graph, inputs, self._letters(node, types, sizes))
+
+    @staticmethod
+    def _letters(node: Call, types: Sequence[TensorType | None], sizes: Sizes) -> Sizes:
+        """What the letters of a graph that is called stand for; those around may be in what they are defined by."""
+        own = letters(node.graph, types, [settled_dim(d, sizes) for d in node.sizes])
+        return {**{symbol: d for symbol, d in sizes.items() if symbol.definition is None}, **own}
 
     def _repeat(self, node: Repeat, use: Use, inputs: list[F | None], sizes: Sizes) -> list[F]:
         """One place after the other, until nothing changes any more."""
@@ -174,7 +179,7 @@ class Walk(ABC, Generic[F]):
         """The same in what a node calls."""
         if isinstance(node, Call) and node.graph.kind != "extern":
             types = [None if o is None else settled(o.type, sizes) for o in node.inputs]
-            own = letters(node.graph, types, [settled_dim(d, sizes) for d in node.sizes])
+            own = self._letters(node, types, sizes)
             return self.origin(node.graph, inputs, own, node.graph.results[place].value, bad)
         if isinstance(node, Repeat):
             flowing = inputs
@@ -194,7 +199,15 @@ def settled_dim(d: Dim, sizes: Sizes) -> Dim:
     """A dimension in the letters of the program."""
     if isinstance(d, int):
         return d
-    return expand(substitute(expand(d), sizes) if sizes else d)
+    if not sizes:
+        return expand(d)
+    known: dict[Symbol, Dim] = {}
+    for symbol in d.symbols():
+        if symbol in sizes:
+            known[symbol] = sizes[symbol]
+        elif symbol.definition is not None:
+            known[symbol] = settled_dim(symbol.definition, sizes)
+    return substitute(d, known) if known else d
 
 
 def settled(type_: TensorType, sizes: Sizes) -> TensorType:

@@ -22,6 +22,7 @@ class Sees:
     that count, and ``void`` names an input and the numbers in it that make nothing of a place. ``own`` are the axes of
     the result along which the function itself is another (weights of their own, a count of the place); ``weighted``
     the axes of inputs, as (input, axis), whose places are told apart. ``moves``: the entries are the first input's own.
+    ``blunt``: nothing closer is said than that everything is seen.
     """
 
     reads: tuple[tuple[Box, ...], ...]
@@ -31,6 +32,7 @@ class Sees:
     own: tuple[int, ...] = ()
     weighted: tuple[tuple[int, int], ...] = ()
     moves: bool = False
+    blunt: bool = False
 
 
 @record
@@ -59,7 +61,7 @@ Types: TypeAlias = Sequence["TensorType | None"]
 
 def all_of(types: Types, out: TensorType) -> Sees:
     """Every entry sees everything: what holds of any op."""
-    return Sees(tuple(() if t is None else ((ALL,) * t.rank,) for t in types), own=tuple(range(out.rank)))
+    return Sees(tuple(() if t is None else ((ALL,) * t.rank,) for t in types), own=tuple(range(out.rank)), blunt=True)
 
 
 def same(t: TensorType) -> Box:
