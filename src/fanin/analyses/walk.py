@@ -147,11 +147,12 @@ class Walk(ABC, Generic[F]):
 
     def _repeat(self, node: Repeat, use: Use, inputs: list[F | None], sizes: Sizes) -> list[F]:
         """One place after the other, until nothing changes any more."""
-        flowing, rest = inputs[:1], inputs[1:]
+        count = len(node.runs[0].call.outputs)
+        flowing, rest = inputs[:count], inputs[count:]
         for run in node.runs:
             for _ in range(run.count):
                 before = flowing
-                flowing = [*self._place(run.call, [*flowing, *rest], sizes)]
+                flowing = [*self._place(run.call, [*flowing, *rest][: len(run.call.inputs)], sizes)]
                 if flowing == before:
                     break
         return [fact for fact in flowing if fact is not None]
@@ -182,13 +183,15 @@ class Walk(ABC, Generic[F]):
             own = self._letters(node, types, sizes)
             return self.origin(node.graph, inputs, own, node.graph.results[place].value, bad)
         if isinstance(node, Repeat):
-            flowing = inputs
+            count = len(node.runs[0].call.outputs)
+            flowing, rest = inputs[:count], inputs[count:]
             for run in node.runs:
                 for _ in range(run.count):
-                    made = self._place(run.call, flowing, sizes)
-                    if made and bad(made[0]):
-                        return self._inside(run.call, flowing, sizes, 0, bad) or run.call
-                    flowing = [*made[:1], *inputs[1:]]
+                    given = [*flowing, *rest][: len(run.call.inputs)]
+                    made = self._place(run.call, given, sizes)
+                    if place < len(made) and bad(made[place]):
+                        return self._inside(run.call, given, sizes, place, bad) or run.call
+                    flowing = [*made]
         return None
 
     def _place(self, node: Call | Apply, inputs: list[F | None], sizes: Sizes) -> list[F]:

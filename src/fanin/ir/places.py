@@ -188,6 +188,8 @@ def _digit_of(digit: Digit, at: Span, size: Dim, factor: Dim, wraps: Dim | None)
     """
     unit, count = digit.unit, digit.size
     widest = Span((), 0, count - 1)
+    if unit == 0 or count == 0:  # of an axis without places
+        return widest
     if unit == 1 and count == size:
         if at.wraps is None:
             return at
@@ -195,9 +197,14 @@ def _digit_of(digit: Digit, at: Span, size: Dim, factor: Dim, wraps: Dim | None)
         return Span(at.terms, at.low, at.high) if free else widest
     if at.wraps is not None or isinstance(at.low, float) or isinstance(at.high, float):
         return widest
-    terms: list[tuple[Dim, Digit]] = []
     low, high = at.low, at.high
-    for f, d in at.terms:
+    parts = at.terms
+    if unit * count != size:  # what is a multiple of the digit's whole range falls away, if nothing is carried over
+        parts = _remainder(parts, unit * count)
+        if not _ups(parts) or not no_more(0, low) or not no_more(_plus(_reach(parts), high), unit * count - 1):
+            return widest
+    terms: list[tuple[Dim, Digit]] = []
+    for f, d in parts:
         quotient = exact_quotient(f, unit)
         if quotient is not None:
             terms.append((quotient, d))
@@ -211,16 +218,19 @@ def _digit_of(digit: Digit, at: Span, size: Dim, factor: Dim, wraps: Dim | None)
             high = high + f * (into - 1)
         else:
             high = high + f * (d.size - 1)
-    below, over = floordiv(low, unit), floordiv(high, unit)
-    if unit * count == size or (below == 0 == over and _ups(terms) and no_more(_reach(terms), count - 1)):
-        return normal(terms, below, over)
-    rest = [(f, d) for f, d in terms if exact_quotient(f, count) is None]
-    if below != 0 or over != 0 or not _ups(rest):
-        return widest
-    if len(rest) == 1 and rest[0][0] == 1 and exact_quotient(rest[0][1].size, count) is not None:
-        d = rest[0][1]
-        return normal([(1, Digit(d.axis, d.unit, count))], 0, 0)
-    return normal(rest, 0, 0) if no_more(_reach(rest), count - 1) else widest
+    return normal(terms, floordiv(low, unit), floordiv(high, unit))
+
+
+def _remainder(terms: Terms, whole: Dim) -> Terms:
+    """A sum of digits without multiples of ``whole``."""
+    found: list[tuple[Dim, Digit]] = []
+    for f, d in terms:
+        if exact_quotient(f, whole) is not None:
+            continue
+        count = exact_quotient(whole, f)
+        split = count is not None and exact_quotient(d.size, count) is not None
+        found.append((f, Digit(d.axis, d.unit, count) if split and count is not None else d))
+    return tuple(found)
 
 
 def _ups(terms: Iterable[tuple[Dim, Digit]]) -> bool:

@@ -93,9 +93,10 @@ class Cell(Weighted[A]):
 
     def sees(self, a: A, use: Use) -> Sees:
         reads = []
-        for t in use.types:
+        for number, t in enumerate(use.types):
             assert t is not None
-            reads.append(((*same(t)[:-1], Span((), 0, t.shape[-1] - 1)),))
+            cell = number == 2  # what an LSTM keeps, it keeps number by number
+            reads.append((same(t) if cell else (*same(t)[:-1], Span((), 0, t.shape[-1] - 1)),))
         return Sees(tuple(reads), own=(use.x.rank - 1,))
 
     def products(self, hidden: int, x: TensorType) -> Dim:
