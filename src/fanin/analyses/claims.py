@@ -118,7 +118,8 @@ def _ahead(promise: Promise, seen: Seen, d: Dependence, output: int, axis: Axis)
     def bad(box: Box) -> bool:
         return not is_causal(box[axis.axis])
 
-    node = seen.origin(output, axis.input, bad)
+    origin = seen.origin(output, axis.input, bad)
+    node = None if origin is None else origin.node
     if node is not None and blunt(node):
         return Unknown(f"nothing is known of what `{_name(node)}` sees")
     labels = () if node is None else (Label(node.span, f"from here on, later places of {axis.name} are seen"),)

@@ -12,10 +12,10 @@ from math import inf, lcm
 from typing import Any
 
 from fanin.analyses.sight import Boxes, Fact, replaced, results
-from fanin.analyses.walk import Sizes, Walk, settled
+from fanin.analyses.walk import Origin, Sizes, Walk, settled
 from fanin.ir.conditions import AllOf, Compare, Condition
 from fanin.ir.dims import Dim, Poly, Symbol, evaluate, expand, substitute, symbols_of
-from fanin.ir.graph import Apply, Ensemble, Graph, Iterate, Node, Program, Scan
+from fanin.ir.graph import Apply, Ensemble, Graph, Iterate, Node, Operand, Program, Scan
 from fanin.ir.numbers import Form, everywhere
 from fanin.ir.places import ALL, Box, Digit, Span, union, whole
 from fanin.ir.types import TensorType
@@ -90,13 +90,21 @@ class Seen:
                 for i, (port, type_, declared) in enumerate(ports)
             ]
 
-    def origin(self, output: int, input: int, bad: Callable[[Box], bool]) -> Node | None:
+    def fact(self, operand: Operand | None) -> Fact | None:
+        """What is known of a value of the graph itself."""
+        return self.walk.fact(self.graph, self.inputs, self.sizes, operand)
+
+    def origin(self, output: int, input: int, bad: Callable[[Box], bool]) -> Origin[Fact] | None:
         """The node from which on some box of an input is bad, on the way to an output."""
+        return self.origin_of(self.graph.results[output].value, input, bad)
+
+    def origin_of(self, operand: Operand, input: int, bad: Callable[[Box], bool]) -> Origin[Fact] | None:
+        """The same on the way to any value of the graph."""
 
         def found(fact: Fact) -> bool:
             return any(bad(box) for box in dict(fact.boxes).get(input, ()))
 
-        return self.walk.origin(self.graph, self.inputs, self.sizes, self.graph.results[output].value, found)
+        return self.walk.origin(self.graph, self.inputs, self.sizes, operand, found)
 
 
 class Sight(Walk[Fact]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from fanin.analyses.reading import all_of, letters, running
@@ -34,6 +34,14 @@ from fanin.ops.sees import Use
 
 F = TypeVar("F")
 Sizes: TypeAlias = Mapping[Symbol, Dim]
+
+
+@dataclass(frozen=True)
+class Origin(Generic[F]):
+    """Where something comes in: a node, and the facts of what it takes."""
+
+    node: Node
+    inputs: tuple[F | None, ...]
 
 
 class Walk(ABC, Generic[F]):
@@ -157,9 +165,15 @@ class Walk(ABC, Generic[F]):
                     break
         return [fact for fact in flowing if fact is not None]
 
+    def fact(self, graph: Graph, inputs: Sequence[F | None], sizes: Sizes, operand: Operand | None) -> F | None:
+        """That of a value of a graph that was gone through."""
+        if not isinstance(operand, Value):
+            return None
+        return self._facts[(graph, tuple(inputs), tuple(sizes.items()))].get(operand.index)
+
     def origin(
         self, graph: Graph, inputs: Sequence[F | None], sizes: Sizes, result: Operand, bad: Callable[[F], bool]
-    ) -> Node | None:
+    ) -> Origin[F] | None:
         """The first node on the way to a result whose fact is bad where those of its inputs are not."""
         facts = self._facts.get((graph, tuple(inputs), tuple(sizes.items())))
         makers = {v.index: (node, place) for node in graph.nodes for place, v in enumerate(node.outputs)}
@@ -171,12 +185,12 @@ class Walk(ABC, Generic[F]):
                 continue
             given = [facts.get(o.index) if isinstance(o, Value) else None for o in node.inputs]
             given = [self.scalar(o.value) if isinstance(o, Scalar) else f for o, f in zip(node.inputs, given, strict=True)]
-            return self._inside(node, given, sizes, place, bad) or node
+            return self._inside(node, given, sizes, place, bad) or Origin(node, tuple(given))
         return None
 
     def _inside(
         self, node: Node, inputs: list[F | None], sizes: Sizes, place: int, bad: Callable[[F], bool]
-    ) -> Node | None:
+    ) -> Origin[F] | None:
         """The same in what a node calls."""
         if isinstance(node, Call) and node.graph.kind != "extern":
             types = [None if o is None else settled(o.type, sizes) for o in node.inputs]
@@ -190,7 +204,7 @@ class Walk(ABC, Generic[F]):
                     given = [*flowing, *rest][: len(run.call.inputs)]
                     made = self._place(run.call, given, sizes)
                     if place < len(made) and bad(made[place]):
-                        return self._inside(run.call, given, sizes, place, bad) or run.call
+                        return self._inside(run.call, given, sizes, place, bad) or Origin(run.call, tuple(given))
                     flowing = [*made]
         return None
 
@@ -234,4 +248,4 @@ def settled_value(value: Any, sizes: Sizes) -> Any:
     return value
 
 
-__all__ = ["F", "Scalar", "Sizes", "Walk", "settled", "settled_dim", "settled_value"]
+__all__ = ["F", "Origin", "Scalar", "Sizes", "Walk", "settled", "settled_dim", "settled_value"]

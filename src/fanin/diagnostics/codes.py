@@ -143,6 +143,9 @@ STR607 = Code("STR607", "no-position", W)
 STR608 = Code("STR608", "skipped-inputs", W)
 STR609 = Code("STR609", "dense-on-grid", W)
 STR610 = Code("STR610", "loss-of-another-law", W)
+STR611 = Code("STR611", "missing-causal-mask", W)
+STR612 = Code("STR612", "looks-ahead", W)
+STR613 = Code("STR613", "receptive-field", W)
 
 # CST: cost and hardware
 

@@ -10,6 +10,7 @@ from fanin.diagnostics.model import Diagnostic, Label
 from fanin.diagnostics.suggest import nearest
 from fanin.ir.graph import Apply, Graph, Node, Repeat, Value
 from fanin.ir.recipe import System, Target
+from fanin.lints.structure import next_token
 
 
 def check_recipe(system: System) -> Iterator[Diagnostic]:
@@ -31,6 +32,7 @@ def check_recipe(system: System) -> Iterator[Diagnostic]:
         yield from _untrained(system, weights, reached)
     yield from _wasted(system, found, reached)
     yield from _softmax_twice(system)
+    yield from next_token.check(system.graph)
     yield from _empty_stages(system)
 
 

@@ -19,8 +19,11 @@ def check_structure(program: Program, seen: set[Graph]) -> Iterator[Diagnostic]:
         batch_of_one,
         dense_on_grid,
         dropout_before_norm,
+        field,
         head_size,
+        lookahead,
         loss_of_another_law,
+        next_token,
         skipped_inputs,
         softmax_before_loss,
     )
@@ -43,4 +46,8 @@ def check_structure(program: Program, seen: set[Graph]) -> Iterator[Diagnostic]:
         if flow.ops:
             for rule in rules:
                 yield from rule(flow)
+    for graph in graphs:
+        yield from next_token.check(graph)
     yield from attention_without_position.check(program)
+    yield from lookahead.check(program)
+    yield from field.check(program)

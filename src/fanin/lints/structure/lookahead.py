@@ -1,0 +1,74 @@
+"""STR612: something that sees later places behind causal attention, which must not.
+
+A mask is there so that a place is told nothing of those to come. What stands behind it on the way to an output of the
+same length and looks ahead (a convolution padded on both sides, a recurrence that runs backwards, attention without a
+mask) undoes that. Encoders are let pass: nothing in them is causal. So is what takes the whole sequence together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf
+
+from fanin.analyses.dependence import Fact, Seen, divided
+from fanin.analyses.reading import reached
+from fanin.analyses.relations import is_causal
+from fanin.diagnostics.model import Diagnostic
+from fanin.ir.graph import Apply, Graph, Program, Scan, every_node
+from fanin.ir.places import Box
+from fanin.lints.flow import written
+from fanin.lints.structure.next_token import looks_ahead
+
+_MASKS = frozenset(("tril", "triu"))
+_AHEAD = frozenset(("Conv1d", "conv1d", "flip", "roll", "avg_pool1d", "max_pool1d", "MultiheadAttention", "fft"))
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    if not _worth_while(reached(program.graph)):
+        return
+    seen = Seen(program.graph, sizes=divided(program))
+    count = max(len(seen.inputs), 1)
+    found: set[tuple[int, int]] = set()
+    for place, d in enumerate(seen.dependences):
+        for axis, size in enumerate(d.of.shape):
+            if size not in d.to.shape or isinstance(size, int) or all(is_causal(box[axis]) for box in d.boxes):
+                continue
+            if any(_along(box, axis) for box in d.boxes):
+                continue
+
+            def bad(box: Box, axis: int = axis) -> bool:
+                return not is_causal(box[axis])
+
+            origin = seen.origin(place // count, place % count, bad)
+            if origin is None or not any(_was_causal(f, place % count, axis) for f in origin.inputs if f is not None):
+                continue
+            node = origin.node
+            where = (node.span.start, node.span.end)
+            if where not in found and isinstance(node, Apply | Scan):
+                found.add(where)
+                yield looks_ahead(written(node) if isinstance(node, Apply) else node.span.text, node.span)
+
+
+def _worth_while(graphs: list[Graph]) -> bool:
+    """Whether something is causal and something may look ahead: cheap, and told before anything else."""
+    causal = ahead = False
+    for graph in graphs:
+        for node in every_node(graph.nodes):
+            if isinstance(node, Scan):
+                ahead = ahead or node.reverse
+            elif isinstance(node, Apply):
+                name = node.op.name
+                masked = getattr(node.attrs, "is_causal", None)
+                causal = causal or masked is True or name in _MASKS
+                ahead = ahead or name in _AHEAD or masked is False
+    return causal and ahead
+
+
+def _along(box: Box, axis: int) -> bool:
+    """Whether it is one place, or the batch: nothing was mixed along the axis."""
+    return box[axis].exactly
+
+
+def _was_causal(fact: Fact, source: int, axis: int) -> bool:
+    boxes = dict(fact.boxes).get(source, ())
+    return any(box[axis].low == -inf and is_causal(box[axis]) for box in boxes)
