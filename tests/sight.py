@@ -23,7 +23,7 @@ def said(d: Dependence, sizes: Mapping[Symbol, int]) -> Mask:
     into = [at(n, sizes) for n in d.of.shape]
     places = np.indices(out).reshape(len(out), prod(out)) if out else np.zeros((0, 1), int)
     found = np.zeros((prod(out), prod(into)), bool)
-    for box in d.boxes:
+    for box in d.boxes if found.size else ():
         mask = np.ones((prod(out), 1), bool)
         for span, size in zip(box, into, strict=True):
             seen = along(span, places, size, sizes)

@@ -263,10 +263,10 @@ def _later(boxes: Boxes, time: Digit, reverse: bool) -> Boxes:
     """What a state sees at the step after, and at any further one."""
 
     def one(span: Span) -> Span:
-        factor = next((f for f, d in span.terms if d == time), None)
-        if factor is None:
+        own = [(f, d) for f, d in span.terms if d.axis == time.axis]
+        if not own:
             return span
-        if factor != 1 or span.wraps is not None:
+        if own != [(1, time)] or span.wraps is not None:
             return ALL
         if reverse:
             return Span(span.terms, span.low if isinstance(span.low, float) else span.low + 1, inf)

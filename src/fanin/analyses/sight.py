@@ -8,7 +8,7 @@ from typing import Any
 
 from fanin.ir.dims import Dim
 from fanin.ir.numbers import Form, Known, is_number, moved
-from fanin.ir.places import Box, Digit, End, Span, Terms, added, compose, no_more, normal, sign_of, union
+from fanin.ir.places import Box, Digit, End, Span, Terms, added, compose, digit_of, no_more, normal, sign_of, union
 from fanin.ir.types import TensorType
 from fanin.ops.contract import Op
 from fanin.ops.sees import Sees, Use
@@ -175,25 +175,29 @@ def _best(ends: list[Dim], largest: bool) -> Dim | None:
     return best
 
 
-def replaced(fact: Fact, at: Box, shape: Sequence[Dim], out: Sequence[Dim], digits: Mapping[Digit, Span] | None = None) -> Fact:
-    """The fact of a value whose entries are those at a box of another; ``digits`` are put in for some beside."""
+def replaced(
+    fact: Fact, at: Box, shape: Sequence[Dim], out: Sequence[Dim], places: Mapping[Digit, Span] | None = None
+) -> Fact:
+    """The fact of a value whose entries are those at a box of another; ``places`` are what whole axes beside it stand for."""
     boxes = []
     for source, each in fact.boxes:
-        made = [tuple(_put(compose(span, at, shape), digits or {}) for span in box) for box in each]
+        made = [tuple(_put(compose(span, at, shape), places or {}) for span in box) for box in each]
         boxes.append((source, union(made, out)))
     return Fact(tuple(boxes))
 
 
-def _put(span: Span, digits: Mapping[Digit, Span]) -> Span:
-    if not any(d in digits for _, d in span.terms):
+def _put(span: Span, places: Mapping[Digit, Span]) -> Span:
+    known = {whole.axis: (whole.size, place) for whole, place in places.items()}
+    if not any(d.axis in known for _, d in span.terms):
         return span
     terms: list[tuple[Dim, Digit]] = []
     low, high = span.low, span.high
     for factor, digit in span.terms:
-        part = digits.get(digit)
-        if part is None:
+        if digit.axis not in known:
             terms.append((factor, digit))
             continue
+        size, place = known[digit.axis]
+        part = digit_of(digit, place, size)
         ends = (part.low, part.high) if sign_of(factor) == 1 else (part.high, part.low)
         low, high = _sum(low, factor, ends[0]), _sum(high, factor, ends[1])
         terms += [(factor * f, d) for f, d in part.terms]
