@@ -41,7 +41,7 @@ def along(span: Span, places: Mask, size: int, sizes: Mapping[Symbol, int]) -> M
     centre = np.zeros(places.shape[1], int)
     for factor, d in span.terms:
         centre = centre + at(factor, sizes) * ((places[d.axis] // at(d.unit, sizes)) % at(d.size, sizes))
-    low = -10**9 if span.low == -inf else at(span.low, sizes)
+    low = -(10**9) if span.low == -inf else at(span.low, sizes)
     high = 10**9 if span.high == inf else at(span.high, sizes)
     i = np.arange(size)[None]
     if span.wraps is None:

@@ -49,7 +49,7 @@ MIXING = {
         "model M()(x: [N, T, 4]) -> [N, T, 4] {\n"
         "  gate = x -> router: Linear(3) -> softmax(axis=-1)\n"
         "  each = x -> 3 * [Linear(4) -> tanh -> Linear(4)] -> stack(axis=-1)\n"
-        "  return einsum(\"n t d e, n t e -> n t d\", each, gate) }",
+        '  return einsum("n t d e, n t e -> n t d", each, gate) }',
         {"N": 2, "T": 3},
     ),
     "gnn": (
@@ -221,7 +221,9 @@ def rotated(x: Tensor) -> Tensor:
 
 
 def test_S125_a_convolution_net_follows_shifts_and_neither_turns_nor_flips_nor_scales() -> None:
-    program = program_of(f"model M()(x: [N, 3, H, W]) -> [N, 2, H, W] {{ return x -> Conv2d(4, 3, {RING}) -> tanh -> Conv2d(2, 3, {RING}) }}")
+    program = program_of(
+        f"model M()(x: [N, 3, H, W]) -> [N, 2, H, W] {{ return x -> Conv2d(4, 3, {RING}) -> tanh -> Conv2d(2, 3, {RING}) }}"
+    )
     net, x = double(program), image(2, 3, 8, 8)
     y = net(x)
     proven = {
@@ -286,8 +288,28 @@ class Chain(TorchFunctionMode):
     """The longest chain of torch calls behind each tensor; those that only look at numbers another way count nothing."""
 
     VIEWS = frozenset(
-        "view reshape flatten unflatten transpose permute chunk split unbind select __getitem__ unsqueeze squeeze "
-        "expand contiguous detach narrow movedim broadcast_to repeat_interleave".split()
+        [
+            "view",
+            "reshape",
+            "flatten",
+            "unflatten",
+            "transpose",
+            "permute",
+            "chunk",
+            "split",
+            "unbind",
+            "select",
+            "__getitem__",
+            "unsqueeze",
+            "squeeze",
+            "expand",
+            "contiguous",
+            "detach",
+            "narrow",
+            "movedim",
+            "broadcast_to",
+            "repeat_interleave",
+        ]
     )
 
     def __init__(self) -> None:
@@ -353,7 +375,7 @@ def test_S170_the_reported_depth_is_the_counted_one(text: str, depth: str, recur
             out = net(x)
         counted = max(chain.level(t) for t in flat(out))
         said_depth = depth_of(program.graph)
-        expected = evaluate(said_depth, {s: steps for s in open_symbols(program)})
+        expected = evaluate(said_depth, dict.fromkeys(open_symbols(program), steps))
         # stacking the steps is one call more in PyTorch
         assert counted == expected + (1 if recurrent else 0)
 

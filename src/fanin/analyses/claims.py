@@ -1,4 +1,4 @@
-"""What an ``expect`` can say of dependence: ``causal(T)``, ``receptive_field(H) <= 224``, ``equivariant(…)``, ``depth``.
+"""What an ``expect`` can say of structure: ``causal(T)``, ``receptive_field(H) <= 224``, ``equivariant(…)``, ``depth``.
 
 An axis is named by its letter (every axis of an input that has it), or by an input and ``axis=``. Where a promise does
 not hold, the message names the op from which on it does not.
@@ -43,7 +43,9 @@ def axes_of(graph: Graph, promise: Promise, query: Query) -> list[Axis] | Unknow
     which = dict(query.args).get("axis")
     if len(names) != 1:
         headline = f"`{query.name}` is asked for one dimension, or an axis of an input"
-        return Diagnostic(TYP401, headline, promise.span, "no axis", helps=(f"for example `{query.name}({_some(graph)})`",))
+        return Diagnostic(
+            TYP401, headline, promise.span, "no axis", helps=(f"for example `{query.name}({_some(graph)})`",)
+        )
     (name,) = names
     letters = dict(graph.letters)
     number = next((i for i, (port, _) in enumerate(ports) if port == name), None)
@@ -91,7 +93,8 @@ def causal(program: Program, graph: Graph, promise: Promise, query: Query) -> An
             if axis.input != place % count or not d.boxes:
                 continue
             along = {
-                next(iter(span.terms))[1].axis if is_causal(span) else None for span in (box[axis.axis] for box in d.boxes)
+                next(iter(span.terms))[1].axis if is_causal(span) else None
+                for span in (box[axis.axis] for box in d.boxes)
             }
             if len(along) == 1 and None not in along:
                 judged = True

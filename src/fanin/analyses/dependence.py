@@ -1,8 +1,8 @@
 """What each output of a network depends on: which positions of each input a position of it sees, along each axis.
 
-It holds for all numbers in the inputs and weights, and for all sizes of the open dimensions. It may be more than what is
-really seen and is never less. Ops say what they see (``Op.sees``); attention masks are followed by what is known of the
-numbers in them (``Op.known``).
+It holds for all numbers in the inputs and weights, and for all sizes of the open dimensions. It may be more than what
+is really seen and is never less. Ops say what they see (``Op.sees``); attention masks are followed by what is known of
+the numbers in them (``Op.known``).
 """
 
 from __future__ import annotations
@@ -245,9 +245,7 @@ def _blurred_axes(old: Boxes, new: Boxes) -> Boxes:
 
 def _slice(fact: Fact, type_: TensorType, axis: int, time: Digit) -> Fact:
     """A slice of a value, at a step."""
-    box = tuple(
-        Span(((1, time),)) if i == axis else whole(i - (i > axis), size) for i, size in enumerate(type_.shape)
-    )
+    box = tuple(Span(((1, time),)) if i == axis else whole(i - (i > axis), size) for i, size in enumerate(type_.shape))
     out = (*type_.shape[:axis], *type_.shape[axis + 1 :])
     return replaced(fact, box, type_.shape, out)
 

@@ -1,4 +1,4 @@
-"""How what is known of the inputs of an op becomes what its results see: places gone through are settled, boxes composed."""
+"""From what the inputs of an op see to what its results see: places gone through are settled, boxes composed."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def _best(ends: list[Dim], largest: bool) -> Dim | None:
 def replaced(
     fact: Fact, at: Box, shape: Sequence[Dim], out: Sequence[Dim], places: Mapping[Digit, Span] | None = None
 ) -> Fact:
-    """The fact of a value whose entries are those at a box of another; ``places`` are what whole axes beside it stand for."""
+    """The fact of a value whose entries are those at a box of another; ``places`` are what axes beside it stand for."""
     boxes = []
     for source, each in fact.boxes:
         made = [tuple(_put(compose(span, at, shape), places or {}) for span in box) for box in each]

@@ -133,9 +133,7 @@ class Symmetry(Walk[State]):
         made, named, names = self._rounds(node, given, use, sizes, node.states)
         states = {names[i] for i in node.states}
         plain = [s for r, s in zip(node.graph.results, made, strict=True) if r.name not in states]
-        stacked = [
-            _with(state, node.axis % out.rank) for state, out in zip(plain, use.outs[: len(plain)], strict=True)
-        ]
+        stacked = [_with(state, node.axis % out.rank) for state, out in zip(plain, use.outs[: len(plain)], strict=True)]
         return [*stacked, *(named[names[i]] for i in node.states)]
 
     def _rounds(
@@ -178,7 +176,9 @@ class Symmetry(Walk[State]):
         given: list[State | None] = []
         for state in inputs:
             if state is not None and any(c.digit.axis == 0 for c in state.carried):
-                return [State(broken=Broken(node.span, "each copy has weights of its own", "ensemble")) for _ in use.outs]
+                return [
+                    State(broken=Broken(node.span, "each copy has weights of its own", "ensemble")) for _ in use.outs
+                ]
             given.append(None if state is None else _without(state, 0))
         return [_with(state, 0) for state in self.graph(node.graph, given, sizes)]
 
@@ -220,7 +220,7 @@ class Symmetry(Walk[State]):
         for span, why in loose:
             for _, d in span.terms:
                 if any(_overlap(d, e) for e in moved):
-                        raise _Break(why)
+                    raise _Break(why)
         for form in sees.only:
             if any(_overlap(d, e) for _, d in form.terms for e in moved):
                 if self.group != "translation":
@@ -230,9 +230,13 @@ class Symmetry(Walk[State]):
             raise _Break("it does something else at each place")
         if edge and any(d.axis < 0 for d in moved):
             rough = True
-        carried = tuple(sorted((c for d, c in moved.items() if d.axis >= 0), key=lambda c: (c.digit.axis, str(c.digit))))
+        carried = tuple(
+            sorted((c for d, c in moved.items() if d.axis >= 0), key=lambda c: (c.digit.axis, str(c.digit)))
+        )
         steps = (s.step for s in inputs if s is not None)
-        return State(carried, frozenset(varying), lcm(*steps, *(c.ratio.denominator for c in moved.values())), edge, rough)
+        return State(
+            carried, frozenset(varying), lcm(*steps, *(c.ratio.denominator for c in moved.values())), edge, rough
+        )
 
     def _carry(
         self, c: Carried, part: Span, span: Span, size: Dim, out: TensorType, told: bool

@@ -1,4 +1,4 @@
-"""Going through a program with a fact for each value: graphs that are used again with equal facts are gone through once.
+"""Going through a program with a fact for each value; a graph that is used again with equal facts is gone through once.
 
 What a fact is, and what an op makes of facts, the analyses say: they are subclasses. Everything is in the letters of
 the program's own graph, whatever graph one is in.
@@ -70,7 +70,9 @@ class Walk(ABC, Generic[F]):
         """What holds of a value that is one or the other."""
 
     @abstractmethod
-    def opaque(self, node: Node, types: Sequence[TensorType | None], inputs: Sequence[F | None], outs: Sequence[TensorType]) -> list[F]:
+    def opaque(
+        self, node: Node, types: Sequence[TensorType | None], inputs: Sequence[F | None], outs: Sequence[TensorType]
+    ) -> list[F]:
         """Results of which nothing is known but what they are made of."""
 
     @abstractmethod
@@ -140,7 +142,12 @@ class Walk(ABC, Generic[F]):
                 return self.opaque(node, use.types, inputs, use.outs)
 
     def _call(
-        self, node: Call, types: Sequence[TensorType | None], inputs: list[F | None], outs: Sequence[TensorType], sizes: Sizes
+        self,
+        node: Call,
+        types: Sequence[TensorType | None],
+        inputs: list[F | None],
+        outs: Sequence[TensorType],
+        sizes: Sizes,
     ) -> list[F]:
         graph = node.graph
         if graph.kind == "extern":
@@ -184,7 +191,9 @@ class Walk(ABC, Generic[F]):
                 result = before[0]
                 continue
             given = [facts.get(o.index) if isinstance(o, Value) else None for o in node.inputs]
-            given = [self.scalar(o.value) if isinstance(o, Scalar) else f for o, f in zip(node.inputs, given, strict=True)]
+            given = [
+                self.scalar(o.value) if isinstance(o, Scalar) else f for o, f in zip(node.inputs, given, strict=True)
+            ]
             return self._inside(node, given, sizes, place, bad) or Origin(node, tuple(given))
         return None
 

@@ -66,7 +66,11 @@ def _side(body: Body, expr: tree.Expr) -> Any:
 def _argument(body: Body, arg: tree.Arg) -> tuple[str, Any]:
     if arg.name is None and isinstance(arg.value, tree.Ident):
         return arg.value.name, True
-    if isinstance(arg.value, tree.Call) and isinstance(arg.value.callee, tree.Ident) and arg.value.callee.name in GROUPS:
+    if (
+        isinstance(arg.value, tree.Call)
+        and isinstance(arg.value.callee, tree.Ident)
+        and arg.value.callee.name in GROUPS
+    ):
         group = arg.value.callee.name
         return (arg.name.name if arg.name else ""), Query(group, tuple(_argument(body, a) for a in arg.value.args))
     value: Any = (

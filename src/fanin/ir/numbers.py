@@ -1,4 +1,4 @@
-"""What is known of the numbers in a tensor by the place they stand at: the lower triangle of a mask, positions in a row.
+"""What is known of the numbers in a tensor by the place they stand at: the triangle of a mask, positions in a row.
 
 A ``Form`` is a whole number that is linear in the digits of a position. Of a tensor are known ``Piece``s: wherever some
 forms are 0 or more, its entries are a number, or a form themselves.
@@ -6,7 +6,8 @@ forms are 0 or more, its entries are a number, or a form themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any, Final, TypeAlias
 
 from fanin.ir.dims import Dim, Poly
@@ -21,7 +22,7 @@ class Form:
     terms: Terms
     constant: Dim = 0
 
-    def __add__(self, other: Any) -> Form:
+    def __add__(self, other: Form | Dim) -> Form:
         if isinstance(other, Form):
             return Form(added((*self.terms, *other.terms)), self.constant + other.constant)
         return Form(self.terms, self.constant + other)
@@ -31,13 +32,13 @@ class Form:
     def __neg__(self) -> Form:
         return Form(tuple((-f, d) for f, d in self.terms), -self.constant)
 
-    def __sub__(self, other: Any) -> Form:
+    def __sub__(self, other: Form | Dim) -> Form:
         return self + (-other)
 
-    def __rsub__(self, other: Any) -> Form:
+    def __rsub__(self, other: Dim) -> Form:
         return -self + other
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Dim) -> Form:
         return Form(added((f * other, d) for f, d in self.terms), self.constant * other)
 
     __rmul__ = __mul__
@@ -100,14 +101,16 @@ def combined(function: Callable[..., Any], *inputs: Known) -> Known:
     """What is known of a function of numbers that stand at one place. It is given OPEN for a number that is not known,
     and gives OPEN back, a number, or what a comparison of forms gives (``Known``)."""
     found: list[Piece] = []
-    choices = [(*known, Piece((), OPEN)) for known in inputs]  # type: ignore[arg-type]
-    for chosen in _products(choices):
-        if all(piece.value is OPEN for piece in chosen):
+    choices: list[list[tuple[tuple[Form, ...], Any]]] = [
+        [*((p.forms, p.value) for p in known), ((), OPEN)] for known in inputs
+    ]
+    for chosen in product(*choices):
+        if all(value is OPEN for _, value in chosen):
             continue
-        forms = tuple(dict.fromkeys(form for piece in chosen for form in piece.forms))
+        forms = tuple(dict.fromkeys(form for own, _ in chosen for form in own))
         if len(forms) > 2 or any(_contradict(f, g) for f in forms for g in forms):
             continue
-        value = function(*(piece.value for piece in chosen))
+        value = function(*(value for _, value in chosen))
         more = value if isinstance(value, tuple) else () if value is OPEN else (Piece((), value),)
         for piece in more:
             both = tuple(dict.fromkeys((*forms, *piece.forms)))
@@ -117,12 +120,6 @@ def combined(function: Callable[..., Any], *inputs: Known) -> Known:
                 found.append(Piece(both, piece.value))
     found.sort(key=lambda p: len(p.forms))
     return tuple(found[:_MOST])
-
-
-def _products(choices: list[tuple[Piece, ...]]) -> Iterable[tuple[Piece, ...]]:
-    from itertools import product
-
-    return product(*choices)
 
 
 def _contradict(a: Form, b: Form) -> bool:

@@ -196,7 +196,7 @@ _MASKED = [
 ]
 _AHEAD = [
     "x += x -> transpose(1, 2) -> c: !Conv1d(16, 3, padding=1) -> transpose(1, 2)",
-    "x += x -> transpose(1, 2) -> c: !Conv1d(16, 5, padding=\"same\") -> transpose(1, 2)",
+    'x += x -> transpose(1, 2) -> c: !Conv1d(16, 5, padding="same") -> transpose(1, 2)',
     "r = !scan(GRUCell(16), x, h=zeros(B, 16), reverse=true)\n  x = r.y",
     "x += !flip(x, axis=1)",
     "x += !scaled_dot_product_attention(x, x, x)",

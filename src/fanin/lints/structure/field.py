@@ -4,17 +4,19 @@ A place of the last map of features before it is pooled, or of the output where 
 picture. A window of ``LARGE`` times the picture's side or more means that most of what the last layers look at is
 padding: such layers do not contribute (Richter et al. 2021, "Should You Go Deeper?", where accuracy stops rising once
 layers see beyond the picture; ResNet-152 at 224 pixels sees 6.8 times its picture, and gains). One of ``SMALL`` of the
-side or less, pooled into one answer, makes a bag of local patches (Brendel and Bethge 2019: 33 of 224 pixels, a seventh,
-lose ten points on ImageNet, 9 pixels thirty). Sizes that are open are let pass, and so is a dense layer on all places.
+side or less, pooled into one answer, makes a bag of local patches (Brendel and Bethge 2019: 33 of 224 pixels, a
+seventh, lose ten points on ImageNet, 9 pixels thirty). Sizes that are open are let pass, and so is a dense layer on all
+places.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fanin.analyses.dependence import Dependence, Fact, Seen
+from fanin.analyses.dependence import Dependence, Seen
 from fanin.analyses.reading import reached
 from fanin.analyses.relations import Relation, relation
+from fanin.analyses.sight import Fact
 from fanin.diagnostics.codes import STR613
 from fanin.diagnostics.model import Diagnostic
 from fanin.ir.graph import Apply, Program

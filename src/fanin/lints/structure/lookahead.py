@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
-from fanin.analyses.dependence import Fact, Seen, divided
+from fanin.analyses.dependence import Seen, divided
 from fanin.analyses.reading import reached
 from fanin.analyses.relations import is_causal
+from fanin.analyses.sight import Fact
 from fanin.diagnostics.model import Diagnostic
 from fanin.ir.graph import Apply, Graph, Program, Scan, every_node
 from fanin.ir.places import Box

@@ -1,9 +1,9 @@
 """STR611 and STR612: a loss on the next token, and logits that see it already.
 
-Where the target of a cross-entropy is a sequence shifted by some places (``token[:, 1:]``), logits at a place have to be
-made of what stands before the target. What they see is followed op by op (``analyses/dependence.py``). Where attention
-lets the target in, the causal mask is missing (STR611); elsewhere something looks ahead (STR612). A target that is an
-input of its own is let pass: nothing says that it is the same sequence.
+Where the target of a cross-entropy is a sequence shifted by some places (``token[:, 1:]``), logits at a place have to
+be made of what stands before the target. What they see is followed op by op (``analyses/dependence.py``). Where
+attention lets the target in, the causal mask is missing (STR611); elsewhere something looks ahead (STR612). A target
+that is an input of its own is let pass: nothing says that it is the same sequence.
 """
 
 from __future__ import annotations
