@@ -158,6 +158,10 @@ def compose(outer: Span, inner: Sequence[Span], shape: Sequence[Dim]) -> Span:
     """What ``outer``, in digits of a tensor of this shape, sees where that tensor's axes stand for ``inner``."""
     if not outer.terms:
         return outer
+    if len(outer.terms) == 1 and outer.low == 0 == outer.high:
+        ((factor, digit),) = outer.terms
+        if factor == 1 and digit.axis >= 0 and digit == Digit(digit.axis, 1, shape[digit.axis]):
+            return inner[digit.axis]  # the same position, which may go round
     terms: list[tuple[Dim, Digit]] = []
     low, high = outer.low, outer.high
     for factor, digit in outer.terms:
