@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from fanin.analyses.reading import all_of, letters, running
@@ -31,12 +31,13 @@ from fanin.ir.graph import (
 )
 from fanin.ir.types import TensorType
 from fanin.ops.sees import Use
+from fanin.record import record
 
 F = TypeVar("F")
 Sizes: TypeAlias = Mapping[Symbol, Dim]
 
 
-@dataclass(frozen=True)
+@record(eq=False)
 class Origin(Generic[F]):
     """Where something comes in: a node, and the facts of what it takes."""
 

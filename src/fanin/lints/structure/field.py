@@ -12,21 +12,24 @@ places.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from fanin.analyses.dependence import Dependence, Seen
 from fanin.analyses.reading import reached
-from fanin.analyses.relations import Relation, relation
-from fanin.analyses.sight import Fact
 from fanin.diagnostics.codes import STR613
 from fanin.diagnostics.model import Diagnostic
 from fanin.ir.graph import Apply, Program
 from fanin.ir.places import Box, Span, hull
 from fanin.ir.types import TensorType
 
+if TYPE_CHECKING:
+    from fanin.analyses.dependence import Dependence, Seen
+    from fanin.analyses.relations import Relation
+
 LARGE, SMALL = 12.0, 0.1
 _LEAST = 16
 """Sides below are no pictures."""
-_POOLS = ("mean", "amax", "adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool2d", "max_pool2d", "sum", "reduce")
+_POOLS = frozenset(("mean", "amax", "adaptive_avg_pool2d", "adaptive_max_pool2d", "sum", "reduce"))
+_CONVOLUTIONS = frozenset(("Conv2d", "conv2d"))
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
@@ -39,6 +42,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
     ]
     if not pictures or not _convolves(program):
         return
+    from fanin.analyses.dependence import Seen  # only where there is something to see
+
     seen = Seen(program.graph)
     count = len(seen.inputs)
     for place, d in enumerate(seen.dependences):
@@ -50,8 +55,10 @@ def check(program: Program) -> Iterator[Diagnostic]:
 
 
 def _convolves(program: Program) -> bool:
-    nodes = (n for g in reached(program.graph) for n in g.nodes)
-    return any(isinstance(n, Apply) and n.op.name in ("Conv2d", "conv2d") for n in nodes)
+    """Whether there are convolutions, and a map that is given or pooled: cheap, and told before anything else."""
+    names = {n.op.name for g in reached(program.graph) for n in g.nodes if isinstance(n, Apply)}
+    maps = any(result.value.type.rank == 4 for result in program.outputs)
+    return bool(names & _CONVOLUTIONS) and (maps or bool(names & _POOLS))
 
 
 def _judged(program: Program, seen: Seen, d: Dependence, output: int, input: int) -> Diagnostic | None:
@@ -68,7 +75,7 @@ def _judged(program: Program, seen: Seen, d: Dependence, output: int, input: int
     if origin is None or not isinstance(origin.node, Apply):
         return None
     for operand, fact in zip(origin.node.inputs, origin.inputs, strict=True):
-        if operand is None or not isinstance(fact, Fact):
+        if operand is None or fact is None:
             continue
         boxes = dict(fact.boxes).get(input, ())
         found = _window(boxes, d.of, operand.type) if boxes and operand.type.rank == 4 else None
@@ -82,6 +89,8 @@ def _is_window(span: Span) -> bool:
 
 
 def _window(boxes: tuple[Box, ...], of: TensorType, to: TensorType) -> Relation | None:
+    from fanin.analyses.relations import relation
+
     span = boxes[0][2]
     for box in boxes[1:]:
         span = hull(span, box[2], to.shape)

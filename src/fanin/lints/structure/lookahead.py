@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import inf
+from typing import TYPE_CHECKING
 
-from fanin.analyses.dependence import Seen, divided
 from fanin.analyses.reading import reached
-from fanin.analyses.relations import is_causal
-from fanin.analyses.sight import Fact
 from fanin.diagnostics.model import Diagnostic
 from fanin.ir.graph import Apply, Graph, Program, Scan, every_node
 from fanin.ir.places import Box
 from fanin.lints.flow import written
 from fanin.lints.structure.next_token import looks_ahead
+
+if TYPE_CHECKING:
+    from fanin.analyses.sight import Fact
 
 _MASKS = frozenset(("tril", "triu"))
 _AHEAD = frozenset(("Conv1d", "conv1d", "flip", "roll", "avg_pool1d", "max_pool1d", "MultiheadAttention", "fft"))
@@ -27,6 +28,9 @@ _AHEAD = frozenset(("Conv1d", "conv1d", "flip", "roll", "avg_pool1d", "max_pool1
 def check(program: Program) -> Iterator[Diagnostic]:
     if not _worth_while(reached(program.graph)):
         return
+    from fanin.analyses.dependence import Seen, divided  # only where there is something to see
+    from fanin.analyses.relations import is_causal
+
     seen = Seen(program.graph, sizes=divided(program))
     count = max(len(seen.inputs), 1)
     found: set[tuple[int, int]] = set()
@@ -71,5 +75,7 @@ def _along(box: Box, axis: int) -> bool:
 
 
 def _was_causal(fact: Fact, source: int, axis: int) -> bool:
+    from fanin.analyses.relations import is_causal
+
     boxes = dict(fact.boxes).get(source, ())
     return any(box[axis].low == -inf and is_causal(box[axis]) for box in boxes)

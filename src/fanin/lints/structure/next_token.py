@@ -9,15 +9,17 @@ that is an input of its own is let pass: nothing says that it is the same sequen
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from fanin.analyses.dependence import Seen
-from fanin.analyses.relations import is_causal
 from fanin.diagnostics.codes import STR611, STR612
 from fanin.diagnostics.model import Diagnostic, Label
 from fanin.ir.graph import Apply, Graph, Operand, Value
 from fanin.ir.places import Box, Span, no_more
 from fanin.lints.flow import written
 from fanin.ops.sees import Use
+
+if TYPE_CHECKING:
+    from fanin.analyses.dependence import Seen
 
 _LOSSES = frozenset(("cross_entropy", "nll_loss"))
 _ATTENDS = frozenset(("scaled_dot_product_attention", "MultiheadAttention", "softmax", "matmul", "einsum"))
@@ -27,6 +29,8 @@ def check(graph: Graph) -> Iterator[Diagnostic]:
     losses = [n for n in graph.nodes if isinstance(n, Apply) and n.op.name in _LOSSES]
     if not any(_is_shifted(graph, node.inputs[1]) for node in losses):
         return
+    from fanin.analyses.dependence import Seen  # only where there is something to see
+
     seen = Seen(graph)
     for node in losses:
         x, target = node.inputs[:2]
@@ -42,6 +46,8 @@ def check(graph: Graph) -> Iterator[Diagnostic]:
 
 
 def _finding(seen: Seen, loss: Apply, x: Operand, source: int, axis: int) -> Diagnostic:
+    from fanin.analyses.relations import is_causal
+
     origin = seen.origin_of(x, source, lambda box: not is_causal(box[axis]))
     at = loss if origin is None else origin.node
     attends = isinstance(at, Apply) and at.op.name in _ATTENDS

@@ -19,7 +19,8 @@ _WINDOWS = frozenset(f"{kind}{n}d" for kind in ("Conv", "max_pool", "avg_pool", 
 
 def check(flow: Flow) -> Iterator[Diagnostic]:
     for node in flow.ops:
-        if node.op.name not in _WINDOWS:
+        stride = getattr(node.attrs, "stride", None)  # left out, that of a pooling is its kernel
+        if node.op.name not in _WINDOWS or stride is None or stride == 1:
             continue
         wide = _windows(node)
         if all(kernel == 1 for kernel, _ in wide) or not any(stride > kernel for kernel, stride in wide):
