@@ -39,15 +39,15 @@ def check_structure(program: Program, seen: set[Graph]) -> Iterator[Diagnostic]:
         skipped_inputs.check,
         softmax_before_loss.check,
     )
-    graphs = [g for g in reached(program.graph) if g not in seen]
+    every = reached(program.graph)
+    graphs = [g for g in every if g not in seen]
     for graph in graphs:
         seen.add(graph)
         flow = Flow(graph)
         if flow.ops:
             for rule in rules:
                 yield from rule(flow)
-    for graph in graphs:
-        yield from next_token.check(graph)
+            yield from next_token.check(graph)
     yield from attention_without_position.check(program)
-    yield from lookahead.check(program)
+    yield from lookahead.check(program, every)
     yield from field.check(program)

@@ -7,13 +7,12 @@ mask) undoes that. Encoders are let pass: nothing in them is causal. So is what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
-from fanin.analyses.reading import reached
 from fanin.diagnostics.model import Diagnostic
-from fanin.ir.graph import Apply, Graph, Program, Scan, every_node
+from fanin.ir.graph import Apply, Graph, Program, Scan
 from fanin.ir.places import Box
 from fanin.lints.flow import written
 from fanin.lints.structure.next_token import looks_ahead
@@ -25,8 +24,8 @@ _MASKS = frozenset(("tril", "triu"))
 _AHEAD = frozenset(("Conv1d", "conv1d", "flip", "roll", "avg_pool1d", "max_pool1d", "MultiheadAttention", "fft"))
 
 
-def check(program: Program) -> Iterator[Diagnostic]:
-    if not _worth_while(reached(program.graph)):
+def check(program: Program, graphs: Sequence[Graph]) -> Iterator[Diagnostic]:
+    if not _worth_while(graphs):
         return
     from fanin.analyses.dependence import Seen, divided  # only where there is something to see
     from fanin.analyses.relations import is_causal
@@ -54,18 +53,21 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 yield looks_ahead(written(node) if isinstance(node, Apply) else node.span.text, node.span)
 
 
-def _worth_while(graphs: list[Graph]) -> bool:
+def _worth_while(graphs: Sequence[Graph]) -> bool:
     """Whether something is causal and something may look ahead: cheap, and told before anything else."""
     causal = ahead = False
     for graph in graphs:
-        for node in every_node(graph.nodes):
+        for node in graph.nodes:
             if isinstance(node, Scan):
                 ahead = ahead or node.reverse
             elif isinstance(node, Apply):
                 name = node.op.name
-                masked = getattr(node.attrs, "is_causal", None)
-                causal = causal or masked is True or name in _MASKS
-                ahead = ahead or name in _AHEAD or masked is False
+                if name == "scaled_dot_product_attention":
+                    causal, ahead = causal or node.attrs.is_causal, ahead or not node.attrs.is_causal  # type: ignore[attr-defined]
+                elif name in _MASKS:
+                    causal = True
+                elif name in _AHEAD:
+                    ahead = True
     return causal and ahead
 
 
