@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 LARGE, SMALL = 12.0, 0.1
 _LEAST = 16
 """Sides below are no pictures."""
+_LARGE_PICTURE = 64
+"""Below, a window that is small beside the picture is hardly smaller than what can be learned from."""
 _POOLS = frozenset(("mean", "amax", "adaptive_avg_pool2d", "adaptive_max_pool2d", "sum", "reduce"))
 _CONVOLUTIONS = frozenset(("Conv2d", "conv2d"))
 
@@ -107,7 +109,7 @@ def _finding(program: Program, found: Relation, side: int, pool: Apply | None) -
     if field >= LARGE * side:
         text = f"a place sees a window of {field} in a picture of {side}: most of it is padding"
         helps = ("take larger pictures, or fewer layers and strides",)
-    elif pooled and field <= SMALL * side:
+    elif pooled and side >= _LARGE_PICTURE and field <= SMALL * side:
         text = f"a place sees a window of {field} in a picture of {side}: what is pooled are local patches"
         helps = ("add layers, larger kernels or dilation, or strides before them",)
     else:
