@@ -14,9 +14,9 @@ from typing import Any
 from fanin.analyses.sight import Boxes, Fact, replaced, results
 from fanin.analyses.walk import Origin, Sizes, Walk, settled
 from fanin.ir.conditions import AllOf, Compare, Condition
-from fanin.ir.dims import Dim, Poly, Symbol, evaluate, expand, substitute, symbols_of
+from fanin.ir.dims import Dim, Symbol, evaluate, expand, substitute, symbols_of
 from fanin.ir.graph import Apply, Ensemble, Graph, Iterate, Node, Operand, Program, Scan
-from fanin.ir.numbers import Form, everywhere
+from fanin.ir.numbers import everywhere
 from fanin.ir.places import ALL, Box, Digit, Span, union, whole
 from fanin.ir.types import TensorType
 from fanin.ops.sees import Use, same
@@ -118,8 +118,6 @@ class Sight(Walk[Fact]):
         return results(node.op, attrs, use, inputs)
 
     def scalar(self, value: Any) -> Fact:
-        if isinstance(value, Poly):
-            return Fact((), everywhere(Form((), value)))
         return Fact((), everywhere(value))
 
     def read(self, type_: TensorType) -> Fact:

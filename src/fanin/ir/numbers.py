@@ -79,7 +79,7 @@ _MOST = 8
 
 
 def everywhere(value: Number) -> Known:
-    return (Piece((), value),)
+    return (Piece((), Form((), value) if isinstance(value, Poly) else value),)
 
 
 def place(axis: int, size: Dim) -> Form:
