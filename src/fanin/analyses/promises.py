@@ -162,7 +162,15 @@ def _signal(program: Program, graph: Graph, promise: Promise, query: Query) -> A
     return total(alone, asked[0])
 
 
+def _claim(program: Program, graph: Graph, promise: Promise, query: Query) -> Answer:
+    """What dependence says: gone into only where it is asked for."""
+    from fanin.analyses.claims import CLAIMS
+
+    return cast("Answer", CLAIMS[query.name](program, graph, promise, query))
+
+
 _QUERIES: Mapping[str, Ask] = {
+    **dict.fromkeys(("causal", "equivariant", "invariant", "receptive_field", "depth"), _claim),
     "signal": _signal,
     "params": _count(lambda graph: cost.weights_of(graph).parameters),
     "trainable": _count(lambda graph: cost.weights_of(graph).trainable),
@@ -242,6 +250,8 @@ def _value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         inner = ", ".join(map(_value, value))
         return f"[{inner}]" if isinstance(value, list) else f"({inner})"
+    if isinstance(value, Query):
+        return _text(value)
     if value is None or isinstance(value, bool):
         return "none" if value is None else str(value).lower()
     return str(value)

@@ -9,6 +9,7 @@ from fanin.analyses import cost, paths
 from fanin.analyses.breakdown import Part, breakdown
 from fanin.analyses.conditions import Explained, Sizes, example_sizes, explained
 from fanin.analyses.reading import reached
+from fanin.analyses.structure import structure
 from fanin.emit.spelling import hypers, module, signature
 from fanin.ir.dims import Dim, evaluate
 from fanin.ir.graph import Program
@@ -24,7 +25,7 @@ def table(program: Program, depth: int | None = None) -> str:
         _title(program),
         _conditions(program),
         _rows(program, depth, sizes),
-        _totals(program, sizes, depth != 0),
+        [*_totals(program, sizes, depth != 0), *_structure(program)],
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
@@ -140,6 +141,22 @@ def _totals(program: Program, sizes: Sizes | None, with_rows: bool) -> list[str]
         lines.append(f"{name:<10}{_GAP}{first}")
         lines += [f"{'':<10}{_GAP}{line}" for line in more]
     return lines
+
+
+def _structure(program: Program) -> list[str]:
+    """What outputs see of inputs, which symmetries are proven, and how deep it is."""
+    found = structure(program)
+    rows = [("depth", f"{found.depth:,}" if isinstance(found.depth, int) else str(found.depth))]
+    several = len({sight.output for sight in found.sights}) > 1
+    for sight in found.sights:
+        axes = ", ".join(f"{name} {relation}" for name, relation in sight.axes)
+        if all(relation.kind == "none" for _, relation in sight.axes) and sight.axes:
+            axes = "nothing"
+        who = f"{sight.output} of {sight.input}" if several else sight.input
+        rows.append(("sees" if sight is found.sights[0] else "", f"{who}: {axes or 'all'}"))
+    for i, symmetry in enumerate(found.symmetries):
+        rows.append(("" if i else "symmetries", str(symmetry) + (", nothing changes" if symmetry.invariant else "")))
+    return [f"{name:<10}{_GAP}{text}" for name, text in rows]
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -16,9 +16,11 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 from fanin.ir.dims import Dim
 from fanin.ir.facts import Compare, Condition
 from fanin.ir.laws import Fans, Law
+from fanin.ir.numbers import OPEN, Known, combined, is_number
 from fanin.ir.types import DType, TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, Invoke, Module
+from fanin.ops.sees import Sees, Use, all_of, pointwise
 from fanin.record import record
 
 # ------------------------------------------------------------------------------------------ ports and attributes
@@ -165,17 +167,6 @@ def couple(*members: str) -> Coupling:
     return Coupling(members)
 
 
-@record
-class Reach:
-    """How many positions of the input an output position sees along each axis, and at which stride.
-
-    ``axes`` maps an input axis to (kernel, stride, padding); along ``mixes`` every position sees every other.
-    """
-
-    axes: tuple[tuple[int, tuple[int, int, int]], ...] = ()
-    mixes: tuple[int, ...] = ()
-
-
 # --------------------------------------------------------------------------------------------------------- op
 
 
@@ -261,8 +252,15 @@ class Op(ABC, Generic[A]):
     def couplings(self, a: A, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
         return Unknown(f"`{self.name}` does not say yet which axes are cut together")
 
-    def reach(self, a: A, *types: TensorType) -> Reach | Unknown:
-        return Unknown(f"`{self.name}` does not say yet which positions it mixes")
+    def sees(self, a: A, use: Use) -> Sees | tuple[Sees, ...]:
+        """Which entries of the inputs an entry of a result is made of; one for each result where they differ.
+
+        What is answered may be too much, and never too little."""
+        return tuple(all_of(use.types, out) for out in use.outs)
+
+    def known(self, a: A, use: Use, *inputs: Known) -> Known:
+        """What is known of the numbers of its one result by their place; ``inputs`` are in digits of that place."""
+        return ()
 
     def inverse(self, a: A) -> tuple[str, A] | None:
         """The op and attributes that undo it, where there is one (``flip``, ``permute``)."""
@@ -285,8 +283,18 @@ class Pointwise(Op[A]):
     def couplings(self, a: A, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
         return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank))
 
-    def reach(self, a: A, *types: TensorType) -> Reach | Unknown:
-        return Reach()
+    def sees(self, a: A, use: Use) -> Sees:
+        return pointwise(use.types, use.out)
+
+    def known(self, a: A, use: Use, *inputs: Known) -> Known:
+        def value(*numbers: Any) -> Any:
+            try:
+                found = self.fold(a, *numbers) if all(map(is_number, numbers)) else None
+            except Complaint:
+                return OPEN
+            return found if is_number(found) else OPEN
+
+        return combined(value, *inputs)
 
     def saved(self, a: A, *types: TensorType) -> Dim | Unknown:
         return types[0].numel()

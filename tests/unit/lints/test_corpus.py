@@ -170,6 +170,90 @@ def test_a_bad_start_is_found(code: str, number: int, k: int) -> None:
     assert code in {d.code.id for d in report.diagnostics}, [(d.code.id, d.headline) for d in report.diagnostics]
 
 
+_LM = """model Net()(token: int[B, T]) -> [B, T, 50] {{
+  x = (token -> words: Embedding(50, 16)) + sinusoidal(T, 16)
+  {body}
+  return x -> head: Linear(50)
+}}
+"""
+_NEXT = """system Pretrain()(token: int[B, T]) {{
+  assert T >= 2
+  net = Net()
+  {loss}
+  train net on nll with adam(lr=1e-3)
+}}
+"""
+_LOSSES = [
+    'loss nll = cross_entropy(net(token[:, :-1]) -> rearrange("b t v -> b v t"), token[:, 1:])',
+    'loss nll = cross_entropy(rearrange(net(token)[:, :-1], "b t v -> (b t) v"), rearrange(token[:, 1:], "b t -> (b t)"))',
+    "y = token[:, 1:]\n  loss nll = cross_entropy(net(token)[:, :-1] -> flatten(0, 1), y -> flatten)",
+    "loss nll = nll_loss(log_softmax(transpose(net(token[:, :-1]), 1, 2), axis=1), narrow(token, 1, 1, T - 1))",
+]
+_UNMASKED = [
+    "x += !scaled_dot_product_attention(x, x, x)",
+    "x += (x, x, x) -> a: !MultiheadAttention(2, batch_first=true)",
+    "s = x @ transpose(x, 1, 2)\n  x += !softmax(s / 4.0, axis=-1) @ x",
+    "s = masked_fill(x @ transpose(x, 1, 2), bool(tril(ones(T, T))), -inf)\n  x += !softmax(s, axis=-1) @ x",
+    "s = where(arange(T)[:, none] >= arange(T) - 1, x @ transpose(x, 1, 2), -inf)\n  x += !softmax(s, axis=-1) @ x",
+]
+_MASKED = [
+    "x += scaled_dot_product_attention(x, x, x, is_causal=true)",
+    "s = masked_fill(x @ transpose(x, 1, 2), tril(ones(T, T)) == 0, -inf)\n  x += softmax(s, axis=-1) @ x",
+    "s = where(arange(T)[:, none] >= arange(T), x @ transpose(x, 1, 2), -inf)\n  x += softmax(s, axis=-1) @ x",
+    "s = x @ transpose(x, 1, 2) + triu(full((T, T), -inf), diagonal=1)\n  x += softmax(s, axis=-1) @ x",
+    "w = tril(softmax(x @ transpose(x, 1, 2), axis=-1))\n  x += scaled_dot_product_attention(x, x, x, is_causal=true)",
+    "r = scan(GRUCell(16), x, h=zeros(B, 16))\n  x = r.y",
+    "x = x -> transpose(1, 2) -> pad((2, 0)) -> c: Conv1d(16, 3) -> transpose(1, 2)",
+    "x += scaled_dot_product_attention(x, x, x, bool(tril(ones(T, T))))",
+    "x = cumsum(x, axis=1)",
+]
+_AHEAD = [
+    "x += x -> transpose(1, 2) -> c: !Conv1d(16, 3, padding=1) -> transpose(1, 2)",
+    'x += x -> transpose(1, 2) -> c: !Conv1d(16, 5, padding="same") -> transpose(1, 2)',
+    "r = !scan(GRUCell(16), x, h=zeros(B, 16), reverse=true)\n  x = r.y",
+    "x += !flip(x, axis=1)",
+    "x += !scaled_dot_product_attention(x, x, x)",
+    "x += (x, x, x) -> a: !MultiheadAttention(2, batch_first=true)",
+    "x += x -> transpose(1, 2) -> !avg_pool1d(3, stride=1, padding=1) -> transpose(1, 2)",
+]
+_CLASSIFIER = "model Net()(image: [N, 3, {side}, {side}]) -> [N, 10] {{\n  x = image\n  {body}\n  return x -> {pool} -> head: Linear(10)\n}}\n"
+_POOLS = ("!mean(axis=(2, 3))", "!adaptive_avg_pool2d(1) -> flatten(1)", "!amax(axis=(2, 3))")
+_TRUNKS = [
+    (96, "x = x -> a: Conv2d(8, 3, padding=1) -> relu"),
+    (128, "x = x -> a: Conv2d(8, 5, padding=2) -> relu -> b: Conv2d(8, 3, padding=1) -> relu"),
+    (64, "x = x -> l: 6 * (Conv2d(8, 1) -> relu)\n  x = x -> m: Conv2d(8, 3, padding=1)"),
+    (16, "x = x -> l: 4 * (Conv2d(8, 7, padding=3, stride=1) -> relu -> max_pool2d(3, stride=1, padding=1))\n"
+         "  x = x -> m: 40 * (Conv2d(8, 5, padding=2) -> relu)"),
+]  # fmt: skip
+
+DEPENDENCE: list[tuple[str, str]] = [
+    *(("STR611", _LM.format(body=body) + _NEXT.format(loss=loss)) for body in _UNMASKED for loss in _LOSSES),
+    *(("STR612", _LM.format(body=f"{mask}\n  {body}")) for body in _AHEAD for mask in (_MASKED[0], _MASKED[3])),
+    *(("STR612", _LM.format(body=body) + _NEXT.format(loss=loss)) for body in _AHEAD[:3] for loss in _LOSSES[:2]),
+    *(("STR613", _CLASSIFIER.format(side=side, body=body, pool=pool)) for side, body in _TRUNKS for pool in _POOLS),
+]
+
+
+@pytest.mark.parametrize("number", range(len(DEPENDENCE)))
+def test_what_is_seen_and_must_not_be_is_found_where_it_is(number: int) -> None:
+    code, marked = DEPENDENCE[number]
+    line = marked[: marked.index("!")].count("\n")
+    text = marked.replace("!", "")
+    report = pipeline.check_text(text)
+    assert report.ok, [d.headline for d in report.diagnostics]
+    found = [d for d in report.diagnostics if d.code.id in ("STR611", "STR612", "STR613")]
+    assert {d.code.id for d in found} == {code}, [(d.code.id, d.headline) for d in report.diagnostics]
+    assert all(text[: d.span.start].count("\n") == line for d in found)
+
+
+@pytest.mark.parametrize("loss", range(len(_LOSSES)))
+@pytest.mark.parametrize("body", range(len(_MASKED)))
+def test_a_network_that_does_not_look_ahead_may_predict_the_next_token(body: int, loss: int) -> None:
+    report = pipeline.check_text(_LM.format(body=_MASKED[body]) + _NEXT.format(loss=_LOSSES[loss]))
+    assert report.ok, [d.headline for d in report.diagnostics]
+    assert not [d.headline for d in report.diagnostics if d.code.id in ("STR611", "STR612")]
+
+
 GOOD = [
     "@init(linear=he_normal, bias=zeros)\nmodel Net()(x: [N, 64]) { return x -> l: 6 * (Linear(256) -> relu) -> h: Linear(4) }",
     "model Net()(x: [N, 64]) { return x -> l: 6 * (Linear(256, bias=false) -> BatchNorm1d() -> relu) -> h: Linear(4) }",

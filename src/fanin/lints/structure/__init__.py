@@ -19,10 +19,13 @@ def check_structure(program: Program, seen: set[Graph]) -> Iterator[Diagnostic]:
         batch_of_one,
         dense_on_grid,
         dropout_before_norm,
+        field,
         head_size,
+        lookahead,
         loss_against_law,
         loss_of_another_law,
         missing_entry,
+        next_token,
         skipped_inputs,
         softmax_before_loss,
         statistics_of_two_views,
@@ -39,14 +42,18 @@ def check_structure(program: Program, seen: set[Graph]) -> Iterator[Diagnostic]:
         skipped_inputs.check,
         softmax_before_loss.check,
     )
-    graphs = [g for g in reached(program.graph) if g not in seen]
+    every = reached(program.graph)
+    graphs = [g for g in every if g not in seen]
     for graph in graphs:
         seen.add(graph)
         flow = Flow(graph)
         if flow.ops:
             for rule in rules:
                 yield from rule(flow)
+            yield from next_token.check(graph)
         yield from statistics_of_two_views.check(flow)
     yield from attention_without_position.check(program)
     yield from loss_against_law.check(program)
     yield from missing_entry.check(program)
+    yield from lookahead.check(program, every)
+    yield from field.check(program)

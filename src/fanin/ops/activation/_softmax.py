@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from fanin.ir.dims import Dim
+from fanin.ir.numbers import OPEN, Known, combined, is_number
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, call
-from fanin.ops.contract import Coupling, Op, OpAttrs, Reach, Result, couple, normal_axis
+from fanin.ops.contract import Coupling, Op, OpAttrs, Result, couple, normal_axis
 from fanin.ops.ports import X
+from fanin.ops.sees import Sees, Use, mixing, pointwise
 from fanin.record import record
 
 
@@ -40,8 +43,13 @@ class AlongAxis(Op[SoftmaxAttrs]):
     def couplings(self, a: SoftmaxAttrs, *types: TensorType) -> tuple[Coupling, ...]:
         return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank))
 
-    def reach(self, a: SoftmaxAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=(a.axis % max(types[0].rank, 1),) if types[0].rank else ())
+    def sees(self, a: SoftmaxAttrs, use: Use) -> Sees:
+        return mixing(use.x, (a.axis,)) if use.x.rank else pointwise(use.types, use.out)
+
+    def known(self, a: SoftmaxAttrs, use: Use, *inputs: Known) -> Known:
+        if self.name != "softmax":
+            return ()
+        return combined(lambda x: 0.0 if is_number(x) and x == -inf else OPEN, *inputs)
 
     def signal(self, a: SoftmaxAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.softmax import Softmax

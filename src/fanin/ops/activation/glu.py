@@ -6,10 +6,12 @@ from typing import Any, final
 
 from fanin.ir.dims import floordiv, mod
 from fanin.ir.facts import Compare
+from fanin.ir.places import whole
 from fanin.ir.types import TensorType
 from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Result, normal_axis
 from fanin.ops.ports import X
+from fanin.ops.sees import Sees, Use, same
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
 
@@ -45,6 +47,13 @@ class Glu(Op[GluAttrs]):
             return out
         message = f"`glu` halves axis {a.axis}, and its size of {size} is odd"
         return Inferred((out,), (Need(Compare("==", odd, 0), message, (("x", axis),), "indivisible"),))
+
+    def sees(self, a: GluAttrs, use: Use) -> Sees:
+        axis = a.axis % use.x.rank
+        half = list(same(use.out))
+        first = tuple(half)
+        half[axis] = whole(axis, use.out.shape[axis], use.out.shape[axis])
+        return Sees(((first, tuple(half)),), own=())
 
     def construct(self, a: GluAttrs, *types: TensorType) -> Call:
         args, keywords = spell_fields(a)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, final
 
 from fanin.ir.laws import Constant
+from fanin.ir.places import at, whole
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call
@@ -17,12 +18,12 @@ from fanin.ops.contract import (
     OpAttrs,
     ParamSpec,
     Port,
-    Reach,
     Result,
     Weighted,
     need_equal,
 )
 from fanin.ops.ports import FLOAT, X
+from fanin.ops.sees import Sees, Use, pointwise, same
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
 
@@ -69,8 +70,8 @@ class Prelu(Weighted[PreluAttrs]):
         args, keywords = spell_fields(a, 1)
         return Call("nn.PReLU", args, keywords)
 
-    def reach(self, a: PreluAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: PreluAttrs, use: Use) -> Sees:
+        return pointwise(use.types, use.out, own=(1,) if a.num_parameters > 1 else ())
 
     def signal(self, a: PreluAttrs, *types: TensorType) -> Any:
         import numpy as np
@@ -106,5 +107,7 @@ class PreluFunction(Op[NoAttrs]):
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("F.prelu", Input(0), Input(1))
 
-    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: NoAttrs, use: Use) -> Sees:
+        size = use.types[1].shape[0] if use.types[1] is not None and use.types[1].rank else 1
+        slope = () if use.types[1] is not None and not use.types[1].rank else (at(0) if size == 1 else whole(1, size),)
+        return Sees(((same(use.x),), (slope,)))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from math import prod, sqrt
+from math import inf, prod, sqrt
 from typing import Any, cast, final
 
 from fanin.ir.dims import Dim, mod
 from fanin.ir.facts import Compare
 from fanin.ir.laws import ZEROS, Uniform
+from fanin.ir.places import Box, Span, through, whole
 from fanin.ir.types import DType, TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveInt, Probability
@@ -20,12 +21,12 @@ from fanin.ops.contract import (
     OpAttrs,
     ParamSpec,
     Port,
-    Reach,
     Result,
     Weighted,
     need_equal,
 )
 from fanin.ops.ports import FLOAT
+from fanin.ops.sees import Sees, Use
 from fanin.ops.sizes import divisors_near
 from fanin.ops.spelling import optional, spell_unless
 from fanin.record import KW_ONLY, record
@@ -156,9 +157,36 @@ class MultiheadAttention(Weighted[MultiheadAttrs]):
         projected = cast(Dim, prod(q.shape)) * 2 + cast(Dim, prod(k.shape)) + cast(Dim, prod(v.shape))
         return 2 * size * projected + 4 * count * rows * columns * size
 
-    def reach(self, a: MultiheadAttrs, *types: TensorType) -> Reach:
-        rank = types[0].rank
-        return Reach(mixes=(rank - 1, axes_of(rank, a.batch_first)[0] % rank))
+    def sees(self, a: MultiheadAttrs, use: Use) -> Sees:
+        q, k, v = use.types[:3]
+        assert q is not None and k is not None and v is not None
+        length, batch = axes_of(q.rank, a.batch_first)
+        keys = through(0, k.shape[length])
+
+        def box(t: TensorType, at: Span) -> Box:
+            axes = {length: at, q.rank - 1: through(1, t.shape[-1])}
+            return tuple(axes.get(i, whole(i, size)) for i, size in enumerate(t.shape))
+
+        reads: tuple[tuple[Box, ...], ...] = (
+            (box(q, whole(length, q.shape[length])),),
+            (box(k, keys),),
+            (box(v, keys),),
+        )
+        void: tuple[tuple[int, tuple[bool | float, ...]], ...] = ()
+        for i in (3, 4):
+            mask = use.types[i] if len(use.types) > i else None
+            if mask is None:
+                reads += ((),)
+                continue
+            first = () if batch is None else (whole(batch, q.shape[batch]),)
+            seen: Box = (*first, keys) if i == 3 else (whole(length, q.shape[length]), keys)
+            if mask.rank == 3:  # a mask for each head of each sample
+                seen = (Span((), 0, mask.shape[0] - 1), *seen)
+            reads += ((seen,),)
+            void += ((i, (True,) if mask.dtype is DType.BOOL else (-inf,)),)
+        last = q.rank - 1
+        told = ((0, last), (1, last), (2, last))
+        return Sees(reads[: len(use.types)], (k.shape[length], q.shape[-1]), (), void, (last,), told)
 
     def signal(self, a: MultiheadAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.multihead import Multihead

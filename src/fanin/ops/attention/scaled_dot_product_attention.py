@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
+from math import inf, prod
 from typing import Any, cast, final
 
-from fanin.ir.dims import Dim, mod
+from fanin.ir.dims import Dim, floordiv, mod
 from fanin.ir.facts import Compare
+from fanin.ir.numbers import place
+from fanin.ir.places import Box, Digit, at, normal, through, whole
 from fanin.ir.types import DType, TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import Probability
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import OMIT, TRAINING, Code, Infix, Input, call, unless
-from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Port, Reach, Result, need_equal
+from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
 from fanin.ops.ports import FLOAT
+from fanin.ops.sees import Sees, Use, aligned
 from fanin.ops.spelling import optional, optional_input, spell, spell_unless
 from fanin.record import record
 
@@ -112,8 +115,33 @@ class ScaledDotProductAttention(Op[AttentionAttrs]):
         pairs = q.shape[-2] * k.shape[-2]
         return 2 * scores * pairs * q.shape[-1] + 2 * outer * pairs * v.shape[-1]
 
-    def reach(self, a: AttentionAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=(types[0].rank - 2,))
+    def sees(self, a: AttentionAttrs, use: Use) -> Sees:
+        q, k, v = use.types[:3]
+        assert q is not None and k is not None and v is not None
+        out, rank = use.out, use.out.rank
+        row, keys = whole(rank - 2, q.shape[-2]), through(0, k.shape[-2])
+
+        def outer(t: TensorType) -> Box:
+            box = list(aligned(t.with_shape(*t.shape[:-2]), out.with_shape(*out.shape[:-2])))
+            if a.enable_gqa and t.shape[-3] != 1 and t.shape[-3] != q.shape[-3]:
+                share = floordiv(q.shape[-3], t.shape[-3])
+                box[-1] = normal([(1, Digit(rank - 3, share, t.shape[-3]))], 0, 0)
+            return tuple(box)
+
+        query = (*outer(q), row, through(1, q.shape[-1]))
+        key = (*outer(k), keys, through(1, k.shape[-1]))
+        value = (*outer(v), keys, whole(rank - 1, v.shape[-1]))
+        reads: tuple[tuple[Box, ...], ...] = ((query,), (key,), (value,))
+        void: tuple[tuple[int, tuple[bool | float, ...]], ...] = ()
+        mask = use.types[3] if len(use.types) > 3 else None
+        if mask is not None:
+            scores = out.with_shape(*out.shape[:-1], k.shape[-2])
+            box = list(aligned(mask, scores))
+            box[-1] = at(0) if mask.shape[-1] == 1 else keys
+            reads += ((tuple(box),),)
+            void = ((3, (False,) if mask.dtype is DType.BOOL else (-inf,)),)
+        only = (place(rank - 2, q.shape[-2]) - place(-1, k.shape[-2]),) if a.is_causal else ()
+        return Sees(reads, (k.shape[-2], q.shape[-1]), only, void)
 
     def signal(self, a: AttentionAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.softmax import Attention

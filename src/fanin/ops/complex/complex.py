@@ -7,8 +7,9 @@ from typing import final
 from fanin.ir.types import DType, TensorType
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, call
-from fanin.ops.contract import Inferred, NoAttrs, Op, Port, Reach, Result
+from fanin.ops.contract import Inferred, NoAttrs, Op, Port, Result
 from fanin.ops.ports import FLOAT
+from fanin.ops.sees import Sees, Use, pointwise
 
 
 @final
@@ -30,5 +31,5 @@ class Complex(Op[NoAttrs]):
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("torch.complex", Input(0), Input(1))
 
-    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: NoAttrs, use: Use) -> Sees:
+        return pointwise(use.types, use.out)

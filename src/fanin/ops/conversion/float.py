@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, final
 
 from fanin.ir.dims import Poly
+from fanin.ir.numbers import Form, Known
 from fanin.ir.types import DType, TensorType
 from fanin.ops.code import Attribute, Code, IfNumber, Input, Like, Sequence, call, method
 from fanin.ops.contract import NoAttrs, Pointwise, Port, Result
+from fanin.ops.sees import Use
 
 
 @final
@@ -27,6 +29,10 @@ class Float(Pointwise[NoAttrs]):
 
     def fold(self, a: NoAttrs, *numbers: Any) -> Any:
         return None if isinstance(numbers[0], Poly) else float(numbers[0])
+
+    def known(self, a: NoAttrs, use: Use, *inputs: Known) -> Known:
+        forms = tuple(piece for piece in inputs[0] if isinstance(piece.value, Form))  # whole numbers stay what they are
+        return (*forms, *super().known(a, use, tuple(piece for piece in inputs[0] if piece not in forms)))
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         dtype, device = Attribute(Like(), "dtype"), Attribute(Like(), "device")

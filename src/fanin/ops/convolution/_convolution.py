@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import prod, sqrt
 from typing import Any, ClassVar, Literal, TypeAlias, cast
 
-from fanin.ir.dims import Dim, mod
+from fanin.ir.dims import Dim, floordiv, mod
 from fanin.ir.facts import Compare
 from fanin.ir.laws import Uniform
+from fanin.ir.places import Box, Digit, Span, normal, through, whole
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import Kernel, Padding, PositiveInt, spread
@@ -22,7 +23,6 @@ from fanin.ops.contract import (
     OpAttrs,
     ParamSpec,
     Port,
-    Reach,
     Result,
     Weighted,
     couple,
@@ -30,6 +30,7 @@ from fanin.ops.contract import (
     need_equal,
 )
 from fanin.ops.ports import FLOAT, X
+from fanin.ops.sees import Sees, Use
 from fanin.ops.spelling import optional, optional_input, spell, spell_unless
 from fanin.ops.windows import batch, channels, check_spatial, need_room, slide
 from fanin.record import KW_ONLY, record
@@ -197,8 +198,11 @@ class Convolution(Weighted[ConvAttrs]):
             return (couple(f"x{c}", *outs),)  # depthwise: a channel is its filter
         return Unknown("the channels of a grouped convolution can be cut only evenly over its groups")
 
-    def reach(self, a: ConvAttrs, *types: TensorType) -> Reach:
-        return spatial_reach(self.spatial, types[0].rank, self.geometry(a))
+    def sees(self, a: ConvAttrs, use: Use) -> Sees:
+        x, c = use.x, use.x.rank - self.spatial - 1
+        box = window_box(x, use.out, self.geometry(a), a.groups, a.padding_mode)
+        told = tuple((0, axis) for axis in range(c, x.rank))
+        return Sees(((box,),), (floordiv(x.shape[c], a.groups),), own=(c,), weighted=told)
 
     def signal(self, a: ConvAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.convolution import Convolve
@@ -208,13 +212,32 @@ class Convolution(Weighted[ConvAttrs]):
         return Convolve(list(zip(g.kernel, g.stride, pads, g.dilation, strict=True)), a.groups, mode=a.padding_mode)
 
 
-def spatial_reach(n: int, rank: int, g: Geometry) -> Reach:
-    """What a position sees: a window along each spatial axis, and every channel."""
-    axes = []
-    for i, (k, s, d, p) in enumerate(zip(g.kernel, g.stride, g.dilation, g.padding, strict=True)):
-        span = d * (k - 1) + 1
-        axes.append((rank - n + i, (span, s, (span - 1) // 2 if g.same else p)))
-    return Reach(tuple(axes), (rank - n - 1,))
+def window_box(x: TensorType, out: TensorType, g: Geometry, groups: int, mode: str = "zeros") -> Box:
+    """What a position sees: a window along each spatial axis, and the channels of its group."""
+    n = len(g.kernel)
+    c = x.rank - n - 1
+    box = [whole(i, size) for i, size in enumerate(x.shape[:c])]
+    box.append(group_of(c, x.shape[c], out.shape[c], groups))
+    for axis, k, s, d, p in zip(range(c + 1, x.rank), g.kernel, g.stride, g.dilation, g.padding, strict=True):
+        extent = d * (k - 1) + 1
+        before = (extent - 1) // 2 if g.same else p
+        low, high = -before, extent - 1 - before
+        if mode == "reflect" or (mode == "replicate" and high < 0):  # mirrored at an edge, it may reach further back
+            wide = max(before, high)
+            low, high = min(low, -3 * wide), max(high, 3 * wide) if 2 * before > extent - 1 else high
+            low = low if 2 * before > extent - 1 else -before
+        wraps = x.shape[axis] if mode == "circular" and extent > 1 else None
+        box.append(normal([(s, Digit(axis, 1, out.shape[axis]))], low, high, wraps))
+    return tuple(box)
+
+
+def group_of(axis: int, channels: Dim, outs: Dim, groups: int) -> Span:
+    """The channels that one of those that go out sees; the places of its group are gone through."""
+    within, share = floordiv(channels, groups), floordiv(outs, groups)
+    if groups == 1:
+        return through(0, channels)
+    group = (within, Digit(axis, share, groups))
+    return normal([group, *through(0, within).terms], 0, 0)
 
 
 # ------------------------------------------------------------------------------------------------- as a function
@@ -271,8 +294,15 @@ class ConvolutionFunction(Op[ConvFunctionAttrs]):
         g = self.geometry(a, weight)
         return 2 * batch(x, self.spatial) * cast(Dim, prod(g.sizes(x))) * weight.numel()
 
-    def reach(self, a: ConvFunctionAttrs, *types: TensorType) -> Reach:
-        return spatial_reach(self.spatial, types[0].rank, self.geometry(a, types[1]))
+    def sees(self, a: ConvFunctionAttrs, use: Use) -> Sees:
+        x, c, weight = use.x, use.x.rank - self.spatial - 1, use.types[1]
+        assert weight is not None
+        within = floordiv(x.shape[c], a.groups)
+        box = window_box(x, use.out, self.geometry(a, weight), a.groups)
+        kernel = (whole(c, use.out.shape[c]), through(0, within), *(Span((), 0, k - 1) for k in weight.shape[2:]))
+        more = (((whole(c, use.out.shape[c]),),),) if len(use.types) > 2 and use.types[2] is not None else ()
+        told = tuple((0, axis) for axis in range(c + 1, x.rank)) + tuple((1, axis) for axis in range(2, weight.rank))
+        return Sees(((box,), (kernel,), *more), (within,), weighted=told)
 
 
 def number_kernel(name: str, weight: TensorType, n: int) -> tuple[int, ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import prod, sqrt
 from typing import Any, ClassVar, cast
 
-from fanin.ir.dims import Dim
+from fanin.ir.dims import Dim, ceildiv, floordiv
 from fanin.ir.laws import Uniform
+from fanin.ir.places import Digit, normal, whole
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import Kernel, Padding, PositiveInt, spread
@@ -27,8 +28,9 @@ from fanin.ops.contract import (
     need_at_least,
     need_equal,
 )
-from fanin.ops.convolution._convolution import check_out, need_bias, need_groups, number_kernel
+from fanin.ops.convolution._convolution import check_out, group_of, need_bias, need_groups, number_kernel
 from fanin.ops.ports import FLOAT, X
+from fanin.ops.sees import Sees, Use
 from fanin.ops.spelling import optional, optional_input, spell, spell_unless
 from fanin.ops.windows import batch, channels, check_spatial
 from fanin.record import KW_ONLY, record
@@ -96,6 +98,18 @@ def spread_out(
     return s
 
 
+def transposed_sees(use: Use, s: Spread, groups: int) -> Sees:
+    """What a position sees: the inputs whose spread kernel reaches it, and the channels of its group."""
+    x, c = use.x, use.x.rank - len(s.kernel) - 1
+    box = [whole(i, size) for i, size in enumerate(x.shape[:c])]
+    box.append(group_of(c, x.shape[c], use.out.shape[c], groups))
+    for axis, k, step, d, p in zip(range(c + 1, x.rank), s.kernel, s.stride, s.dilation, s.padding, strict=True):
+        digit = Digit(axis, step, ceildiv(use.out.shape[axis], step))
+        box.append(normal([(1, digit)], -((d * (k - 1) - p) // step), (p + step - 1) // step))
+    told = tuple((0, axis) for axis in range(c, x.rank))
+    return Sees(((tuple(box),),), (floordiv(x.shape[c], groups),), own=(c,), weighted=told)
+
+
 class Transposed(Weighted[TransposedAttrs]):
     """A transposed convolution with a learned kernel."""
 
@@ -113,6 +127,9 @@ class Transposed(Weighted[TransposedAttrs]):
         check_out(a.out_channels, a.groups)
         y = x.with_shape(*x.shape[: -n - 1], a.out_channels, *s.sizes(x))
         return Inferred((y,), need_groups(channels(x, n), a.groups, -n - 1) + s.needs(x))
+
+    def sees(self, a: TransposedAttrs, use: Use) -> Sees:
+        return transposed_sees(use, self.spread(a), a.groups)
 
     def params(self, a: TransposedAttrs, *types: TensorType) -> tuple[ParamSpec, ...]:
         n = self.spatial

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from fanin.ir.numbers import Known, everywhere
 from fanin.ir.types import DType, TensorType, floats
 from fanin.ops.attributes import Sizes
 from fanin.ops.code import Attribute, Code, Input, Like, Sequence, call
 from fanin.ops.contract import Inferred, NoAttrs, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use
 from fanin.ops.sizes import need_sizes
 from fanin.record import record
 
@@ -25,9 +29,17 @@ class Shaped(Op[ShapeAttrs]):
     inputs = ()
     order = ("*shape",)
     example_inputs = {}
+    fill: ClassVar[float | None] = None
+    """The number it is filled with, where that is one."""
 
     def infer(self, a: ShapeAttrs, *types: TensorType) -> Result:
         return Inferred((floats(*a.shape),), need_sizes(*a.shape))
+
+    def sees(self, a: ShapeAttrs, use: Use) -> Sees:
+        return Sees((), own=tuple(range(use.out.rank)) if self.fill is None else ())
+
+    def known(self, a: ShapeAttrs, use: Use, *inputs: Known) -> Known:
+        return () if self.fill is None else everywhere(self.fill)
 
     def torch(self, a: ShapeAttrs, *types: TensorType) -> Code:
         sizes = a.shape or (Sequence(()),)
@@ -39,9 +51,16 @@ class Alike(Op[NoAttrs]):
 
     inputs = (Port("x", tuple(DType)),)
     differentiable = False
+    fill: ClassVar[float | None] = None
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         return types[0]
+
+    def sees(self, a: NoAttrs, use: Use) -> Sees:
+        return Sees(((),), own=tuple(range(use.out.rank)) if self.fill is None else ())
+
+    def known(self, a: NoAttrs, use: Use, *inputs: Known) -> Known:
+        return () if self.fill is None else everywhere(self.fill)
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call(f"torch.{self.name}", Input(0))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import final
 
 from fanin.ir.dims import Poly
+from fanin.ir.numbers import Known, everywhere
 from fanin.ir.types import TensorType, floats
 from fanin.ops.attributes import Size, Sizes
 from fanin.ops.code import Code, Sequence, call
 from fanin.ops.contract import Inferred, Op, OpAttrs, Result
 from fanin.ops.creation._shaped import DEVICE, DTYPE
+from fanin.ops.sees import Sees, Use
 from fanin.ops.sizes import need_sizes
 from fanin.ops.spelling import spell
 from fanin.record import record
@@ -37,6 +39,12 @@ class Full(Op[FullAttrs]):
     def infer(self, a: FullAttrs, *types: TensorType) -> Result:
         shape = a.shape if isinstance(a.shape, tuple) else (a.shape,)
         return Inferred((floats(*shape),), need_sizes(*shape))
+
+    def sees(self, a: FullAttrs, use: Use) -> Sees:
+        return Sees(())
+
+    def known(self, a: FullAttrs, use: Use, *inputs: Known) -> Known:
+        return everywhere(a.fill_value)
 
     def torch(self, a: FullAttrs, *types: TensorType) -> Code:
         shape = a.shape if isinstance(a.shape, tuple) else (a.shape,)

@@ -16,6 +16,7 @@ class Ones(Shaped):
     """
 
     name = "ones"
+    fill = 1.0
     example = "y = ones(2, 3)"
 
     def signal(self, a: Any, *types: TensorType) -> Any:

@@ -16,6 +16,7 @@ class OnesLike(Alike):
     """
 
     name = "ones_like"
+    fill = 1.0
     example = "y = ones_like(x)"
 
     def signal(self, a: Any, *types: TensorType) -> Any:

@@ -16,6 +16,7 @@ class Zeros(Shaped):
     """
 
     name = "zeros"
+    fill = 0.0
     example = "y = zeros(2, 3)"
 
     def signal(self, a: Any, *types: TensorType) -> Any:

@@ -16,6 +16,7 @@ class ZerosLike(Alike):
     """
 
     name = "zeros_like"
+    fill = 0.0
     example = "y = zeros_like(x)"
 
     def signal(self, a: Any, *types: TensorType) -> Any:

@@ -8,12 +8,14 @@ from string import ascii_lowercase, ascii_uppercase
 from typing import Any, cast, final
 
 from fanin.ir.dims import Dim
+from fanin.ir.places import Box, Span, at, through, whole
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import FLOATS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
 from fanin.ops.einops._pattern import DOTS, Group, parse_equation
+from fanin.ops.sees import Sees, Use
 from fanin.record import record
 
 
@@ -69,6 +71,28 @@ class Einsum(Op[EinsumAttrs]):
         dots, more = _dots(terms, types)
         shape = tuple(s for axis in result for s in (dots if axis == DOTS else (sizes[axis],)))
         return Inferred((TensorType(types[0].dtype, shape),), (*needs, *more))
+
+    def sees(self, a: EinsumAttrs, use: Use) -> Sees:
+        terms, result = parse_equation(a.equation)
+        types = [t for t in use.types if t is not None]
+        places = dict(_placed_in(result, use.out))
+        sizes: dict[str, Dim] = {}
+        for term, t in zip(terms, types, strict=True):
+            for i, axis in _named_places(term, t):
+                if axis not in places and (axis not in sizes or sizes[axis] == 1):
+                    sizes[axis] = t.shape[i]
+        gone = list(sizes)
+        boxes: list[Box] = []
+        for term, t in zip(terms, types, strict=True):
+            box: list[Span] = [at(0)] * t.rank
+            for i, axis in _named_places(term, t):
+                if t.shape[i] != 1:
+                    box[i] = (
+                        whole(places[axis], t.shape[i]) if axis in places else through(gone.index(axis), sizes[axis])
+                    )
+            boxes.append(tuple(box))
+        void = tuple((i, (0,)) for i in range(len(types)))
+        return Sees(tuple((box,) for box in boxes), tuple(sizes.values()), void=void)
 
     def flops(self, a: EinsumAttrs, *types: TensorType) -> Dim:
         terms, result = parse_equation(a.equation)
@@ -172,3 +196,15 @@ def _dots(terms: tuple[Group, ...], types: tuple[TensorType, ...]) -> tuple[tupl
             start = term.index(DOTS)
             operands.append((f"tensors[{number}]", t.with_shape(*t.shape[start : start + t.rank - len(term) + 1])))
     return broadcast(*operands, what="the axes in `...`") if operands else ((), ())
+
+
+def _named_places(term: Group, t: TensorType) -> Iterator[tuple[int, str]]:
+    """Every axis of a tensor with its name; those in the dots are counted from the last."""
+    yield from _placed(term, t)
+    if DOTS in term:
+        start, count = term.index(DOTS), t.rank - len(term) + 1
+        yield from ((start + i, f"{DOTS}{count - i}") for i in range(count))
+
+
+def _placed_in(result: Group, out: TensorType) -> Iterator[tuple[str, int]]:
+    return ((axis, i) for i, axis in _named_places(result, out))

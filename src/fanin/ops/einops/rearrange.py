@@ -9,6 +9,7 @@ from fanin.ops.code import Code, Input
 from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result
 from fanin.ops.einops._match import Given, match
 from fanin.ops.einops._steps import steps
+from fanin.ops.sees import Sees, Use, moved, named
 from fanin.record import record
 
 
@@ -38,6 +39,10 @@ class Rearrange(Op[RearrangeAttrs]):
     def infer(self, a: RearrangeAttrs, *types: TensorType) -> Result:
         m = match(a.pattern, a.sizes, types[0], name=self.name)
         return Inferred((types[0].with_shape(*m.shape()),), m.needs)
+
+    def sees(self, a: RearrangeAttrs, use: Use) -> Sees:
+        m = match(a.pattern, a.sizes, use.x, name=self.name)
+        return moved(named(m.left, m.right, m.sizes, ()))
 
     def torch(self, a: RearrangeAttrs, *types: TensorType) -> Code:
         return steps(Input(0), match(a.pattern, a.sizes, types[0], name=self.name))

@@ -13,6 +13,7 @@ from fanin.ops.code import Code, Input, Sequence, method
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
 from fanin.ops.einops._match import Given, match
 from fanin.ops.einops._steps import steps
+from fanin.ops.sees import Sees, Use, named
 from fanin.ops.sizes import at_least
 from fanin.record import record
 
@@ -52,6 +53,10 @@ class Reduce(Op[ReduceAttrs]):
             message = f"the {a.reduction} of {{left}} numbers has no value"
             needs += (Need(Compare(">=", count, 1), message, kind="too-small"),)
         return Inferred((result.with_dtype(_kind(a.reduction, x.dtype)),), needs)
+
+    def sees(self, a: ReduceAttrs, use: Use) -> Sees:
+        m = match(a.pattern, a.sizes, use.x, name=self.name)
+        return Sees(((named(m.left, m.right, m.sizes, m.gone),),), tuple(m.sizes[axis] for axis in m.gone))
 
     def torch(self, a: ReduceAttrs, *types: TensorType) -> Code:
         name = {"max": "amax", "min": "amin"}.get(a.reduction, a.reduction)

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from fanin.ir.dims import Poly
+from fanin.ir.numbers import OPEN, Form, Known, combined, compared, is_number
 from fanin.ir.types import DType, TensorType, promote
 from fanin.ir.unknown import Unknown
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Infix, Input
-from fanin.ops.contract import ANY, Complaint, Coupling, Inferred, NoAttrs, Op, Port, Reach, Result, couple
+from fanin.ops.contract import ANY, Complaint, Coupling, Inferred, NoAttrs, Op, Port, Result, couple
 from fanin.ops.dtypes import own_float
 from fanin.ops.elementwise._function import folded
+from fanin.ops.sees import Sees, Use, pointwise
 
 
 class Binary(Op[NoAttrs]):
@@ -66,8 +68,21 @@ class Binary(Op[NoAttrs]):
             tied.append(couple(*members, f"z[{i}]"))
         return tuple(tied)
 
-    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: NoAttrs, use: Use) -> Sees:
+        return pointwise(use.types, use.out)
+
+    def known(self, a: NoAttrs, use: Use, *inputs: Known) -> Known:
+        return combined(self.at_place, *inputs)
+
+    def at_place(self, x: Any, y: Any) -> Any:
+        """The function at two numbers that are known at a place, of which one may be OPEN or a form. A hook."""
+        if not (is_number(x) and is_number(y)):
+            return OPEN
+        try:
+            found = self.number(x, y)
+        except (ValueError, OverflowError, ZeroDivisionError, TypeError):
+            return OPEN
+        return found if is_number(found) else OPEN
 
     def signal(self, a: NoAttrs, *types: TensorType) -> Any:
         import numpy as np
@@ -115,6 +130,11 @@ class Comparison(Binary):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return Infix(self.sign, Input(0), Input(1))
+
+    def at_place(self, x: Any, y: Any) -> Any:
+        if isinstance(x, Form) or isinstance(y, Form):
+            return OPEN if x is OPEN or y is OPEN else compared(self.sign, x, y)
+        return super().at_place(x, y)
 
 
 def ordered_kind(x: DType, y: DType, title: str) -> DType:

@@ -8,8 +8,9 @@ from fanin.ir.dims import Poly
 from fanin.ir.types import TensorType, promote
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, as_tensor, call
-from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Reach, Result
+from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Result
 from fanin.ops.dtypes import to_float
+from fanin.ops.sees import Sees, Use, pointwise
 
 
 @final
@@ -35,8 +36,8 @@ class Lerp(Op[NoAttrs]):
         x, end, weight = numbers
         return None if any(isinstance(n, Poly) for n in numbers) else x + weight * (end - x)
 
-    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: NoAttrs, use: Use) -> Sees:
+        return pointwise(use.types, use.out)
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("torch.lerp", as_tensor(0), as_tensor(1), Input(2))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from fanin.ir.numbers import OPEN, Known, combined
 from fanin.ir.types import TensorType, promote
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, method
-from fanin.ops.contract import ANY, BOOLS, Complaint, Inferred, NoAttrs, Op, Port, Reach, Result
+from fanin.ops.contract import ANY, BOOLS, Complaint, Inferred, NoAttrs, Op, Port, Result
+from fanin.ops.sees import Sees, Use, pointwise
 
 
 @final
@@ -32,8 +34,11 @@ class MaskedFill(Op[NoAttrs]):
         shape, needs = broadcast(("x", x), ("mask", mask), what="the tensor and the mask")
         return Inferred((TensorType(x.dtype, shape),), needs)
 
-    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: NoAttrs, use: Use) -> Sees:
+        return pointwise(use.types, use.out)
+
+    def known(self, a: NoAttrs, use: Use, *inputs: Known) -> Known:
+        return combined(lambda x, mask, value: value if mask is True else x if mask is False else OPEN, *inputs)
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return method(Input(0), "masked_fill", Input(1), Input(2))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from fanin.ir.dims import Poly
+from fanin.ir.numbers import Form, is_number
 from fanin.ir.types import DType, TensorType, promote
 from fanin.ops.contract import NoAttrs
 from fanin.ops.elementwise.binary import Arithmetic
@@ -24,6 +26,14 @@ class Mul(Arithmetic):
 
     def kind(self, x: DType, y: DType) -> DType:
         return promote(x, y)
+
+    def at_place(self, x: Any, y: Any) -> Any:
+        if any(is_number(v) and v == 0 for v in (x, y)):
+            return 0
+        forms = [v for v in (x, y) if isinstance(v, Form)]
+        if len(forms) == 1 and all(isinstance(v, (int, Poly, Form)) for v in (x, y)):
+            return x * y
+        return super().at_place(x, y)
 
     def number(self, x: Any, y: Any) -> Any:
         return x * y

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from fanin.ir.numbers import OPEN, Known, combined
 from fanin.ir.types import DType, TensorType, promote
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, call
-from fanin.ops.contract import ANY, BOOLS, Inferred, NoAttrs, Op, Port, Reach, Result
+from fanin.ops.contract import ANY, BOOLS, Inferred, NoAttrs, Op, Port, Result
 from fanin.ops.dtypes import own_float
+from fanin.ops.sees import Sees, Use, pointwise
 
 
 @final
@@ -30,8 +32,11 @@ class Where(Op[NoAttrs]):
         shape, needs = broadcast(*operands, what="the condition and the two sides of `where`")
         return Inferred((TensorType(promote(x.dtype, y.dtype), shape),), needs)
 
-    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: NoAttrs, use: Use) -> Sees:
+        return pointwise(use.types, use.out)
+
+    def known(self, a: NoAttrs, use: Use, *inputs: Known) -> Known:
+        return combined(lambda holds, x, y: x if holds is True else y if holds is False else OPEN, *inputs)
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         code = call("torch.where", Input(0), Input(1), Input(2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, final
 
 from fanin.ir.laws import Normal
+from fanin.ir.places import through, whole
 from fanin.ir.types import DType, TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
@@ -18,13 +19,13 @@ from fanin.ops.contract import (
     OpAttrs,
     ParamSpec,
     Port,
-    Reach,
     Result,
     Weighted,
     couple,
     need_at_least,
 )
 from fanin.ops.ports import FLOAT
+from fanin.ops.sees import Sees, Use, same
 from fanin.record import KW_ONLY, record
 
 
@@ -74,8 +75,8 @@ class Embedding(Weighted[EmbeddingAttrs]):
     def couplings(self, a: EmbeddingAttrs, *types: TensorType) -> tuple[Coupling, ...]:
         return (couple("weight.feature", "y[-1]"),)
 
-    def reach(self, a: EmbeddingAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: EmbeddingAttrs, use: Use) -> Sees:
+        return Sees(((same(use.x),),), own=(use.x.rank,))
 
     def signal(self, a: EmbeddingAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.linear import Lookup
@@ -102,6 +103,12 @@ class EmbeddingFunction(Op[OpAttrs]):
         message = "there are no vectors in the table"
         needs = need_at_least(weight.shape[0], 1, message, ("weight", 0))
         return Inferred((TensorType(weight.dtype, (*x.shape, weight.shape[1])),), needs)
+
+    def sees(self, a: OpAttrs, use: Use) -> Sees:
+        table = use.types[1]
+        assert table is not None
+        row = (through(0, table.shape[0]), whole(use.x.rank, table.shape[1]))
+        return Sees(((same(use.x),), (row,)), (table.shape[0],), weighted=((1, 0),))
 
     def torch(self, a: OpAttrs, *types: TensorType) -> Code:
         return call("F.embedding", Input(0), Input(1))

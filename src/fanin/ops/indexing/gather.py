@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import final
 
+from fanin.ir.places import Span
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, INTS, Inferred, Op, Port, Result, normal_axis
 from fanin.ops.indexing._places import AxisAttrs, need_rank, need_within
+from fanin.ops.sees import Sees, Use, same
 
 
 @final
@@ -31,6 +33,12 @@ class Gather(Op[AxisAttrs]):
         need_rank(index, x.rank, "index", self.name)
         needs = need_within(("index", index), ("x", x), self.name, axis)
         return Inferred((index.with_dtype(x.dtype),), needs)
+
+    def sees(self, a: AxisAttrs, use: Use) -> Sees:
+        axis = a.axis % use.x.rank
+        box = list(same(use.out))
+        box[axis] = Span((), 0, use.x.shape[axis] - 1)
+        return Sees(((tuple(box),), (same(use.out),)))
 
     def torch(self, a: AxisAttrs, *types: TensorType) -> Code:
         return method(Input(0), "gather", a.axis, Input(1))

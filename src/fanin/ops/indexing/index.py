@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias, final
 
 from fanin.ir.bounds import SIZES
 from fanin.ir.dims import Dim, Poly, ceildiv, maximum, minimum
 from fanin.ir.facts import Compare
+from fanin.ir.places import Digit, Span, at, normal
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Cut, Input, Name, Subscript, method
 from fanin.ops.code import Sequence as Row
 from fanin.ops.contract import ANY, INTS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use, aligned
 from fanin.ops.sizes import at_least
 from fanin.record import record
 
@@ -95,6 +98,41 @@ class Index(Op[IndexAttrs]):
             axis += 1
         front = _front(items)
         return Inferred((x.with_shape(*shape[:front], *picked, *shape[front:]),), needs)
+
+    def sees(self, a: IndexAttrs, use: Use) -> Sees:
+        x, *rest = use.types
+        assert x is not None
+        picks = [t for t in rest if t is not None]
+        items = _spelled_out(a.items, x)
+        rank = max((t.rank for t in picks), default=0)
+        front = _front(items)
+        picked = use.out.with_shape(*use.out.shape[front : front + rank])
+        box: list[Span] = []
+        place = 0  # among the axes of the result that are not those of the int tensors
+        for item in items:
+            axis = place if place < front else place + rank
+            if isinstance(item, NewAxis):
+                place += 1
+                continue
+            size = x.shape[len(box)]
+            if isinstance(item, At):
+                box.append(at(size + item.place if _below_zero(item.place) else item.place))
+            elif isinstance(item, Range):
+                start: Dim = 0 if item.start is None else item.start
+                start = maximum(size + start, 0) if _below_zero(start) else minimum(start, size)
+                step = item.step if isinstance(item.step, int) else 1
+                box.append(normal([(step, Digit(axis, 1, use.out.shape[axis]))], start, start))
+                place += 1
+            else:
+                box.append(Span((), 0, size - 1))
+        indices = []
+        for t in picks:
+            own = aligned(t, picked)
+            shifted = [
+                Span(tuple((f, replace(d, axis=d.axis + front)) for f, d in s.terms), s.low, s.high) for s in own
+            ]
+            indices.append((tuple(shifted),))
+        return Sees(((tuple(box),), *indices), moves=not picks)
 
     def torch(self, a: IndexAttrs, *types: TensorType) -> Code:
         x, *picks = types

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, final
 
 from fanin.ir.dims import Dim
+from fanin.ir.places import through, whole
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Result, need_equal
+from fanin.ops.sees import Sees, Use
 
 
 @final
@@ -34,6 +36,13 @@ class Bmm(Op[NoAttrs]):
         needs = need_equal(x.shape[0], y.shape[0], batch, ("x", 0), ("y", 0))
         needs += need_equal(x.shape[2], y.shape[1], inner, ("x", 2), ("y", 1))
         return Inferred((x.with_last(y.shape[2]),), needs)
+
+    def sees(self, a: NoAttrs, use: Use) -> Sees:
+        x, y = use.types[0], use.types[1]
+        assert x is not None and y is not None
+        batch, inner = whole(0, x.shape[0]), through(0, x.shape[2])
+        first, second = (batch, whole(1, x.shape[1]), inner), (batch, inner, whole(2, y.shape[2]))
+        return Sees(((first,), (second,)), (x.shape[2],), void=((0, (0,)), (1, (0,))))
 
     def flops(self, a: NoAttrs, *types: TensorType) -> Dim:
         return 2 * types[0].numel() * types[1].shape[2]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, final
 
 from fanin.ir.dims import Dim
+from fanin.ir.places import through, whole
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Infix, Input
 from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Result, need_equal
+from fanin.ops.sees import Sees, Use, aligned
 
 
 @final
@@ -40,6 +42,19 @@ class Matmul(Op[NoAttrs]):
         rows = x.shape[-2:-1] if x.rank > 1 else ()
         columns = y.shape[-1:] if y.rank > 1 else ()
         return Inferred((x.with_shape(*batch, *rows, *columns),), (*needs, *more))
+
+    def sees(self, a: NoAttrs, use: Use) -> Sees:
+        x, y = use.types[0], use.types[1]
+        assert x is not None and y is not None
+        inner, out = x.shape[-1], use.out
+        column = whole(out.rank - 1, out.shape[-1]) if y.rank > 1 else None
+        row = whole(out.rank - 1 - (y.rank > 1), x.shape[-2]) if x.rank > 1 else None
+        more = out.with_shape(*out.shape[: out.rank - (x.rank > 1) - (y.rank > 1)])
+        left = aligned(x.with_shape(*x.shape[:-2]), more) if x.rank > 1 else ()
+        right = aligned(y.with_shape(*y.shape[:-2]), more) if y.rank > 1 else ()
+        first = (*left, *((row,) if row is not None else ()), through(0, inner))
+        second = (*right, through(0, inner), *((column,) if column is not None else ()))
+        return Sees(((first,), (second,)), (inner,), void=((0, (0,)), (1, (0,))))
 
     def flops(self, a: NoAttrs, *types: TensorType) -> Dim:
         x, y = types

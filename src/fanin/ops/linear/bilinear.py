@@ -6,6 +6,7 @@ from math import sqrt
 from typing import cast, final
 
 from fanin.ir.laws import Uniform
+from fanin.ir.places import through
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
@@ -24,6 +25,7 @@ from fanin.ops.contract import (
     need_equal,
 )
 from fanin.ops.ports import FLOAT
+from fanin.ops.sees import Sees, Use, same
 from fanin.ops.spelling import optional, optional_input
 from fanin.record import KW_ONLY, record
 
@@ -64,6 +66,12 @@ class Bilinear(Weighted[BilinearAttrs]):
     def infer(self, a: BilinearAttrs, *types: TensorType) -> Result:
         x1, x2 = types
         return Inferred((x1.with_last(a.out_features),), need_rows(self.name, x1, x2))
+
+    def sees(self, a: BilinearAttrs, use: Use) -> Sees:
+        boxes = [(*same(t)[:-1], through(n, t.shape[-1])) for n, t in enumerate(use.types[:2]) if t is not None]
+        sizes = tuple(t.shape[-1] for t in use.types[:2] if t is not None)
+        last = use.out.rank - 1
+        return Sees(tuple((box,) for box in boxes), sizes, own=(last,), weighted=((0, last), (1, last)))
 
     def params(self, a: BilinearAttrs, *types: TensorType) -> tuple[ParamSpec, ...]:
         first, second = (cast(int, t.shape[-1]) for t in types)

@@ -7,6 +7,7 @@ from typing import Any, cast, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.laws import Uniform
+from fanin.ir.places import through, whole
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
@@ -19,13 +20,13 @@ from fanin.ops.contract import (
     OpAttrs,
     ParamSpec,
     Port,
-    Reach,
     Result,
     Weighted,
     couple,
     need_equal,
 )
 from fanin.ops.ports import X
+from fanin.ops.sees import Sees, Use, mixing, same
 from fanin.record import KW_ONLY, record
 
 
@@ -78,8 +79,8 @@ class Linear(Weighted[LinearAttrs]):
         outs = ("weight.out", "bias.out", "y[-1]") if a.bias else ("weight.out", "y[-1]")
         return couple("x[-1]", "weight.in"), couple(*outs)
 
-    def reach(self, a: LinearAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=(types[0].rank - 1,))
+    def sees(self, a: LinearAttrs, use: Use) -> Sees:
+        return mixing(use.x, (-1,), keeps=False, own=(use.x.rank - 1,), weighted=True)
 
     def signal(self, a: LinearAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.linear import Dense
@@ -123,6 +124,13 @@ class LinearFunction(Op[OpAttrs]):
             if bias.shape[0] != 1:
                 needs += need_equal(bias.shape[0], out, message, ("bias", 0), ("weight", 0))
         return Inferred((x.with_last(out),), needs)
+
+    def sees(self, a: OpAttrs, use: Use) -> Sees:
+        x, last = use.x, use.x.rank - 1
+        row = (*same(x)[:-1], through(0, x.shape[-1]))
+        weight = (whole(last, use.out.shape[-1]), through(0, x.shape[-1]))
+        more = (((whole(last, use.out.shape[-1]),),),) if len(use.types) > 2 and use.types[2] is not None else ()
+        return Sees(((row,), (weight,), *more), (x.shape[-1],), void=((0, (0,)), (1, (0,))))
 
     def torch(self, a: OpAttrs, *types: TensorType) -> Code:
         return call("F.linear", *(Input(i) for i in range(len(types))))

@@ -19,13 +19,13 @@ from fanin.ops.contract import (
     Need,
     OpAttrs,
     ParamSpec,
-    Reach,
     Result,
     Weighted,
     couple,
     need_at_least,
 )
 from fanin.ops.ports import X
+from fanin.ops.sees import Sees, Use, mixing, pointwise
 from fanin.ops.spelling import spell_unless
 from fanin.ops.windows import check_spatial
 from fanin.record import KW_ONLY, record
@@ -104,9 +104,11 @@ class BatchNorm(Weighted[BatchNormAttrs]):
     def couplings(self, a: BatchNormAttrs, *types: TensorType) -> tuple[Coupling, ...]:
         return running_couplings(types[0], 1, a.affine, a.track_running_stats)
 
-    def reach(self, a: BatchNormAttrs, *types: TensorType) -> Reach:
-        # In training, through the statistics of the batch; what they are otherwise depends on no input.
-        return Reach(mixes=tuple(i for i in range(types[0].rank) if i != 1))
+    def sees(self, a: BatchNormAttrs, use: Use) -> Sees:
+        own = (1,) if a.affine or a.track_running_stats else ()
+        if a.track_running_stats and not use.training:
+            return pointwise(use.types, use.out, own=own)
+        return mixing(use.x, [i for i in range(use.x.rank) if i != 1], own=own)
 
     def signal(self, a: BatchNormAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.normalise import Normalise
@@ -147,8 +149,12 @@ class InstanceNorm(Weighted[InstanceNormAttrs]):
         axis = types[0].rank - self.spatial - 1
         return running_couplings(types[0], axis, a.affine, a.track_running_stats)
 
-    def reach(self, a: InstanceNormAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=tuple(range(types[0].rank - self.spatial, types[0].rank)))
+    def sees(self, a: InstanceNormAttrs, use: Use) -> Sees:
+        first = use.x.rank - self.spatial
+        own = (first - 1,) if a.affine or a.track_running_stats else ()
+        if a.track_running_stats and not use.training:
+            return pointwise(use.types, use.out, own=own)
+        return mixing(use.x, range(first, use.x.rank), own=own)
 
     def signal(self, a: InstanceNormAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.normalise import Normalise

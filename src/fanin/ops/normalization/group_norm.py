@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Any, cast, final
 
 from fanin.ir.dims import Dim, floordiv, mod
 from fanin.ir.facts import Compare
 from fanin.ir.laws import ONES, ZEROS
+from fanin.ir.places import Digit, normal, through, whole
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import NonNegativeFloat, PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
@@ -20,13 +22,13 @@ from fanin.ops.contract import (
     OpAttrs,
     ParamSpec,
     Port,
-    Reach,
     Result,
     Weighted,
     need_at_least,
     need_equal,
 )
 from fanin.ops.ports import FLOAT, X
+from fanin.ops.sees import Sees, Use, same
 from fanin.ops.sizes import divisors_near
 from fanin.ops.spelling import optional, optional_input
 from fanin.record import KW_ONLY, record
@@ -54,6 +56,15 @@ def infer_groups(name: str, groups: int, x: TensorType) -> tuple[Need, ...]:
     count = floordiv(cast(Dim, prod(x.shape)), groups)
     message = f"`{name}` needs more than one value for each group to find a variance, and {x} has {{left}}"
     return needs + need_at_least(count, 2, message, ("x", 0))
+
+
+def groups_together(x: TensorType, groups: int, own: tuple[int, ...] = ()) -> Sees:
+    """An entry sees its group of channels, at all places."""
+    within = floordiv(x.shape[1], groups)
+    group = normal([(within, Digit(1, within, groups)), *through(0, within).terms], 0, 0)
+    places = tuple(through(n, size) for n, size in enumerate(x.shape[2:], 1))
+    box = (whole(0, x.shape[0]), through(0, within) if groups == 1 else group, *places)
+    return Sees(((same(x), box),), (within, *x.shape[2:]), own=own)
 
 
 @final
@@ -88,8 +99,8 @@ class GroupNorm(Weighted[GroupNormAttrs]):
     def saved(self, a: GroupNormAttrs, *types: TensorType) -> Dim:
         return types[0].numel()
 
-    def reach(self, a: GroupNormAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=tuple(range(1, types[0].rank)))
+    def sees(self, a: GroupNormAttrs, use: Use) -> Sees:
+        return groups_together(use.x, a.num_groups, own=(1,) if a.affine else ())
 
     def signal(self, a: GroupNormAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.normalise import Normalise
@@ -138,8 +149,10 @@ class GroupNormFunction(Op[GroupNormFunctionAttrs]):
             eps=unless(a.eps, 1e-5),
         )
 
-    def reach(self, a: GroupNormFunctionAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=tuple(range(1, types[0].rank)))
+    def sees(self, a: GroupNormFunctionAttrs, use: Use) -> Sees:
+        found = groups_together(use.x, a.num_groups)
+        more = tuple(() if t is None else ((whole(1, t.shape[0]),),) for t in use.types[1:])
+        return replace(found, reads=(*found.reads, *more))
 
 
 def need_channels(port: str, given: TensorType, x: TensorType) -> tuple[Need, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.dims import Dim
@@ -9,9 +10,10 @@ from fanin.ir.laws import ONES, ZEROS
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import NonNegativeFloat, PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
-from fanin.ops.contract import Inferred, Op, OpAttrs, ParamSpec, Port, Reach, Result, Weighted
+from fanin.ops.contract import Inferred, Op, OpAttrs, ParamSpec, Port, Result, Weighted
 from fanin.ops.normalization._last import check_axes, feature_axes, need_last, own_shape, spell_shape
 from fanin.ops.ports import FLOAT, X
+from fanin.ops.sees import Sees, Use, aligned, mixing
 from fanin.ops.spelling import optional, optional_input
 from fanin.record import KW_ONLY, record
 
@@ -64,9 +66,9 @@ class LayerNorm(Weighted[LayerNormAttrs]):
     def saved(self, a: LayerNormAttrs, *types: TensorType) -> Dim:
         return types[0].numel()
 
-    def reach(self, a: LayerNormAttrs, *types: TensorType) -> Reach:
-        rank = types[0].rank
-        return Reach(mixes=tuple(range(rank - a.axes, rank)))
+    def sees(self, a: LayerNormAttrs, use: Use) -> Sees:
+        axes = range(use.x.rank - a.axes, use.x.rank)
+        return mixing(use.x, axes, own=axes if a.elementwise_affine else ())
 
     def signal(self, a: LayerNormAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.normalise import Normalise
@@ -111,9 +113,10 @@ class LayerNormFunction(Op[LayerNormFunctionAttrs]):
             eps=unless(a.eps, 1e-5),
         )
 
-    def reach(self, a: LayerNormFunctionAttrs, *types: TensorType) -> Reach:
-        rank = types[0].rank
-        return Reach(mixes=tuple(range(rank - a.axes, rank)))
+    def sees(self, a: LayerNormFunctionAttrs, use: Use) -> Sees:
+        found = mixing(use.x, range(use.x.rank - a.axes, use.x.rank))
+        more = tuple(() if t is None else (aligned(t, use.out),) for t in use.types[1:])
+        return replace(found, reads=(*found.reads, *more))
 
     def signal(self, a: LayerNormFunctionAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.chain import Scaled

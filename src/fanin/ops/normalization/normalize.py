@@ -8,8 +8,9 @@ from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import NonNegativeFloat
 from fanin.ops.code import Call, Code, Input
-from fanin.ops.contract import Op, OpAttrs, Reach, Result, normal_axis
+from fanin.ops.contract import Op, OpAttrs, Result, normal_axis
 from fanin.ops.ports import X
+from fanin.ops.sees import Sees, Use, mixing, pointwise
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
 
@@ -41,9 +42,8 @@ class Normalize(Op[NormalizeAttrs]):
         args, keywords = spell_fields(a)
         return Call("F.normalize", (Input(0), *args), keywords)
 
-    def reach(self, a: NormalizeAttrs, *types: TensorType) -> Reach:
-        rank = types[0].rank
-        return Reach(mixes=(a.axis % rank,) if rank else ())
+    def sees(self, a: NormalizeAttrs, use: Use) -> Sees:
+        return mixing(use.x, (a.axis,)) if use.x.rank else pointwise(use.types, use.out)
 
     def signal(self, a: NormalizeAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.normalise import Normalise

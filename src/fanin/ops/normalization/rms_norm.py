@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.dims import Dim
@@ -9,9 +10,10 @@ from fanin.ir.laws import ONES
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import NonNegativeFloat, PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
-from fanin.ops.contract import Inferred, Op, OpAttrs, ParamSpec, Port, Reach, Result, Weighted
+from fanin.ops.contract import Inferred, Op, OpAttrs, ParamSpec, Port, Result, Weighted
 from fanin.ops.normalization._last import check_axes, feature_axes, need_last, own_shape, spell_shape
 from fanin.ops.ports import FLOAT, X
+from fanin.ops.sees import Sees, Use, aligned, mixing
 from fanin.ops.spelling import optional, optional_input
 from fanin.record import KW_ONLY, record
 
@@ -62,9 +64,9 @@ class RMSNorm(Weighted[RMSNormAttrs]):
     def saved(self, a: RMSNormAttrs, *types: TensorType) -> Dim:
         return types[0].numel()
 
-    def reach(self, a: RMSNormAttrs, *types: TensorType) -> Reach:
-        rank = types[0].rank
-        return Reach(mixes=tuple(range(rank - a.axes, rank)))
+    def sees(self, a: RMSNormAttrs, use: Use) -> Sees:
+        axes = range(use.x.rank - a.axes, use.x.rank)
+        return mixing(use.x, axes, own=axes if a.elementwise_affine else ())
 
     def signal(self, a: RMSNormAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.normalise import Normalise
@@ -101,9 +103,10 @@ class RMSNormFunction(Op[RMSNormFunctionAttrs]):
         shape = own_shape(a.axes, types[0])
         return call("F.rms_norm", Input(0), shape, weight=optional_input(types, 1), eps=unless(a.eps, None))
 
-    def reach(self, a: RMSNormFunctionAttrs, *types: TensorType) -> Reach:
-        rank = types[0].rank
-        return Reach(mixes=tuple(range(rank - a.axes, rank)))
+    def sees(self, a: RMSNormFunctionAttrs, use: Use) -> Sees:
+        found = mixing(use.x, range(use.x.rank - a.axes, use.x.rank))
+        more = tuple(() if t is None else (aligned(t, use.out),) for t in use.types[1:])
+        return replace(found, reads=(*found.reads, *more))
 
     def signal(self, a: RMSNormFunctionAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.chain import Scaled

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from fanin.ir.dims import Dim
+from fanin.ir.division import exact_quotient
+from fanin.ir.places import ALL, Digit, normal, through
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call
 from fanin.ops.contract import Complaint, Coupling, Inferred, Need, Op, OpAttrs, Result, couple, need_at_least
 from fanin.ops.ports import X
+from fanin.ops.sees import Sees, Use, same
 from fanin.ops.spelling import spell
 from fanin.ops.windows import check_spatial
 from fanin.record import record
@@ -45,6 +48,20 @@ class AdaptivePool(Op[AdaptiveAttrs]):
             sizes.append(here if size is None else size)
             needs += need_at_least(here, 1, f"`{self.name}` has nothing to pool: the axis is empty", ("x", i - n))
         return Inferred((x.with_shape(*x.shape[:-n], *sizes),), needs)
+
+    def sees(self, a: AdaptiveAttrs, use: Use) -> Sees:
+        x, first = use.x, use.x.rank - self.spatial
+        box = list(same(x))
+        sizes: list[Dim] = []
+        for axis in range(first, x.rank):
+            size, count = x.shape[axis], use.out.shape[axis]
+            if count == 1:
+                box[axis] = through(len(sizes), size)
+                sizes.append(size)
+            elif count != size:
+                width = exact_quotient(size, count)
+                box[axis] = ALL if width is None else normal([(width, Digit(axis, 1, count))], 0, width - 1)
+        return Sees(((tuple(box),),), tuple(sizes))
 
     def wanted(self, a: AdaptiveAttrs) -> tuple[int | None, ...]:
         return a.output_size if isinstance(a.output_size, tuple) else (a.output_size,) * self.spatial

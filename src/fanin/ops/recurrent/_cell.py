@@ -7,6 +7,7 @@ from typing import ClassVar, cast
 
 from fanin.ir.dims import Dim
 from fanin.ir.laws import Uniform
+from fanin.ir.places import Span
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Function
@@ -23,6 +24,7 @@ from fanin.ops.contract import (
     need_equal,
 )
 from fanin.ops.ports import FLOAT
+from fanin.ops.sees import Sees, Use, same
 from fanin.record import KW_ONLY, record
 
 X, H, C = Port("x", FLOAT), Port("h", FLOAT), Port("c", FLOAT)
@@ -88,6 +90,14 @@ class Cell(Weighted[A]):
         if bias:
             found += ParamSpec("bias_ih", (rows,), law, "bias"), ParamSpec("bias_hh", (rows,), law, "bias")
         return found
+
+    def sees(self, a: A, use: Use) -> Sees:
+        reads = []
+        for number, t in enumerate(use.types):
+            assert t is not None
+            cell = number == 2  # what an LSTM keeps, it keeps number by number
+            reads.append((same(t) if cell else (*same(t)[:-1], Span((), 0, t.shape[-1] - 1)),))
+        return Sees(tuple(reads), own=(use.x.rank - 1,))
 
     def products(self, hidden: int, x: TensorType) -> Dim:
         """Flops of the two matrix products."""

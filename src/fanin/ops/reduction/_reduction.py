@@ -12,7 +12,8 @@ from fanin.ir.types import DType, TensorType
 from fanin.ops.attributes import Axes, Axis
 from fanin.ops.axes import normal_axes, spelled
 from fanin.ops.code import OMIT, Code, Input, Sequence, method, unless
-from fanin.ops.contract import ANY, FLOATS, Complaint, Inferred, Need, Op, OpAttrs, Port, Reach, Result
+from fanin.ops.contract import ANY, FLOATS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use, reducing, same, up_to
 from fanin.ops.sizes import at_least
 from fanin.record import KW_ONLY, record
 
@@ -71,6 +72,8 @@ class Reduction(Op[A]):
     inputs = (Port("x", ANY),)
     nonempty: ClassVar[bool] = False
     """Whether there is no value for no numbers."""
+    tells_places: ClassVar[bool] = False
+    """Whether it tells where a number stands."""
 
     @abstractmethod
     def kind(self, dtype: DType) -> DType:
@@ -81,8 +84,11 @@ class Reduction(Op[A]):
         result = reduced(x, a.axis, a.keepdim).with_dtype(self.kind(x.dtype))
         return Inferred((result,), need_some(x, a.axis, self.name)) if self.nonempty else result
 
-    def reach(self, a: A, *types: TensorType) -> Reach:
-        return Reach(mixes=normal_axes(a.axis, types[0].rank))
+    def sees(self, a: A, use: Use) -> Sees:
+        axes = normal_axes(a.axis, use.x.rank)
+        told = tuple((0, i) for i in axes) if self.tells_places else ()
+        box = reducing(use.x, axes, use.out, a.keepdim)
+        return Sees(((box,),), tuple(use.x.shape[i] for i in sorted(axes)), weighted=told)
 
 
 class Folding(Reduction[ReductionAttrs]):
@@ -129,6 +135,13 @@ class Running(Op[AlongAttrs]):
         x = types[0]
         normal_axes(a.axis, x.rank)
         return x.with_dtype(whole(x.dtype))
+
+    def sees(self, a: AlongAttrs, use: Use) -> Sees:
+        box = list(same(use.x))
+        if box:
+            axis = a.axis % use.x.rank
+            box[axis] = up_to(axis, use.x.shape[axis])
+        return Sees(((tuple(box),),))
 
     def torch(self, a: AlongAttrs, *types: TensorType) -> Code:
         return method(Input(0), self.name, dim=a.axis)

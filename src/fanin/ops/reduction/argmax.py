@@ -18,6 +18,7 @@ class Argmax(Choosing):
     """
 
     name = "argmax"
+    tells_places = True
     inputs = (Port("x", REALS),)
     example = "y = argmax(x, axis=1)"
 

@@ -18,6 +18,7 @@ class Argmin(Choosing):
     """
 
     name = "argmin"
+    tells_places = True
     inputs = (Port("x", REALS),)
     example = "y = argmin(x, axis=1)"
 

@@ -11,6 +11,7 @@ from fanin.ops.code import Code, Infix, Input, method, unless
 from fanin.ops.contract import FLOATS, Complaint, Inferred, Op, Port, Result
 from fanin.ops.reduction._reduction import ReductionAttrs, along, reduced
 from fanin.ops.reduction._several import added, together
+from fanin.ops.sees import Sees, Use, pointwise, reducing
 
 
 @final
@@ -33,6 +34,13 @@ class Mean(Op[ReductionAttrs]):
             return reduced(types[0], a.axis, a.keepdim)
         result, needs = together(a, self.name, *types)
         return Inferred((result.with_dtype(promote(*(t.dtype for t in types))),), needs)
+
+    def sees(self, a: ReductionAttrs, use: Use) -> Sees:
+        if len(use.types) > 1:
+            return pointwise(use.types, use.out)
+        axes = normal_axes(a.axis, use.x.rank)
+        box = reducing(use.x, axes, use.out, a.keepdim)
+        return Sees(((box,),), tuple(use.x.shape[i] for i in sorted(axes)))
 
     def torch(self, a: ReductionAttrs, *types: TensorType) -> Code:
         if len(types) == 1:

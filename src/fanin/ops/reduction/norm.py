@@ -12,6 +12,7 @@ from fanin.ops.axes import normal_axes
 from fanin.ops.code import OMIT, Code, Input, call, unless
 from fanin.ops.contract import FLOATS, Inferred, Op, OpAttrs, Port, Result, inferred
 from fanin.ops.reduction._reduction import along, need_some, real, reduced
+from fanin.ops.sees import Sees, Use, reducing
 from fanin.ops.spelling import spell
 from fanin.record import record
 
@@ -41,6 +42,11 @@ class Norm(Op[NormAttrs]):
         result = reduced(x, a.axis, a.keepdim).with_dtype(real(x.dtype))
         needs = need_some(x, a.axis, self.name) if a.ord < 0 or isinf(a.ord) else ()
         return Inferred((result,), needs)
+
+    def sees(self, a: NormAttrs, use: Use) -> Sees:
+        axes = normal_axes(a.axis, use.x.rank)
+        box = reducing(use.x, axes, use.out, a.keepdim)
+        return Sees(((box,),), tuple(use.x.shape[i] for i in sorted(axes)))
 
     def torch(self, a: NormAttrs, *types: TensorType) -> Code:
         order = OMIT if a.ord == 2 else spell(a.ord)

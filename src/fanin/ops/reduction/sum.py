@@ -12,6 +12,7 @@ from fanin.ops.contract import ANY, Complaint, Inferred, Op, Port, Result
 from fanin.ops.dtypes import own_float
 from fanin.ops.reduction._reduction import ReductionAttrs, along, reduced, whole
 from fanin.ops.reduction._several import added, together
+from fanin.ops.sees import Sees, Use, pointwise, reducing
 
 
 @final
@@ -35,6 +36,13 @@ class Sum(Op[ReductionAttrs]):
             return reduced(types[0], a.axis, a.keepdim).with_dtype(dtype)
         result, needs = together(a, self.name, *types)
         return Inferred((result.with_dtype(dtype),), needs)
+
+    def sees(self, a: ReductionAttrs, use: Use) -> Sees:
+        if len(use.types) > 1:
+            return pointwise(use.types, use.out)
+        axes = normal_axes(a.axis, use.x.rank)
+        box = reducing(use.x, axes, use.out, a.keepdim)
+        return Sees(((box,),), tuple(use.x.shape[i] for i in sorted(axes)))
 
     def fold(self, a: ReductionAttrs, *numbers: Any) -> Any:
         return sum(numbers)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from fanin.ir.numbers import OPEN, Known, combined, is_number
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Probability
 from fanin.ops.code import TRAINING, Call, Code, Input
-from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Reach, Result
+from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Result
 from fanin.ops.ports import X
+from fanin.ops.sees import Sees, Use, pointwise
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
 
@@ -50,8 +52,13 @@ class AnyDropout(Op[DropoutAttrs]):
         args, keywords = spell_fields(a, 1)
         return Call(f"F.{self.name}", (Input(0), *args), (*keywords, ("training", TRAINING)))
 
-    def reach(self, a: DropoutAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: DropoutAttrs, use: Use) -> Sees:
+        return pointwise(use.types, use.out)
+
+    def known(self, a: DropoutAttrs, use: Use, *inputs: Known) -> Known:
+        if "alpha" in self.name:
+            return ()
+        return combined(lambda x: 0.0 if is_number(x) and x == 0 else OPEN, *inputs)
 
     def signal(self, a: DropoutAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.noise import AlphaDrop, Drop

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import final
 
-from fanin.ir.dims import mod
+from fanin.ir.dims import floordiv, mod
 from fanin.ir.facts import Compare
+from fanin.ir.places import Digit, normal
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call
-from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Reach, Result
+from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use, moved, same
 from fanin.record import record
 
 
@@ -50,5 +52,9 @@ class ChannelShuffle(Op[ChannelShuffleAttrs]):
     def torch(self, a: ChannelShuffleAttrs, *types: TensorType) -> Code:
         return call("F.channel_shuffle", Input(0), a.groups)
 
-    def reach(self, a: ChannelShuffleAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=(1,) if a.groups > 1 else ())
+    def sees(self, a: ChannelShuffleAttrs, use: Use) -> Sees:
+        groups, size = a.groups, use.x.shape[1]
+        each = floordiv(size, groups)  # from (group, place) to (place, group)
+        box = list(same(use.x))
+        box[1] = normal([(each, Digit(1, 1, groups)), (1, Digit(1, groups, each))], 0, 0)
+        return moved(tuple(box))

@@ -9,7 +9,8 @@ from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Complaint, Op, OpAttrs, Result
 from fanin.ops.ports import X
-from fanin.ops.resampling._resize import Extent, Scale, resize
+from fanin.ops.resampling._resize import Extent, Scale, resize, resized
+from fanin.ops.sees import Sees, Use
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
 
@@ -44,6 +45,9 @@ class Interpolate(Op[InterpolateAttrs]):
             message = f'`antialias` is for "bilinear" and "bicubic", not for mode "{a.mode}"'
             raise Complaint(message, "antialias", kind="type")
         return resize(self.name, types[0], a.size, a.scale_factor, a.mode, a.align_corners)
+
+    def sees(self, a: InterpolateAttrs, use: Use) -> Sees:
+        return resized(use, a.mode, bool(a.align_corners) or a.antialias)
 
     def torch(self, a: InterpolateAttrs, *types: TensorType) -> Code:
         args, keywords = spell_fields(a)

@@ -7,8 +7,9 @@ from typing import Literal, final
 from fanin.ir.poly import Poly
 from fanin.ir.types import TensorType
 from fanin.ops.code import Call, Code, Input
-from fanin.ops.contract import ANY, FLOATS, Complaint, Op, OpAttrs, Port, Reach, Result
-from fanin.ops.resampling._padding import WIDTHS, pad_axes
+from fanin.ops.contract import ANY, FLOATS, Complaint, Op, OpAttrs, Port, Result
+from fanin.ops.resampling._padding import WIDTHS, pad_axes, padded
+from fanin.ops.sees import Sees, Use
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
 
@@ -56,8 +57,5 @@ class Pad(Op[PadFunctionAttrs]):
         args, keywords = spell_fields(a, 1)
         return Call("F.pad", (Input(0), *args), keywords)
 
-    def reach(self, a: PadFunctionAttrs, *types: TensorType) -> Reach:
-        rank = types[0].rank
-        places = range(len(a.pad) // 2) if a.mode == "constant" else ()
-        before = [(rank - 1 - i, a.pad[2 * i]) for i in places]
-        return Reach(axes=tuple((axis, (1, 1, width)) for axis, width in before if isinstance(width, int)))
+    def sees(self, a: PadFunctionAttrs, use: Use) -> Sees:
+        return padded(use, a.pad, a.mode)

@@ -6,10 +6,12 @@ from typing import final
 
 from fanin.ir.dims import floordiv, mod
 from fanin.ir.facts import Compare
+from fanin.ir.places import Digit, normal
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use, moved, same
 from fanin.record import record
 
 
@@ -46,6 +48,14 @@ class PixelShuffle(Op[PixelShuffleAttrs]):
             return y
         message = f"{c} channels do not divide into {r} × {r} pixels"
         return Inferred((y,), (Need(Compare("==", left, 0), message, (("x", -3),), "indivisible"),))
+
+    def sees(self, a: PixelShuffleAttrs, use: Use) -> Sees:
+        x, r = use.x, a.upscale_factor
+        c, h, w = x.rank - 3, x.rank - 2, x.rank - 1
+        box = list(same(x))
+        box[c] = normal([(r * r, Digit(c, 1, use.out.shape[c])), (r, Digit(h, 1, r)), (1, Digit(w, 1, r))], 0, 0)
+        box[h], box[w] = (normal([(1, Digit(i, r, x.shape[i]))], 0, 0) for i in (h, w))
+        return moved(tuple(box))
 
     def construct(self, a: PixelShuffleAttrs, *types: TensorType) -> Call:
         return call("nn.PixelShuffle", a.upscale_factor)

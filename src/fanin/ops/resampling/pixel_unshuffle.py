@@ -6,10 +6,12 @@ from typing import final
 
 from fanin.ir.dims import floordiv, mod
 from fanin.ir.facts import Compare
+from fanin.ir.places import Digit, normal
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use, moved, same
 from fanin.record import record
 
 
@@ -47,6 +49,15 @@ class PixelUnshuffle(Op[PixelUnshuffleAttrs]):
                 message = f"an axis of {size} does not divide into steps of {r} pixels"
                 needs += (Need(Compare("==", left, 0), message, (("x", axis),), "indivisible"),)
         return Inferred((x.with_shape(*outer, c * r * r, floordiv(h, r), floordiv(w, r)),), needs)
+
+    def sees(self, a: PixelUnshuffleAttrs, use: Use) -> Sees:
+        x, r, out = use.x, a.downscale_factor, use.out
+        c, h, w = x.rank - 3, x.rank - 2, x.rank - 1
+        box = list(same(x))
+        box[c] = normal([(1, Digit(c, r * r, x.shape[c]))], 0, 0)
+        box[h] = normal([(r, Digit(h, 1, out.shape[h])), (1, Digit(c, r, r))], 0, 0)
+        box[w] = normal([(r, Digit(w, 1, out.shape[w])), (1, Digit(c, 1, r))], 0, 0)
+        return moved(tuple(box))
 
     def construct(self, a: PixelUnshuffleAttrs, *types: TensorType) -> Call:
         return call("nn.PixelUnshuffle", a.downscale_factor)

@@ -10,7 +10,8 @@ from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call
 from fanin.ops.contract import OpAttrs, Result, Weighted
 from fanin.ops.ports import X
-from fanin.ops.resampling._resize import Scale, resize
+from fanin.ops.resampling._resize import Scale, resize, resized
+from fanin.ops.sees import Sees, Use
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
 
@@ -39,6 +40,9 @@ class Upsample(Weighted[UpsampleAttrs]):
 
     def infer(self, a: UpsampleAttrs, *types: TensorType) -> Result:
         return resize(self.name, types[0], a.size, a.scale_factor, a.mode, a.align_corners)
+
+    def sees(self, a: UpsampleAttrs, use: Use) -> Sees:
+        return resized(use, a.mode, bool(a.align_corners))
 
     def construct(self, a: UpsampleAttrs, *types: TensorType) -> Call:
         args, keywords = spell_fields(a)

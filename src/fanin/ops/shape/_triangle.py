@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from fanin.ir.numbers import OPEN, Known, combined, place, truth
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use, same
 from fanin.record import record
 
 
@@ -26,3 +28,12 @@ class Triangle(Op[TriangleAttrs]):
 
     def torch(self, a: TriangleAttrs, *types: TensorType) -> Code:
         return method(Input(0), self.name, *((a.diagonal,) if a.diagonal else ()))
+
+    def sees(self, a: TriangleAttrs, use: Use) -> Sees:
+        return Sees(((same(use.x),),), own=(use.x.rank - 2, use.x.rank - 1))
+
+    def known(self, a: TriangleAttrs, use: Use, *inputs: Known) -> Known:
+        rows, columns = use.x.shape[-2:]
+        right = place(use.x.rank - 1, columns) - place(use.x.rank - 2, rows) - a.diagonal
+        kept = truth(right if self.name == "triu" else -right)
+        return combined(lambda keep, x: 0 if keep is False else x if keep is True else OPEN, kept, inputs[0])

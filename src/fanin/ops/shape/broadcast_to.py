@@ -8,6 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Sizes
 from fanin.ops.code import Code, Input
 from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use, aligned, moved
 from fanin.ops.shape._stretch import expanded, stretched
 from fanin.record import record
 
@@ -33,6 +34,9 @@ class BroadcastTo(Op[BroadcastToAttrs]):
 
     def infer(self, a: BroadcastToAttrs, *types: TensorType) -> Result:
         return stretched(types[0], a.shape, self.name)
+
+    def sees(self, a: BroadcastToAttrs, use: Use) -> Sees:
+        return moved(aligned(use.x, use.out))
 
     def torch(self, a: BroadcastToAttrs, *types: TensorType) -> Code:
         return expanded(Input(0), types[0], a.shape)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from fanin.ir.dims import Dim
+from fanin.ir.places import whole
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis, PositiveInt
 from fanin.ops.code import Code, Input, Subscript, method, unless
 from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.sees import Sees, Use, moved, same
 from fanin.ops.sizes import need_quotient
 from fanin.record import record
 
@@ -38,6 +41,17 @@ class Chunk(Op[ChunkAttrs]):
         message = f"a size of {x.shape[axis]} does not split into {a.chunks} equal chunks"
         size, needs = need_quotient(x.shape[axis], a.chunks, message, ("x", axis), about="chunks")
         return Inferred((x.with_axis(axis, size),) * a.chunks, needs)
+
+    def sees(self, a: ChunkAttrs, use: Use) -> tuple[Sees, ...]:
+        axis = a.axis % use.x.rank
+        start: Dim = 0
+        found: list[Sees] = []
+        for out in use.outs:
+            box = list(same(out))
+            box[axis] = whole(axis, out.shape[axis], start)
+            found.append(moved(tuple(box)))
+            start = start + out.shape[axis]
+        return tuple(found)
 
     def torch(self, a: ChunkAttrs, *types: TensorType) -> Code:
         pieces = method(Input(0), "chunk", a.chunks, dim=unless(a.axis, 0))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, final
 
 from fanin.ir.dims import Dim
+from fanin.ir.places import Box, whole
 from fanin.ir.types import TensorType, promote
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, Sequence, call
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal, normal_axis
+from fanin.ops.sees import Sees, Use, same
 from fanin.record import KW_ONLY, record
 
 
@@ -52,6 +54,18 @@ class Concat(Op[ConcatAttrs]):
                     needs += need_equal(first.shape[i], t.shape[i], message, ("xs[0]", i), (f"xs[{number}]", i))
         joined = first.with_dtype(promote(*(t.dtype for t in types))).with_axis(axis, length)
         return Inferred((joined,), needs)
+
+    def sees(self, a: ConcatAttrs, use: Use) -> Sees:
+        axis = a.axis % use.x.rank
+        start: Dim = 0
+        boxes: list[Box] = []
+        for t in use.types:
+            assert t is not None
+            box = list(same(use.out))
+            box[axis] = whole(axis, use.out.shape[axis], -start)
+            boxes.append(tuple(box))
+            start = start + t.shape[axis]
+        return Sees(tuple((box,) for box in boxes), own=(axis,) if len(boxes) > 1 else ())
 
     def torch(self, a: ConcatAttrs, *types: TensorType) -> Code:
         return call("torch.cat", Sequence(tuple(Input(i) for i in range(len(types)))), dim=a.axis)

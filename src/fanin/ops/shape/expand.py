@@ -8,6 +8,7 @@ from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use, aligned, moved
 from fanin.ops.shape._stretch import expanded, stretched
 from fanin.ops.shape.reshape import SizeOrRest
 from fanin.record import record
@@ -33,6 +34,9 @@ class Expand(Op[ExpandAttrs]):
 
     def infer(self, a: ExpandAttrs, *types: TensorType) -> Result:
         return stretched(types[0], _kept(types[0], a.shape), self.name)
+
+    def sees(self, a: ExpandAttrs, use: Use) -> Sees:
+        return moved(aligned(use.x, use.out))
 
     def torch(self, a: ExpandAttrs, *types: TensorType) -> Code:
         return expanded(Input(0), types[0], _kept(types[0], a.shape))

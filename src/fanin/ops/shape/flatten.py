@@ -10,6 +10,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
 from fanin.ops.code import OMIT, Call, Code, Input, Invoke, Module, call, method
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.sees import Sees, Use, moved, reshaped
 from fanin.record import record
 
 
@@ -54,6 +55,9 @@ class Flatten(Op[FlattenAttrs]):
     def infer(self, a: FlattenAttrs, *types: TensorType) -> Result:
         return flattened(types[0], a.start_axis, a.end_axis)
 
+    def sees(self, a: FlattenAttrs, use: Use) -> Sees:
+        return moved(reshaped(use.x, use.out))
+
     def torch(self, a: FlattenAttrs, *types: TensorType) -> Code:
         if a.end_axis != -1:
             return method(Input(0), "flatten", a.start_axis, a.end_axis)
@@ -81,6 +85,9 @@ class FlattenModule(Op[FlattenModuleAttrs]):
 
     def infer(self, a: FlattenModuleAttrs, *types: TensorType) -> Result:
         return flattened(types[0], a.start_axis, a.end_axis)
+
+    def sees(self, a: FlattenModuleAttrs, use: Use) -> Sees:
+        return moved(reshaped(use.x, use.out))
 
     def construct(self, a: FlattenModuleAttrs, *types: TensorType) -> Call:
         end = OMIT if a.end_axis == -1 else a.end_axis

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from fanin.ir.places import Digit, normal
 from fanin.ir.types import TensorType
 from fanin.ops.axes import normal_axes, spelled
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use, moved, same
 from fanin.record import record
 
 
@@ -31,6 +33,13 @@ class Flip(Op[FlipAttrs]):
     def infer(self, a: FlipAttrs, *types: TensorType) -> Result:
         normal_axes(a.axis, types[0].rank)
         return types[0]
+
+    def sees(self, a: FlipAttrs, use: Use) -> Sees:
+        box = list(same(use.x))
+        for i in normal_axes(a.axis, use.x.rank):
+            last = use.x.shape[i] - 1
+            box[i] = normal([(-1, Digit(i, 1, use.x.shape[i]))], last, last)
+        return moved(tuple(box))
 
     def torch(self, a: FlipAttrs, *types: TensorType) -> Code:
         return method(Input(0), "flip", spelled(a.axis))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from fanin.ir.places import whole
 from fanin.ir.types import TensorType
 from fanin.ops.axes import normal_axes, spelled
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use, moved, same
 from fanin.record import record
 
 
@@ -38,6 +40,17 @@ class Movedim(Op[MovedimAttrs]):
         rest = iter([i for i in range(x.rank) if i not in source])
         moved = dict(zip(destination, source, strict=True))
         return x.with_shape(*(x.shape[moved[i] if i in moved else next(rest)] for i in range(x.rank)))
+
+    def sees(self, a: MovedimAttrs, use: Use) -> Sees:
+        x = use.x
+        source, destination = normal_axes(a.source, x.rank), normal_axes(a.destination, x.rank)
+        rest = iter([i for i in range(x.rank) if i not in source])
+        order = dict(zip(destination, source, strict=True))
+        box = list(same(x))
+        for place in range(x.rank):
+            axis = order[place] if place in order else next(rest)
+            box[axis] = whole(place, x.shape[axis])
+        return moved(tuple(box))
 
     def torch(self, a: MovedimAttrs, *types: TensorType) -> Code:
         source, destination = a.source, a.destination

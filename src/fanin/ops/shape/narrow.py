@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, final
 
 from fanin.ir.facts import Compare
+from fanin.ir.places import whole
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis, Size
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Inferred, Need, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.sees import Sees, Use, moved, same
 from fanin.ops.sizes import at_least, need_sizes
 from fanin.record import record
 
@@ -41,6 +43,11 @@ class Narrow(Op[NarrowAttrs]):
             end = Compare("<=", a.start + a.length, x.shape[axis])
             needs += (Need(end, message, (("x", axis),), "too-small"),)
         return Inferred((x.with_axis(axis, a.length),), needs)
+
+    def sees(self, a: NarrowAttrs, use: Use) -> Sees:
+        axis, box = a.axis % use.x.rank, list(same(use.out))
+        box[axis] = whole(axis, use.out.shape[axis], a.start)
+        return moved(tuple(box))
 
     def torch(self, a: NarrowAttrs, *types: TensorType) -> Code:
         return method(Input(0), "narrow", a.axis, a.start, a.length)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from fanin.ir.places import whole
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
 from fanin.ops.axes import normal_axes
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use, moved, same
 from fanin.record import record
 
 
@@ -36,6 +38,12 @@ class Permute(Op[PermuteAttrs]):
         if len(axes) != x.rank:
             raise Complaint(f"`permute` names {len(axes)} of {x.rank} axes", "axes")
         return x.with_shape(*(x.shape[i] for i in axes))
+
+    def sees(self, a: PermuteAttrs, use: Use) -> Sees:
+        box = list(same(use.x))
+        for place, axis in enumerate(a.axes):
+            box[axis] = whole(place, use.out.shape[place])
+        return moved(tuple(box))
 
     def torch(self, a: PermuteAttrs, *types: TensorType) -> Code:
         return method(Input(0), "permute", *a.axes) if a.axes else Input(0)

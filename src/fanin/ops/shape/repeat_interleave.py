@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from fanin.ir.places import Digit, normal
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import Axis, Size
 from fanin.ops.code import OMIT, Code, Input, method
 from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.sees import Sees, Use, all_of, moved, same
 from fanin.ops.sizes import need_sizes
 from fanin.record import record
 
@@ -38,6 +40,13 @@ class RepeatInterleave(Op[RepeatInterleaveAttrs]):
             return Inferred((x.with_shape(x.numel() * a.repeats),), needs)
         axis = normal_axis(a.axis, x.rank)
         return Inferred((x.with_axis(axis, x.shape[axis] * a.repeats),), needs)
+
+    def sees(self, a: RepeatInterleaveAttrs, use: Use) -> Sees:
+        if a.axis is None:
+            return all_of(use.types, use.out)
+        axis, box = a.axis % use.x.rank, list(same(use.x))
+        box[axis] = normal([(1, Digit(axis, a.repeats, use.x.shape[axis]))], 0, 0)
+        return moved(tuple(box))
 
     def torch(self, a: RepeatInterleaveAttrs, *types: TensorType) -> Code:
         return method(Input(0), "repeat_interleave", a.repeats, dim=OMIT if a.axis is None else a.axis)

@@ -10,6 +10,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Range
 from fanin.ops.code import Code, Input, Sequence, method
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
+from fanin.ops.sees import Sees, Use, moved, reshaped
 from fanin.ops.sizes import need_quotient, need_sizes
 from fanin.record import record
 
@@ -66,6 +67,9 @@ class Reshape(Op[ReshapeAttrs]):
         x = types[0]
         shape, needs = filled(a.shape, x.numel(), "shape", *(("x", i) for i in range(x.rank)))
         return Inferred((x.with_shape(*shape),), needs)
+
+    def sees(self, a: ReshapeAttrs, use: Use) -> Sees:
+        return moved(reshaped(use.x, use.out))
 
     def torch(self, a: ReshapeAttrs, *types: TensorType) -> Code:
         return method(Input(0), "reshape", *printed(a.shape)) if a.shape else method(Input(0), "reshape", Sequence(()))

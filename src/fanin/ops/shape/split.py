@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, final
 
 from fanin.ir.dims import Dim
+from fanin.ir.places import whole
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis, PositiveInt, Size
 from fanin.ops.code import Code, Input, Sequence, Subscript, method, unless
 from fanin.ops.contract import ANY, Complaint, Inferred, Op, OpAttrs, Port, Result, need_equal, normal_axis
+from fanin.ops.sees import Sees, Use, moved, same
 from fanin.ops.sizes import need_sizes
 from fanin.record import record
 
@@ -40,6 +42,17 @@ class Split(Op[SplitAttrs]):
         message = "the sizes of this split add up to {right}, not to {left}"
         needs = (*need_sizes(*sizes), *need_equal(x.shape[axis], total, message, ("x", axis)))
         return Inferred(tuple(x.with_axis(axis, size) for size in sizes), needs)
+
+    def sees(self, a: SplitAttrs, use: Use) -> tuple[Sees, ...]:
+        axis = a.axis % use.x.rank
+        start: Dim = 0
+        found: list[Sees] = []
+        for out in use.outs:
+            box = list(same(out))
+            box[axis] = whole(axis, out.shape[axis], start)
+            found.append(moved(tuple(box)))
+            start = start + out.shape[axis]
+        return tuple(found)
 
     def torch(self, a: SplitAttrs, *types: TensorType) -> Code:
         sizes = a.sizes if isinstance(a.sizes, int) else Sequence(a.sizes)

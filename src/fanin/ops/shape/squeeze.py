@@ -8,6 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.axes import normal_axes, spelled
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
+from fanin.ops.sees import Sees, Use, moved, reshaped
 from fanin.record import record
 
 
@@ -38,6 +39,9 @@ class Squeeze(Op[SqueezeAttrs]):
             message = f"`squeeze` leaves out axis {i}, of size {{left}} and not 1"
             needs += need_equal(x.shape[i], 1, message, ("x", i))
         return Inferred((x.with_shape(*(size for i, size in enumerate(x.shape) if i not in axes)),), needs)
+
+    def sees(self, a: SqueezeAttrs, use: Use) -> Sees:
+        return moved(reshaped(use.x, use.out))
 
     def torch(self, a: SqueezeAttrs, *types: TensorType) -> Code:
         return method(Input(0), "squeeze", spelled(a.axis))

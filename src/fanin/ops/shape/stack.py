@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from fanin.ir.places import whole
 from fanin.ir.types import TensorType, promote
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, Sequence, call, unless
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal, normal_axis
+from fanin.ops.sees import Sees, Use
 from fanin.record import KW_ONLY, record
 
 
@@ -46,6 +48,11 @@ class Stack(Op[StackAttrs]):
         dtype = promote(*(t.dtype for t in types))
         stacked = TensorType(dtype, (*first.shape[:axis], len(types), *first.shape[axis:]))
         return Inferred((stacked,), needs)
+
+    def sees(self, a: StackAttrs, use: Use) -> Sees:
+        axis = a.axis % use.out.rank
+        box = tuple(whole(i + (i >= axis), size) for i, size in enumerate(use.x.shape))
+        return Sees(((box,),) * len(use.types), own=(axis,))
 
     def torch(self, a: StackAttrs, *types: TensorType) -> Code:
         return call("torch.stack", Sequence(tuple(Input(i) for i in range(len(types)))), dim=unless(a.axis, 0))

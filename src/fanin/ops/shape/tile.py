@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import final
 
+from fanin.ir.places import Digit, normal
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Sizes
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use, moved
 from fanin.ops.sizes import need_sizes
 from fanin.record import record
 
@@ -36,6 +38,10 @@ class Tile(Op[TileAttrs]):
         repeats = (1,) * (rank - len(a.repeats)) + a.repeats
         shape = (1,) * (rank - x.rank) + x.shape
         return Inferred((x.with_shape(*(s * n for s, n in zip(shape, repeats, strict=True))),), need_sizes(*a.repeats))
+
+    def sees(self, a: TileAttrs, use: Use) -> Sees:
+        new = use.out.rank - use.x.rank
+        return moved(tuple(normal([(1, Digit(i + new, 1, size))], 0, 0) for i, size in enumerate(use.x.shape)))
 
     def torch(self, a: TileAttrs, *types: TensorType) -> Code:
         return method(Input(0), "tile", *a.repeats) if a.repeats else Input(0)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from fanin.ir.places import whole
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.sees import Sees, Use, moved, same
 from fanin.record import record
 
 
@@ -33,6 +35,12 @@ class Transpose(Op[TransposeAttrs]):
         x = types[0]
         first, second = normal_axis(a.axis0, x.rank, "axis0"), normal_axis(a.axis1, x.rank, "axis1")
         return x.with_axis(first, x.shape[second]).with_axis(second, x.shape[first])
+
+    def sees(self, a: TransposeAttrs, use: Use) -> Sees:
+        first, second = a.axis0 % use.x.rank, a.axis1 % use.x.rank
+        box = list(same(use.x))
+        box[first], box[second] = whole(second, use.x.shape[first]), whole(first, use.x.shape[second])
+        return moved(tuple(box))
 
     def torch(self, a: TransposeAttrs, *types: TensorType) -> Code:
         return method(Input(0), "transpose", a.axis0, a.axis1)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from fanin.ir.places import at
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, Subscript, method
 from fanin.ops.contract import ANY, Complaint, Inferred, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.sees import Sees, Use, moved, same
 from fanin.record import record
 
 
@@ -39,6 +41,10 @@ class Unbind(Op[UnbindAttrs]):
         if not size:
             raise Complaint("an axis of size 0 has no slices", "x")
         return Inferred((x.with_shape(*x.shape[:axis], *x.shape[axis + 1 :]),) * size)
+
+    def sees(self, a: UnbindAttrs, use: Use) -> tuple[Sees, ...]:
+        axis, boxes = a.axis % use.x.rank, same(use.out)
+        return tuple(moved((*boxes[:axis], at(i), *boxes[axis:])) for i in range(len(use.outs)))
 
     def torch(self, a: UnbindAttrs, *types: TensorType) -> Code:
         slices = method(Input(0), "unbind", *((a.axis,) if a.axis else ()))

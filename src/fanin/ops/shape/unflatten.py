@@ -8,6 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Call, Code, Input, Sequence, call, method
 from fanin.ops.contract import ANY, Complaint, Inferred, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.sees import Sees, Use, moved, reshaped
 from fanin.ops.shape.reshape import SizeOrRest, filled, printed
 from fanin.record import record
 
@@ -38,6 +39,9 @@ class Unflatten(Op[UnflattenAttrs]):
         axis = normal_axis(a.axis, x.rank)
         sizes, needs = filled(a.sizes, x.shape[axis], "sizes", ("x", axis))
         return Inferred((x.with_shape(*x.shape[:axis], *sizes, *x.shape[axis + 1 :]),), needs)
+
+    def sees(self, a: UnflattenAttrs, use: Use) -> Sees:
+        return moved(reshaped(use.x, use.out))
 
     def construct(self, a: UnflattenAttrs, *types: TensorType) -> Call | None:
         sizes = printed(a.sizes)

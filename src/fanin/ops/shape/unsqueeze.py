@@ -8,6 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.sees import Sees, Use, moved, reshaped
 from fanin.record import record
 
 
@@ -32,6 +33,9 @@ class Unsqueeze(Op[UnsqueezeAttrs]):
         x = types[0]
         axis = normal_axis(a.axis, x.rank + 1)
         return x.with_shape(*x.shape[:axis], 1, *x.shape[axis:])
+
+    def sees(self, a: UnsqueezeAttrs, use: Use) -> Sees:
+        return moved(reshaped(use.x, use.out))
 
     def torch(self, a: UnsqueezeAttrs, *types: TensorType) -> Code:
         return method(Input(0), "unsqueeze", a.axis)

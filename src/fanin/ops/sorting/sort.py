@@ -7,7 +7,8 @@ from typing import final
 from fanin.ir.types import DType, TensorType
 from fanin.ops.code import Code
 from fanin.ops.contract import Inferred, Op, Port, Result, normal_axis
-from fanin.ops.sorting._order import ORDERED, SortAttrs, sorting
+from fanin.ops.sees import Sees, Use
+from fanin.ops.sorting._order import ORDERED, SortAttrs, ordered, sorting
 
 
 @final
@@ -27,6 +28,9 @@ class Sort(Op[SortAttrs]):
         x = types[0]
         normal_axis(a.axis, x.rank)
         return Inferred((x, x.with_dtype(DType.INT)))
+
+    def sees(self, a: SortAttrs, use: Use) -> tuple[Sees, Sees]:
+        return ordered(use, a.axis)
 
     def torch(self, a: SortAttrs, *types: TensorType) -> Code:
         return sorting(self.name, a)

@@ -9,7 +9,9 @@ from fanin.ir.types import DType, TensorType
 from fanin.ops.attributes import Axis, Size
 from fanin.ops.code import Code, Input, method, unless
 from fanin.ops.contract import REALS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.sees import Sees, Use
 from fanin.ops.sizes import at_least, need_sizes
+from fanin.ops.sorting._order import ordered
 from fanin.record import record
 
 
@@ -46,6 +48,9 @@ class Topk(Op[TopkAttrs]):
             needs += (Need(Compare("<=", a.k, x.shape[axis]), message, (("x", axis),), "too-small"),)
         values = x.with_axis(axis, a.k)
         return Inferred((values, values.with_dtype(DType.INT)), needs)
+
+    def sees(self, a: TopkAttrs, use: Use) -> tuple[Sees, Sees]:
+        return ordered(use, a.axis)
 
     def torch(self, a: TopkAttrs, *types: TensorType) -> Code:
         return method(
