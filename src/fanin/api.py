@@ -33,11 +33,16 @@ def source(path: str, name: str | None = None, *, optimize: int = 1, **hyper: An
     return pipeline.source(pipeline.elaborate(path, name, hyper), optimize=optimize)
 
 
-def draw(program: Program, *, depth: int | None = None, expand: tuple[str, ...] = ()) -> Picture:
-    """The picture of a program; shows itself in a notebook, and ``.save(path)`` writes it."""
+def draw(
+    program: Program, *, depth: int | None = None, expand: tuple[str, ...] = (), color: str | None = None
+) -> Picture:
+    """The picture of a program, painted by its ``cost`` or ``parameters`` where ``color`` says so.
+
+    It shows itself in a notebook, and ``.save(path)`` writes it.
+    """
     from fanin.emit.picture.drawing import Picture
 
-    return Picture(program, depth=depth, expand=expand)
+    return Picture(program, depth=depth, expand=expand, paint=pipeline.paint(program, color))
 
 
 def export(

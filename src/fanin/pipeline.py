@@ -21,6 +21,7 @@ from fanin.syntax.parser import parse as parse_source
 if TYPE_CHECKING:
     from fanin.analyses.exports import Loss
     from fanin.emit.comparison import Change
+    from fanin.emit.picture.paint import Paint
     from fanin.emit.torch.uses import EmitError
     from fanin.runtime.export import Exported
     from fanin.signal.analysis import Analysis
@@ -421,11 +422,26 @@ def draw(
     depth: int | None = None,
     expand: Sequence[str] = (),
     format: str | None = None,
+    color: str | None = None,
 ) -> None:
-    """The picture of a model, written to a file: svg, pdf, png or dot."""
+    """The picture of a model, written to a file: svg, pdf, png or dot; ``color`` is as ``paint`` takes it."""
     from fanin.emit.picture.drawing import draw as draw_picture
 
-    draw_picture(program, path, depth=depth, expand=expand, format=format)
+    draw_picture(program, path, depth=depth, expand=expand, format=format, paint=paint(program, color))
+
+
+def paint(program: Program, color: str | None) -> Paint | None:
+    """What paints a picture: its ``cost`` (share of FLOPs) or ``parameters``.
+
+    Raises ValueError where there is no such paint, or it cannot be told for this program.
+    """
+    if color is None:
+        return None
+    if color in ("cost", "parameters"):
+        from fanin.emit.picture.by_cost import CostPaint
+
+        return CostPaint(program, color)
+    raise ValueError(f"a picture is painted by cost or parameters, not by `{color}`")
 
 
 def export(
