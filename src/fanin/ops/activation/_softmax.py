@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, call
@@ -33,9 +32,6 @@ class AlongAxis(Op[SoftmaxAttrs]):
 
     def torch(self, a: SoftmaxAttrs, *types: TensorType) -> Code:
         return call(f"F.{self.name}", Input(0), dim=a.axis)
-
-    def saved(self, a: SoftmaxAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
 
     def couplings(self, a: SoftmaxAttrs, *types: TensorType) -> tuple[Coupling, ...]:
         return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank))

@@ -7,6 +7,7 @@ from typing import Any, final
 from fanin.ir.types import TensorType
 from fanin.ops.code import TRAINING, Call, Code, Input
 from fanin.ops.contract import Complaint, Op, OpAttrs, Reach, Result
+from fanin.ops.keeping import Kept, Use
 from fanin.ops.ports import X
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
@@ -46,6 +47,9 @@ class Rrelu(Op[RreluAttrs]):
     def torch(self, a: RreluAttrs, *types: TensorType) -> Code:
         args, keywords = spell_fields(a, 2)
         return Call("F.rrelu", (Input(0), *args), (*keywords, ("training", TRAINING)))
+
+    def saved(self, a: RreluAttrs, use: Use) -> Kept:
+        return Kept((0,), more=(use.x,))
 
     def reach(self, a: RreluAttrs, *types: TensorType) -> Reach:
         return Reach()

@@ -14,6 +14,7 @@ from fanin.ops.attributes import Probability
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import OMIT, TRAINING, Code, Infix, Input, call, unless
 from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Port, Reach, Result, need_equal
+from fanin.ops.keeping import NEW, Kept, Lies, Use, numbers
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import optional, optional_input, spell, spell_unless
 from fanin.record import record
@@ -111,6 +112,24 @@ class ScaledDotProductAttention(Op[AttentionAttrs]):
         outer = cast(Dim, prod(common(least, ("query", q), ("key", k), ("value", v))[0])) * heads
         pairs = q.shape[-2] * k.shape[-2]
         return 2 * scores * pairs * q.shape[-1] + 2 * outer * pairs * v.shape[-1]
+
+    def saved(self, a: AttentionAttrs, use: Use) -> Kept:
+        y = use.results[0]
+        q, k, v = (t for t in use.inputs[:3] if t is not None)
+        alike = q.shape[:2] == k.shape[:2] == v.shape[:2] and q.shape[-1] == v.shape[-1]
+        if q.rank != 4 or not alike or use.asked(3):  # no fused kernel: the scores are written down
+            scores = numbers(*y.shape[:-1], k.shape[-2])
+            if a.enable_gqa:  # each head of the query has its own copy
+                heads = q.shape[:-2]
+                return Kept(more=(q, numbers(*heads, *k.shape[-2:]), numbers(*heads, *v.shape[-2:]), scores))
+            return Kept((2,), more=(q, k, scores))
+        rows = numbers(*y.shape[:-1])  # logarithms of the sums of the softmax
+        return Kept(tuple(range(len(use.inputs))), (0,), (rows,))
+
+    def lies(self, a: AttentionAttrs, *types: TensorType) -> Lies:
+        return (
+            Lies(view=False, axes=(0, 2, 1, 3)) if types[0].rank == 4 else NEW
+        )  # fused kernels write [B, L, heads, E]
 
     def reach(self, a: AttentionAttrs, *types: TensorType) -> Reach:
         return Reach(mixes=(types[0].rank - 2,))

@@ -8,6 +8,7 @@ from fanin.ir.dims import Poly
 from fanin.ir.types import DType, TensorType
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import Complaint, NoAttrs, Pointwise, Port, Result
+from fanin.ops.keeping import NEW, Lies, same
 
 
 @final
@@ -20,6 +21,7 @@ class Int(Pointwise[NoAttrs]):
     name = "int"
     inputs = (Port("x", (DType.BOOL, DType.INT, DType.FLOAT)),)
     example = "y = int(x)"
+    kept = ()
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         return types[0].with_dtype(DType.INT)
@@ -31,6 +33,9 @@ class Int(Pointwise[NoAttrs]):
         if number != number or number in (float("inf"), float("-inf")):
             raise Complaint(f"`int({number})` is not a number", "x", kind="type")
         return int(number)
+
+    def lies(self, a: NoAttrs, *types: TensorType) -> Lies:
+        return same(types[0]) if types[0].dtype is DType.INT else NEW
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return method(Input(0), "long")

@@ -21,6 +21,7 @@ class ShapeAttrs(OpAttrs):
 class Shaped(Op[ShapeAttrs]):
     """A float tensor of a shape, in the module's float dtype, by torch's function of the same name."""
 
+    kept = ()
     attrs = ShapeAttrs
     inputs = ()
     order = ("*shape",)
@@ -37,6 +38,7 @@ class Shaped(Op[ShapeAttrs]):
 class Alike(Op[NoAttrs]):
     """A tensor of the shape and kind of another, by torch's function of the same name."""
 
+    kept = ()
     inputs = (Port("x", tuple(DType)),)
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:

@@ -28,6 +28,7 @@ class FullLike(Op[FullLikeAttrs]):
     attrs = FullLikeAttrs
     inputs = (Port("x", ANY),)
     example = "y = full_like(x, 0.5)"
+    kept = ()
 
     def infer(self, a: FullLikeAttrs, *types: TensorType) -> Result:
         value = a.fill_value

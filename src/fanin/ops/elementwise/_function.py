@@ -76,6 +76,8 @@ class FloatFunction(Pointwise[NoAttrs]):
 class StepFunction(Elementwise[NoAttrs]):
     """A function that keeps the kind of number. Subclasses say what it is for a number."""
 
+    kept = ()
+
     @abstractmethod
     def number(self, x: Any) -> Any:
         """The function at a real number, of the same kind."""
@@ -93,6 +95,7 @@ class StepFunction(Elementwise[NoAttrs]):
 class Question(Pointwise[NoAttrs]):
     """True or false of every number. Subclasses say which for a number."""
 
+    kept = ()
     inputs = (Port("x", ANY),)
 
     @abstractmethod

@@ -14,6 +14,7 @@ from fanin.ops.code import Code, Infix, Input
 from fanin.ops.contract import ANY, Complaint, Coupling, Inferred, NoAttrs, Op, Port, Reach, Result, couple
 from fanin.ops.dtypes import own_float
 from fanin.ops.elementwise._function import folded
+from fanin.ops.keeping import ALIKE, Lies
 
 
 class Binary(Op[NoAttrs]):
@@ -69,6 +70,9 @@ class Binary(Op[NoAttrs]):
     def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
         return Reach()
 
+    def lies(self, a: NoAttrs, *types: TensorType) -> Lies:
+        return ALIKE
+
     def signal(self, a: NoAttrs, *types: TensorType) -> Any:
         import numpy as np
 
@@ -111,6 +115,7 @@ class WholeDivision(Binary):
 class Comparison(Binary):
     """An infix operator that gives true or false; ``sign`` is how Python writes it."""
 
+    kept = ()
     sign: ClassVar[str]
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:

@@ -7,6 +7,7 @@ from typing import Any, final
 from fanin.ir.types import DType, TensorType, promote
 from fanin.ops.contract import NoAttrs
 from fanin.ops.elementwise.binary import Arithmetic
+from fanin.ops.keeping import Kept, Use, crosswise
 
 
 @final
@@ -30,6 +31,9 @@ class Mul(Arithmetic):
 
     def dimension(self, x: Any, y: Any) -> Any:
         return self.number(x, y)
+
+    def saved(self, a: NoAttrs, use: Use) -> Kept:
+        return Kept(crosswise(use))
 
     def signal(self, a: NoAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.pointwise import Product

@@ -8,6 +8,7 @@ from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Result, need_equal
+from fanin.ops.keeping import Kept, Use, crosswise
 
 
 @final
@@ -40,6 +41,9 @@ class Bmm(Op[NoAttrs]):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("torch.bmm", Input(0), Input(1))
+
+    def saved(self, a: NoAttrs, use: Use) -> Kept:
+        return Kept(crosswise(use))
 
     def signal(self, a: NoAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.linear import Contract

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import final
 
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.contract import Result
-from fanin.ops.loss._loss import Distance, LossAttrs
+from fanin.ops.keeping import Kept, Use
+from fanin.ops.loss._loss import Distance, LossAttrs, stretched
 
 
 @final
@@ -24,3 +26,9 @@ class L1Loss(Distance[LossAttrs]):
 
     def infer(self, a: LossAttrs, *types: TensorType) -> Result:
         return self.distance(a, *types)
+
+    def saved(self, a: LossAttrs, use: Use) -> Kept | Unknown:
+        reason = stretched(use)
+        if reason is not None:
+            return reason
+        return Kept(more=(use.x,))  # the difference

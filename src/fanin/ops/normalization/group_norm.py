@@ -26,6 +26,7 @@ from fanin.ops.contract import (
     need_at_least,
     need_equal,
 )
+from fanin.ops.keeping import Kept, Use, numbers
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.sizes import divisors_near
 from fanin.ops.spelling import optional, optional_input
@@ -85,8 +86,9 @@ class GroupNorm(Weighted[GroupNormAttrs]):
         eps, affine = unless(a.eps, 1e-5), unless(a.affine, True)
         return call("nn.GroupNorm", a.num_groups, types[0].shape[1], eps=eps, affine=affine)
 
-    def saved(self, a: GroupNormAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
+    def saved(self, a: GroupNormAttrs, use: Use) -> Kept:
+        statistics = numbers(use.x.shape[0], a.num_groups)
+        return Kept((0,), more=(statistics, statistics))
 
     def reach(self, a: GroupNormAttrs, *types: TensorType) -> Reach:
         return Reach(mixes=tuple(range(1, types[0].rank)))
@@ -137,6 +139,10 @@ class GroupNormFunction(Op[GroupNormFunctionAttrs]):
             bias=optional_input(types, 2),
             eps=unless(a.eps, 1e-5),
         )
+
+    def saved(self, a: GroupNormFunctionAttrs, use: Use) -> Kept:
+        statistics = numbers(use.x.shape[0], a.num_groups)
+        return Kept((0, 1)[: len(use.inputs)], more=(statistics, statistics))
 
     def reach(self, a: GroupNormFunctionAttrs, *types: TensorType) -> Reach:
         return Reach(mixes=tuple(range(1, types[0].rank)))

@@ -10,6 +10,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import NonNegativeFloat
 from fanin.ops.code import Code, Input, call, unless
 from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Port, Reach, Result, need_at_least
+from fanin.ops.keeping import Kept, Use, numbers
 from fanin.ops.normalization.group_norm import need_channels
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import optional, optional_input
@@ -52,6 +53,10 @@ class InstanceNormFunction(Op[InstanceNormFunctionAttrs]):
     def torch(self, a: InstanceNormFunctionAttrs, *types: TensorType) -> Code:
         weight, bias = optional_input(types, 1), optional_input(types, 2)
         return call("F.instance_norm", Input(0), weight=weight, bias=bias, eps=unless(a.eps, 1e-5))
+
+    def saved(self, a: InstanceNormFunctionAttrs, use: Use) -> Kept:
+        statistics = numbers(use.x.shape[0] * use.x.shape[1])
+        return Kept((0,), more=(statistics,) * (2 + (len(use.inputs) > 1 and use.inputs[1] is not None)))
 
     def reach(self, a: InstanceNormFunctionAttrs, *types: TensorType) -> Reach:
         return Reach(mixes=tuple(range(2, types[0].rank)))

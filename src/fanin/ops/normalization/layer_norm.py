@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, final
 
-from fanin.ir.dims import Dim
 from fanin.ir.laws import ONES, ZEROS
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import NonNegativeFloat, PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
 from fanin.ops.contract import Inferred, Op, OpAttrs, ParamSpec, Port, Reach, Result, Weighted
+from fanin.ops.keeping import Kept, Use, numbers
 from fanin.ops.normalization._last import check_axes, feature_axes, need_last, own_shape, spell_shape
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.spelling import optional, optional_input
@@ -61,8 +61,9 @@ class LayerNorm(Weighted[LayerNormAttrs]):
             bias=unless(a.bias, True),
         )
 
-    def saved(self, a: LayerNormAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
+    def saved(self, a: LayerNormAttrs, use: Use) -> Kept:
+        statistics = numbers(*use.x.shape[: -a.axes], 1)
+        return Kept((0,), more=(statistics, statistics))
 
     def reach(self, a: LayerNormAttrs, *types: TensorType) -> Reach:
         rank = types[0].rank
@@ -110,6 +111,10 @@ class LayerNormFunction(Op[LayerNormFunctionAttrs]):
             bias=optional_input(types, 2),
             eps=unless(a.eps, 1e-5),
         )
+
+    def saved(self, a: LayerNormFunctionAttrs, use: Use) -> Kept:
+        statistics = numbers(*use.x.shape[: -a.axes], 1)
+        return Kept(tuple(range(len(use.inputs))), more=(statistics, statistics))
 
     def reach(self, a: LayerNormFunctionAttrs, *types: TensorType) -> Reach:
         rank = types[0].rank

@@ -8,6 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Complaint, Op, OpAttrs, Reach, Result
+from fanin.ops.keeping import Kept, Use, numbers
 from fanin.ops.ports import X
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
@@ -48,6 +49,11 @@ class LocalResponseNorm(Op[LocalResponseAttrs]):
     def torch(self, a: LocalResponseAttrs, *types: TensorType) -> Code:
         args, keywords = spell_fields(a, 1)
         return Call("F.local_response_norm", (Input(0), *args), keywords)
+
+    def saved(self, a: LocalResponseAttrs, use: Use) -> Kept:
+        n, c, *places = use.x.shape
+        padded = numbers(n, c + a.size - 1, *places)
+        return Kept((0,), more=(padded, use.x, use.x))  # the squares, their mean and its power
 
     def reach(self, a: LocalResponseAttrs, *types: TensorType) -> Reach:
         return Reach(axes=((1, (a.size, 1, a.size // 2)),))

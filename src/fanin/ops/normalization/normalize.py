@@ -9,6 +9,7 @@ from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import NonNegativeFloat
 from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Op, OpAttrs, Reach, Result, normal_axis
+from fanin.ops.keeping import Kept, Use
 from fanin.ops.ports import X
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
@@ -40,6 +41,10 @@ class Normalize(Op[NormalizeAttrs]):
     def torch(self, a: NormalizeAttrs, *types: TensorType) -> Code:
         args, keywords = spell_fields(a)
         return Call("F.normalize", (Input(0), *args), keywords)
+
+    def saved(self, a: NormalizeAttrs, use: Use) -> Kept:
+        rows = use.x.with_axis(a.axis, 1)
+        return Kept((0,), more=(rows, rows))
 
     def reach(self, a: NormalizeAttrs, *types: TensorType) -> Reach:
         rank = types[0].rank

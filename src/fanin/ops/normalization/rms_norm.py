@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, final
 
-from fanin.ir.dims import Dim
 from fanin.ir.laws import ONES
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import NonNegativeFloat, PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
 from fanin.ops.contract import Inferred, Op, OpAttrs, ParamSpec, Port, Reach, Result, Weighted
+from fanin.ops.keeping import Kept, Use, numbers
 from fanin.ops.normalization._last import check_axes, feature_axes, need_last, own_shape, spell_shape
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.spelling import optional, optional_input
@@ -59,8 +59,9 @@ class RMSNorm(Weighted[RMSNormAttrs]):
             elementwise_affine=unless(a.elementwise_affine, True),
         )
 
-    def saved(self, a: RMSNormAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
+    def saved(self, a: RMSNormAttrs, use: Use) -> Kept:
+        rows = numbers(*use.x.shape[: -a.axes], 1)
+        return Kept((0,), more=(rows, use.x) if a.elementwise_affine and use.learns else (rows,))
 
     def reach(self, a: RMSNormAttrs, *types: TensorType) -> Reach:
         rank = types[0].rank
@@ -100,6 +101,10 @@ class RMSNormFunction(Op[RMSNormFunctionAttrs]):
     def torch(self, a: RMSNormFunctionAttrs, *types: TensorType) -> Code:
         shape = own_shape(a.axes, types[0])
         return call("F.rms_norm", Input(0), shape, weight=optional_input(types, 1), eps=unless(a.eps, None))
+
+    def saved(self, a: RMSNormFunctionAttrs, use: Use) -> Kept:
+        rows = numbers(*use.x.shape[: -a.axes], 1)
+        return Kept((0, 1)[: len(use.inputs)], more=(rows, use.x) if use.asked(1) else (rows,))
 
     def reach(self, a: RMSNormFunctionAttrs, *types: TensorType) -> Reach:
         rank = types[0].rank

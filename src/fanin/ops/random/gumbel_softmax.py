@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import final
 
-from fanin.ir.types import TensorType
+from fanin.ir.types import DType, TensorType
 from fanin.ops.attributes import PositiveFloat
 from fanin.ops.code import Code, Input, call, unless
 from fanin.ops.contract import Inferred, Op, OpAttrs, Port, Reach, Result, need_at_least, normal_axis
+from fanin.ops.keeping import Kept, Use
 from fanin.ops.ports import FLOAT
 from fanin.record import record
 
@@ -43,6 +44,11 @@ class GumbelSoftmax(Op[GumbelSoftmaxAttrs]):
         return call(
             "F.gumbel_softmax", Input(0), tau=unless(a.tau, 1.0), hard=unless(a.hard, False), dim=unless(a.axis, -1)
         )
+
+    def saved(self, a: GumbelSoftmaxAttrs, use: Use) -> Kept:
+        if not a.hard:
+            return Kept(results=(0,))
+        return Kept(more=(use.x, use.x.with_dtype(DType.INT).with_axis(a.axis, 1)))
 
     def reach(self, a: GumbelSoftmaxAttrs, *types: TensorType) -> Reach:
         return Reach(mixes=(normal_axis(a.axis, types[0].rank),))

@@ -20,6 +20,7 @@ class Argmax(Choosing):
     name = "argmax"
     inputs = (Port("x", REALS),)
     example = "y = argmax(x, axis=1)"
+    kept = ()
 
     def kind(self, dtype: DType) -> DType:
         return DType.INT

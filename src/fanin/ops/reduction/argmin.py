@@ -20,6 +20,7 @@ class Argmin(Choosing):
     name = "argmin"
     inputs = (Port("x", REALS),)
     example = "y = argmin(x, axis=1)"
+    kept = ()
 
     def kind(self, dtype: DType) -> DType:
         return DType.INT

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from fanin.ir.types import TensorType
+from fanin.ir.types import DType, TensorType
 from fanin.ops.attributes import Probability
 from fanin.ops.code import TRAINING, Call, Code, Input
 from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Reach, Result
+from fanin.ops.keeping import ALIKE, Kept, Lies, Use, numbers, same
 from fanin.ops.ports import X
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
@@ -49,6 +50,19 @@ class AnyDropout(Op[DropoutAttrs]):
     def torch(self, a: DropoutAttrs, *types: TensorType) -> Code:
         args, keywords = spell_fields(a, 1)
         return Call(f"F.{self.name}", (Input(0), *args), (*keywords, ("training", TRAINING)))
+
+    def saved(self, a: DropoutAttrs, use: Use) -> Kept:
+        if not 0 < a.p < 1:
+            return Kept()
+        if self.name == "dropout":  # as on an accelerator; the kernel of the CPU keeps factors instead of a mask
+            return Kept(more=(use.x.with_dtype(DType.BOOL),))
+        x = use.x
+        if (self.name == "dropout1d" and x.rank == 2) or (self.name == "dropout3d" and x.rank != 5):  # no batch
+            return Kept(more=(numbers(x.shape[0]),))
+        return Kept(more=(x if self.name == "alpha_dropout" else numbers(*x.shape[:2], *(1,) * (x.rank - 2)),))
+
+    def lies(self, a: DropoutAttrs, *types: TensorType) -> Lies:
+        return same(types[0]) if a.p == 0 else ALIKE
 
     def reach(self, a: DropoutAttrs, *types: TensorType) -> Reach:
         return Reach()

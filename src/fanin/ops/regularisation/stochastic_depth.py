@@ -8,6 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Probability
 from fanin.ops.code import TRAINING, Code, Infix, Input, call, method
 from fanin.ops.contract import Complaint, Op, OpAttrs, Reach, Result
+from fanin.ops.keeping import Kept, Use, numbers
 from fanin.ops.ports import X
 from fanin.ops.spelling import spell
 from fanin.record import record
@@ -45,6 +46,9 @@ class StochasticDepth(Op[StochasticDepthAttrs]):
         (x,) = types
         ones = method(Input(0), "new_ones", x.shape[0], *(1,) * (x.rank - 1))
         return Infix("*", Input(0), call("F.dropout", ones, spell(a.p), training=TRAINING))
+
+    def saved(self, a: StochasticDepthAttrs, use: Use) -> Kept:
+        return Kept(more=(numbers(use.x.shape[0]),))
 
     def reach(self, a: StochasticDepthAttrs, *types: TensorType) -> Reach:
         return Reach()

@@ -8,6 +8,7 @@ from fanin.ir.poly import Poly
 from fanin.ir.types import TensorType
 from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import ANY, FLOATS, Complaint, Op, OpAttrs, Port, Reach, Result
+from fanin.ops.keeping import Kept, Use
 from fanin.ops.resampling._padding import WIDTHS, pad_axes
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
@@ -55,6 +56,9 @@ class Pad(Op[PadFunctionAttrs]):
     def torch(self, a: PadFunctionAttrs, *types: TensorType) -> Code:
         args, keywords = spell_fields(a, 1)
         return Call("F.pad", (Input(0), *args), keywords)
+
+    def saved(self, a: PadFunctionAttrs, use: Use) -> Kept:
+        return Kept((0,) if a.mode in ("reflect", "replicate") else ())
 
     def reach(self, a: PadFunctionAttrs, *types: TensorType) -> Reach:
         rank = types[0].rank
