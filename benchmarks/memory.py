@@ -1,0 +1,189 @@
+"""Memory as `fanin show` predicts it against what PyTorch allocates on the CPU, in bytes.
+
+    python benchmarks/memory.py
+
+Live bytes are those of storages that operators give, from their birth to their collection; what a kernel takes for
+itself is in neither number. Dropout is the operator that accelerators use. Gradients of parameters are left out of the
+activations, as in the prediction.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+import fanin
+from fanin.analyses.memory import memory_of
+from fanin.ir.dims import evaluate
+from fanin.ir.types import DType
+from fanin.ir.unknown import Unknown
+
+
+class Live(TorchDispatchMode):
+    """Every storage that operators give, as it comes and goes."""
+
+    def __init__(self, besides: list[Tensor]) -> None:
+        super().__init__()
+        self.known = {id_of(t): -1 for t in besides}
+        self.events: list[tuple[int, int]] = []  # a serial number, and bytes that come or go
+        self.left_out: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        for t in tree_leaves(found):
+            if isinstance(t, Tensor):
+                self.see(t)
+        return found
+
+    def see(self, t: Tensor) -> None:
+        storage = t.untyped_storage()
+        key = id_of(t)
+        if key not in self.known:
+            self.known[key] = len(self.events)
+            self.events.append((len(self.events), storage.nbytes()))
+            weakref.finalize(storage, self.forget, key, storage.nbytes())
+
+    def forget(self, key: int, size: int) -> None:
+        self.events.append((self.known.pop(key), -size))
+
+    def leave_out(self, t: Tensor) -> None:
+        """It does not count, from its birth on."""
+        self.left_out.add(self.known.get(id_of(t), -1))
+
+    @property
+    def peak(self) -> int:
+        now = most = 0
+        for serial, size in self.events:
+            now += 0 if serial in self.left_out else size
+            most = max(most, now)
+        return most
+
+
+def id_of(t: Tensor) -> int:
+    return t.untyped_storage()._cdata
+
+
+@dataclass
+class Measured:
+    """Bytes: of activations at their peak without a gradient, in training, and of what is kept between its passes."""
+
+    inference: int
+    training: int
+    saved: int
+
+
+@contextmanager
+def dropping() -> Iterator[None]:
+    """The dropout of accelerators, which keeps a mask of bytes."""
+    old = nn.functional.dropout
+
+    def dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+        return torch.native_dropout(x, p, True)[0] if training and p else x
+
+    nn.functional.dropout = dropout
+    try:
+        yield
+    finally:
+        nn.functional.dropout = old
+
+
+def measure(net: nn.Module, inputs: list[Tensor]) -> Measured:
+    """One pass without gradients, and one step."""
+    own = [*net.parameters(), *net.buffers()]
+    net.eval()
+    with torch.no_grad(), Live(own) as live:
+        for t in inputs:
+            live.see(t)
+        net(*inputs)
+    net.train()
+    saved: dict[int, int] = {}
+    weights = {id_of(t) for t in own}
+
+    def pack(t: Tensor) -> Tensor:
+        if id_of(t) not in weights:
+            saved[id_of(t)] = t.untyped_storage().nbytes()
+        return t
+
+    with dropping(), torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        found = net(*inputs)
+    kept = sum(saved.values())
+    del found
+    with dropping(), Live(own) as step:
+        for t in inputs:
+            step.see(t)
+
+        def counted(p: Tensor) -> None:  # its gradient is not of the activations
+            assert p.grad is not None
+            step.leave_out(p.grad)
+
+        hooks = [p.register_post_accumulate_grad_hook(counted) for p in net.parameters() if p.requires_grad]
+        found = [t for t in tree_leaves(net(*inputs)) if isinstance(t, Tensor) and t.requires_grad]
+        torch.autograd.backward(found, [torch.ones_like(t) for t in found])
+        for hook in hooks:
+            hook.remove()
+    return Measured(live.peak, step.peak, kept)
+
+
+def samples(program: Any, sizes: dict[str, int], high: int = 8) -> list[Tensor]:
+    found: list[Tensor] = []
+    for port in program.inputs:
+        t = port.value.type
+        shape = [evaluate(d, {s: sizes[s.name] for s in d.symbols()}) if not isinstance(d, int) else d for d in t.shape]
+        if t.dtype is DType.INT:
+            found.append(torch.randint(0, high, shape))
+        elif t.dtype is DType.BOOL:
+            found.append(torch.ones(shape, dtype=torch.bool))
+        else:
+            found.append(torch.randn(shape))
+    return found
+
+
+SMALL = {"vocab": 500, "width": 64, "depth": 3, "heads": 4}
+CASES: list[tuple[str, dict[str, int], dict[str, Any]]] = [
+    ("specs/lenet.arch:LeNet", {"N": 32}, {}),
+    ("specs/selu.arch:SeluMlp", {"N": 32}, {}),
+    ("specs/vgg.arch:Vgg11", {"N": 2, "H": 64, "W": 64}, {}),
+    ("specs/resnet.arch:ResNet18", {"N": 2, "H": 96, "W": 96}, {}),
+    ("specs/resnet.arch:ResNet50", {"N": 2, "H": 96, "W": 96}, {}),
+    ("specs/mobilenet.arch:MobileNetV2", {"N": 2, "H": 96, "W": 96}, {}),
+    ("specs/densenet.arch:DenseNet121", {"N": 2, "H": 96, "W": 96}, {}),
+    ("specs/convnext.arch:ConvNeXtTiny", {"N": 2, "H": 96, "W": 96}, {}),
+    ("specs/unet.arch:UNet", {"N": 1, "H": 96, "W": 96}, {}),
+    ("specs/mixer.arch:MixerSmall", {"N": 1}, {}),
+    ("specs/vit.arch:ViTTiny", {"N": 1}, {}),
+]
+
+
+def main() -> None:
+    print(f"{'network':32}{'inference':>24}{'training':>24}{'kept':>24}")
+    for target, sizes, hypers in CASES:
+        path, _, name = target.partition(":")
+        program = fanin.elaborate(path, name or None, **hypers)
+        told = memory_of(program.graph)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            found = measure(fanin.load(path, name or None, **hypers), samples(program, sizes))
+        row = f"{target.removeprefix('specs/'):32}"
+        for said, seen in (
+            (told.inference, found.inference),
+            (told.training, found.training),
+            (told.saved, found.saved),
+        ):
+            if isinstance(said, Unknown):
+                row += f"{said.why[:23]:>24}"
+                continue
+            here = evaluate(said, {s: sizes[s.name] for s in (() if isinstance(said, int) else said.symbols())})
+            row += f"{here:>15,}{100 * (here / seen - 1):>+8.1f}%"
+        print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
