@@ -17,6 +17,7 @@ class Entry:
     outputs: tuple[Tensor, ...]
     kept: list[Cell]
     same: frozenset[int] = frozenset()  # inputs whose gradient is the memory of that of the output
+    summed: frozenset[int] = frozenset()  # inputs that were stretched
     again: tuple[Dim, ...] = ()
 
 
@@ -33,6 +34,8 @@ def backwards(heap: Heap, tape: Sequence[Entry], results: Sequence[Tensor], widt
             for peak in entry.again:
                 heap.note(peak)
             for i, tensor in enumerate(entry.inputs):
+                if i in entry.summed:  # at the size of the result first
+                    heap.note(bytes_of(entry.outputs[0].type, width) * copies)
                 if tensor.cell is None:
                     continue
                 if i in entry.same and len(come) == 1:

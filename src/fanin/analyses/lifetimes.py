@@ -7,11 +7,12 @@ the last, so that lengths may be open.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from fanin.analyses.backwards import Entry, backwards
+from fanin.analyses.names import Names
 from fanin.analyses.paths import Instance, part_at, resolve
 from fanin.analyses.reading import all_of, letters, running
 from fanin.analyses.storage import Cell, Heap, Tensor, bytes_of
@@ -35,7 +36,6 @@ from fanin.ir.graph import (
     Scan,
     Unit,
     Update,
-    Value,
 )
 from fanin.ir.types import DType, TensorType
 from fanin.ir.unknown import Unknown
@@ -77,7 +77,9 @@ class Lifetimes:
 
     # -- graphs
 
-    def run(self, graph: Graph, inputs: Sequence[Tensor | None], sizes: Mapping[Symbol, Dim], lent: Lent) -> list[Tensor]:
+    def run(
+        self, graph: Graph, inputs: Sequence[Tensor | None], sizes: Mapping[Symbol, Dim], lent: Lent
+    ) -> list[Tensor]:
         """One application: the results are held once more, for the caller."""
         ports = [p for p in graph.ports if p.value is not None]
         given = [t for t in inputs if t is not None]
@@ -89,30 +91,17 @@ class Lifetimes:
         if graph.kind == "extern":
             self.unknown = self.unknown or Unknown(f"`{graph.name}` is an extern block")
         nodes = [node for node, _ in running(graph, all_of(graph))]
-        last = {v.index: i for i, node in enumerate(nodes) for v in node.inputs if isinstance(v, Value)}
-        last.update({r.value.index: len(nodes) for r in graph.results if isinstance(r.value, Value)})
-        bound: dict[str, Tensor] = {}
-        held: dict[int, Tensor] = {}
+        names = Names(graph, nodes)
         for i, node in enumerate(nodes):
+            self.heap.free(t.cell for t in names.begin(i, node, frame.values))
             made = self.node(node, frame)
             for value, tensor in zip(node.outputs, made, strict=True):
                 frame.values[value.index] = tensor
-                name = graph.names.get(value.index)
-                if name is not None:
-                    old = bound.pop(name, None)
-                    self.heap.free([] if old is None else [old.cell])
-                    bound[name] = tensor
-                elif value.index in last:
-                    held[value.index] = tensor
-                else:
-                    self.heap.free([tensor.cell])
-            for index in [v.index for v in node.inputs if isinstance(v, Value) and last[v.index] == i]:
-                tensor_read = held.pop(index, None)
-                self.heap.free([] if tensor_read is None else [tensor_read.cell])
+            self.heap.free(t.cell for t in names.end(i, node, frame.values))
         results = [self.operand(r.value, frame) for r in graph.results]
         for tensor in results:
             self.heap.hold(tensor.cell)
-        self.heap.free(t.cell for t in (*bound.values(), *held.values()))
+        self.heap.free(t.cell for t in names.left())
         self.heap.free(t.cell for t, _ in zip(given, ports, strict=False))
         return results
 
@@ -172,11 +161,16 @@ class Lifetimes:
 
     def apply(self, node: Apply, given: Sequence[Tensor | None], frame: Frame, made: Instance | None) -> list[Tensor]:
         op, attrs = node.op, node.attrs
-        learns = isinstance(made, Leaf) and made.frozen is not True and any(w.spec.kind == "param" for w in made.weights)
+        learns = (
+            isinstance(made, Leaf) and made.frozen is not True and any(w.spec.kind == "param" for w in made.weights)
+        )
         types = tuple(None if t is None else t.type for t in given)
         results = tuple(self.type(v.type, frame) for v in node.outputs)
-        needs = self.training and op.name != "stop_gradient" and (learns or any(t is not None and t.needs for t in given))
-        lies: Lies = op.lies(attrs, *types) if given and given[0] is not None and given[0].cell is not None else NEW
+        needs = (
+            self.training and op.name != "stop_gradient" and (learns or any(t is not None and t.needs for t in given))
+        )
+        stored = bool(given) and given[0] is not None and given[0].cell is not None
+        lies: Lies = op.lies(attrs, *types) if stored else NEW  # type: ignore[arg-type]  # as ``infer`` takes them
         outputs = [self.result(lies, t, given, needs) for t in results]
         use = Use(
             types,
@@ -192,7 +186,7 @@ class Lifetimes:
         more = [bytes_of(t, self.width) * self.copies for t in kept.more]
         if isinstance(made, Leaf) and made.norm:  # the weight that is worked out
             sizes = [bytes_of(TensorType(DType.FLOAT, w.spec.shape), self.width) for w in made.weights]
-            more.append(max(sizes, default=0))
+            more += sizes[:1]
         if not any(t.needs for t in outputs):
             self.heap.note(sum(more, start=0))
             return outputs
@@ -207,7 +201,8 @@ class Lifetimes:
         passed = {i for i in passed if outputs[0].type.shape == (types[i] or results[0]).shape}
         if outputs[0].cell is not None and given and given[0] is not None and outputs[0].cell is given[0].cell:
             passed |= {0} if lies.axes is not None else set()
-        self.record(given, outputs, cells, passed)
+        summed = {i for i, t in enumerate(given) if lies.alike and t is not None and t.type.shape != results[0].shape}
+        self.record(given, outputs, cells, passed, summed)
         return outputs
 
     def result(self, lies: Lies, t: TensorType, given: Sequence[Tensor | None], needs: bool) -> Tensor:
@@ -239,13 +234,21 @@ class Lifetimes:
         given: Sequence[Tensor | None],
         outputs: Sequence[Tensor],
         kept: list[Cell],
-        same: set[int] | frozenset[int] = frozenset(),
+        same: Iterable[int] = (),
+        stretched: Iterable[int] = (),
         again: tuple[Dim, ...] = (),
     ) -> None:
-        places = [i for i, t in enumerate(given) if t is not None and t.needs]
-        inputs = tuple(t for t in given if t is not None and t.needs)
+        """For the backward pass. ``same`` and ``stretched`` are places of inputs."""
+        places = {i: n for n, i in enumerate(i for i, t in enumerate(given) if t is not None and t.needs)}
         self.tape.append(
-            Entry(inputs, tuple(outputs), kept, frozenset(n for n, i in enumerate(places) if i in same), again)
+            Entry(
+                tuple(t for t in given if t is not None and t.needs),
+                tuple(outputs),
+                kept,
+                frozenset(places[i] for i in same if i in places),
+                frozenset(places[i] for i in stretched if i in places),
+                again,
+            )
         )
 
     def call(self, node: Call, given: Sequence[Tensor | None], frame: Frame, made: Instance | None) -> list[Tensor]:

@@ -6,8 +6,6 @@ for the backward pass (``Op.saved``) and the gradients on their way back. Kernel
 
 from __future__ import annotations
 
-from functools import reduce
-
 from fanin.analyses.backwards import backwards
 from fanin.analyses.lifetimes import Lifetimes, TooLong
 from fanin.analyses.records import Records
@@ -38,6 +36,7 @@ class Memory:
     inference: Dim | Unknown
     training: Dim | Unknown
     saved: Dim | Unknown  # of training, what lies between the two passes, inputs and results among it
+    peaks: tuple[tuple[Dim, ...], tuple[Dim, ...]] = ((), ())  # moments of either that are the largest somewhere
 
     def whole(self, training: bool, states: int = 0) -> Dim | Unknown:
         """All of it at the peak: parameters, buffers and activations, and in training gradients and optimiser."""
@@ -64,13 +63,27 @@ def memory_of(graph: Graph, width: int = 4) -> Memory:
         inference = _pass(graph, width, training=False)
         training = _pass(graph, width, training=True)
         known[width] = Memory(
-            weights.parameters * width, weights.buffers * width, weights.trainable * width, inference[0], *training
+            weights.parameters * width,
+            weights.buffers * width,
+            weights.trainable * width,
+            _largest(inference[0]),
+            _largest(training[0]),
+            training[1],
+            (_known(inference[0]), _known(training[0])),
         )
     return known[width]
 
 
-def _pass(graph: Graph, width: int, training: bool) -> tuple[Dim | Unknown, Dim | Unknown]:
-    """The peak of activations, and what is kept between the passes."""
+def _known(peaks: tuple[Dim, ...] | Unknown) -> tuple[Dim, ...]:
+    return () if isinstance(peaks, Unknown) else peaks
+
+
+def _largest(peaks: tuple[Dim, ...] | Unknown) -> Dim | Unknown:
+    return peaks if isinstance(peaks, Unknown) else maximum(*peaks)
+
+
+def _pass(graph: Graph, width: int, training: bool) -> tuple[tuple[Dim, ...] | Unknown, Dim | Unknown]:
+    """The peaks of activations, and what is kept between the passes."""
     if graph.borrows:
         reason = Unknown("modules are lent to this block, and it does not run alone")
         return reason, reason
@@ -92,4 +105,4 @@ def _pass(graph: Graph, width: int, training: bool) -> tuple[Dim | Unknown, Dim 
         backwards(run.heap, run.tape, results, width)
     if run.unknown is not None:
         return run.unknown, run.unknown
-    return reduce(maximum, run.heap.peaks, 0), saved
+    return tuple(run.heap.peaks), saved

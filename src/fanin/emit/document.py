@@ -14,11 +14,13 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from fanin.analyses import cost
+from fanin.analyses.memory import STATES
 from fanin.analyses.reading import reached
 from fanin.ir.conditions import AllOf, AnyOf, Compare, render_condition
 from fanin.ir.dims import Dim, Poly, Symbol, render
 from fanin.ir.graph import Graph, Leaf, ModuleRef, Node, Port, Program, Value, Weight
 from fanin.ir.types import DType, TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.contract import Op
 from fanin.ops.spelling import same
 from fanin.source import Span
@@ -34,8 +36,19 @@ def document(program: Program) -> Document:
         "trainable": cost.trainable(program),
         "buffers": cost.buffers(program),
         "flops": str(cost.flops(program)),
+        "memory": _memory(program),
     }
     return {"format": FORMAT, "version": VERSION, "name": program.name, "cost": summary, **content(program)}
+
+
+def _memory(program: Program) -> Document:
+    """Bytes where a float takes 4: activations at their peak, in the open dimensions, and what is held besides."""
+    found = cost.memory(program)
+    activations = {"inference": found.inference, "training": found.training, "between passes": found.saved}
+    told = {name: None if isinstance(amount, Unknown) else str(amount) for name, amount in activations.items()}
+    states = {name: count * found.gradients for name, count in STATES.items()}
+    held = {"parameters": found.parameters, "buffers": found.buffers, "gradients": found.gradients}
+    return {**held, "optimiser": states, "activations": told}
 
 
 def content(program: Program) -> Document:

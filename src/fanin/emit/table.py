@@ -12,6 +12,7 @@ from fanin.analyses.reading import reached
 from fanin.emit.spelling import hypers, module, signature
 from fanin.ir.dims import Dim, evaluate
 from fanin.ir.graph import Program
+from fanin.ir.unknown import Unknown
 
 WIDTH = 120
 _GAP = "  "
@@ -133,6 +134,7 @@ def _totals(program: Program, sizes: Sizes | None, with_rows: bool) -> list[str]
     if not isinstance(total, int) and sizes is not None:
         above = ", as in the column above" if with_rows else ""
         rows.append(("", f"{evaluate(total, sizes):,} at {_sizes(sizes)}{above}"))
+    rows += _memory(program, sizes)
     rows += [("tied", f"{entry.key} is {entry.tied}") for entry in paths.ties(program)]
     lines: list[str] = []
     for name, text in rows:
@@ -140,6 +142,37 @@ def _totals(program: Program, sizes: Sizes | None, with_rows: bool) -> list[str]
         lines.append(f"{name:<10}{_GAP}{first}")
         lines += [f"{'':<10}{_GAP}{line}" for line in more]
     return lines
+
+
+def _memory(program: Program, sizes: Sizes | None) -> list[tuple[str, str]]:
+    """Bytes of activations, in the open dimensions and at the sizes of the column of operations."""
+    found = cost.memory(program)
+    rows: list[tuple[str, str]] = []
+    for what, amount, peaks in zip(
+        ("inference", "training"), (found.inference, found.training), found.peaks, strict=True
+    ):
+        head = "" if rows else "memory"
+        if isinstance(amount, Unknown):
+            rows.append((head, f"{what} ?: {amount.why}"))
+        elif isinstance(amount, int) or sizes is None:
+            rows.append((head, f"{what} {amount:,} bytes" if isinstance(amount, int) else f"{what} {amount} bytes"))
+        else:
+            here = max(peaks, key=lambda peak: evaluate(peak, sizes))
+            others = "" if len(peaks) == 1 else f", the largest there of {len(peaks)} moments"
+            rows.append((head, f"{what} {here} bytes"))
+            rows.append(("", f"{binary(evaluate(here, sizes))} at {_sizes(sizes)}{others}"))
+    held = f"parameters {binary(found.parameters + found.buffers)}, their gradients {binary(found.gradients)}"
+    return [*rows, ("", f"besides: {held}; Adam keeps {binary(2 * found.gradients)}")]
+
+
+def binary(n: int) -> str:
+    """Bytes in three digits, in powers of 1024: ``1.52 GiB``."""
+    x, unit = float(n), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        if x < 999.5:
+            break
+        x, unit = x / 1024, larger
+    return f"{x:.0f} {unit}" if unit == "B" or x >= 99.95 else f"{x:.1f} {unit}" if x >= 9.995 else f"{x:.2f} {unit}"
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -171,7 +171,7 @@ class MultiheadAttention(Weighted[MultiheadAttrs]):
             masks = (numbers(count, a.num_heads, *wide, k.shape[length]),)
         elif mask is not None and mask.dtype is DType.BOOL:
             masks = (numbers(*mask.shape),)
-        taken = (0, 1, 2) if use.learns and not copied else ()
+        taken: tuple[int, ...] = (0, 1, 2) if use.learns and not copied else ()
         if mask is not None and not masks:
             taken += (4,)
         return Kept(taken, more=(*copied, *projected, q, rows, *masks))
