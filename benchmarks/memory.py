@@ -22,7 +22,7 @@ from torch.utils._pytree import tree_leaves
 
 import fanin
 from fanin.analyses.memory import memory_of
-from fanin.ir.dims import evaluate
+from fanin.ir.dims import evaluate, symbols_of
 from fanin.ir.types import DType
 from fanin.ir.unknown import Unknown
 
@@ -136,7 +136,7 @@ def samples(program: Any, sizes: dict[str, int], high: int = 8) -> list[Tensor]:
     found: list[Tensor] = []
     for port in program.inputs:
         t = port.value.type
-        shape = [evaluate(d, {s: sizes[s.name] for s in d.symbols()}) if not isinstance(d, int) else d for d in t.shape]
+        shape = [evaluate(d, {s: sizes[s.name] for s in symbols_of(d)}) for d in t.shape]
         if t.dtype is DType.INT:
             found.append(torch.randint(0, high, shape))
         elif t.dtype is DType.BOOL:
@@ -175,12 +175,12 @@ def main() -> None:
         for said, seen in (
             (told.inference, found.inference),
             (told.training, found.training),
-            (told.saved, found.saved),
+            (told.saved if isinstance(told.saved, Unknown) else (told.saved,), found.saved),
         ):
             if isinstance(said, Unknown):
                 row += f"{said.why[:23]:>24}"
                 continue
-            here = evaluate(said, {s: sizes[s.name] for s in (() if isinstance(said, int) else said.symbols())})
+            here = max(evaluate(d, {s: sizes[s.name] for s in symbols_of(d)}) for d in said)
             row += f"{here:>15,}{100 * (here / seen - 1):>+8.1f}%"
         print(row, flush=True)
 

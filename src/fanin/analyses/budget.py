@@ -8,7 +8,7 @@ from fanin.analyses.sizes import Misfit, bind_shapes, broken_requirement
 from fanin.diagnostics import Diagnostic
 from fanin.diagnostics.codes import TYP401, TYP405
 from fanin.diagnostics.suggest import nearest
-from fanin.ir.dims import Dim, Symbol, expand, substitute
+from fanin.ir.dims import Dim, Symbol, expand, maximum, substitute
 from fanin.ir.graph import Graph, Program, Promise, Query
 from fanin.ir.unknown import Unknown
 
@@ -60,8 +60,12 @@ def asked(program: Program, graph: Graph, promise: Promise, query: Query) -> Dim
         return Diagnostic(TYP401, f"in `{promise.text}`, {bound.message}", promise.span, "these sizes")
     width = next((WIDTHS[word] for word in words if word in WIDTHS), 4)
     states = next((STATES[word] for word in words if word in STATES), 0)
-    whole = memory_of(graph, width).whole("training" in words, states)
-    return whole if isinstance(whole, Unknown) else expand(substitute(expand(whole), dict(sizes)))
+    memory = memory_of(graph, width)
+    peaks = memory.training if "training" in words else memory.inference
+    if isinstance(peaks, Unknown):
+        return peaks
+    here = [expand(substitute(expand(peak), dict(sizes))) for peak in peaks]
+    return maximum(*here) + memory.held("training" in words, states)
 
 
 def _at_odds(words: set[str]) -> str:

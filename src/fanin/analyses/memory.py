@@ -6,11 +6,13 @@ for the backward pass (``Op.saved``) and the gradients on their way back. Kernel
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from fanin.analyses.backwards import backwards
 from fanin.analyses.lifetimes import Lifetimes, TooLong
 from fanin.analyses.records import Records
 from fanin.analyses.weights import weights_of
-from fanin.ir.dims import Dim, expand, maximum
+from fanin.ir.dims import Dim, expand
 from fanin.ir.graph import Graph
 from fanin.ir.unknown import Unknown
 from fanin.record import field, record
@@ -22,29 +24,28 @@ STATES = {
 """How many numbers optimisers keep for each that learns; ``momentum`` is SGD with it."""
 
 
+Peaks: TypeAlias = "tuple[Dim, ...]"
+"""Amounts of which none is the largest at all sizes; the largest of them counts."""
+
+
 @record
 class Memory:
     """Bytes. ``inference`` and ``training`` are the activations at their peak, inputs and results among them.
 
     In training come ``gradients`` (of the parameters that learn) and so many times as much for the optimiser as it
-    keeps numbers for each of them (``STATES``).
+    keeps numbers for each of them (``STATES``). ``saved`` is what lies between the two passes.
     """
 
     parameters: int
     buffers: int
     gradients: int
-    inference: Dim | Unknown
-    training: Dim | Unknown
-    saved: Dim | Unknown  # of training, what lies between the two passes, inputs and results among it
-    peaks: tuple[tuple[Dim, ...], tuple[Dim, ...]] = ((), ())  # moments of either that are the largest somewhere
+    inference: Peaks | Unknown
+    training: Peaks | Unknown
+    saved: Dim | Unknown
 
-    def whole(self, training: bool, states: int = 0) -> Dim | Unknown:
-        """All of it at the peak: parameters, buffers and activations, and in training gradients and optimiser."""
-        activations = self.training if training else self.inference
-        if isinstance(activations, Unknown):
-            return activations
-        weights = self.parameters + self.buffers + (1 + states) * self.gradients * training
-        return activations + weights
+    def held(self, training: bool, states: int = 0) -> int:
+        """What is there besides activations: parameters, buffers, and in training gradients and the optimiser's."""
+        return self.parameters + self.buffers + (1 + states) * self.gradients * training
 
 
 @record(frozen=False)
@@ -63,26 +64,12 @@ def memory_of(graph: Graph, width: int = 4) -> Memory:
         inference = _pass(graph, width, training=False)
         training = _pass(graph, width, training=True)
         known[width] = Memory(
-            weights.parameters * width,
-            weights.buffers * width,
-            weights.trainable * width,
-            _largest(inference[0]),
-            _largest(training[0]),
-            training[1],
-            (_known(inference[0]), _known(training[0])),
+            weights.parameters * width, weights.buffers * width, weights.trainable * width, inference[0], *training
         )
     return known[width]
 
 
-def _known(peaks: tuple[Dim, ...] | Unknown) -> tuple[Dim, ...]:
-    return () if isinstance(peaks, Unknown) else peaks
-
-
-def _largest(peaks: tuple[Dim, ...] | Unknown) -> Dim | Unknown:
-    return peaks if isinstance(peaks, Unknown) else maximum(*peaks)
-
-
-def _pass(graph: Graph, width: int, training: bool) -> tuple[tuple[Dim, ...] | Unknown, Dim | Unknown]:
+def _pass(graph: Graph, width: int, training: bool) -> tuple[Peaks | Unknown, Dim | Unknown]:
     """The peaks of activations, and what is kept between the passes."""
     if graph.borrows:
         reason = Unknown("modules are lent to this block, and it does not run alone")

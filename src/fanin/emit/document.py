@@ -42,10 +42,11 @@ def document(program: Program) -> Document:
 
 
 def _memory(program: Program) -> Document:
-    """Bytes where a float takes 4: activations at their peak, in the open dimensions, and what is held besides."""
+    """Bytes where a float takes 4: activations at their peak, the largest of those listed, and what is held besides."""
     found = cost.memory(program)
-    activations = {"inference": found.inference, "training": found.training, "between passes": found.saved}
-    told = {name: None if isinstance(amount, Unknown) else str(amount) for name, amount in activations.items()}
+    saved = found.saved if isinstance(found.saved, Unknown) else (found.saved,)
+    activations = {"inference": found.inference, "training": found.training, "between passes": saved}
+    told = {name: None if isinstance(all_, Unknown) else list(map(str, all_)) for name, all_ in activations.items()}
     states = {name: count * found.gradients for name, count in STATES.items()}
     held = {"parameters": found.parameters, "buffers": found.buffers, "gradients": found.gradients}
     return {**held, "optimiser": states, "activations": told}

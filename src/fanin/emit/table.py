@@ -148,19 +148,18 @@ def _memory(program: Program, sizes: Sizes | None) -> list[tuple[str, str]]:
     """Bytes of activations, in the open dimensions and at the sizes of the column of operations."""
     found = cost.memory(program)
     rows: list[tuple[str, str]] = []
-    for what, amount, peaks in zip(
-        ("inference", "training"), (found.inference, found.training), found.peaks, strict=True
-    ):
+    for what, peaks in (("inference", found.inference), ("training", found.training)):
         head = "" if rows else "memory"
-        if isinstance(amount, Unknown):
-            rows.append((head, f"{what} ?: {amount.why}"))
-        elif isinstance(amount, int) or sizes is None:
-            rows.append((head, f"{what} {amount:,} bytes" if isinstance(amount, int) else f"{what} {amount} bytes"))
+        if isinstance(peaks, Unknown):
+            rows.append((head, f"{what} ?: {peaks.why}"))
+        elif sizes is None:
+            rows += [(head if i == 0 else "", f"{what} {peak} bytes") for i, peak in enumerate(peaks)]
         else:
             here = max(peaks, key=lambda peak: evaluate(peak, sizes))
             others = "" if len(peaks) == 1 else f", the largest there of {len(peaks)} moments"
-            rows.append((head, f"{what} {here} bytes"))
-            rows.append(("", f"{binary(evaluate(here, sizes))} at {_sizes(sizes)}{others}"))
+            rows.append((head, f"{what} {here:,} bytes" if isinstance(here, int) else f"{what} {here} bytes"))
+            at = f" at {_sizes(sizes)}" if sizes else ""
+            rows.append(("", f"{binary(evaluate(here, sizes))}{at}{others}"))
     held = f"parameters {binary(found.parameters + found.buffers)}, their gradients {binary(found.gradients)}"
     return [*rows, ("", f"besides: {held}; Adam keeps {binary(2 * found.gradients)}")]
 

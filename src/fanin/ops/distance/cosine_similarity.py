@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import final
 
 from fanin.ir.types import TensorType
-from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import NonNegativeFloat
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Port, Result, normal_axis
-from fanin.ops.keeping import Kept, Use
+from fanin.ops.keeping import Kept, Use, numbers
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
@@ -52,8 +51,9 @@ class CosineSimilarity(Op[CosineAttrs]):
         args, keywords = spell_fields(a)
         return Call("F.cosine_similarity", (Input(0), Input(1), *args), keywords)
 
-    def saved(self, a: CosineAttrs, use: Use) -> Kept | Unknown:
-        if any(t is not None and t.shape != use.x.shape for t in use.inputs[:2]):
-            return Unknown("nothing is said of what is kept of tensors that are stretched")
+    def saved(self, a: CosineAttrs, use: Use) -> Kept:
+        x1, x2 = use.x, use.inputs[1]
+        assert x2 is not None
+        whole = numbers(*broadcast(("x1", x1), ("x2", x2), what="")[0])
         rows = use.results[0]
-        return Kept((0, 1), more=(use.x, use.x, rows, rows, rows, rows))
+        return Kept((0, 1), more=(whole, whole, rows, rows, rows, rows))
