@@ -124,7 +124,9 @@ def measure(net: nn.Module, inputs: list[Tensor]) -> Measured:
             assert p.grad is not None
             step.leave_out(p.grad)
 
-        hooks = [p.register_post_accumulate_grad_hook(counted) for p in net.parameters() if p.requires_grad]
+        learned = [p for p in net.parameters() if p.requires_grad]
+        hooks = [p.register_post_accumulate_grad_hook(counted) for p in learned]
+        hooks += [p.register_hook(step.leave_out) for p in learned]
         found = [t for t in tree_leaves(net(*inputs)) if isinstance(t, Tensor) and t.requires_grad]
         torch.autograd.backward(found, [torch.ones_like(t) for t in found])
         for hook in hooks:
@@ -132,7 +134,7 @@ def measure(net: nn.Module, inputs: list[Tensor]) -> Measured:
     return Measured(live.peak, step.peak, kept)
 
 
-def samples(program: Any, sizes: dict[str, int], high: int = 8) -> list[Tensor]:
+def samples(program: Any, sizes: dict[str, int], high: int = 2) -> list[Tensor]:
     found: list[Tensor] = []
     for port in program.inputs:
         t = port.value.type
@@ -146,7 +148,6 @@ def samples(program: Any, sizes: dict[str, int], high: int = 8) -> list[Tensor]:
     return found
 
 
-SMALL = {"vocab": 500, "width": 64, "depth": 3, "heads": 4}
 CASES: list[tuple[str, dict[str, int], dict[str, Any]]] = [
     ("specs/lenet.arch:LeNet", {"N": 32}, {}),
     ("specs/selu.arch:SeluMlp", {"N": 32}, {}),
@@ -159,6 +160,25 @@ CASES: list[tuple[str, dict[str, int], dict[str, Any]]] = [
     ("specs/unet.arch:UNet", {"N": 1, "H": 96, "W": 96}, {}),
     ("specs/mixer.arch:MixerSmall", {"N": 1}, {}),
     ("specs/vit.arch:ViTTiny", {"N": 1}, {}),
+    ("specs/gpt2.arch:Gpt2", {"B": 2, "T": 64}, {"width": 128, "depth": 3, "heads": 4, "vocab": 257}),
+    ("specs/bert.arch:Bert", {"B": 2, "T": 64}, {"vocab": 257, "width": 128, "depth": 3, "heads": 4}),
+    (
+        "specs/llama.arch:Llama",
+        {"B": 2, "T": 64},
+        {"width": 128, "depth": 3, "heads": 8, "kv_heads": 4, "hidden": 256, "vocab": 257},
+    ),
+    (
+        "specs/transformer.arch:Transformer",
+        {"B": 2, "S": 48, "T": 64},
+        {"vocab": 257, "width": 128, "depth": 3, "heads": 4, "hidden": 256},
+    ),
+    (
+        "specs/moe.arch:MoeLanguageModel",
+        {"B": 2, "T": 64},
+        {"vocab": 257, "width": 128, "depth": 2, "heads": 4, "n": 4},
+    ),
+    ("specs/recurrent.arch:Lstm", {"B": 4, "T": 24}, {"vocab": 257, "width": 64, "hidden": 64}),
+    ("specs/recurrent.arch:Gru", {"B": 4, "T": 24}, {"vocab": 257, "width": 64, "hidden": 64}),
 ]
 
 

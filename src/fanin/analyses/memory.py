@@ -6,6 +6,7 @@ for the backward pass (``Op.saved``) and the gradients on their way back. Kernel
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TypeAlias
 
 from fanin.analyses.backwards import backwards
@@ -33,7 +34,7 @@ class Memory:
     """Bytes. ``inference`` and ``training`` are the activations at their peak, inputs and results among them.
 
     In training come ``gradients`` (of the parameters that learn) and so many times as much for the optimiser as it
-    keeps numbers for each of them (``STATES``). ``saved`` is what lies between the two passes.
+    keeps numbers for each of them (``STATES``). ``saved`` is what ops have kept when the backward pass begins.
     """
 
     parameters: int
@@ -87,7 +88,11 @@ def _pass(graph: Graph, width: int, training: bool) -> tuple[Peaks | Unknown, Di
     except TooLong:
         reason = Unknown("more ops run than are gone through")
         return reason, reason
+    ours = Counter(t.cell for t in (*inputs, *results) if t.cell is not None)
     saved = run.heap.alive
+    for cell, count in ours.items():
+        if cell.held == count:  # for us alone
+            saved = saved - cell.bytes
     if training:
         backwards(run.heap, run.tape, results, width)
     if run.unknown is not None:
