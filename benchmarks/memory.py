@@ -71,6 +71,19 @@ def id_of(t: Tensor) -> int:
     return t.untyped_storage()._cdata
 
 
+class Whole(torch.autograd.Function):
+    """A sum whose gradient is written down, as that of a loss is."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.shape = x.shape
+        return x.sum()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return grad.expand(ctx.shape).clone()
+
+
 @dataclass
 class Measured:
     """Bytes: of activations at their peak without a gradient, in training, and of what is kept between its passes."""
@@ -128,7 +141,9 @@ def measure(net: nn.Module, inputs: list[Tensor]) -> Measured:
         hooks = [p.register_post_accumulate_grad_hook(counted) for p in learned]
         hooks += [p.register_hook(step.leave_out) for p in learned]
         found = [t for t in tree_leaves(net(*inputs)) if isinstance(t, Tensor) and t.requires_grad]
-        torch.autograd.backward(found, [torch.ones_like(t) for t in found])
+        loss = sum(Whole.apply(t) for t in found)
+        del found
+        loss.backward()
         for hook in hooks:
             hook.remove()
     return Measured(live.peak, step.peak, kept)

@@ -60,6 +60,7 @@ class Frame:
     letters: Mapping[Symbol, Dim]
     lent: Lent
     values: dict[int, Tensor] = field(default_factory=dict)
+    left: list[Tensor] = field(default_factory=list)  # what lives until it returns
 
 
 @dataclass
@@ -101,7 +102,7 @@ class Lifetimes:
         results = [self.operand(r.value, frame) for r in graph.results]
         for tensor in results:
             self.heap.hold(tensor.cell)
-        self.heap.free(t.cell for t in names.left())
+        self.heap.free(t.cell for t in (*names.left(), *frame.left))
         self.heap.free(t.cell for t, _ in zip(given, ports, strict=False))
         return results
 
@@ -209,25 +210,27 @@ class Lifetimes:
         """Where a result lies, given where the inputs do."""
         first = next((x for x in given if x is not None), None)
         if not lies.view or first is None:
-            order = lies.axes
+            own = lies.axes
             if lies.alike:
-                order = next((x.order for x in given if x is not None and x.type.shape == t.shape), None)
-            return self.new(t, needs, order)
-        order = None
-        if lies.axes is not None and first.row_major:
+                own = next((x.order for x in given if x is not None and x.type.shape == t.shape), None)
+            return self.new(t, needs, own)
+        order: tuple[int, ...] | None = None
+        if lies.axes is not None and first.in_order:
             order = tuple(sorted(range(len(lies.axes)), key=lies.axes.__getitem__))
         elif lies.axes is not None and first.order is not None and len(lies.axes) == first.type.rank:
             order = tuple(lies.axes.index(axis) for axis in first.order)
-        if lies.packed:
-            if order is None or list(order) != sorted(order):
-                return self.new(t, needs)
-            order = tuple(range(t.rank))
-        elif order is not None and list(order) == sorted(order):
+        elif lies.axes is None and first.type.rank == t.rank:
+            order = first.order
+        in_order = order is not None and list(order) == sorted(order)
+        dense = first.dense and lies.axes is not None
+        if lies.packed and not (in_order and dense):
+            return self.new(t, needs)
+        if in_order:
             order = tuple(range(t.rank))
         elif order is not None and len(order) != t.rank:
             order = None
         self.heap.hold(first.cell)
-        return Tensor(t, first.cell, order, needs and _floats(t))
+        return Tensor(t, first.cell, order, needs and _floats(t), dense=dense)
 
     def record(
         self,
@@ -302,10 +305,11 @@ class Lifetimes:
                 return self.call(run.call, here, frame, made)
 
             for times in _turns(run.count):
-                first = len(self.heap.made)
+                first, begun = len(self.heap.made), len(self.tape)
                 after = turn(flow)
-                self.heap.free(t.cell for t in flow if owned and t is not None)
                 self.heap.multiply(self._left(first, after), times)
+                self._carry(flow, after, times, begun)
+                self.heap.free(t.cell for t in flow if owned and t is not None)
                 flow, owned = list(after), True
         if not owned:
             for tensor in flow:
@@ -316,6 +320,15 @@ class Lifetimes:
         """What was made since and is kept, but for what goes on to the next turn."""
         once = {id(t.cell) for t in carried if t is not None and t.cell is not None and t.cell.held == 1}
         return [cell for cell in self.heap.made[first:] if cell.held and id(cell) not in once]
+
+    def _carry(self, before: Sequence[Tensor | None], after: Sequence[Tensor], times: Dim, begun: int) -> None:
+        """A turn that keeps what it was given keeps, as one of many, what the turn before it gave."""
+        if times == 1 or begun == len(self.tape):
+            return
+        kept = {id(cell) for entry in self.tape[begun:] for cell in entry.kept}
+        for old, new in zip(before, after, strict=True):
+            if old is not None and id(old.cell) in kept and new.cell is not None and id(new.cell) not in kept:
+                self.tape[begun].kept.append(self.heap.new(new.cell.bytes * (times - 1)))
 
     def scan(self, node: Scan, given: Sequence[Tensor | None], frame: Frame) -> list[Tensor]:
         names = [p.name for p in node.graph.ports if p.value is not None]
@@ -334,16 +347,17 @@ class Lifetimes:
         now = [slices.get(i, t) for i, t in enumerate(given)]
         rows: list[list[Tensor]] = []
         for times in _turns(self.size(node.steps, frame)):
-            first = len(self.heap.made)
+            first, begun = len(self.heap.made), len(self.tape)
             results = self.run(node.graph, now, frame.letters, frame.lent)
             named = {r.name: t for r, t in zip(node.graph.results, results, strict=True)}
             after = [named[name] for name in states]
-            old = [now[i] for i in node.states] if rows else []
+            before = [now[i] for i in node.states]
+            self.heap.multiply(self._left(first, after), times)
+            self._carry(before, after, times, begun)
             for i, tensor in zip(node.states, after, strict=True):
                 now[i] = tensor
+            self.heap.free(t.cell for t in before if rows and t is not None)
             rows.append([named[r.name] for r in node.graph.results if r.name not in states])
-            self.heap.free(t.cell for t in old if t is not None)
-            self.heap.multiply(self._left(first, after), times)
         outputs: list[Tensor] = []
         for k in range(len(node.outputs) - len(node.states)):
             pieces = [row[k] for row in rows]
@@ -352,8 +366,7 @@ class Lifetimes:
             if stacked.needs:
                 self.record(pieces, [stacked], [], set(range(len(pieces))))
             outputs.append(stacked)
-        self.heap.free(t.cell for row in rows for t in row)
-        self.heap.free(t.cell for t in slices.values())
+        frame.left += [t for row in rows for t in row] + list(slices.values())  # the variables of the loop
         for i in node.states:
             state = now[i]
             assert state is not None

@@ -30,7 +30,8 @@ class Cell:
 class Tensor:
     """A value while it runs. ``cell`` is None for what is counted elsewhere, such as a parameter.
 
-    ``order``: its axes from the slowest to the fastest in memory; None where they leave gaps.
+    ``order``: its axes from the slowest to the fastest in memory, None where that is not known.
+    ``dense``: they leave no gaps.
     """
 
     type: TensorType
@@ -38,9 +39,10 @@ class Tensor:
     order: tuple[int, ...] | None
     needs: bool = False  # whether a gradient is asked for
     number: bool = False
+    dense: bool = True
 
     @property
-    def row_major(self) -> bool:
+    def in_order(self) -> bool:
         return self.order is not None and list(self.order) == sorted(self.order)
 
 

@@ -14,7 +14,7 @@ from fanin.ops.attributes import Probability
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import OMIT, TRAINING, Code, Infix, Input, call, unless
 from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Port, Reach, Result, need_equal
-from fanin.ops.keeping import NEW, Kept, Lies, Use, numbers
+from fanin.ops.keeping import ALIKE, Kept, Lies, Use, numbers
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import optional, optional_input, spell, spell_unless
 from fanin.record import record
@@ -127,9 +127,7 @@ class ScaledDotProductAttention(Op[AttentionAttrs]):
         return Kept(tuple(range(len(use.inputs))), (0,), (rows,))
 
     def lies(self, a: AttentionAttrs, *types: TensorType) -> Lies:
-        return (
-            Lies(view=False, axes=(0, 2, 1, 3)) if types[0].rank == 4 else NEW
-        )  # fused kernels write [B, L, heads, E]
+        return ALIKE  # fused kernels write as the queries lie
 
     def reach(self, a: AttentionAttrs, *types: TensorType) -> Reach:
         return Reach(mixes=(types[0].rank - 2,))
