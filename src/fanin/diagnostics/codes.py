@@ -143,10 +143,17 @@ STR607 = Code("STR607", "no-position", W)
 STR608 = Code("STR608", "skipped-inputs", W)
 STR609 = Code("STR609", "dense-on-grid", W)
 STR610 = Code("STR610", "loss-of-another-law", W)
+STR620 = Code("STR620", "dead-branch", W)
+STR621 = Code("STR621", "unreachable-parameter", W)
+STR622 = Code("STR622", "label-of-the-head", A)
 
 # CST: cost and hardware
 
 CST901 = Code("CST901", "head-size", A)
+CST902 = Code("CST902", "hidden-width", A)
+CST903 = Code("CST903", "vocabulary-size", A)
+CST904 = Code("CST904", "table-without-compute", A)
+CST905 = Code("CST905", "written-scores", A)
 
 # PRN: pruning
 
