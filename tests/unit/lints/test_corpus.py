@@ -89,7 +89,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         "[N, 64]",
         [
             "x = x -> a: !Linear(1001) -> relu -> b: Linear(64)",
-            "h = x -> a: !Linear(3002)\n  x = h * sigmoid(h) -> b: Linear(64)",
+            "h = x -> a: !Linear(3002)\n  x = (h * sigmoid(h)) -> b: Linear(64)",
             "x = x -> a: Linear(512) -> gelu -> b: !Linear(513) -> gelu -> c: Linear(64)",
             "x = x -> reshape(-1, 1, 8, 8) -> a: !Conv2d(515, 3) -> relu -> b: Conv2d(8, 3) -> flatten(1)",
         ],
@@ -119,7 +119,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
             "x = x + (x -> !branch: Linear(16) -> relu -> Linear(8))",
             "x = (x -> !body: Linear(16, bias=false) -> BatchNorm1d() -> relu -> Linear(8)) + x",
             "x += x -> !mlp: Linear(32) -> gelu -> Linear(8) -> dropout(0.1)",
-            "x = concat(x, x -> !side: Linear(16) -> relu -> Linear(4), axis=1) -> out: Linear(8)",
+            "x = concat(x, (x -> !side: Linear(16) -> relu -> Linear(4)), axis=1) -> out: Linear(8)",
         ],
     ),
 }
@@ -155,18 +155,18 @@ def test_a_mistake_of_structure_is_found_where_it_is(code: str, number: int, set
 # Whole networks, with what is to be found at what; `!` stands before it.
 WHOLE: dict[str, list[str]] = {
     "STR621": [
-        "model Net()(x: [N, 8]) { return float((x -> !choose: Linear(8)) > 0.0) * x -> a: Linear(4) }",
+        "model Net()(x: [N, 8]) { return float((x -> !choose: Linear(8)) > 0.0) * (x -> a: Linear(8)) }",
         "model Net()(x: [N, 8]) {\n  h = x -> !a: Linear(8) -> relu -> round\n  return h -> b: Linear(4)\n}",
         "model Net()(x: [N, 8]) {\n  h = stop_gradient(x -> !a: Linear(8))\n  return h -> relu -> b: Linear(4)\n}",
         "model Net()(x: [N, 8]) {\n  i = argmax(x -> !router: Linear(4), axis=1)\n  return i -> e: Embedding(4, 8)\n}",
         "block B()(x: [N, D]) { return x -> a: Linear(D) -> relu -> b: Linear(D) }\n"
-        "model Net()(x: [N, 8]) { return (x -> c: Linear(8)) + sign(x -> part: !B()) }",
+        "model Net()(x: [N, 8]) { return (x -> c: Linear(8)) + stop_gradient(x -> part: !B()) }",
     ],
     "CST903": [
-        "model Net()(t: int[B, T]) { return (t -> e: !Embedding(50_000, 64)) + sinusoidal(T, 64) -> head: Linear(50_000) }",
-        "model Net()(t: int[B, T]) {\n  e = !Embedding(32_001, 64)\n"
-        "  return e(t) + sinusoidal(T, 64) -> head: Linear(32_001, bias=false, weight=e.weight)\n}",
-        "model Net(v: int = 9_999)(t: int[B, T]) { return (t -> e: !Embedding(v, 32)) -> c: Conv1d(T, 1) -> h: Linear(v) }",
+        "model Net()(t: int[B, T]) { return ((t -> e: !Embedding(50_000, 64)) + sinusoidal(T, 64)) -> head: Linear(50_000) }",
+        "model Net()(t: int[B, T]) {\n  e = Embedding(32_001, 64)\n"
+        "  return (!e(t) + sinusoidal(T, 64)) -> head: Linear(32_001, bias=false, weight=e.weight)\n}",
+        "model Net(v: int = 9_999)(t: int[B, T]) { return (t -> e: !Embedding(v, 32)) -> transpose(1, 2) -> c: Conv1d(32, 3, padding=1) -> transpose(1, 2) -> h: Linear(v) }",
     ],
     "CST904": [
         "model Net()(u: int[N]) { return u -> !e: Embedding(100_000, 64) -> a: Linear(64) -> relu -> h: Linear(8) }",
@@ -235,8 +235,8 @@ GOOD = [
     # what the rules on cost and on branches let pass
     "model Net()(x: [N, 64]) { return x -> a: Linear(512) -> relu -> head: Linear(1001) }",
     "model Net()(x: [N, 64]) { return x -> a: Linear(300) -> relu -> b: Linear(100) -> relu -> head: Linear(10) }",
-    "model Net()(x: [B, T, 64]) {\n  assert T < 512\n  return matmul(matmul(x, transpose(x, 1, 2)) / 8.0 -> softmax(axis=-1), x)\n}",
-    "model Net()(x: [B, 64, 64]) { return matmul(matmul(x, transpose(x, 1, 2)) / 8.0 -> softmax(axis=-1), x) }",
+    "model Net()(x: [B, T, 64]) {\n  assert T < 512\n  return matmul(softmax(matmul(x, transpose(x, 1, 2)) / 8.0, axis=-1), x)\n}",
+    "model Net()(x: [B, 64, 64]) { return matmul(softmax(matmul(x, transpose(x, 1, 2)) / 8.0, axis=-1), x) }",
     "model Net()(x: [N, 8]) {\n  param scale: [] = zeros\n  return x + scale * (x -> branch: (Linear(64) -> relu -> Linear(8)))\n}",
     "model Net()(x: [N, 8]) { return x + (x -> up: Linear(64) -> relu -> down: Linear(8)) }",
     "model Net()(x: [N, 8]) { return x + (x -> Linear(64) -> relu -> Linear(8)) }",

@@ -1,9 +1,9 @@
 """CST902: a hidden width that tensor cores cannot take in whole blocks.
 
-In half precision they load 16 bytes at once, 8 numbers: of a matrix whose sides are no multiples of 8 a slower kernel is
-taken, or it is padded. A product of n by n at a large batch does n / 2 operations for each byte, and an H100 waits for
-memory below 295 (990 TFLOP/s, 3.35 TB/s), so that little is lost below a width of 512. What is read by no further layer, as the
-logits of classes, has the size that the task has, and is let pass.
+In half precision they load 16 bytes at once, 8 numbers: of a matrix whose sides are no multiples of 8 a slower kernel
+is taken, or it is padded. A product of n by n at a large batch does n / 2 operations for each byte, and an H100 waits
+for memory below 295 (990 TFLOP/s, 3.35 TB/s), so that little is lost below a width of 512. What is read by no further
+layer, as the logits of classes, has the size that the task has, and is let pass.
 Source: NVIDIA, "Matrix Multiplication Background User's Guide", sections 2 and 3.
 """
 

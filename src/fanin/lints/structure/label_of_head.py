@@ -1,8 +1,8 @@
 """STR622: the label of a branch stands on its first layer alone.
 
 A label names what stands right behind it: in ``x + (x -> branch: Linear(8) -> relu -> Linear(8))`` the second layer is
-``linear1``, beside ``branch``, and not ``branch.1``. Brackets around the branch give all of it the name. It is said where
-a residual branch, or one that is joined, has one label, on the first of several layers; a branch whose layers are all
+``linear1``, beside ``branch``, and not ``branch.1``. Brackets around the branch give all of it the name. It is said
+where a branch that is added or joined has one label, on the first of several layers; a branch whose layers are all
 labelled, or none, says what it means.
 """
 
@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from fanin.analyses.paths import resolve
 from fanin.diagnostics.codes import STR622
 from fanin.diagnostics.model import Diagnostic, Label
-from fanin.ir.graph import Apply, ModuleRef, Node, Value
+from fanin.ir.graph import Apply, Leaf, ModuleRef, Value
 from fanin.lints.flow import Flow
 
 _JOINS = ("add", "concat", "mul", "sub")
@@ -48,7 +49,7 @@ def _branch(flow: Flow, operand: Value) -> list[tuple[Apply, str]]:
         if node is None or len(flow.readers(node)) != 1 or value.index in flow.graph.names:
             break
         ref: ModuleRef | None = node.module
-        if ref is not None and not ref.borrowed and node.op.params(node.attrs, *_types(node)):
+        if ref is not None and not ref.borrowed and _has_weights(flow, ref):
             found.append((node, ref.path))
         if sum(isinstance(o, Value) for o in node.inputs) != 1:
             break
@@ -56,11 +57,13 @@ def _branch(flow: Flow, operand: Value) -> list[tuple[Apply, str]]:
     return found[::-1]
 
 
-def _types(node: Node) -> list[object]:
-    return [None if o is None else o.type for o in node.inputs]
+def _has_weights(flow: Flow, ref: ModuleRef) -> bool:
+    made = resolve(flow.graph, ref.path)
+    return isinstance(made, Leaf) and bool(made.weights)
 
 
 def _is_given(node: Apply) -> bool:
     """Whether its name is the module's own, with a number."""
     assert node.module is not None
-    return re.fullmatch(rf"{node.op.name.lower()}\d+", node.module.path) is not None
+    name = node.module.path.split(".")[0]  # in a loop, the turn stands behind it
+    return re.fullmatch(rf"{node.op.name.lower()}\d+", name) is not None

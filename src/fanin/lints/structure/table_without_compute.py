@@ -1,8 +1,8 @@
 """CST904: most of the parameters are a table of which a step reads a few rows.
 
 They cost memory, twice as much again for an optimiser such as Adam, and communication, and do no arithmetic. Most: more
-than half, and a million numbers or more, below which nobody has to care. A table that the logits share, or that is fixed,
-is let pass, and so is a network that is little else than the table (fewer than 2 layers), as a bag of words is.
+than half, and a million numbers or more, below which nobody has to care. A table that the logits share, or that is
+fixed, is let pass, and so is a network that is little else than it (fewer than 2 layers), as a bag of words is.
 """
 
 from __future__ import annotations

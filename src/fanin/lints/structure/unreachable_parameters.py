@@ -1,9 +1,9 @@
 """STR621: a parameter that no gradient can reach.
 
-Between it and every result stands an op that passes no gradient: ``stop_gradient``, a comparison, a rounding, an index
-of the largest. It stays as it was drawn, whatever the loss. Frozen ones are meant to, and a network of which nothing can
-learn is let pass: a fixed map. So is what a straight-through estimator goes around, since then a path is left. Networks
-with recurrences, loops or ensembles are not looked at: what happens in those is not told apart.
+Between it and every result stands an op that passes no gradient: ``stop_gradient``, a comparison, the place of a
+maximum. It stays as it was drawn, whatever the loss. Frozen ones are meant to, and a network of which nothing can learn
+is let pass: a fixed map. So is what a straight-through estimator goes around, since then a path is left. Networks with
+recurrences, loops or ensembles are not looked at: what happens in those is not told apart.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from fanin.analyses.reading import reached
 from fanin.diagnostics.codes import STR621
 from fanin.diagnostics.model import Diagnostic
 from fanin.ir.graph import Apply, Program, Value, regions
-
-_NO_SLOPE = frozenset(("stop_gradient", "round", "floor", "ceil", "trunc", "sign"))
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
@@ -44,7 +42,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
 
 def _stops(node: Apply) -> bool:
     """Whether floats go in, and no gradient comes back."""
-    if node.op.name in _NO_SLOPE:
+    if node.op.name == "stop_gradient":
         return True
     into = any(isinstance(o, Value) and flows(o) for o in node.inputs)
     return into and not any(flows(value) for value in node.outputs)
