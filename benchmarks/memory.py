@@ -197,27 +197,29 @@ CASES: list[tuple[str, dict[str, int], dict[str, Any]]] = [
 ]
 
 
-def main() -> None:
-    print(f"{'network':32}{'inference':>24}{'training':>24}{'kept':>24}")
+def compare() -> Iterator[tuple[str, tuple[int, int, int], tuple[int, int, int]]]:
+    """For each network, what is told and what is seen: inference, training, kept between the passes."""
     for target, sizes, hypers in CASES:
         path, _, name = target.partition(":")
-        program = fanin.elaborate(path, name or None, **hypers)
+        program = fanin.elaborate(path, name, **hypers)
         told = memory_of(program.graph)
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            found = measure(fanin.load(path, name or None, **hypers), samples(program, sizes))
-        row = f"{target.removeprefix('specs/'):32}"
-        for said, seen in (
-            (told.inference, found.inference),
-            (told.training, found.training),
-            (told.saved if isinstance(told.saved, Unknown) else (told.saved,), found.saved),
-        ):
-            if isinstance(said, Unknown):
-                row += f"{said.why[:23]:>24}"
-                continue
-            here = max(evaluate(d, {s: sizes[s.name] for s in symbols_of(d)}) for d in said)
-            row += f"{here:>15,}{100 * (here / seen - 1):>+8.1f}%"
-        print(row, flush=True)
+            seen = measure(fanin.load(path, name, **hypers), samples(program, sizes))
+        assert not isinstance(told.inference, Unknown) and not isinstance(told.training, Unknown)
+        assert not isinstance(told.saved, Unknown)
+        here = (
+            max(evaluate(d, {s: sizes[s.name] for s in symbols_of(d)}) for d in amounts)
+            for amounts in (told.inference, told.training, (told.saved,))
+        )
+        yield target.removeprefix("specs/"), tuple(here), (seen.inference, seen.training, seen.saved)  # type: ignore[misc]
+
+
+def main() -> None:
+    print(f"{'network':36}{'inference':>22}{'training':>22}{'kept':>22}")
+    for name, told, seen in compare():
+        row = "".join(f"{a:>13,}{100 * (a / b - 1):>+8.1f}%" for a, b in zip(told, seen, strict=True))
+        print(f"{name:36}{row}", flush=True)
 
 
 if __name__ == "__main__":

@@ -156,7 +156,7 @@ def test_a_mistake_of_structure_is_found_where_it_is(code: str, number: int, set
 WHOLE: dict[str, list[str]] = {
     "STR621": [
         "model Net()(x: [N, 8]) { return float((x -> !choose: Linear(8)) > 0.0) * (x -> a: Linear(8)) }",
-        "model Net()(x: [N, 8]) {\n  h = x -> !a: Linear(8) -> relu -> round\n  return h -> b: Linear(4)\n}",
+        "model Net()(x: [N, 8]) {\n  h = float(x -> !a: Linear(8) -> int)\n  return h -> b: Linear(4)\n}",
         "model Net()(x: [N, 8]) {\n  h = stop_gradient(x -> !a: Linear(8))\n  return h -> relu -> b: Linear(4)\n}",
         "model Net()(x: [N, 8]) {\n  i = argmax(x -> !router: Linear(4), axis=1)\n  return i -> e: Embedding(4, 8)\n}",
         "block B()(x: [N, D]) { return x -> a: Linear(D) -> relu -> b: Linear(D) }\n"
