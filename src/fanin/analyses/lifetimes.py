@@ -54,9 +54,13 @@ class TooLong(Exception):
 
 @dataclass
 class Frame:
-    """A graph that runs: its letters in those of the model, the modules lent to it, and its values."""
+    """A graph that runs: its letters in those of the model, the modules lent to it, and its values.
+
+    ``home`` is the graph that holds its modules and parameters: of a region, the one around.
+    """
 
     graph: Graph
+    home: Graph
     letters: Mapping[Symbol, Dim]
     lent: Lent
     values: dict[int, Tensor] = field(default_factory=dict)
@@ -79,12 +83,17 @@ class Lifetimes:
     # -- graphs
 
     def run(
-        self, graph: Graph, inputs: Sequence[Tensor | None], sizes: Mapping[Symbol, Dim], lent: Lent
+        self,
+        graph: Graph,
+        inputs: Sequence[Tensor | None],
+        sizes: Mapping[Symbol, Dim],
+        lent: Lent,
+        home: Graph | None = None,
     ) -> list[Tensor]:
         """One application: the results are held once more, for the caller."""
         ports = [p for p in graph.ports if p.value is not None]
         given = [t for t in inputs if t is not None]
-        frame = Frame(graph, sizes, lent)
+        frame = Frame(graph, home or graph, sizes, lent)
         for port, tensor in zip(ports, given, strict=False):
             assert port.value is not None
             frame.values[port.value.index] = tensor
@@ -145,7 +154,7 @@ class Lifetimes:
                 return self.repeat(node, given, frame)
             case Choice():
                 way = node.training if self.training else node.evaluation
-                return self.run(way, given, frame.letters, frame.lent)
+                return self.run(way, given, frame.letters, frame.lent, frame.home)
             case Scan():
                 return self.scan(node, given, frame)
             case Iterate():
@@ -348,7 +357,7 @@ class Lifetimes:
         rows: list[list[Tensor]] = []
         for times in _turns(self.size(node.steps, frame)):
             first, begun = len(self.heap.made), len(self.tape)
-            results = self.run(node.graph, now, frame.letters, frame.lent)
+            results = self.run(node.graph, now, frame.letters, frame.lent, frame.home)
             named = {r.name: t for r, t in zip(node.graph.results, results, strict=True)}
             after = [named[name] for name in states]
             before = [now[i] for i in node.states]
@@ -381,7 +390,7 @@ class Lifetimes:
         now, begun = list(given), False
         for times in _turns(node.limit):
             first = len(self.heap.made)
-            results = self.run(node.graph, now, frame.letters, frame.lent)
+            results = self.run(node.graph, now, frame.letters, frame.lent, frame.home)
             named = {r.name: t for r, t in zip(node.graph.results, results, strict=True)}
             old = [now[i] for i in node.states] if begun else []
             begun = True
@@ -402,7 +411,7 @@ class Lifetimes:
                 self.record([t], [sliced], [], {0})
             inner.append(sliced)
         before, self.copies = self.copies, self.copies * node.count
-        found = self.run(node.graph, inner, frame.letters, frame.lent)
+        found = self.run(node.graph, inner, frame.letters, frame.lent, frame.home)
         self.copies = before
         outputs = []
         for value, t in zip(node.outputs, found, strict=True):
@@ -416,7 +425,7 @@ class Lifetimes:
         t = self.type(node.outputs[0].type, frame)
         ref, needs = node.state, self.training
         if ref.module is None:
-            state = next((s for s in frame.graph.states if s.name == ref.name), None)
+            state = next((s for s in frame.home.states if s.name == ref.name), None)
             needs = needs and (state is None or (state.kind == "param" and state.frozen is not True))
         else:
             made = _instance(frame, ref.module)
@@ -432,7 +441,7 @@ def _floats(t: TensorType) -> bool:
 def _instance(frame: Frame, ref: ModuleRef | None) -> Instance | None:
     if ref is None:
         return None
-    return frame.lent.get(ref.path) if ref.borrowed else resolve(frame.graph, ref.path)
+    return frame.lent.get(ref.path) if ref.borrowed else resolve(frame.home, ref.path)
 
 
 def _turns(count: Dim) -> list[Dim]:
