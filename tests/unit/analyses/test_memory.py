@@ -127,7 +127,8 @@ def test_states_of_optimisers() -> None:
     torch = pytest.importorskip("torch")
     made: dict[str, Any] = {
         "sgd": torch.optim.SGD, "momentum": lambda p: torch.optim.SGD(p, momentum=0.9), "adagrad": torch.optim.Adagrad,
-        "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "nadam": torch.optim.NAdam,
+        "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW, "nadam": torch.optim.NAdam,
         "radam": torch.optim.RAdam, "adamax": torch.optim.Adamax, "adadelta": torch.optim.Adadelta,
     }  # fmt: skip
     for name, build in made.items():
