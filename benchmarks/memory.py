@@ -197,10 +197,12 @@ CASES: list[tuple[str, dict[str, int], dict[str, Any]]] = [
 ]
 
 
-def compare() -> Iterator[tuple[str, tuple[int, int, int], tuple[int, int, int]]]:
+def compare(only: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[int, int, int], tuple[int, int, int]]]:
     """For each network, what is told and what is seen: inference, training, kept between the passes."""
     for target, sizes, hypers in CASES:
         path, _, name = target.partition(":")
+        if only and name not in only:
+            continue
         program = fanin.elaborate(path, name, **hypers)
         told = memory_of(program.graph)
         with torch.random.fork_rng():
