@@ -160,6 +160,8 @@ def _memory(program: Program, sizes: Sizes | None) -> list[tuple[str, str]]:
             rows.append((head, f"{what} {here:,} bytes" if isinstance(here, int) else f"{what} {here} bytes"))
             at = f" at {_sizes(sizes)}" if sizes else ""
             rows.append(("", f"{binary(evaluate(here, sizes))}{at}{others}"))
+    if not found.parameters:
+        return rows
     held = f"parameters {binary(found.parameters + found.buffers)}, their gradients {binary(found.gradients)}"
     return [*rows, ("", f"besides: {held}; Adam keeps {binary(2 * found.gradients)}")]
 
