@@ -14,6 +14,7 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from fanin.analyses import cost
+from fanin.analyses.memory import STATES
 from fanin.analyses.reading import reached
 from fanin.analyses.relations import Relation
 from fanin.analyses.structure import structure
@@ -21,6 +22,7 @@ from fanin.ir.conditions import AllOf, AnyOf, Compare, render_condition
 from fanin.ir.dims import Dim, Poly, Symbol, render
 from fanin.ir.graph import Graph, Leaf, ModuleRef, Node, Port, Program, Value, Weight
 from fanin.ir.types import DType, TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.contract import Op
 from fanin.ops.spelling import same
 from fanin.source import Span
@@ -36,6 +38,7 @@ def document(program: Program) -> Document:
         "trainable": cost.trainable(program),
         "buffers": cost.buffers(program),
         "flops": str(cost.flops(program)),
+        "memory": _memory(program),
     }
     head = {"format": FORMAT, "version": VERSION, "name": program.name, "cost": summary}
     return {**head, "structure": facts(program), **content(program)}
@@ -66,6 +69,17 @@ def _axis(size: str, relation: Relation) -> Document:
     if relation.kind == "window":
         written |= {"stride": str(relation.stride), "circular": relation.circular}
     return written
+
+
+def _memory(program: Program) -> Document:
+    """Bytes where a float takes 4: activations at their peak, the largest of those listed, and what is held besides."""
+    found = cost.memory(program)
+    saved = found.saved if isinstance(found.saved, Unknown) else (found.saved,)
+    activations = {"inference": found.inference, "training": found.training, "between passes": saved}
+    told = {name: None if isinstance(all_, Unknown) else list(map(str, all_)) for name, all_ in activations.items()}
+    states = {name: count * found.gradients for name, count in STATES.items()}
+    held = {"parameters": found.parameters, "buffers": found.buffers, "gradients": found.gradients}
+    return {**held, "optimiser": states, "activations": told}
 
 
 def content(program: Program) -> Document:

@@ -13,6 +13,7 @@ from fanin.analyses.structure import structure
 from fanin.emit.spelling import hypers, module, signature
 from fanin.ir.dims import Dim, evaluate
 from fanin.ir.graph import Program
+from fanin.ir.unknown import Unknown
 
 WIDTH = 120
 _GAP = "  "
@@ -134,6 +135,7 @@ def _totals(program: Program, sizes: Sizes | None, with_rows: bool) -> list[str]
     if not isinstance(total, int) and sizes is not None:
         above = ", as in the column above" if with_rows else ""
         rows.append(("", f"{evaluate(total, sizes):,} at {_sizes(sizes)}{above}"))
+    rows += _memory(program, sizes)
     rows += [("tied", f"{entry.key} is {entry.tied}") for entry in paths.ties(program)]
     lines: list[str] = []
     for name, text in rows:
@@ -157,6 +159,36 @@ def _structure(program: Program) -> list[str]:
     for i, symmetry in enumerate(found.symmetries):
         rows.append(("" if i else "symmetries", str(symmetry) + (", nothing changes" if symmetry.invariant else "")))
     return [f"{name:<10}{_GAP}{text}" for name, text in rows]
+def _memory(program: Program, sizes: Sizes | None) -> list[tuple[str, str]]:
+    """Bytes of activations, in the open dimensions and at the sizes of the column of operations."""
+    found = cost.memory(program)
+    rows: list[tuple[str, str]] = []
+    for what, peaks in (("inference", found.inference), ("training", found.training)):
+        head = "" if rows else "memory"
+        if isinstance(peaks, Unknown):
+            rows.append((head, f"{what} ?: {peaks.why}"))
+        elif sizes is None:
+            rows += [(head if i == 0 else "", f"{what} {peak} bytes") for i, peak in enumerate(peaks)]
+        else:
+            here = max(peaks, key=lambda peak: evaluate(peak, sizes))
+            others = "" if len(peaks) == 1 else f", the largest there of {len(peaks)} moments"
+            rows.append((head, f"{what} {here:,} bytes" if isinstance(here, int) else f"{what} {here} bytes"))
+            at = f" at {_sizes(sizes)}" if sizes else ""
+            rows.append(("", f"{binary(evaluate(here, sizes))}{at}{others}"))
+    if not found.parameters:
+        return rows
+    held = f"parameters {binary(found.parameters + found.buffers)}, their gradients {binary(found.gradients)}"
+    return [*rows, ("", f"besides: {held}; Adam keeps {binary(2 * found.gradients)}")]
+
+
+def binary(n: int) -> str:
+    """Bytes in three digits, in powers of 1024: ``1.52 GiB``."""
+    x, unit = float(n), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        if x < 999.5:
+            break
+        x, unit = x / 1024, larger
+    return f"{x:.0f} {unit}" if unit == "B" or x >= 99.95 else f"{x:.1f} {unit}" if x >= 9.995 else f"{x:.2f} {unit}"
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -20,6 +20,7 @@ from fanin.ir.numbers import OPEN, Known, combined, is_number
 from fanin.ir.types import DType, TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, Invoke, Module
+from fanin.ops.keeping import ALIKE, NEW, Backprop, Kept, Lies
 from fanin.ops.sees import Sees, Use, all_of, pointwise
 from fanin.record import record
 
@@ -198,6 +199,10 @@ class Op(ABC, Generic[A]):
     """A line that works after ``x`` (and the other inputs, by their names) are bound: ``y = x -> Linear(10)``."""
     example_inputs: ClassVar[dict[str, str]] = {"x": "[N, 8]"}
     """The types of the names the example uses, in the language."""
+    kept: ClassVar[tuple[str, ...] | None] = None
+    """What the backward pass needs: names of inputs, ``result`` or of ``results``; ``saved`` says more."""
+    passes: ClassVar[tuple[str, ...]] = ()
+    """Inputs whose gradient is that of the result, the same tensor."""
     keeps: ClassVar[bool] = True
     """Whether calling it twice on equal inputs gives equal results (no randomness, no state)."""
     differentiable: ClassVar[bool] = True
@@ -245,9 +250,19 @@ class Op(ABC, Generic[A]):
         """As PyTorch's counter counts: matrix products, convolutions and attention, two for a multiply-add."""
         return 0
 
-    def saved(self, a: A, *types: TensorType) -> Dim | Unknown:
-        """Numbers kept for the backward pass, besides weights."""
-        return Unknown(f"`{self.name}` does not say yet what it keeps for the backward pass")
+    def saved(self, a: A, use: Backprop) -> Kept | Unknown:
+        """What is kept for the backward pass, besides its own weights, as PyTorch's kernels do. It is called where a
+        gradient is asked for."""
+        if self.kept is None:
+            return Unknown(f"`{self.name}` does not say yet what it keeps for the backward pass")
+        ports = [port.name for port in self.inputs]
+        inputs = tuple(ports.index(name) for name in self.kept if name in ports)
+        results = tuple(self.results.index(name) if self.results else 0 for name in self.kept if name not in ports)
+        return Kept(tuple(i for i in inputs if i < len(use.inputs) and use.inputs[i] is not None), results)
+
+    def lies(self, a: A, *types: TensorType) -> Lies:
+        """Where the results lie in memory: views on the first input, or memory of their own."""
+        return NEW
 
     def couplings(self, a: A, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
         return Unknown(f"`{self.name}` does not say yet which axes are cut together")
@@ -280,6 +295,8 @@ class Weighted(Op[A]):
 class Pointwise(Op[A]):
     """A function of each number alone: the shape stays."""
 
+    kept: ClassVar[tuple[str, ...] | None] = ("x",)
+
     def couplings(self, a: A, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
         return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank))
 
@@ -296,8 +313,8 @@ class Pointwise(Op[A]):
 
         return combined(value, *inputs)
 
-    def saved(self, a: A, *types: TensorType) -> Dim | Unknown:
-        return types[0].numel()
+    def lies(self, a: A, *types: TensorType) -> Lies:
+        return ALIKE
 
     def curve(self, a: A, x: Any) -> Any:
         """The function of an array of numbers; None where nothing is said of it."""

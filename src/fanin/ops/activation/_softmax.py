@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from fanin.ir.dims import Dim
 from fanin.ir.numbers import OPEN, Known, combined, is_number
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
@@ -36,9 +35,6 @@ class AlongAxis(Op[SoftmaxAttrs]):
 
     def torch(self, a: SoftmaxAttrs, *types: TensorType) -> Code:
         return call(f"F.{self.name}", Input(0), dim=a.axis)
-
-    def saved(self, a: SoftmaxAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
 
     def couplings(self, a: SoftmaxAttrs, *types: TensorType) -> tuple[Coupling, ...]:
         return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank))

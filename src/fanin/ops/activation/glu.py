@@ -34,6 +34,7 @@ class Glu(Op[GluAttrs]):
     attrs = GluAttrs
     inputs = X
     example = "y = x -> glu"
+    kept = ("x",)
 
     def infer(self, a: GluAttrs, *types: TensorType) -> Result:
         (x,) = types

@@ -50,6 +50,7 @@ class Prelu(Weighted[PreluAttrs]):
     attrs = PreluAttrs
     inputs = X
     example = "y = x -> PReLU()"
+    kept = ("x",)
 
     def infer(self, a: PreluAttrs, *types: TensorType) -> Result:
         (x,) = types
@@ -92,6 +93,7 @@ class PreluFunction(Op[NoAttrs]):
     inputs = (Port("x", FLOAT), Port("weight", FLOAT))
     example = "y = prelu(x, slope)"
     example_inputs = {"x": "[N, 8]", "slope": "[8]"}
+    kept = ("x", "weight")
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x, weight = types

@@ -7,6 +7,7 @@ from typing import Any, final
 from fanin.ir.types import TensorType
 from fanin.ops.code import TRAINING, Call, Code, Input
 from fanin.ops.contract import Complaint, Op, OpAttrs, Result
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.ports import X
 from fanin.ops.sees import Sees, Use, pointwise
 from fanin.ops.spelling import spell_fields
@@ -50,6 +51,9 @@ class Rrelu(Op[RreluAttrs]):
 
     def sees(self, a: RreluAttrs, use: Use) -> Sees:
         return pointwise(use.types, use.out)
+    def saved(self, a: RreluAttrs, use: Backprop) -> Kept:
+        return Kept((0,), more=(use.x,))
+
 
     def curve(self, a: RreluAttrs, x: Any) -> Any:
         import numpy as np

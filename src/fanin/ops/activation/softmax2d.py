@@ -23,6 +23,7 @@ class Softmax2d(Weighted[NoAttrs]):
     inputs = X
     example = "y = x -> Softmax2d()"
     example_inputs = {"x": "[N, 3, 8, 8]"}
+    kept = ("result",)
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         if types[0].rank not in (3, 4):

@@ -25,6 +25,7 @@ from fanin.ops.contract import (
     Weighted,
     need_equal,
 )
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.ports import FLOAT
 from fanin.ops.sees import Sees, Use
 from fanin.ops.sizes import divisors_near
@@ -187,6 +188,25 @@ class MultiheadAttention(Weighted[MultiheadAttrs]):
         last = q.rank - 1
         told = ((0, last), (1, last), (2, last))
         return Sees(reads[: len(use.types)], (k.shape[length], q.shape[-1]), (), void, (last,), told)
+    def saved(self, a: MultiheadAttrs, use: Backprop) -> Kept:
+        q, k, v = (t for t in use.inputs[:3] if t is not None)
+        length, batch = axes_of(q.rank, a.batch_first)
+        size, count = q.shape[-1], 1 if batch is None else q.shape[batch]
+        rows = numbers(q.shape[length], count, a.num_heads)
+        projected = (q, k.with_last(size), v.with_last(size))
+        copied = (q, k, v) if a.batch_first and batch is not None and use.learns else ()
+        padding, mask = optional(use.inputs, 3), optional(use.inputs, 4)
+        masks: tuple[TensorType, ...] = ()  # as floats, one for what is given
+        if padding is not None:
+            wide = () if mask is None else (q.shape[length],)
+            masks = (numbers(count, a.num_heads, *wide, k.shape[length]),)
+        elif mask is not None and mask.dtype is DType.BOOL:
+            masks = (numbers(*mask.shape),)
+        taken: tuple[int, ...] = (0, 1, 2) if use.learns and not copied else ()
+        if mask is not None and not masks:
+            taken += (4,)
+        return Kept(taken, more=(*copied, *projected, q, rows, *masks))
+
 
     def signal(self, a: MultiheadAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.multihead import Multihead

@@ -16,6 +16,7 @@ from fanin.ops.attributes import Probability
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import OMIT, TRAINING, Code, Infix, Input, call, unless
 from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
+from fanin.ops.keeping import ALIKE, Backprop, Kept, Lies, numbers
 from fanin.ops.ports import FLOAT
 from fanin.ops.sees import Sees, Use, aligned
 from fanin.ops.spelling import optional, optional_input, spell, spell_unless
@@ -142,6 +143,22 @@ class ScaledDotProductAttention(Op[AttentionAttrs]):
             void = ((3, (False,) if mask.dtype is DType.BOOL else (-inf,)),)
         only = (place(rank - 2, q.shape[-2]) - place(-1, k.shape[-2]),) if a.is_causal else ()
         return Sees(reads, (k.shape[-2], q.shape[-1]), only, void)
+    def saved(self, a: AttentionAttrs, use: Backprop) -> Kept:
+        y = use.results[0]
+        q, k, v = (t for t in use.inputs[:3] if t is not None)
+        alike = q.shape[:2] == k.shape[:2] == v.shape[:2] and q.shape[-1] == v.shape[-1]
+        if q.rank != 4 or not alike or use.asked(3):  # no fused kernel: the scores are written down
+            scores = numbers(*y.shape[:-1], k.shape[-2])
+            if a.enable_gqa:  # each head of the query has its own copy
+                heads = q.shape[:-2]
+                return Kept(more=(q, numbers(*heads, *k.shape[-2:]), numbers(*heads, *v.shape[-2:]), scores))
+            return Kept((2,), more=(q, k, scores))
+        rows = numbers(*y.shape[:-1])  # logarithms of the sums of the softmax
+        return Kept(tuple(range(len(use.inputs))), (0,), (rows,))
+
+    def lies(self, a: AttentionAttrs, *types: TensorType) -> Lies:
+        return ALIKE  # fused kernels write as the queries lie
+
 
     def signal(self, a: AttentionAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.softmax import Attention

@@ -23,6 +23,7 @@ class Complex(Op[NoAttrs]):
     inputs = (Port("real", FLOAT), Port("imag", FLOAT))
     example = "y = complex(a, b)"
     example_inputs = {"a": "[N, 8]", "b": "[N, 8]"}
+    kept = ("real", "imag")
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         shape, needs = broadcast(("real", types[0]), ("imag", types[1]), what="the two parts")

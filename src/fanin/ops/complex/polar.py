@@ -23,6 +23,7 @@ class Polar(Op[NoAttrs]):
     inputs = (Port("abs", FLOAT), Port("angle", FLOAT))
     example = "y = polar(a, b)"
     example_inputs = {"a": "[N, 8]", "b": "[N, 8]"}
+    kept = ("result",)
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         shape, needs = broadcast(("abs", types[0]), ("angle", types[1]), what="the two parts")

@@ -9,6 +9,7 @@ from fanin.ir.numbers import Form, Known
 from fanin.ir.types import DType, TensorType
 from fanin.ops.code import Attribute, Code, IfNumber, Input, Like, Sequence, call, method
 from fanin.ops.contract import NoAttrs, Pointwise, Port, Result
+from fanin.ops.keeping import NEW, Lies, same
 from fanin.ops.sees import Use
 
 
@@ -23,6 +24,7 @@ class Float(Pointwise[NoAttrs]):
     name = "float"
     inputs = (Port("x", (DType.BOOL, DType.INT, DType.FLOAT), number=True),)
     example = "y = float(x)"
+    kept = ()
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         return types[0].with_dtype(DType.FLOAT)
@@ -38,6 +40,9 @@ class Float(Pointwise[NoAttrs]):
         dtype, device = Attribute(Like(), "dtype"), Attribute(Like(), "device")
         number = call("torch.full", Sequence(()), Input(0), dtype=dtype, device=device)
         return IfNumber(0, number, method(Input(0), "to", dtype))
+
+    def lies(self, a: NoAttrs, *types: TensorType) -> Lies:
+        return same(types[0]) if types[0].dtype is DType.FLOAT else NEW
 
     def signal(self, a: NoAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Same

@@ -29,6 +29,7 @@ from fanin.ops.contract import (
     need_at_least,
     need_equal,
 )
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.sees import Sees, Use
 from fanin.ops.spelling import optional, optional_input, spell, spell_unless
@@ -186,8 +187,13 @@ class Convolution(Weighted[ConvAttrs]):
         within = cast(int, channels(x, n)) // a.groups
         return 2 * batch(x, n) * cast(Dim, prod(g.sizes(x))) * a.out_channels * within * prod(g.kernel)
 
-    def saved(self, a: ConvAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
+    def saved(self, a: ConvAttrs, use: Backprop) -> Kept:
+        if a.padding_mode == "zeros":
+            return Kept((0,))
+        n, g = self.spatial, self.geometry(a)
+        wide = [d * (k - 1) if g.same else 2 * p for d, k, p in zip(g.dilation, g.kernel, g.padding, strict=True)]
+        padded = (size + more for size, more in zip(use.x.shape[-n:], wide, strict=True))
+        return Kept((0,) if a.padding_mode != "circular" else (), more=(numbers(*use.x.shape[:-n], *padded),))
 
     def couplings(self, a: ConvAttrs, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
         c = f"[{-self.spatial - 1}]"
@@ -256,6 +262,7 @@ class ConvolutionFunction(Op[ConvFunctionAttrs]):
 
     attrs = ConvFunctionAttrs
     inputs = (Port("x", FLOAT), Port("weight", FLOAT), Port("bias", FLOAT, optional=True))
+    kept = ("x", "weight")
     spatial: ClassVar[int]
 
     def geometry(self, a: ConvFunctionAttrs, weight: TensorType) -> Geometry:

@@ -115,6 +115,7 @@ class Transposed(Weighted[TransposedAttrs]):
 
     attrs = TransposedAttrs
     inputs = X
+    kept = ("x",)
     spatial: ClassVar[int]
 
     def spread(self, a: TransposedAttrs) -> Spread:
@@ -162,9 +163,6 @@ class Transposed(Weighted[TransposedAttrs]):
         kernel = spread(a.kernel_size, self.spatial, "kernel_size")
         return 2 * x.numel() * (a.out_channels // a.groups) * prod(kernel)
 
-    def saved(self, a: TransposedAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
-
     def couplings(self, a: TransposedAttrs, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
         c = f"[{-self.spatial - 1}]"
         if a.groups > 1:
@@ -196,6 +194,7 @@ class TransposedFunction(Op[TransposedFunctionAttrs]):
 
     attrs = TransposedFunctionAttrs
     inputs = (Port("x", FLOAT), Port("weight", FLOAT), Port("bias", FLOAT, optional=True))
+    kept = ("x", "weight")
     spatial: ClassVar[int]
 
     def infer(self, a: TransposedFunctionAttrs, *types: TensorType) -> Result:

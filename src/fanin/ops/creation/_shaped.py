@@ -25,6 +25,7 @@ class ShapeAttrs(OpAttrs):
 class Shaped(Op[ShapeAttrs]):
     """A float tensor of a shape, in the module's float dtype, by torch's function of the same name."""
 
+    kept = ()
     attrs = ShapeAttrs
     inputs = ()
     order = ("*shape",)
@@ -49,6 +50,7 @@ class Shaped(Op[ShapeAttrs]):
 class Alike(Op[NoAttrs]):
     """A tensor of the shape and kind of another, by torch's function of the same name."""
 
+    kept = ()
     inputs = (Port("x", tuple(DType)),)
     differentiable = False
     fill: ClassVar[float | None] = None

@@ -38,6 +38,7 @@ class Arange(Op[ArangeAttrs]):
     inputs = ()
     example = "y = arange(10)"
     example_inputs = {}
+    kept = ()
 
     def infer(self, a: ArangeAttrs, *types: TensorType) -> Result:
         start, end = _ends(a)

@@ -33,6 +33,7 @@ class Eye(Op[EyeAttrs]):
     inputs = ()
     example = "y = eye(3)"
     example_inputs = {}
+    kept = ()
 
     def infer(self, a: EyeAttrs, *types: TensorType) -> Result:
         shape = (a.n, a.n if a.m is None else a.m)

@@ -35,6 +35,7 @@ class Full(Op[FullAttrs]):
     inputs = ()
     example = "y = full((2, 3), 0.5)"
     example_inputs = {}
+    kept = ()
 
     def infer(self, a: FullAttrs, *types: TensorType) -> Result:
         shape = a.shape if isinstance(a.shape, tuple) else (a.shape,)

@@ -31,6 +31,7 @@ class FullLike(Op[FullLikeAttrs]):
     inputs = (Port("x", ANY),)
     example = "y = full_like(x, 0.5)"
     differentiable = False
+    kept = ()
 
     def infer(self, a: FullLikeAttrs, *types: TensorType) -> Result:
         value = a.fill_value

@@ -15,6 +15,7 @@ from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import FLOATS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
 from fanin.ops.einops._pattern import DOTS, Group, parse_equation
+from fanin.ops.keeping import Backprop, Kept, crosswise
 from fanin.ops.sees import Sees, Use
 from fanin.record import record
 
@@ -120,6 +121,11 @@ class Einsum(Op[EinsumAttrs]):
         left = ",".join("".join(letters[axis] for axis in term) for term in terms)
         equation = f"{left}->{''.join(letters[axis] for axis in result)}"
         return call("torch.einsum", equation, *(Input(i) for i in range(len(types))))
+
+    def saved(self, a: EinsumAttrs, use: Backprop) -> Kept | Unknown:
+        if len(use.inputs) > 2:
+            return Unknown("what a product of more than two tensors keeps hangs on the order that is chosen for it")
+        return Kept(crosswise(use)) if len(use.inputs) == 2 else Kept()
 
     def signal(self, a: EinsumAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.linear import Contract

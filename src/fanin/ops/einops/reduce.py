@@ -13,6 +13,7 @@ from fanin.ops.code import Code, Input, Sequence, method
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
 from fanin.ops.einops._match import Given, match
 from fanin.ops.einops._steps import steps
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.sees import Sees, Use, named
 from fanin.ops.sizes import at_least
 from fanin.record import record
@@ -69,6 +70,9 @@ class Reduce(Op[ReduceAttrs]):
             return method(code, name, dim=axes[0] if len(axes) == 1 else Sequence(axes))
 
         return steps(Input(0), match(a.pattern, a.sizes, types[0], name=self.name), taken)
+
+    def saved(self, a: ReduceAttrs, use: Backprop) -> Kept:
+        return Kept((0,), (0,)) if a.reduction in ("max", "min", "prod") else Kept()
 
     def signal(self, a: ReduceAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.rearranged import rearranged

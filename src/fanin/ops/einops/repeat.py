@@ -10,6 +10,7 @@ from fanin.ops.contract import ANY, Inferred, Op, Port, Result
 from fanin.ops.einops._match import match
 from fanin.ops.einops._steps import steps
 from fanin.ops.einops.rearrange import RearrangeAttrs
+from fanin.ops.keeping import NEW, PART, Lies
 from fanin.ops.sees import Sees, Use, moved, named
 
 
@@ -28,6 +29,7 @@ class Repeat(Op[RearrangeAttrs]):
     order = ("x", "pattern")
     keywords = "sizes"
     example = 'y = repeat(x, "n d -> n k d", k=3)'
+    kept = ()
 
     def infer(self, a: RearrangeAttrs, *types: TensorType) -> Result:
         m = match(a.pattern, a.sizes, types[0], name=self.name)
@@ -39,6 +41,11 @@ class Repeat(Op[RearrangeAttrs]):
 
     def torch(self, a: RearrangeAttrs, *types: TensorType) -> Code:
         return steps(Input(0), match(a.pattern, a.sizes, types[0], name=self.name))
+
+    def lies(self, a: RearrangeAttrs, *types: TensorType) -> Lies:
+        m = match(a.pattern, a.sizes, types[0], name=self.name)
+        joined = any(axis in m.new for group in m.right if len(group) > 1 for axis in group)
+        return NEW if joined else PART
 
     def signal(self, a: RearrangeAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.rearranged import rearranged

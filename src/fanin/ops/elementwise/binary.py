@@ -15,6 +15,7 @@ from fanin.ops.code import Code, Infix, Input
 from fanin.ops.contract import ANY, Complaint, Coupling, Inferred, NoAttrs, Op, Port, Result, couple
 from fanin.ops.dtypes import own_float
 from fanin.ops.elementwise._function import folded
+from fanin.ops.keeping import ALIKE, Lies
 from fanin.ops.sees import Sees, Use, pointwise
 
 
@@ -84,6 +85,9 @@ class Binary(Op[NoAttrs]):
             return OPEN
         return found if is_number(found) else OPEN
 
+    def lies(self, a: NoAttrs, *types: TensorType) -> Lies:
+        return ALIKE
+
     def signal(self, a: NoAttrs, *types: TensorType) -> Any:
         import numpy as np
 
@@ -126,6 +130,7 @@ class WholeDivision(Binary):
 class Comparison(Binary):
     """An infix operator that gives true or false; ``sign`` is how Python writes it."""
 
+    kept = ()
     sign: ClassVar[str]
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:

@@ -24,6 +24,7 @@ class Lerp(Op[NoAttrs]):
     inputs = (Port("x", FLOATS, number=True), Port("end", FLOATS, number=True), Port("weight", FLOATS, number=True))
     example = "z = lerp(x, y, 0.5)"
     example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
+    kept = ()
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x, end, weight = (t.with_dtype(to_float(t.dtype)) for t in types)  # whole numbers may stand here too

@@ -23,6 +23,7 @@ class MaskedFill(Op[NoAttrs]):
     inputs = (Port("x", ANY), Port("mask", BOOLS), Port("value", ANY, number=True))
     example = "y = masked_fill(x, mask, -inf)"
     example_inputs = {"x": "[N, 8]", "mask": "bool[N, 8]"}
+    kept = ("mask",)
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x, mask, value = types

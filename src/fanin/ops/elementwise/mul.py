@@ -9,6 +9,7 @@ from fanin.ir.numbers import Form, is_number
 from fanin.ir.types import DType, TensorType, promote
 from fanin.ops.contract import NoAttrs
 from fanin.ops.elementwise.binary import Arithmetic
+from fanin.ops.keeping import Backprop, Kept, crosswise
 
 
 @final
@@ -40,6 +41,9 @@ class Mul(Arithmetic):
 
     def dimension(self, x: Any, y: Any) -> Any:
         return self.number(x, y)
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        return Kept(crosswise(use))
 
     def signal(self, a: NoAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.pointwise import Product

@@ -25,6 +25,7 @@ class Where(Op[NoAttrs]):
     inputs = (Port("condition", BOOLS), Port("x", ANY, number=True), Port("y", ANY, number=True))
     example = "y = where(mask, x, 0)"
     example_inputs = {"x": "[N, 8]", "mask": "bool[N, 8]"}
+    kept = ("condition",)
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         condition, x, y = types

@@ -57,6 +57,7 @@ class Embedding(Weighted[EmbeddingAttrs]):
     inputs = (Port("x", INTS),)
     example = "y = x -> Embedding(100, 8)"
     example_inputs = {"x": "int[B, T]"}
+    kept = ("x",)
 
     def infer(self, a: EmbeddingAttrs, *types: TensorType) -> Result:
         (x,) = types
@@ -95,6 +96,7 @@ class EmbeddingFunction(Op[OpAttrs]):
     inputs = (Port("x", INTS), Port("weight", FLOAT))
     example = "y = embedding(x, table)"
     example_inputs = {"x": "int[B, T]", "table": "[100, 8]"}
+    kept = ("x",)
 
     def infer(self, a: OpAttrs, *types: TensorType) -> Result:
         x, weight = types

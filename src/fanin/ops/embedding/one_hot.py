@@ -32,6 +32,7 @@ class OneHot(Op[OneHotAttrs]):
     inputs = (Port("x", INTS),)
     example = "y = x -> one_hot(10)"
     example_inputs = {"x": "int[N]"}
+    kept = ()
 
     def infer(self, a: OneHotAttrs, *types: TensorType) -> Result:
         return types[0].with_shape(*types[0].shape, a.num_classes)

@@ -30,6 +30,7 @@ class Fftshift(Op[FftshiftAttrs]):
     attrs = FftshiftAttrs
     inputs = (Port("x", ANY),)
     example = "y = fftshift(x, axis=1)"
+    kept = ()
 
     def infer(self, a: FftshiftAttrs, *types: TensorType) -> Result:
         normal_axes(a.axis, types[0].rank)

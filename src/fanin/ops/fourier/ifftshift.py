@@ -30,6 +30,7 @@ class Ifftshift(Op[IfftshiftAttrs]):
     attrs = IfftshiftAttrs
     inputs = (Port("x", ANY),)
     example = "y = ifftshift(x, axis=1)"
+    kept = ()
 
     def infer(self, a: IfftshiftAttrs, *types: TensorType) -> Result:
         normal_axes(a.axis, types[0].rank)

@@ -26,6 +26,7 @@ class Gather(Op[AxisAttrs]):
     order = ("x", "axis", "index")
     example = "y = gather(x, 1, i)"
     example_inputs = {"x": "[N, 8]", "i": "int[N, 3]"}
+    kept = ("x", "index")
 
     def infer(self, a: AxisAttrs, *types: TensorType) -> Result:
         x, index = types

@@ -16,6 +16,7 @@ from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Cut, Input, Name, Subscript, method
 from fanin.ops.code import Sequence as Row
 from fanin.ops.contract import ANY, INTS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
+from fanin.ops.keeping import NEW, PART, Backprop, Kept, Lies
 from fanin.ops.sees import Sees, Use, aligned
 from fanin.ops.sizes import at_least
 from fanin.record import record
@@ -152,6 +153,12 @@ class Index(Op[IndexAttrs]):
             return method(code, "movedim", here, there)
         moved = Row(tuple(range(here, here + rank))), Row(tuple(range(there, there + rank)))
         return method(code, "movedim", *moved)
+
+    def saved(self, a: IndexAttrs, use: Backprop) -> Kept:
+        return Kept(tuple(range(1, len(use.inputs))))
+
+    def lies(self, a: IndexAttrs, *types: TensorType) -> Lies:
+        return PART if len(types) == 1 else NEW
 
     def signal(self, a: IndexAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Part

@@ -25,6 +25,7 @@ class IndexSelect(Op[AxisAttrs]):
     order = ("x", "axis", "index")
     example = "y = index_select(x, 1, i)"
     example_inputs = {"x": "[N, 8]", "i": "int[3]"}
+    kept = ("index",)
 
     def infer(self, a: AxisAttrs, *types: TensorType) -> Result:
         x, index = types

@@ -9,6 +9,7 @@ from fanin.ir.places import through, whole
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Result, need_equal
+from fanin.ops.keeping import Backprop, Kept, crosswise
 from fanin.ops.sees import Sees, Use
 
 
@@ -49,6 +50,9 @@ class Bmm(Op[NoAttrs]):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("torch.bmm", Input(0), Input(1))
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        return Kept(crosswise(use))
 
     def signal(self, a: NoAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.linear import Contract

@@ -11,6 +11,7 @@ from fanin.ir.unknown import Unknown
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Infix, Input
 from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Result, need_equal
+from fanin.ops.keeping import Backprop, Kept, crosswise
 from fanin.ops.sees import Sees, Use, aligned
 
 
@@ -66,6 +67,12 @@ class Matmul(Op[NoAttrs]):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return Infix("@", Input(0), Input(1))
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        left, right = use.x, use.inputs[1]
+        if right is not None and left.rank < right.rank > 2:  # the right one is laid out anew
+            return Kept((0,) * use.asked(1), more=(right,) * use.asked(0))
+        return Kept(crosswise(use))
 
     def signal(self, a: NoAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.linear import Contract

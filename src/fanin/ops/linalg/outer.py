@@ -7,6 +7,7 @@ from typing import final
 from fanin.ir.types import TensorType, promote
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import ANY, Complaint, NoAttrs, Op, Port, Result
+from fanin.ops.keeping import Backprop, Kept, crosswise
 
 
 @final
@@ -30,3 +31,6 @@ class Outer(Op[NoAttrs]):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("torch.outer", Input(0), Input(1))
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        return Kept(crosswise(use))

@@ -62,6 +62,7 @@ class Bilinear(Weighted[BilinearAttrs]):
     inputs = (Port("x1", FLOAT), Port("x2", FLOAT))
     example = "y = Bilinear(10)(a, b)"
     example_inputs = {"a": "[N, 8]", "b": "[N, 4]"}
+    kept = ("x1", "x2")
 
     def infer(self, a: BilinearAttrs, *types: TensorType) -> Result:
         x1, x2 = types
@@ -96,6 +97,7 @@ class BilinearFunction(Op[NoAttrs]):
     inputs = (Port("x1", FLOAT), Port("x2", FLOAT), Port("weight", FLOAT), Port("bias", FLOAT, optional=True))
     example = "y = bilinear(a, b, w)"
     example_inputs = {"a": "[N, 8]", "b": "[N, 4]", "w": "[10, 8, 4]"}
+    kept = ("x1", "x2", "weight")
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x1, x2, weight = types[:3]

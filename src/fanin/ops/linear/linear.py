@@ -25,6 +25,7 @@ from fanin.ops.contract import (
     couple,
     need_equal,
 )
+from fanin.ops.keeping import Backprop, Kept, crosswise
 from fanin.ops.ports import X
 from fanin.ops.sees import Sees, Use, mixing, same
 from fanin.record import KW_ONLY, record
@@ -72,8 +73,8 @@ class Linear(Weighted[LinearAttrs]):
     def flops(self, a: LinearAttrs, *types: TensorType) -> Dim:
         return 2 * types[0].numel() * a.out_features
 
-    def saved(self, a: LinearAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
+    def saved(self, a: LinearAttrs, use: Backprop) -> Kept:
+        return Kept((0,) if use.learns else ())
 
     def couplings(self, a: LinearAttrs, *types: TensorType) -> tuple[Coupling, ...]:
         outs = ("weight.out", "bias.out", "y[-1]") if a.bias else ("weight.out", "y[-1]")
@@ -137,6 +138,9 @@ class LinearFunction(Op[OpAttrs]):
 
     def flops(self, a: OpAttrs, *types: TensorType) -> Dim:
         return 2 * types[0].numel() * types[1].shape[0]
+
+    def saved(self, a: OpAttrs, use: Backprop) -> Kept:
+        return Kept(crosswise(use))
 
     def signal(self, a: OpAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.chain import Shifted

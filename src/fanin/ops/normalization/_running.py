@@ -24,6 +24,7 @@ from fanin.ops.contract import (
     couple,
     need_at_least,
 )
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.ports import X
 from fanin.ops.sees import Sees, Use, mixing, pointwise
 from fanin.ops.spelling import spell_unless
@@ -98,8 +99,9 @@ class BatchNorm(Weighted[BatchNormAttrs]):
     def construct(self, a: BatchNormAttrs, *types: TensorType) -> Call:
         return construct_running(f"nn.{self.module}", types[0].shape[1], a, affine=True, tracked=True)
 
-    def saved(self, a: BatchNormAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
+    def saved(self, a: BatchNormAttrs, use: Backprop) -> Kept:
+        statistics = numbers(use.x.shape[1])
+        return Kept((0,), more=(statistics, statistics))
 
     def couplings(self, a: BatchNormAttrs, *types: TensorType) -> tuple[Coupling, ...]:
         return running_couplings(types[0], 1, a.affine, a.track_running_stats)
@@ -142,8 +144,10 @@ class InstanceNorm(Weighted[InstanceNormAttrs]):
         size = types[0].shape[-self.spatial - 1]
         return construct_running(f"nn.{self.module}", size, a, affine=False, tracked=False)
 
-    def saved(self, a: InstanceNormAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
+    def saved(self, a: InstanceNormAttrs, use: Backprop) -> Kept:
+        # as a batch norm of one sample with so many channels: what is per channel is repeated for it
+        statistics = numbers(cast(Dim, prod(use.x.shape[: -self.spatial])))
+        return Kept((0,), more=(statistics,) * (2 + 2 * a.track_running_stats + a.affine))
 
     def couplings(self, a: InstanceNormAttrs, *types: TensorType) -> tuple[Coupling, ...]:
         axis = types[0].rank - self.spatial - 1

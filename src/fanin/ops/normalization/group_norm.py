@@ -27,6 +27,7 @@ from fanin.ops.contract import (
     need_at_least,
     need_equal,
 )
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.sees import Sees, Use, same
 from fanin.ops.sizes import divisors_near
@@ -96,8 +97,9 @@ class GroupNorm(Weighted[GroupNormAttrs]):
         eps, affine = unless(a.eps, 1e-5), unless(a.affine, True)
         return call("nn.GroupNorm", a.num_groups, types[0].shape[1], eps=eps, affine=affine)
 
-    def saved(self, a: GroupNormAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
+    def saved(self, a: GroupNormAttrs, use: Backprop) -> Kept:
+        statistics = numbers(use.x.shape[0], a.num_groups)
+        return Kept((0,), more=(statistics, statistics))
 
     def sees(self, a: GroupNormAttrs, use: Use) -> Sees:
         return groups_together(use.x, a.num_groups, own=(1,) if a.affine else ())
@@ -153,6 +155,10 @@ class GroupNormFunction(Op[GroupNormFunctionAttrs]):
         found = groups_together(use.x, a.num_groups)
         more = tuple(() if t is None else ((whole(1, t.shape[0]),),) for t in use.types[1:])
         return replace(found, reads=(*found.reads, *more))
+    def saved(self, a: GroupNormFunctionAttrs, use: Backprop) -> Kept:
+        statistics = numbers(use.x.shape[0], a.num_groups)
+        return Kept((0, 1)[: len(use.inputs)], more=(statistics, statistics))
+
 
 
 def need_channels(port: str, given: TensorType, x: TensorType) -> tuple[Need, ...]:

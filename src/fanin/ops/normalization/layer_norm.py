@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, final
 
-from fanin.ir.dims import Dim
 from fanin.ir.laws import ONES, ZEROS
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import NonNegativeFloat, PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
 from fanin.ops.contract import Inferred, Op, OpAttrs, ParamSpec, Port, Result, Weighted
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.normalization._last import check_axes, feature_axes, need_last, own_shape, spell_shape
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.sees import Sees, Use, aligned, mixing
@@ -63,8 +63,9 @@ class LayerNorm(Weighted[LayerNormAttrs]):
             bias=unless(a.bias, True),
         )
 
-    def saved(self, a: LayerNormAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
+    def saved(self, a: LayerNormAttrs, use: Backprop) -> Kept:
+        statistics = numbers(*use.x.shape[: -a.axes], 1)
+        return Kept((0,), more=(statistics, statistics))
 
     def sees(self, a: LayerNormAttrs, use: Use) -> Sees:
         axes = range(use.x.rank - a.axes, use.x.rank)
@@ -117,6 +118,10 @@ class LayerNormFunction(Op[LayerNormFunctionAttrs]):
         found = mixing(use.x, range(use.x.rank - a.axes, use.x.rank))
         more = tuple(() if t is None else (aligned(t, use.out),) for t in use.types[1:])
         return replace(found, reads=(*found.reads, *more))
+    def saved(self, a: LayerNormFunctionAttrs, use: Backprop) -> Kept:
+        statistics = numbers(*use.x.shape[: -a.axes], 1)
+        return Kept(tuple(range(len(use.inputs))), more=(statistics, statistics))
+
 
     def signal(self, a: LayerNormFunctionAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.chain import Scaled

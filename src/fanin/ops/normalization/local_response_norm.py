@@ -9,6 +9,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Complaint, Op, OpAttrs, Result
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.ports import X
 from fanin.ops.sees import Sees, Use, same
 from fanin.ops.spelling import spell_fields
@@ -55,3 +56,8 @@ class LocalResponseNorm(Op[LocalResponseAttrs]):
         box = list(same(use.x))
         box[1] = Span(box[1].terms, -(a.size // 2), (a.size - 1) // 2)
         return Sees(((tuple(box),),))
+    def saved(self, a: LocalResponseAttrs, use: Backprop) -> Kept:
+        n, c, *places = use.x.shape
+        padded = numbers(n, c + a.size - 1, *places)
+        return Kept((0,), more=(padded, use.x, use.x))  # the squares, their mean and its power
+

@@ -9,6 +9,7 @@ from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import NonNegativeFloat
 from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Op, OpAttrs, Result, normal_axis
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.ports import X
 from fanin.ops.sees import Sees, Use, mixing, pointwise
 from fanin.ops.spelling import spell_fields
@@ -44,6 +45,10 @@ class Normalize(Op[NormalizeAttrs]):
 
     def sees(self, a: NormalizeAttrs, use: Use) -> Sees:
         return mixing(use.x, (a.axis,)) if use.x.rank else pointwise(use.types, use.out)
+    def saved(self, a: NormalizeAttrs, use: Backprop) -> Kept:
+        rows = use.x.with_axis(a.axis, 1)
+        return Kept((0,), more=(rows, rows))
+
 
     def signal(self, a: NormalizeAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.normalise import Normalise

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, final
 
-from fanin.ir.dims import Dim
 from fanin.ir.laws import ONES
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import NonNegativeFloat, PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
 from fanin.ops.contract import Inferred, Op, OpAttrs, ParamSpec, Port, Result, Weighted
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.normalization._last import check_axes, feature_axes, need_last, own_shape, spell_shape
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.sees import Sees, Use, aligned, mixing
@@ -61,8 +61,9 @@ class RMSNorm(Weighted[RMSNormAttrs]):
             elementwise_affine=unless(a.elementwise_affine, True),
         )
 
-    def saved(self, a: RMSNormAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
+    def saved(self, a: RMSNormAttrs, use: Backprop) -> Kept:
+        rows = numbers(*use.x.shape[: -a.axes], 1)
+        return Kept((0,), more=(rows, use.x) if a.elementwise_affine and use.learns else (rows,))
 
     def sees(self, a: RMSNormAttrs, use: Use) -> Sees:
         axes = range(use.x.rank - a.axes, use.x.rank)
@@ -107,6 +108,10 @@ class RMSNormFunction(Op[RMSNormFunctionAttrs]):
         found = mixing(use.x, range(use.x.rank - a.axes, use.x.rank))
         more = tuple(() if t is None else (aligned(t, use.out),) for t in use.types[1:])
         return replace(found, reads=(*found.reads, *more))
+    def saved(self, a: RMSNormFunctionAttrs, use: Backprop) -> Kept:
+        rows = numbers(*use.x.shape[: -a.axes], 1)
+        return Kept((0, 1)[: len(use.inputs)], more=(rows, use.x) if use.asked(1) else (rows,))
+
 
     def signal(self, a: RMSNormFunctionAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.chain import Scaled

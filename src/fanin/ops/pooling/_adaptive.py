@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 from fanin.ir.dims import Dim
 from fanin.ir.division import exact_quotient
 from fanin.ir.places import ALL, Digit, normal, through
-from fanin.ir.types import TensorType
+from fanin.ir.types import DType, TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call
 from fanin.ops.contract import Complaint, Coupling, Inferred, Need, Op, OpAttrs, Result, couple, need_at_least
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.ports import X
 from fanin.ops.sees import Sees, Use, same
 from fanin.ops.spelling import spell
@@ -71,6 +72,12 @@ class AdaptivePool(Op[AdaptiveAttrs]):
 
     def torch(self, a: AdaptiveAttrs, *types: TensorType) -> Code:
         return call(f"F.{self.name}", Input(0), spell(self.wanted(a) if a.output_size is None else a.output_size))
+
+    def saved(self, a: AdaptiveAttrs, use: Backprop) -> Kept:
+        if "max" in self.name:
+            return Kept((0,), more=(use.results[0].with_dtype(DType.INT),))
+        whole = self.spatial > 1 and all(size == 1 for size in self.wanted(a))
+        return Kept() if whole else Kept((0,))  # a mean of all needs nothing
 
     def couplings(self, a: AdaptiveAttrs, *types: TensorType) -> tuple[Coupling, ...]:
         return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank - self.spatial))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import final
 
-from fanin.ir.types import TensorType
+from fanin.ir.types import DType, TensorType
 from fanin.ops.attributes import PositiveFloat
 from fanin.ops.code import Code, Input, call, unless
 from fanin.ops.contract import Inferred, Op, OpAttrs, Port, Result, need_at_least, normal_axis
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.ports import FLOAT
 from fanin.ops.sees import Sees, Use, mixing
 from fanin.record import record
@@ -47,3 +48,8 @@ class GumbelSoftmax(Op[GumbelSoftmaxAttrs]):
 
     def sees(self, a: GumbelSoftmaxAttrs, use: Use) -> Sees:
         return mixing(use.x, (a.axis,), own=range(use.x.rank))
+    def saved(self, a: GumbelSoftmaxAttrs, use: Backprop) -> Kept:
+        if not a.hard:
+            return Kept(results=(0,))
+        return Kept(more=(use.x, use.x.with_dtype(DType.INT).with_axis(a.axis, 1)))
+

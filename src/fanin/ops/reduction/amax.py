@@ -21,6 +21,7 @@ class Amax(Folding):
     name = "amax"
     inputs = (Port("x", (DType.BOOL, DType.INT, DType.FLOAT)),)
     example = "y = amax(x, axis=1)"
+    kept = ("x", "result")
     nonempty = True
 
     def kind(self, dtype: DType) -> DType:

@@ -20,6 +20,7 @@ class Amin(Folding):
     name = "amin"
     inputs = (Port("x", (DType.BOOL, DType.INT, DType.FLOAT)),)
     example = "y = amin(x, axis=1)"
+    kept = ("x", "result")
     nonempty = True
 
     def kind(self, dtype: DType) -> DType:

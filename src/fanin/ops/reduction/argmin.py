@@ -21,6 +21,7 @@ class Argmin(Choosing):
     tells_places = True
     inputs = (Port("x", REALS),)
     example = "y = argmin(x, axis=1)"
+    kept = ()
 
     def kind(self, dtype: DType) -> DType:
         return DType.INT

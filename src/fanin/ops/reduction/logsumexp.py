@@ -31,6 +31,7 @@ class Logsumexp(Op[LogsumexpAttrs]):
     attrs = LogsumexpAttrs
     inputs = (Port("x", ANY),)
     example = "y = logsumexp(x, axis=1)"
+    kept = ("x", "result")
 
     def infer(self, a: LogsumexpAttrs, *types: TensorType) -> Result:
         return reduced(types[0], a.axis, a.keepdim).with_dtype(to_float(types[0].dtype))

@@ -26,6 +26,7 @@ class Mean(Op[ReductionAttrs]):
     attrs = ReductionAttrs
     inputs = (Port("x", FLOATS, variadic=True),)
     example = "y = mean(x, axis=1)"
+    kept = ()
 
     def infer(self, a: ReductionAttrs, *types: TensorType) -> Result:
         if not types:

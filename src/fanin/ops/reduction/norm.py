@@ -36,6 +36,7 @@ class Norm(Op[NormAttrs]):
     attrs = NormAttrs
     inputs = (Port("x", FLOATS),)
     example = "y = norm(x, axis=1)"
+    kept = ("x", "result")
 
     def infer(self, a: NormAttrs, *types: TensorType) -> Result:
         x = types[0]

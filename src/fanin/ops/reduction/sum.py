@@ -27,6 +27,7 @@ class Sum(Op[ReductionAttrs]):
     attrs = ReductionAttrs
     inputs = (Port("x", ANY, variadic=True, number=True),)
     example = "y = sum(x, axis=1)"
+    kept = ()
 
     def infer(self, a: ReductionAttrs, *types: TensorType) -> Result:
         if not types:

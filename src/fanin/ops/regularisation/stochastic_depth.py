@@ -8,6 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Probability
 from fanin.ops.code import TRAINING, Code, Infix, Input, call, method
 from fanin.ops.contract import Complaint, Op, OpAttrs, Result
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.ports import X
 from fanin.ops.sees import Sees, Use, pointwise
 from fanin.ops.spelling import spell
@@ -49,6 +50,9 @@ class StochasticDepth(Op[StochasticDepthAttrs]):
 
     def sees(self, a: StochasticDepthAttrs, use: Use) -> Sees:
         return pointwise(use.types, use.out)
+    def saved(self, a: StochasticDepthAttrs, use: Backprop) -> Kept:
+        return Kept(more=(numbers(use.x.shape[0]),))
+
 
     def signal(self, a: StochasticDepthAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.noise import Drop

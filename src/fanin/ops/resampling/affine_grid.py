@@ -34,6 +34,7 @@ class AffineGrid(Op[AffineGridAttrs]):
     inputs = (Port("theta", FLOAT),)
     example = "y = affine_grid(theta, 5, 6)"
     example_inputs = {"theta": "[N, 2, 3]"}
+    kept = ()
 
     def infer(self, a: AffineGridAttrs, *types: TensorType) -> Result:
         (theta,) = types

@@ -35,6 +35,7 @@ class ChannelShuffle(Op[ChannelShuffleAttrs]):
     inputs = (Port("x", ANY),)
     example = "y = x -> channel_shuffle(2)"
     example_inputs = {"x": "[N, 6, 8, 8]"}
+    kept = ()
 
     def infer(self, a: ChannelShuffleAttrs, *types: TensorType) -> Result:
         (x,) = types

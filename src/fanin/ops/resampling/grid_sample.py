@@ -35,6 +35,7 @@ class GridSample(Op[GridSampleAttrs]):
     inputs = (Port("x", FLOAT), Port("grid", FLOAT))
     example = "y = grid_sample(x, grid)"
     example_inputs = {"x": "[N, 3, 8, 8]", "grid": "[N, 5, 6, 2]"}
+    kept = ("x", "grid")
 
     def infer(self, a: GridSampleAttrs, *types: TensorType) -> Result:
         x, grid = types

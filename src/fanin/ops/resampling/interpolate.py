@@ -8,6 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Complaint, Op, OpAttrs, Result
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.ports import X
 from fanin.ops.resampling._resize import Extent, Scale, resize, resized
 from fanin.ops.sees import Sees, Use
@@ -52,6 +53,9 @@ class Interpolate(Op[InterpolateAttrs]):
     def torch(self, a: InterpolateAttrs, *types: TensorType) -> Code:
         args, keywords = spell_fields(a)
         return Call("F.interpolate", (Input(0), *args), keywords)
+
+    def saved(self, a: InterpolateAttrs, use: Backprop) -> Kept:
+        return Kept((0,) if a.mode == "area" else ())
 
     def signal(self, a: InterpolateAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Stretch

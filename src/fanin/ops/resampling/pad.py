@@ -8,6 +8,7 @@ from fanin.ir.poly import Poly
 from fanin.ir.types import TensorType
 from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import ANY, FLOATS, Complaint, Op, OpAttrs, Port, Result
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.resampling._padding import WIDTHS, pad_axes, padded
 from fanin.ops.sees import Sees, Use
 from fanin.ops.spelling import spell_fields
@@ -59,3 +60,6 @@ class Pad(Op[PadFunctionAttrs]):
 
     def sees(self, a: PadFunctionAttrs, use: Use) -> Sees:
         return padded(use, a.pad, a.mode)
+    def saved(self, a: PadFunctionAttrs, use: Backprop) -> Kept:
+        return Kept((0,) if a.mode in ("reflect", "replicate") else ())
+

@@ -35,6 +35,7 @@ class PixelShuffle(Op[PixelShuffleAttrs]):
     inputs = (Port("x", ANY),)
     example = "y = x -> pixel_shuffle(2)"
     example_inputs = {"x": "[N, 12, 8, 8]"}
+    kept = ()
 
     def infer(self, a: PixelShuffleAttrs, *types: TensorType) -> Result:
         (x,) = types

@@ -35,6 +35,7 @@ class PixelUnshuffle(Op[PixelUnshuffleAttrs]):
     inputs = (Port("x", ANY),)
     example = "y = x -> pixel_unshuffle(2)"
     example_inputs = {"x": "[N, 3, 8, 8]"}
+    kept = ()
 
     def infer(self, a: PixelUnshuffleAttrs, *types: TensorType) -> Result:
         (x,) = types

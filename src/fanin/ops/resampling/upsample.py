@@ -37,6 +37,7 @@ class Upsample(Weighted[UpsampleAttrs]):
     inputs = X
     example = "y = x -> Upsample(scale_factor=2)"
     example_inputs = {"x": "[N, 3, 8, 8]"}
+    kept = ()
 
     def infer(self, a: UpsampleAttrs, *types: TensorType) -> Result:
         return resize(self.name, types[0], a.size, a.scale_factor, a.mode, a.align_corners)

@@ -8,6 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Sizes
 from fanin.ops.code import Code, Input
 from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result
+from fanin.ops.keeping import PART, Lies
 from fanin.ops.sees import Sees, Use, aligned, moved
 from fanin.ops.shape._stretch import expanded, stretched
 from fanin.record import record
@@ -31,6 +32,7 @@ class BroadcastTo(Op[BroadcastToAttrs]):
     order = ("x", "*shape")
     example = "y = broadcast_to(x, 3, 8)"
     example_inputs = {"x": "[8]"}
+    kept = ()
 
     def infer(self, a: BroadcastToAttrs, *types: TensorType) -> Result:
         return stretched(types[0], a.shape, self.name)
@@ -40,6 +42,9 @@ class BroadcastTo(Op[BroadcastToAttrs]):
 
     def torch(self, a: BroadcastToAttrs, *types: TensorType) -> Code:
         return expanded(Input(0), types[0], a.shape)
+
+    def lies(self, a: BroadcastToAttrs, *types: TensorType) -> Lies:
+        return PART
 
     def signal(self, a: BroadcastToAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Stretch

@@ -10,6 +10,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis, PositiveInt
 from fanin.ops.code import Code, Input, Subscript, method, unless
 from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.keeping import PART, Lies
 from fanin.ops.sees import Sees, Use, moved, same
 from fanin.ops.sizes import need_quotient
 from fanin.record import record
@@ -34,6 +35,7 @@ class Chunk(Op[ChunkAttrs]):
     inputs = (Port("x", ANY),)
     listed = True
     example = "a, b = x -> chunk(2, axis=1)"
+    kept = ()
 
     def infer(self, a: ChunkAttrs, *types: TensorType) -> Result:
         x = types[0]
@@ -56,6 +58,9 @@ class Chunk(Op[ChunkAttrs]):
     def torch(self, a: ChunkAttrs, *types: TensorType) -> Code:
         pieces = method(Input(0), "chunk", a.chunks, dim=unless(a.axis, 0))
         return pieces if a.chunks > 1 else Subscript(pieces, (0,))
+
+    def lies(self, a: ChunkAttrs, *types: TensorType) -> Lies:
+        return PART
 
     def signal(self, a: ChunkAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Part

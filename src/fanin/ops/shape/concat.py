@@ -34,6 +34,7 @@ class Concat(Op[ConcatAttrs]):
     order = ("*xs",)
     example = "z = concat(x, y, axis=1)"
     example_inputs = {"x": "[N, 8]", "y": "[N, 4]"}
+    kept = ()
 
     def infer(self, a: ConcatAttrs, *types: TensorType) -> Result:
         if not types:

@@ -8,6 +8,7 @@ from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
+from fanin.ops.keeping import PART, Lies
 from fanin.ops.sees import Sees, Use, aligned, moved
 from fanin.ops.shape._stretch import expanded, stretched
 from fanin.ops.shape.reshape import SizeOrRest
@@ -31,6 +32,7 @@ class Expand(Op[ExpandAttrs]):
     inputs = (Port("x", ANY),)
     order = ("x", "*shape")
     example = "y = expand(x, 3, -1, 8)"
+    kept = ()
 
     def infer(self, a: ExpandAttrs, *types: TensorType) -> Result:
         return stretched(types[0], _kept(types[0], a.shape), self.name)
@@ -40,6 +42,9 @@ class Expand(Op[ExpandAttrs]):
 
     def torch(self, a: ExpandAttrs, *types: TensorType) -> Code:
         return expanded(Input(0), types[0], _kept(types[0], a.shape))
+
+    def lies(self, a: ExpandAttrs, *types: TensorType) -> Lies:
+        return PART
 
     def signal(self, a: ExpandAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Stretch

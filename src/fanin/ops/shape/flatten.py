@@ -10,6 +10,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
 from fanin.ops.code import OMIT, Call, Code, Input, Invoke, Module, call, method
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.keeping import Lies, packed
 from fanin.ops.sees import Sees, Use, moved, reshaped
 from fanin.record import record
 
@@ -51,6 +52,7 @@ class Flatten(Op[FlattenAttrs]):
     inputs = (Port("x", ANY),)
     example = "y = x -> flatten(1)"
     example_inputs = {"x": "[N, 3, 8, 8]"}
+    kept = ()
 
     def infer(self, a: FlattenAttrs, *types: TensorType) -> Result:
         return flattened(types[0], a.start_axis, a.end_axis)
@@ -62,6 +64,9 @@ class Flatten(Op[FlattenAttrs]):
         if a.end_axis != -1:
             return method(Input(0), "flatten", a.start_axis, a.end_axis)
         return method(Input(0), "flatten", *((a.start_axis,) if a.start_axis else ()))
+
+    def lies(self, a: FlattenAttrs, *types: TensorType) -> Lies:
+        return packed(types[0])
 
     def signal(self, a: FlattenAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Reshape
@@ -82,6 +87,7 @@ class FlattenModule(Op[FlattenModuleAttrs]):
     inputs = (Port("x", ANY),)
     example = "y = x -> Flatten()"
     example_inputs = {"x": "[N, 3, 8, 8]"}
+    kept = ()
 
     def infer(self, a: FlattenModuleAttrs, *types: TensorType) -> Result:
         return flattened(types[0], a.start_axis, a.end_axis)
@@ -95,6 +101,9 @@ class FlattenModule(Op[FlattenModuleAttrs]):
 
     def torch(self, a: FlattenModuleAttrs, *types: TensorType) -> Code:
         return Invoke(Module(), (Input(0),))
+
+    def lies(self, a: FlattenModuleAttrs, *types: TensorType) -> Lies:
+        return packed(types[0])
 
     def signal(self, a: FlattenModuleAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Reshape

@@ -29,6 +29,7 @@ class Flip(Op[FlipAttrs]):
     attrs = FlipAttrs
     inputs = (Port("x", ANY),)
     example = "y = x -> flip(axis=1)"
+    kept = ()
 
     def infer(self, a: FlipAttrs, *types: TensorType) -> Result:
         normal_axes(a.axis, types[0].rank)

@@ -9,6 +9,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.axes import normal_axes, spelled
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
+from fanin.ops.keeping import Lies, permuted
 from fanin.ops.sees import Sees, Use, moved, same
 from fanin.record import record
 
@@ -30,6 +31,7 @@ class Movedim(Op[MovedimAttrs]):
     attrs = MovedimAttrs
     inputs = (Port("x", ANY),)
     example = "y = movedim(x, 0, -1)"
+    kept = ()
 
     def infer(self, a: MovedimAttrs, *types: TensorType) -> Result:
         x = types[0]
@@ -58,6 +60,13 @@ class Movedim(Op[MovedimAttrs]):
             source = source if isinstance(source, tuple) else (source,)
             destination = destination if isinstance(destination, tuple) else (destination,)
         return method(Input(0), "movedim", spelled(source), spelled(destination))
+
+    def lies(self, a: MovedimAttrs, *types: TensorType) -> Lies:
+        rank = types[0].rank
+        source, destination = normal_axes(a.source, rank, "source"), normal_axes(a.destination, rank, "destination")
+        rest = iter([i for i in range(rank) if i not in source])
+        moved = dict(zip(destination, source, strict=True))
+        return permuted([moved[i] if i in moved else next(rest) for i in range(rank)])
 
     def inverse(self, a: MovedimAttrs) -> tuple[str, MovedimAttrs]:
         return self.name, MovedimAttrs(a.destination, a.source)

@@ -10,6 +10,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis, Size
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Inferred, Need, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.keeping import PART, Lies
 from fanin.ops.sees import Sees, Use, moved, same
 from fanin.ops.sizes import at_least, need_sizes
 from fanin.record import record
@@ -33,6 +34,7 @@ class Narrow(Op[NarrowAttrs]):
     attrs = NarrowAttrs
     inputs = (Port("x", ANY),)
     example = "y = narrow(x, 1, 2, 4)"
+    kept = ()
 
     def infer(self, a: NarrowAttrs, *types: TensorType) -> Result:
         x = types[0]
@@ -51,6 +53,9 @@ class Narrow(Op[NarrowAttrs]):
 
     def torch(self, a: NarrowAttrs, *types: TensorType) -> Code:
         return method(Input(0), "narrow", a.axis, a.start, a.length)
+
+    def lies(self, a: NarrowAttrs, *types: TensorType) -> Lies:
+        return PART
 
     def signal(self, a: NarrowAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Part

@@ -10,6 +10,7 @@ from fanin.ops.attributes import Axis
 from fanin.ops.axes import normal_axes
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
+from fanin.ops.keeping import Lies, permuted
 from fanin.ops.sees import Sees, Use, moved, same
 from fanin.record import record
 
@@ -31,6 +32,7 @@ class Permute(Op[PermuteAttrs]):
     inputs = (Port("x", ANY),)
     order = ("x", "*axes")
     example = "y = permute(x, 1, 0)"
+    kept = ()
 
     def infer(self, a: PermuteAttrs, *types: TensorType) -> Result:
         x = types[0]
@@ -47,6 +49,9 @@ class Permute(Op[PermuteAttrs]):
 
     def torch(self, a: PermuteAttrs, *types: TensorType) -> Code:
         return method(Input(0), "permute", *a.axes) if a.axes else Input(0)
+
+    def lies(self, a: PermuteAttrs, *types: TensorType) -> Lies:
+        return permuted([i % types[0].rank for i in a.axes])
 
     def inverse(self, a: PermuteAttrs) -> tuple[str, PermuteAttrs]:
         axes = [i % len(a.axes) for i in a.axes]

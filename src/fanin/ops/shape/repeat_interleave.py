@@ -32,6 +32,7 @@ class RepeatInterleave(Op[RepeatInterleaveAttrs]):
     attrs = RepeatInterleaveAttrs
     inputs = (Port("x", ANY),)
     example = "y = repeat_interleave(x, 2, axis=1)"
+    kept = ()
 
     def infer(self, a: RepeatInterleaveAttrs, *types: TensorType) -> Result:
         x = types[0]

@@ -10,6 +10,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Range
 from fanin.ops.code import Code, Input, Sequence, method
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
+from fanin.ops.keeping import Lies, packed
 from fanin.ops.sees import Sees, Use, moved, reshaped
 from fanin.ops.sizes import need_quotient, need_sizes
 from fanin.record import record
@@ -62,6 +63,7 @@ class Reshape(Op[ReshapeAttrs]):
     inputs = (Port("x", ANY),)
     order = ("x", "*shape")
     example = "y = reshape(x, -1, 4)"
+    kept = ()
 
     def infer(self, a: ReshapeAttrs, *types: TensorType) -> Result:
         x = types[0]
@@ -73,6 +75,9 @@ class Reshape(Op[ReshapeAttrs]):
 
     def torch(self, a: ReshapeAttrs, *types: TensorType) -> Code:
         return method(Input(0), "reshape", *printed(a.shape)) if a.shape else method(Input(0), "reshape", Sequence(()))
+
+    def lies(self, a: ReshapeAttrs, *types: TensorType) -> Lies:
+        return packed(types[0])
 
     def signal(self, a: ReshapeAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Reshape

@@ -31,6 +31,7 @@ class Roll(Op[RollAttrs]):
     attrs = RollAttrs
     inputs = (Port("x", ANY),)
     example = "y = roll(x, 1, axis=1)"
+    kept = ()
 
     def infer(self, a: RollAttrs, *types: TensorType) -> Result:
         steps = 1 if isinstance(a.shifts, int) else len(a.shifts)

@@ -10,6 +10,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis, PositiveInt, Size
 from fanin.ops.code import Code, Input, Sequence, Subscript, method, unless
 from fanin.ops.contract import ANY, Complaint, Inferred, Op, OpAttrs, Port, Result, need_equal, normal_axis
+from fanin.ops.keeping import PART, Lies
 from fanin.ops.sees import Sees, Use, moved, same
 from fanin.ops.sizes import need_sizes
 from fanin.record import record
@@ -33,6 +34,7 @@ class Split(Op[SplitAttrs]):
     inputs = (Port("x", ANY),)
     listed = True
     example = "a, b = x -> split((6, 2), axis=1)"
+    kept = ()
 
     def infer(self, a: SplitAttrs, *types: TensorType) -> Result:
         x = types[0]
@@ -58,6 +60,9 @@ class Split(Op[SplitAttrs]):
         sizes = a.sizes if isinstance(a.sizes, int) else Sequence(a.sizes)
         pieces = method(Input(0), "split", sizes, dim=unless(a.axis, 0))
         return pieces if len(_sizes(a, types[0].shape[a.axis])) > 1 else Subscript(pieces, (0,))
+
+    def lies(self, a: SplitAttrs, *types: TensorType) -> Lies:
+        return PART
 
     def signal(self, a: SplitAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Part

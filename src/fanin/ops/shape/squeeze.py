@@ -8,6 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.axes import normal_axes, spelled
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
+from fanin.ops.keeping import Lies, same
 from fanin.ops.sees import Sees, Use, moved, reshaped
 from fanin.record import record
 
@@ -30,6 +31,7 @@ class Squeeze(Op[SqueezeAttrs]):
     inputs = (Port("x", ANY),)
     example = "y = x -> squeeze(1)"
     example_inputs = {"x": "[N, 1]"}
+    kept = ()
 
     def infer(self, a: SqueezeAttrs, *types: TensorType) -> Result:
         x = types[0]
@@ -45,6 +47,9 @@ class Squeeze(Op[SqueezeAttrs]):
 
     def torch(self, a: SqueezeAttrs, *types: TensorType) -> Code:
         return method(Input(0), "squeeze", spelled(a.axis))
+
+    def lies(self, a: SqueezeAttrs, *types: TensorType) -> Lies:
+        return same(types[0])
 
     def signal(self, a: SqueezeAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Reshape

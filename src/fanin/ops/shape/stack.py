@@ -32,6 +32,7 @@ class Stack(Op[StackAttrs]):
     order = ("*xs",)
     example = "z = stack(x, y, axis=1)"
     example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
+    kept = ()
 
     def infer(self, a: StackAttrs, *types: TensorType) -> Result:
         if not types:

@@ -31,6 +31,7 @@ class Tile(Op[TileAttrs]):
     inputs = (Port("x", ANY),)
     order = ("x", "*repeats")
     example = "y = tile(x, 1, 2)"
+    kept = ()
 
     def infer(self, a: TileAttrs, *types: TensorType) -> Result:
         x = types[0]

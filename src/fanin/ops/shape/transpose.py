@@ -9,6 +9,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.keeping import Lies, permuted
 from fanin.ops.sees import Sees, Use, moved, same
 from fanin.record import record
 
@@ -30,6 +31,7 @@ class Transpose(Op[TransposeAttrs]):
     attrs = TransposeAttrs
     inputs = (Port("x", ANY),)
     example = "y = transpose(x, 0, 1)"
+    kept = ()
 
     def infer(self, a: TransposeAttrs, *types: TensorType) -> Result:
         x = types[0]
@@ -44,6 +46,11 @@ class Transpose(Op[TransposeAttrs]):
 
     def torch(self, a: TransposeAttrs, *types: TensorType) -> Code:
         return method(Input(0), "transpose", a.axis0, a.axis1)
+
+    def lies(self, a: TransposeAttrs, *types: TensorType) -> Lies:
+        axes = list(range(types[0].rank))
+        axes[a.axis0], axes[a.axis1] = axes[a.axis1], axes[a.axis0]
+        return permuted(axes)
 
     def inverse(self, a: TransposeAttrs) -> tuple[str, TransposeAttrs]:
         return self.name, a

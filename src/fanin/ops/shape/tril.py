@@ -17,3 +17,4 @@ class Tril(Triangle):
 
     name = "tril"
     example = "y = tril(x)"
+    kept = ()

@@ -17,3 +17,4 @@ class Triu(Triangle):
 
     name = "triu"
     example = "y = triu(x)"
+    kept = ()

@@ -9,6 +9,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, Subscript, method
 from fanin.ops.contract import ANY, Complaint, Inferred, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.keeping import PART, Lies
 from fanin.ops.sees import Sees, Use, moved, same
 from fanin.record import record
 
@@ -31,6 +32,7 @@ class Unbind(Op[UnbindAttrs]):
     listed = True
     example = "a, b = unbind(x)"
     example_inputs = {"x": "[2, N]"}
+    kept = ()
 
     def infer(self, a: UnbindAttrs, *types: TensorType) -> Result:
         x = types[0]
@@ -49,6 +51,9 @@ class Unbind(Op[UnbindAttrs]):
     def torch(self, a: UnbindAttrs, *types: TensorType) -> Code:
         slices = method(Input(0), "unbind", *((a.axis,) if a.axis else ()))
         return slices if types[0].shape[a.axis] != 1 else Subscript(slices, (0,))
+
+    def lies(self, a: UnbindAttrs, *types: TensorType) -> Lies:
+        return PART
 
     def signal(self, a: UnbindAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Part

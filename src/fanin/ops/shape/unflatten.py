@@ -8,6 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Call, Code, Input, Sequence, call, method
 from fanin.ops.contract import ANY, Complaint, Inferred, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.keeping import Lies, same
 from fanin.ops.sees import Sees, Use, moved, reshaped
 from fanin.ops.shape.reshape import SizeOrRest, filled, printed
 from fanin.record import record
@@ -31,6 +32,7 @@ class Unflatten(Op[UnflattenAttrs]):
     attrs = UnflattenAttrs
     inputs = (Port("x", ANY),)
     example = "y = unflatten(x, 1, (2, -1))"
+    kept = ()
 
     def infer(self, a: UnflattenAttrs, *types: TensorType) -> Result:
         x = types[0]
@@ -51,6 +53,9 @@ class Unflatten(Op[UnflattenAttrs]):
 
     def torch(self, a: UnflattenAttrs, *types: TensorType) -> Code:
         return method(Input(0), "unflatten", a.axis, Sequence(printed(a.sizes)))
+
+    def lies(self, a: UnflattenAttrs, *types: TensorType) -> Lies:
+        return same(types[0])
 
     def signal(self, a: UnflattenAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Reshape

@@ -8,6 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.keeping import Lies, same
 from fanin.ops.sees import Sees, Use, moved, reshaped
 from fanin.record import record
 
@@ -28,6 +29,7 @@ class Unsqueeze(Op[UnsqueezeAttrs]):
     attrs = UnsqueezeAttrs
     inputs = (Port("x", ANY),)
     example = "y = x -> unsqueeze(1)"
+    kept = ()
 
     def infer(self, a: UnsqueezeAttrs, *types: TensorType) -> Result:
         x = types[0]
@@ -39,6 +41,9 @@ class Unsqueeze(Op[UnsqueezeAttrs]):
 
     def torch(self, a: UnsqueezeAttrs, *types: TensorType) -> Code:
         return method(Input(0), "unsqueeze", a.axis)
+
+    def lies(self, a: UnsqueezeAttrs, *types: TensorType) -> Lies:
+        return same(types[0])
 
     def signal(self, a: UnsqueezeAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Reshape

@@ -22,6 +22,7 @@ class Argsort(Op[SortAttrs]):
     attrs = SortAttrs
     inputs = (Port("x", ORDERED),)
     example = "y = argsort(x, axis=1)"
+    kept = ()
 
     def infer(self, a: SortAttrs, *types: TensorType) -> Result:
         normal_axis(a.axis, types[0].rank)

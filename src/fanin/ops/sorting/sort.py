@@ -23,6 +23,7 @@ class Sort(Op[SortAttrs]):
     inputs = (Port("x", ORDERED),)
     results = ("values", "indices")
     example = "values, indices = sort(x)"
+    kept = ("indices",)
 
     def infer(self, a: SortAttrs, *types: TensorType) -> Result:
         x = types[0]

@@ -36,6 +36,7 @@ class Topk(Op[TopkAttrs]):
     inputs = (Port("x", REALS),)
     results = ("values", "indices")
     example = "values, indices = topk(x, 2)"
+    kept = ("indices",)
 
     def infer(self, a: TopkAttrs, *types: TensorType) -> Result:
         x = types[0]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+import fanin
 from fanin import pipeline
+from fanin.cli.app import app
 from fanin.emit.picture.by_cost import CostPaint
 from fanin.emit.picture.dot import dot
 from fanin.emit.picture.paint import Shade, Spot
@@ -69,3 +74,25 @@ def test_without_paint_nothing_changes() -> None:
 def test_a_paint_that_is_not() -> None:
     with pytest.raises(ValueError, match="not by `taste`"):
         pipeline.paint(program(SHARED), "taste")
+
+
+def test_what_does_most_is_painted_darkest_and_says_its_share() -> None:
+    made = program(CONVOLUTIONS)
+    paint = _Recorder(made, "cost")
+    draw_scene(made, 3, paint=paint)
+    most = max(paint.spots, key=lambda spot: evaluate(spot.flops, paint._sizes))
+    shade = paint.shade(most)
+    share = evaluate(most.flops, paint._sizes) / paint._total
+    assert shade is not None and share > 0.3 and shade.colour == paint.legend.entries[0][0]
+    assert f"{share:.0%} of FLOPs" in shade.hint
+
+
+def test_a_painted_picture_from_the_command_line_and_from_python(tmp_path: Path) -> None:
+    spec = tmp_path / "net.arch"
+    spec.write_text("model Net()(x: [N, 8]) { return x -> a: Linear(64) -> relu -> b: Linear(4) }")
+    for kind, title in (("cost", "share of FLOPs at N=1"), ("parameters", "share of parameters")):
+        found = CliRunner().invoke(app, ["draw", str(spec), "-o", "-", "--format", "dot", "--color", kind])
+        assert found.exit_code == 0 and title in found.output and "30% or more" in found.output
+        assert title in fanin.draw(fanin.elaborate(str(spec)), color=kind).dot
+    found = CliRunner().invoke(app, ["draw", str(spec), "-o", "-", "--color", "taste"])
+    assert found.exit_code == 2
