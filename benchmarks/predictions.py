@@ -1,6 +1,6 @@
 """How well the signal analysis predicts compiled modules, and what it costs.
 
-    python benchmarks/predictions.py [--draws 16] [ops] [nets] [cost]
+    python benchmarks/predictions.py [ops] [nets] [cost] [--draws 16] [--only LeNet Llama]
 
 ``ops``: one op between two convolutions (16 x 16, 48 channels, a batch of 8), each line the error in percent of the
 predicted rms behind it and of the gradient in front of it, with the standard error of the measurement. ``nets``: small
@@ -83,11 +83,13 @@ def errors(program: Program, sizes: dict[str, int], draws: int) -> dict[str, lis
     return found
 
 
-def ops(draws: int) -> None:
+def ops(draws: int, only: list[str]) -> None:
     from tests.unit.signal.test_networks import BODIES, CONVS
 
     print(f"{'op':22}{'rms behind':>18}{'gradient in front':>20}{'weights of the first':>22}")
     for name, body in BODIES.items():
+        if only and name not in only:
+            continue
         program = pipeline.check_text(CONVS.format(body=body)).programs[-1]
         found = errors(program, {}, draws)
         cells = [found["act"][-2], found["grad"][0], found["weights"][0]]
@@ -97,9 +99,11 @@ def ops(draws: int) -> None:
         )
 
 
-def nets(draws: int) -> None:
+def nets(draws: int, only: list[str]) -> None:
     print(f"{'network':20}" + "".join(f"{c:>22}" for c in ("act max / median", "grad max / median", "dW max / median")))
     for file, name, hyper, sizes in NETS:
+        if only and name not in only:
+            continue
         path = str(SPECS / f"{file}.arch")
         program = next(p for p in pipeline.check(path, [name], hyper).programs if p.name == name)
         found = errors(program, sizes, draws)
@@ -124,10 +128,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["ops", "nets", "cost"])
     parser.add_argument("--draws", type=int, default=16)
+    parser.add_argument("--only", nargs="*", default=[], help="ops or networks by their names")
     args = parser.parse_args()
     torch.set_num_threads(2)
     for what in args.what:
-        cost() if what == "cost" else {"ops": ops, "nets": nets}[what](args.draws)
+        cost() if what == "cost" else {"ops": ops, "nets": nets}[what](args.draws, args.only)
 
 
 if __name__ == "__main__":

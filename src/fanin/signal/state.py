@@ -122,6 +122,10 @@ class Gradient:
 
     ``G`` are the true second moments by which axes two entries agree on. Gradients of one ``source`` are the same
     ``eps`` times different envelopes, and add as such; others add in square.
+
+    A gradient that knows the tensor it belongs to sums up over positions where both do. ``tilt`` are the moments of its
+    slope in what the tensor was made of, where other tensors than its own envelope bring it (the other half of a gated
+    unit); ``terms`` are the summands of a sum, each with its envelope.
     """
 
     G: Array
@@ -129,6 +133,8 @@ class Gradient:
     source: int
     profile: tuple[Array | None, ...] = field(default=())
     parts: tuple[Gradient, ...] = ()  # at the pieces of the tensor, where they differ
+    tilt: Array | None = None
+    terms: tuple[Gradient, ...] = ()
 
     @property
     def q(self) -> float:
@@ -156,7 +162,17 @@ def add_gradients(signal: Signal, parts: Sequence[Gradient]) -> Gradient:
         return gradient(total)
     profile = _mean_profile([(p.q / q, p.profile) for p in joined])
     h2 = sum((p.q * p.h**2 for p in joined[1:]), joined[0].q * joined[0].h ** 2) / q
-    return gradient(total, np.sqrt(h2), profile=profile)
+    terms = tuple(t for p in joined for t in (p.terms or (p,)))
+    return replace(gradient(total, np.sqrt(h2), profile=profile), terms=terms, tilt=sum_of_tilts(joined))
+
+
+def sum_of_tilts(parts: Sequence[Gradient]) -> Array | None:
+    """The slopes of independent parts add in square."""
+    known = [p.tilt for p in parts if p.tilt is not None]
+    if not known:
+        return None
+    tables = table.same_states(*known)
+    return np.asarray(sum(tables[1:], tables[0]))
 
 
 def _mean_profile(parts: Sequence[tuple[float, tuple[Array | None, ...]]]) -> tuple[Array | None, ...]:
@@ -194,4 +210,5 @@ def _coherent(signal: Signal, parts: Sequence[Gradient]) -> Gradient:
     if q <= 0:
         return gradient(np.zeros_like(G), source=first.source)
     # ``eps`` was scaled for an envelope of mean square 1 and the size ``biggest.q``.
-    return Gradient(eps / biggest.q * grid.pair(h, R), h / np.sqrt(q), first.source, first.profile)
+    found = Gradient(eps / biggest.q * grid.pair(h, R), h / np.sqrt(q), first.source, first.profile)
+    return replace(found, tilt=sum_of_tilts(parts))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -72,7 +73,14 @@ def scaled_by(g: Gradient, x: Signal, factor: Array, source: int | None = None) 
     before = grid.pair(g.h, R)
     eps = np.where(np.abs(before) > 1e-12, G / np.where(np.abs(before) > 1e-12, before, 1.0), 0.0)
     after = eps * grid.pair(h, R)
-    return Gradient(after, h / np.sqrt(size), g.source if source is None else source, g.profile)
+    terms = tuple(scaled_by(t, x, factor) for t in g.terms)
+    found = Gradient(after, h / np.sqrt(size), g.source if source is None else source, g.profile, terms=terms)
+    return found if g.tilt is None else replace(found, tilt=_tilted(g.tilt, x, factor))
+
+
+def _tilted(tilt: Array, x: Signal, factor: Array) -> Array:
+    tilt, R = table.same_states(tilt, x.R)
+    return np.asarray(tilt * grid.pair(factor, R))
 
 
 def stein(y: Signal, g: Gradient) -> Array | None:
@@ -82,6 +90,10 @@ def stein(y: Signal, g: Gradient) -> Array | None:
     Stein's lemma, ``cov(x_i, z)^2 E h'(z) h'(z')``: a relu opens for inputs that look like its weights. The table is
     that of the second term, for a covariance of 1.
     """
+    if g.terms or g.tilt is not None:
+        known = [g.tilt, *(stein(y, replace(t, tilt=None)) for t in g.terms or (g,))]
+        found = table.same_states(*(k for k in known if k is not None)) if any(k is not None for k in known) else []
+        return np.asarray(sum(found[1:], found[0])) if found else None
     if np.ptp(g.h) == 0 or not is_gaussian(y):
         return None
     G, R = table.same_states(g.G, y.R)

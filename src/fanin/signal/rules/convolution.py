@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -224,13 +225,20 @@ class Convolve(Rule):
             # The squared covariances of an output with its inputs add up to the second moment of one input.
             self.norms["weight"] += y.shape[c] * prod(rest) ** 2 * x.q * float(own)
         profile: list[Array | None] = [None] * (c + 1)
+        tilt = None if g.tilt is None else np.take(table.plain(g.tilt, c, y.shape[c]), AGREE, axis=c)
         for i, window in enumerate(self.windows):
             lags, edge = self.back(x.shape[c + 1 + i], y.shape[c + 1 + i], window, sides[c + 1 + i])
             agree = through(agree, c + i, lags, y.shape[c + 1 + i], sides[c + 1 + i])
+            if tilt is not None:  # of what moves an output, each tap brings its share
+                tilt = through(tilt, c + i, lags, y.shape[c + 1 + i], None) / window[0]
             profile.append(flat(edge))
         agree = out * w.var("weight") * agree
         G_in = np.stack([np.zeros_like(agree), agree], axis=c)
-        return [gradient(table.tidy(G_in, x.shape), profile=profile)]
+        back = gradient(table.tidy(G_in, x.shape), profile=profile)
+        if tilt is not None:
+            tilt = out * w.var("weight") * tilt
+            back = replace(back, tilt=table.tidy(np.stack([np.zeros_like(tilt), tilt], axis=c), x.shape))
+        return [back]
 
     def weight_norms(self, x: Signal, y: Signal, G: Array, sides: Sequence[Array | None], c: int) -> None:
         """Over taps, and over pairs of positions: what comes in times what comes back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from math import comb, pi, prod
 
@@ -100,7 +101,11 @@ class Dense(Rule):
             self.norms["weight"] += out * count * x.q * shared
         G_in = np.stack([equal, equal + out * w.var("weight") * agree], axis=-1)
         self.norms["weight"] *= _together(x.profile, g.profile)
-        return [gradient(table.tidy(G_in, x.shape), profile=(*g.profile[:-1], None) if g.profile else ())]
+        back = gradient(table.tidy(G_in, x.shape), profile=(*g.profile[:-1], None) if g.profile else ())
+        if g.tilt is not None and x.bases & y.bases:
+            inner = out * w.var("weight") * table.plain(g.tilt, g.tilt.ndim - 1, out)[..., AGREE]
+            back = replace(back, tilt=table.tidy(np.stack([np.zeros_like(inner), inner], axis=-1), x.shape))
+        return [back]
 
 
 def _together(x: Sequence[Array | None], g: Sequence[Array | None]) -> float:

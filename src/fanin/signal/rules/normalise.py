@@ -130,7 +130,7 @@ class Normalise(Rule):
         out[(AGREE,) * out.ndim] = max(float(out[(AGREE,) * out.ndim]), 0.0)
         if self.groups:
             out = table.merge(out, 1, x.shape[1:3])
-            return [gradient(out), *rest]
+            return [gradient(out, g.h), *rest]
         profile = list(g.profile) or [None] * out.ndim
         for axis, heights in enumerate(x.profile if self.own(x) else ()):
             if heights is None or axis in self.axes or len(heights) != x.shape[axis]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -104,7 +105,11 @@ class Sum(Rule):
                 h = g.h
             else:
                 h = _seen_from(x, y, g.h, sign)
-            found.append(Gradient(g.G, h if sign > 0 else -h, g.source, g.profile))
+            if x.root != y.root and g.terms:
+                terms = tuple(replace(t, h=t.h if np.ptp(t.h) == 0 else _seen_from(x, y, t.h, sign)) for t in g.terms)
+            else:
+                terms = g.terms
+            found.append(Gradient(g.G, h if sign > 0 else -h, g.source, g.profile, tilt=g.tilt, terms=terms))
         return found
 
 
@@ -235,7 +240,12 @@ def _factor_gradient(x: Signal, other: Signal, y: Signal, g: Gradient) -> Gradie
         return Gradient(g.G * c * c, g.h if c >= 0 else -g.h, g.source, g.profile)
     rank = len(y.shape)
     G, M = table.same_states(g.G, table.align(other.M, rank))
-    return gradient(folded(G * M, y.shape, x.shape))
+    found = gradient(folded(G * M, y.shape, x.shape))
+    if x.shape == y.shape == other.shape and x.bases & other.bases:
+        # What both factors were made of moves the other one, and with it this gradient.
+        G, R = table.same_states(g.G, other.R)
+        found = replace(found, tilt=G * grid.pair_slope(other.psi, R))
+    return found
 
 
 def multiply(x: Signal, y: Signal, shape: tuple[int, ...]) -> Signal:
