@@ -69,7 +69,7 @@ def errors(program: Program, sizes: dict[str, int], draws: int) -> dict[str, lis
     measured = pipeline.measure(program, analysis, draws=draws)
     found: dict[str, list[tuple[float, float]]] = {"act": [], "grad": [], "weights": []}
     for row in rows(analysis):
-        seen = measured.modules.get(row.path) if row.module else None
+        seen = measured.of(row)
         if seen is None or row.rms is None:
             continue
         if seen.rms:

@@ -63,7 +63,7 @@ def look(spec: str, draws: int = 12, **sizes: int) -> tuple[list[Row], Measureme
 def misses(found: list[Row], measured: Measurement, goal: float, grad_goal: float) -> list[str]:
     out = []
     for row in found:
-        seen = measured.modules.get(row.path) if row.module else None
+        seen = measured.of(row)
         if seen is None or row.rms is None:
             continue
         if abs(row.rms / seen.rms - 1) > max(goal, 4 * seen.rms_error):

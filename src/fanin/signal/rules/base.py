@@ -12,6 +12,7 @@ from fanin.signal import grid, table
 from fanin.signal.grid import Array
 from fanin.signal.state import Gradient, Signal, gradient
 from fanin.signal.table import AGREE
+from fanin.signal.units import Meeting, Sent, Units
 
 
 class Cannot(Exception):
@@ -53,6 +54,16 @@ class Rule(ABC):
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
     ) -> list[Gradient | None]:
         """The gradients at the inputs, given those at the outputs (None where nothing comes back)."""
+
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        """The same for units that are drawn, where weights are met again. Raises Cannot."""
+        raise Cannot("its weights are met again")
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        """The gradients in front of ``drawn``: a ``Gradient`` where an input was stretched."""
+        raise Cannot("its weights are met again")
 
 
 def joined_notes(xs: Sequence[Signal], *more: str) -> tuple[str, ...]:

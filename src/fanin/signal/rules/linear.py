@@ -14,6 +14,7 @@ from fanin.signal.grid import Array
 from fanin.signal.rules.base import Cannot, Rule, Weights, bases, is_gaussian, joined_notes, stein
 from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.table import AGREE, DIFFER
+from fanin.signal.units import Meeting, Sent, Units
 
 
 def kurtosis(x: Signal) -> float:
@@ -106,6 +107,24 @@ class Dense(Rule):
             inner = out * w.var("weight") * table.plain(g.tilt, g.tilt.ndim - 1, out)[..., AGREE]
             back = replace(back, tilt=table.tidy(np.stack([np.zeros_like(inner), inner], axis=-1), x.shape))
         return [back]
+
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        (x,), (shape,) = xs, shapes
+        if w.mean("weight"):
+            raise Cannot("its weights are met again and have a mean")
+        process = at.space.process((at.key, "forwards"))
+        pieces = [(width * w.var("weight"), v) for width, v in x.flat()]
+        rows = process.meet([*pieces, (w.var("bias"), np.ones_like(pieces[0][1]))])
+        values = process.values(rows).reshape(*x.points, -1) + w.mean("bias")
+        return [Units(shape, ((shape[-1], values),), process, rows, w.mean("bias"))]
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        if gs[0] is None:
+            return [None]
+        at.space.uses.setdefault(at.key, []).append((xs[0], gs[0]))
+        return [Sent(at.key, tuple((width * w.var("weight"), v) for width, v in gs[0].flat()))]
 
 
 def _together(x: Sequence[Array | None], g: Sequence[Array | None]) -> float:

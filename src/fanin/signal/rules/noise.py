@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from fanin.signal import table
-from fanin.signal.rules.base import Rule, Weights
+from fanin.signal.rules.base import Cannot, Rule, Weights
 from fanin.signal.state import Gradient, Signal, make
 from fanin.signal.table import AGREE
+from fanin.signal.units import Meeting, Sent, Units
 
 
 class AlphaDrop(Rule):
@@ -96,3 +97,16 @@ class Drop(Rule):
         from fanin.signal.state import gradient
 
         return [gradient(table.tidy(g.G * self.factor(g.G), x.shape), profile=g.profile)]
+
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        if self.whole:
+            raise Cannot("channels fall as a whole")
+        keep = 1 - self.p
+        self.masks = [(at.space.uniform(v.shape) < keep) / keep if keep > 0 else 0 * v for _, v in xs[0].pieces]
+        return [xs[0].like([v * m for (_, v), m in zip(xs[0].pieces, self.masks, strict=True)])]
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        g = gs[0]
+        return [None if g is None else g.like([v * m for (_, v), m in zip(g.pieces, self.masks, strict=True)])]

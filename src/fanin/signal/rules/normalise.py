@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from fanin.signal import grid, table
-from fanin.signal.rules.base import Rule, Weights
+from fanin.signal.rules.base import Cannot, Rule, Weights
 from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.table import AGREE
+from fanin.signal.units import Meeting, Sent, Units
 
 
 class Normalise(Rule):
@@ -142,6 +143,37 @@ class Normalise(Rule):
             out, profile[axis] = out * mean, np.sqrt(squares / mean)
         g = Gradient(g.G, g.h, g.source, tuple(profile))
         return [Gradient(table.tidy(out, x.shape), g.h, gradient(out).source, g.profile), *rest]
+
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        x = xs[0]
+        if self.axes != (len(x.shape) - 1,) or self.groups or len(xs) > 1:
+            raise Cannot("it is normalised over more than units")
+        mean = self.share(x, x) if self.centre else 0.0
+        centred = x.like([v - mean for _, v in x.pieces])
+        self.sizes = np.sqrt((self.share(centred, centred, power=2) + self.eps) / self.to)
+        scale = w.mean("weight") if "weight" in w else 1.0
+        return [centred.like([v / self.sizes * scale + w.mean("bias") for _, v in centred.pieces])]
+
+    @staticmethod
+    def share(x: Units, y: Units, power: int = 1) -> grid.Array:
+        """The mean over units of x, or of x times y."""
+        total = sum(width for width, _ in x.pieces)
+        return np.asarray(sum(
+            n / total * (a * b if power == 2 else a).mean(axis=-1, keepdims=True)
+            for (n, a), (_, b) in zip(x.pieces, y.pieces, strict=True)
+        ))  # fmt: skip
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        g, scale = gs[0], w.mean("weight") if "weight" in w else 1.0
+        if g is None or not scale:
+            return [None]
+        shown = ys[0].like([(v - w.mean("bias")) / scale for _, v in ys[0].pieces])
+        mean = self.share(g, g) if self.centre else 0.0
+        along = self.share(g, shown, power=2) / self.to
+        return [g.like([(d - mean - along * v) * scale / self.sizes
+                        for (_, d), (_, v) in zip(g.pieces, shown.pieces, strict=True)])]  # fmt: skip
 
     def affine_norms(self, pairs: grid.Array, G: grid.Array, shape: tuple[int, ...], scale: float, w: Weights) -> None:
         """Scale and shift are summed over all that shares them: over all axes but the channels, or the last ones."""

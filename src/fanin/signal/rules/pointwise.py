@@ -10,6 +10,7 @@ import numpy as np
 from fanin.signal import grid, table
 from fanin.signal.grid import Array
 from fanin.signal.rules.base import (
+    Cannot,
     Rule,
     Weights,
     bases,
@@ -20,6 +21,7 @@ from fanin.signal.rules.base import (
     scaled_by,
 )
 from fanin.signal.state import Gradient, Signal, gradient, make
+from fanin.signal.units import Meeting, Sent, Units, table_of
 
 _NODES = 24
 
@@ -42,8 +44,6 @@ class Curve(Rule):
         with np.errstate(all="ignore"):
             psi = np.asarray(self.f(x.psi), dtype=np.float64)
         if not np.all(np.isfinite(psi)):
-            from fanin.signal.rules.base import Cannot
-
             raise Cannot("it has no value at some of the numbers that may come in")
         return [make(x.shape, grid.pair(psi, x.R), psi, R=x.R, root=x.root, bases=x.bases,
                      profile=x.profile, noise=x.noise * self.slope(x, psi) ** 2, approx=x.approx,
@@ -75,6 +75,19 @@ class Curve(Rule):
         with np.errstate(all="ignore"):
             slope = np.nan_to_num(derivative(self.f, x.psi))
         return [scaled_by(g, x, slope)]
+
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        return [xs[0].like([self.f(v) for _, v in xs[0].pieces])]
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        (x,), (g,) = xs, gs
+        if g is None:
+            return [None]
+        with np.errstate(all="ignore"):
+            slopes = [np.nan_to_num(derivative(self.f, v)) for _, v in x.pieces]
+        return [g.like([v * s for (_, v), s in zip(g.pieces, slopes, strict=True)])]
 
 
 class Sum(Rule):
@@ -111,6 +124,18 @@ class Sum(Rule):
                 terms = g.terms
             found.append(Gradient(g.G, h if sign > 0 else -h, g.source, g.profile, tilt=g.tilt, terms=terms))
         return found
+
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        signs = self.signs[: len(xs)]
+        return [together(xs, lambda *vs: sum(s * v for s, v in zip(signs, vs, strict=True)), shapes[0])]
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        return [
+            None if gs[0] is None else shrunk(gs[0].like([sign * v for _, v in gs[0].pieces]), x)
+            for x, sign in zip(xs, self.signs, strict=False)
+        ]
 
 
 def _signed(x: Signal, sign: float) -> Signal:
@@ -233,6 +258,17 @@ class Product(Rule):
             return [scaled_by(g, x, other.psi), scaled_by(g, other, x.psi)]
         return [_factor_gradient(a, b, y, g) for a, b in ((x, other), (other, x))]
 
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        return [together(xs, lambda a, b: a * b, shapes[0])]
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        g = gs[0]
+        if g is None:
+            return [None, None]
+        return [shrunk(together([g, other], lambda a, b: a * b, g.shape), x) for x, other in (xs, xs[::-1])]
+
 
 def _factor_gradient(x: Signal, other: Signal, y: Signal, g: Gradient) -> Gradient:
     if other.is_constant and x.shape == y.shape:
@@ -283,8 +319,6 @@ class Joint(Rule):
         self.f = f
 
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
-        from fanin.signal.rules.base import Cannot
-
         x, y = xs
         if not same_latent(x, y) and not x.is_constant and not y.is_constant:
             raise Cannot("it takes two tensors together that are no functions of one")
@@ -315,6 +349,44 @@ class Joint(Rule):
             found.append(scaled_by(g, own, np.nan_to_num(slope)))
         return found
 
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        return [together(xs, self.f, shapes[0])]
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        g = gs[0]
+        if g is None:
+            return [None, None]
+        slopes = (
+            lambda d, a, b: d * derivative(lambda v: self.f(v, b), a),
+            lambda d, a, b: d * derivative(lambda v: self.f(a, v), b),
+        )
+        return [shrunk(together([g, *xs], slope, g.shape), x) for x, slope in zip(xs, slopes, strict=True)]
+
+
+def together(xs: Sequence[Units], f: Callable[..., Array], shape: tuple[int, ...]) -> Units:
+    """A function of several tensors' units, piece by piece; a tensor of numbers that are all one fits any pieces."""
+    lead = max(xs, key=lambda x: (len(x.pieces), len(x.points), x.shape))
+    columns: list[list[Array]] = []
+    for x in xs:
+        if [w for w, _ in x.pieces] == [w for w, _ in lead.pieces]:
+            columns.append([v for _, v in x.pieces])
+        elif len(x.pieces) == 1 and np.ptp(x.pieces[0][1]) == 0:
+            columns.append([x.pieces[0][1]] * len(lead.pieces))
+        else:
+            raise Cannot("it takes together what lies along its last axis in different pieces")
+        if x.points and x.points != lead.points[len(lead.points) - len(x.points) :] and np.prod(x.points) > 1:
+            raise Cannot("it stretches one of two tensors")
+    return lead.like([np.asarray(f(*vs)) for vs in zip(*columns, strict=True)], shape)
+
+
+def shrunk(g: Units, x: Units) -> Units | Gradient:
+    """A gradient at what came in, which may have been stretched."""
+    if x.shape == g.shape:
+        return g
+    return gradient(folded(table_of(g), g.shape, x.shape))
+
 
 class Quotient(Rule):
     """``y = x1 / x2``: by a number, or by what is no part of the first."""
@@ -330,6 +402,14 @@ class Quotient(Rule):
     ) -> list[Gradient | None]:
         first, second = Product().backward([xs[0], self.turned], ys, gs, w)
         return [first, *self.inner.backward([xs[1]], [self.turned], [second], w)]
+
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        return Joint(np.divide).drawn(xs, w, shapes, at)
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        return Joint(np.divide).drawn_back(xs, ys, gs, w, at)
 
 
 class Total(Rule):
@@ -350,3 +430,11 @@ class Total(Rule):
     ) -> list[Gradient | None]:
         parts = Sum((1.0,) * len(xs)).backward(xs, ys, gs, w)
         return [None if p is None else Gradient(p.G * self.factor**2, p.h, p.source, p.profile) for p in parts]
+
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        return Sum((self.factor,) * len(xs)).drawn(xs, w, shapes, at)
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        return Sum((self.factor,) * len(xs)).drawn_back(xs, ys, gs, w, at)
