@@ -49,6 +49,8 @@ NETS: list[tuple[str, str, dict[str, Any], dict[str, int]]] = [
     ("llama", "Llama", {"width": 128, "depth": 3, "heads": 8, "kv_heads": 4, "hidden": 256, "vocab": 257}, TOKENS),
     ("recurrent", "Elman", {}, {"B": 8, "T": 16}),
     ("recurrent", "Lstm", {"vocab": 57, "width": 64, "hidden": 128}, {"B": 8, "T": 16}),
+    ("recurrent", "Gru", {"vocab": 57, "width": 64, "hidden": 128}, {"B": 8, "T": 16}),
+    ("recurrent", "GruOfThePaper", {"vocab": 57, "width": 64, "hidden": 128}, {"B": 8, "T": 16}),
     ("realnvp", "RealNvp", {}, {"N": 16}),
 ]
 COSTS = [

@@ -53,6 +53,7 @@ class Part:
         self.outside: dict[int, Edge] = {}  # what comes in
         self.inside: dict[int, Edge] = {}
         self.turns: list[Turn] = []
+        self.same: dict[Any, list[int]] = {}  # what a cell gives under two names
 
     def forward(self) -> None:
         """Raises Cannot, and has changed nothing then."""
@@ -102,6 +103,7 @@ class Part:
         from fanin.signal.rules.shape import Same
 
         for edge, name in zip(step.outputs, ("y", "y", "cell"), strict=False):
+            self.same.setdefault((id(step), name), []).append(id(edge))
             found.append(Turn(Same(), ((id(step), name),), (id(edge),), (_sizes(edge),), w, None, ("", "")))
         return found
 
@@ -148,8 +150,8 @@ class Part:
             gs = []
             for name in turn.outputs:
                 g = self.gathered(name, sums, sent, parts.get(name, ()))
-                if g is not None and name in self.inside:
-                    grads[name] = gradient(table_of(g), profile=heights(g))
+                for edge in self.same.get(name, [name] if name in self.inside else []) if g is not None else ():
+                    grads[edge] = gradient(table_of(g), profile=heights(g))
                 gs.append(g)
             if all(g is None for g in gs):
                 continue
