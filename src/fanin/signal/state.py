@@ -155,6 +155,13 @@ def add_gradients(signal: Signal, parts: Sequence[Gradient]) -> Gradient:
     joined = [_coherent(signal, group) for group in by_source.values()]
     if len(joined) == 1:
         return joined[0]
+    if len(signal.parts) > 1 and any(len(p.parts) == len(signal.parts) for p in joined):
+        from fanin.signal.rules.shape import cut_apart, put_together
+
+        each = [p.parts if len(p.parts) == len(signal.parts) else cut_apart(p, signal.parts, signal.joined)
+                for p in joined]  # fmt: skip
+        pieces = [add_gradients(x, gs) for x, *gs in zip(signal.parts, *each, strict=True)]
+        return put_together(pieces, signal.parts, signal.joined)
     tables = table.same_states(*(p.G for p in joined))
     total = sum(tables[1:], tables[0])
     q = float(total[(AGREE,) * total.ndim])
