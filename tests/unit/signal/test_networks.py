@@ -30,6 +30,8 @@ BODIES = {
     "selu": "x = x -> op: SELU()",
     "silu as a product": "x = x * sigmoid(x)",
     "max-pool": "x = x -> r: ReLU() -> op: MaxPool2d(2)",
+    "overlapping max-pool": "x = x -> r: ReLU() -> op: MaxPool2d(3, stride=2, padding=1)",
+    "average of a max-pool": "x = x -> r: ReLU() -> m: MaxPool2d(3, stride=2, padding=1) -> op: AvgPool2d(2)",
     "average": "x = x -> r: ReLU() -> op: AvgPool2d(2)",
     "strided": "x = x -> r: ReLU() -> op: Conv2d(48, 3, stride=2, padding=1)",
     "grouped": "x = x -> r: ReLU() -> op: Conv2d(48, 3, padding=1, groups=48)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -15,7 +16,7 @@ from fanin.signal.grid import Array
 from fanin.signal.rules.base import Rule, Weights, stein
 from fanin.signal.rules.linear import kurtosis
 from fanin.signal.state import Gradient, Signal, gradient, make
-from fanin.signal.table import AGREE
+from fanin.signal.table import AGREE, NEAR
 
 
 def classes(lag: Array) -> Array:
@@ -260,11 +261,11 @@ class Convolve(Rule):
             else:
                 lags, _ = mapping("windows", n, count, window, x.profile[c + 1 + i])
             M = through(M, c + i, lags, n, x.profile[c + 1 + i])
-        product = M * total
-        for axis in reversed(range(product.ndim)):
-            product = table.average(product, axis, (*y.shape[:c], *y.shape[c + 1 :])[axis])
+        both = M * total
+        for axis in reversed(range(both.ndim)):
+            both = table.average(both, axis, (*y.shape[:c], *y.shape[c + 1 :])[axis])
         n_in = x.shape[c] // self.groups
-        self.norms["weight"] = n_in * y.shape[c] * others**2 * float(product)
+        self.norms["weight"] = n_in * y.shape[c] * others**2 * float(both)
 
 
 class MeanWindow(Rule):
@@ -332,9 +333,18 @@ class LargestWindow(Rule):
         r = 1.0 if count == 1 else (mean - 1 / count) / (1 - 1 / count)
         return count, float(np.clip(r, 0.0, 0.999999))
 
+    def overlaps(self) -> list[tuple[tuple[int, ...], int]]:
+        """For neighbouring windows, by the axes along which they are neighbours, how many entries both hold."""
+        found = []
+        for near in product((AGREE, NEAR), repeat=len(self.windows)):
+            both = prod(k if a == AGREE else max(k - stride, 0) for a, (k, stride, *_) in zip(near, self.windows, strict=True))
+            if NEAR in near and both:
+                found.append((near, both))
+        return found
+
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
         from fanin.signal import grid
-        from fanin.signal.rules.reduce import largest
+        from fanin.signal.rules.reduce import largest, overlapping
 
         x, shape = xs[0], shapes[0]
         first = len(shape) - len(self.windows)
@@ -353,6 +363,8 @@ class LargestWindow(Rule):
         shared = np.clip(R / max(top, 1e-12), -1, 1)
         M = grid.pair(common, shared)
         M[(AGREE,) * M.ndim] = grid.square(psi)
+        for near, both in self.overlaps():
+            M[(AGREE,) * first + near] += overlapping(x, count, both, r)
         return [make(shape, table.tidy(M, shape), psi, bases=x.bases, noise=x.noise, approx=x.approx,
                      profile=[*x.profile[:first], *(None,) * len(self.windows)])]  # fmt: skip
 

@@ -123,6 +123,25 @@ def largest(x: Signal, count: int, r: float) -> tuple[grid.Array, grid.Array]:
     return spread, common
 
 
+def overlapping(x: Signal, count: int, both: int, r: float) -> float:
+    """The covariance of the largest of two windows of ``count`` entries that hold ``both`` of them together, given what
+    all entries share.
+
+    With ``g(s) = E f(max(a, s))`` over the entries a of one window alone it is ``E g(s)^2 - (E g(s))^2`` over the largest
+    s of those in both.
+    """
+    psi = np.maximum.accumulate(x.psi) if np.all(np.diff(x.psi) >= -1e-12) else np.sort(x.psi)
+    t = grid.quantiles(24)
+    f = np.interp(np.sqrt(r) * t[:, None] + np.sqrt(1 - r) * grid.Z[None, :], grid.Z, psi)
+    alone = count - both
+    share = alone * grid.W * grid.LEVELS ** (alone - 1)
+    above = np.cumsum((f * share)[:, ::-1], axis=1)[:, ::-1] - 0.5 * f * share
+    g = f * grid.LEVELS**alone + above
+    top = both * grid.W * grid.LEVELS ** (both - 1)
+    mean = g @ top
+    return float(np.mean((g * g) @ top - mean * mean))
+
+
 def winner(count: int, r: float) -> grid.Array:
     """The envelope of a gradient that only the largest of ``count`` entries gets, by the latent of the entry."""
     t = grid.quantiles(64)
