@@ -379,26 +379,18 @@ class LargestWindow(Rule):
         first = len(y.shape) - len(self.windows)
         count, r = self.inner(x)
         G = g.G
-        whole = 1.0
-        for i, (k, stride, _, _) in enumerate(self.windows):
+        for i in range(len(self.windows)):
             G = table.lagged(G, first + i)
-            whole *= y.shape[first + i] / x.shape[first + i]
+        own = G[(AGREE,) * G.ndim]
+        for place, both in self.overlaps():
+            # Windows that overlap have one largest entry now and then, in the share of overlap over union.
+            around = prod(2 - 2 / n for a, n in zip(place, y.shape[first:], strict=True) if a == NEAR)
+            own += around * both / (2 * count - both) * G[(AGREE,) * first + place]
+        whole = 1.0
+        for i in range(len(self.windows)):
             far, agree, near = (np.take(G, [j], axis=first + i) for j in range(3))
-            # Windows that overlap have one winner now and then: their gradients add there.
-            again = 2 * max(k - stride, 0) / k * _shared(k, stride) * near if stride < k else 0.0
-            rate = (y.shape[first + i] / x.shape[first + i]) ** 2
-            G = np.concatenate([far * rate, agree + again, (far + near) / 2 * rate], axis=first + i)
-        index = (slice(None),) * first + (AGREE,) * len(self.windows)
-        own = G[(AGREE,) * first + (AGREE,) * len(self.windows)]
-        scale = np.ones_like(G) / count**0
-        G = G * scale
-        rest = G[index] * whole**2
-        G[index] = rest
+            rate = y.shape[first + i] / x.shape[first + i]
+            whole *= rate
+            G = np.concatenate([far * rate**2, agree * rate**2, (far + near) / 2 * rate**2], axis=first + i)
         G[(AGREE,) * G.ndim] = own * whole
         return [gradient(table.tidy(G, x.shape), winner(count, r))]
-
-
-def _shared(kernel: int, stride: int) -> float:
-    """The chance that two overlapping windows along an axis have one largest entry: overlap over union."""
-    overlap = kernel - stride
-    return overlap / (kernel + stride)
