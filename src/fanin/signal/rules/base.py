@@ -81,11 +81,14 @@ def scaled_by(g: Gradient, x: Signal, factor: Array, source: int | None = None) 
     G, R = table.same_states(g.G, x.R)
     if size <= 0:
         return gradient(np.zeros_like(G), source=g.source if source is None else source, profile=g.profile)
-    before = grid.pair(g.h, R)
+    before = g.envelope(x.shape, R)
     eps = np.where(np.abs(before) > 1e-12, G / np.where(np.abs(before) > 1e-12, before, 1.0), 0.0)
-    after = eps * grid.pair(h, R)
+    after = eps * g.envelope(x.shape, R, factor)
     terms = tuple(scaled_by(t, x, factor) for t in g.terms)
-    found = Gradient(after, h / np.sqrt(size), g.source if source is None else source, g.profile, terms=terms)
+    lean = None if g.lean is None else g.lean * factor / np.sqrt(size)
+    found = Gradient(
+        after, h / np.sqrt(size), g.source if source is None else source, g.profile, terms=terms, lean=lean
+    )
     return found if g.tilt is None else replace(found, tilt=_tilted(g.tilt, x, factor))
 
 
@@ -108,9 +111,12 @@ def stein(y: Signal, g: Gradient) -> Array | None:
     if np.ptp(g.h) == 0 or not is_gaussian(y):
         return None
     G, R = table.same_states(g.G, y.R)
-    before = grid.pair(g.h, R)
+    before = g.envelope(y.shape, R)
     eps = np.where(np.abs(before) > 1e-12, G / np.where(np.abs(before) > 1e-12, before, 1.0), 0.0)
-    return np.asarray(eps * grid.pair_slope(g.h, R))
+    slope = grid.pair_slope(g.mean, R)
+    if g.lean is not None:
+        slope[(AGREE,) * slope.ndim] = grid.pair_slope(g.h, np.ones(1))[0]
+    return np.asarray(eps * slope)
 
 
 def same_latent(a: Signal, b: Signal) -> bool:
@@ -139,4 +145,4 @@ def folded(G: Array, shape: Sequence[int], to: Sequence[int]) -> Array:
 
 def unchanged(g: Gradient | None, G: Array) -> Gradient | None:
     """The same gradient with its axes in another order or number."""
-    return None if g is None else Gradient(G, g.h, g.source, (None,) * G.ndim)
+    return None if g is None else Gradient(G, g.h, g.source, (None,) * G.ndim, lean=g.lean)

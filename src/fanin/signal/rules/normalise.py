@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -118,9 +119,10 @@ class Normalise(Rule):
         d = (d + self.eps) / self.to
         axes = self.over(x.M.ndim)
         G, R, M = table.same_states(G, R, M)
-        eps = np.divide(G, grid.pair(g.h, R), out=np.zeros_like(G), where=np.abs(grid.pair(g.h, R)) > 1e-12)
+        seen = g.envelope(x.shape, R)
+        eps = np.divide(G, seen, out=np.zeros_like(G), where=np.abs(seen) > 1e-12)
         shown = (psi - w.mean("bias")) / scale if scale else psi
-        pairs = eps * grid.pair(g.h * shown, R)
+        pairs = eps * g.envelope(x.shape, R, shown)
         self.affine_norms(pairs, G, x.shape, scale, w)
         projected = table.average_over(pairs, axes, x.shape)
         mean = table.average_over(G, axes, x.shape) if self.centre else 0.0
@@ -131,7 +133,7 @@ class Normalise(Rule):
         out[(AGREE,) * out.ndim] = max(float(out[(AGREE,) * out.ndim]), 0.0)
         if self.groups:
             out = table.merge(out, 1, x.shape[1:3])
-            return [gradient(out, g.h), *rest]
+            return [replace(gradient(out, g.h), lean=g.lean), *rest]
         profile = list(g.profile) or [None] * out.ndim
         for axis, heights in enumerate(x.profile if self.own(x) else ()):
             if heights is None or axis in self.axes or len(heights) != x.shape[axis]:
@@ -141,8 +143,7 @@ class Normalise(Rule):
             squares = squares / np.maximum(heights**2, 1e-12)
             mean = float(squares.mean())
             out, profile[axis] = out * mean, np.sqrt(squares / mean)
-        g = Gradient(g.G, g.h, g.source, tuple(profile))
-        return [Gradient(table.tidy(out, x.shape), g.h, gradient(out).source, g.profile), *rest]
+        return [replace(gradient(table.tidy(out, x.shape), g.h, profile=profile), lean=g.lean), *rest]
 
     def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
         x = xs[0]

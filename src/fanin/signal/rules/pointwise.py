@@ -114,15 +114,13 @@ class Sum(Rule):
             if x.shape != y.shape:
                 found.append(gradient(folded(g.G, y.shape, x.shape), source=g.source))
                 continue
-            if x.root == y.root or np.ptp(g.h) == 0:
-                h = g.h
-            else:
-                h = _seen_from(x, y, g.h, sign)
+            h, lean = (g.h, g.lean) if x.root == y.root or np.ptp(g.h) == 0 else _seen_from(x, y, g, sign)
             if x.root != y.root and g.terms:
-                terms = tuple(replace(t, h=t.h if np.ptp(t.h) == 0 else _seen_from(x, y, t.h, sign)) for t in g.terms)
+                terms = tuple(t if np.ptp(t.h) == 0 else _replaced(t, *_seen_from(x, y, t, sign)) for t in g.terms)
             else:
                 terms = g.terms
-            found.append(Gradient(g.G, h if sign > 0 else -h, g.source, g.profile, tilt=g.tilt, terms=terms))
+            lean = None if lean is None else lean * np.sign(sign)
+            found.append(Gradient(g.G, h * np.sign(sign), g.source, g.profile, tilt=g.tilt, terms=terms, lean=lean))
         return found
 
     def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
@@ -227,8 +225,12 @@ def _fitted(psi: Array, mean: float, variance: float) -> Array:
     return psi if v <= 0 else np.asarray(mean + (psi - m) * np.sqrt(max(variance, 0) / v))
 
 
-def _seen_from(x: Signal, y: Signal, h: Array, sign: float) -> Array:
-    """The envelope of a sum's gradient as a function of one summand's latent: ``h(z)^2 = E[h_y^2 | z]``."""
+def _replaced(g: Gradient, h: Array, lean: Array | None) -> Gradient:
+    return replace(g, h=h, lean=lean)
+
+
+def _seen_from(x: Signal, y: Signal, g: Gradient, sign: float) -> tuple[Array, Array | None]:
+    """The envelopes of a sum's gradient as functions of one summand's latent: ``E[h_y^2 | z]`` and ``E[h_y | z]``."""
     rest = max(y.variance - x.variance, 0.0)
     offset = y.mean - sign * x.mean
     nodes = offset + np.sqrt(rest) * grid.quantiles(_NODES)
@@ -236,10 +238,11 @@ def _seen_from(x: Signal, y: Signal, h: Array, sign: float) -> Array:
     ordered = y.psi if np.all(np.diff(y.psi) >= 0) else np.sort(y.psi)
     keep = np.concatenate([[True], np.diff(ordered) > 0])
     latents = np.interp(at, ordered[keep], grid.Z[keep])
-    inner = np.interp(latents, grid.Z, h * h)
-    found = np.sqrt(inner.mean(axis=1))
+    found = np.sqrt(np.interp(latents, grid.Z, g.h**2).mean(axis=1))
     size = grid.square(found)
-    return found / np.sqrt(size) if size > 0 else grid.ONES
+    if size <= 0:
+        return grid.ONES, None
+    return found / np.sqrt(size), np.interp(latents, grid.Z, g.mean).mean(axis=1) / np.sqrt(size)
 
 
 class Product(Rule):
@@ -273,7 +276,8 @@ class Product(Rule):
 def _factor_gradient(x: Signal, other: Signal, y: Signal, g: Gradient) -> Gradient:
     if other.is_constant and x.shape == y.shape:
         c = float(other.psi[0])
-        return Gradient(g.G * c * c, g.h if c >= 0 else -g.h, g.source, g.profile)
+        lean = None if g.lean is None else g.lean * np.sign(c)
+        return replace(g, G=g.G * c * c, h=g.h if c >= 0 else -g.h, lean=lean, terms=())
     rank = len(y.shape)
     G, M = table.same_states(g.G, table.align(other.M, rank))
     found = gradient(folded(G * M, y.shape, x.shape))
@@ -429,7 +433,7 @@ class Total(Rule):
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
     ) -> list[Gradient | None]:
         parts = Sum((1.0,) * len(xs)).backward(xs, ys, gs, w)
-        return [None if p is None else Gradient(p.G * self.factor**2, p.h, p.source, p.profile) for p in parts]
+        return [None if p is None else replace(p, G=p.G * self.factor**2, terms=(), tilt=None) for p in parts]
 
     def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
         return Sum((self.factor,) * len(xs)).drawn(xs, w, shapes, at)

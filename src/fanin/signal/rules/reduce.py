@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -89,7 +90,7 @@ class Largest(Rule):
                 G = table.insert(G, axis)
         G = G / count**2
         G[(AGREE,) * G.ndim] *= count
-        return [gradient(table.tidy(G, x.shape), winner(count, r))]
+        return [winner(table.tidy(G, x.shape), count, r)]
 
 
 def largest(x: Signal, count: int, r: float) -> tuple[grid.Array, grid.Array]:
@@ -142,11 +143,13 @@ def overlapping(x: Signal, count: int, both: int, r: float) -> float:
     return float(np.mean((g * g) @ top - mean * mean))
 
 
-def winner(count: int, r: float) -> grid.Array:
-    """The envelope of a gradient that only the largest of ``count`` entries gets, by the latent of the entry."""
+def winner(G: grid.Array, count: int, r: float) -> Gradient:
+    """A gradient that only the largest of ``count`` entries gets: by chance, which hangs on the latent of the entry."""
     t = grid.quantiles(64)
     centre = np.sqrt(r) * grid.Z[:, None] + np.sqrt(1 - r) * t[None, :]  # the common part, given the own latent
     own = (grid.Z[:, None] - np.sqrt(r) * centre) / np.sqrt(max(1 - r, 1e-9))
     chance = (grid.normal_cdf(own) ** (count - 1)).mean(axis=1)
     size = float(grid.W @ chance)
-    return np.sqrt(chance / size) if size > 0 else grid.ONES
+    if size <= 0:
+        return gradient(G)
+    return replace(gradient(G, np.sqrt(chance / size)), lean=chance / np.sqrt(size))

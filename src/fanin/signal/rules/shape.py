@@ -308,7 +308,7 @@ def put_together(gs: Sequence[Gradient], parts: Sequence[Signal], axis: int) -> 
     sizes = np.array([p.shape[axis] for p in parts], dtype=float)
     tables = table.same_states(*(table.plain(g.G, axis, p.shape[axis]) for g, p in zip(gs, parts, strict=True)))
     G = sum(s * t for s, t in zip(sizes / sizes.sum(), tables, strict=True))
-    return Gradient(np.asarray(G), gs[0].h, gradient(np.asarray(G)).source, (), tuple(gs))
+    return Gradient(np.asarray(G), gs[0].h, gradient(np.asarray(G)).source, (), tuple(gs), lean=gs[0].lean)
 
 
 class Stretch(Rule):
