@@ -10,8 +10,34 @@ import numpy as np
 from fanin.signal import grid, table
 from fanin.signal.rules.base import Cannot, Rule, Weights
 from fanin.signal.state import Gradient, Signal, gradient, make
-from fanin.signal.table import AGREE
+from fanin.signal.table import AGREE, DIFFER
 from fanin.signal.units import Meeting, Sent, Units
+
+
+def growth(M: grid.Array, axes: Sequence[int], shape: Sequence[int]) -> float:
+    """``E[1 / s²] E[s²]`` of the variance s² that is taken over axes, over units.
+
+    Of a unit, s² is a quadratic form in its weights: ``Σ λ χ²`` with the eigenvalues of the table over these axes, which
+    for entries that are alike are those of contrasts along some axes and of means along the others. And
+    ``E 1/Σ λ χ² = ∫ Π (1 + 2 t λ)^(-1/2) dt``.
+    """
+    lams, times = M, np.ones((1,) * M.ndim)
+    for axis in range(M.ndim):
+        if axis not in axes:
+            lams = np.take(lams, [AGREE], axis=axis)
+            continue
+        n = shape[axis]
+        lams = table.plain(lams, axis, n)
+        differ, agree = np.take(lams, [DIFFER], axis=axis), np.take(lams, [AGREE], axis=axis)
+        lams = np.concatenate([agree + (n - 1) * differ, agree - differ], axis=axis)
+        times = np.concatenate([times, (n - 1) * times], axis=axis)
+    value, count = np.maximum(lams.ravel(), 0.0), times.ravel()
+    total = float(value @ count)
+    if total <= 0 or float(((value / total) ** 2) @ count) > 0.25:  # four degrees of freedom: too few to tell
+        return 2.0
+    t = np.exp(np.linspace(-12.0, 12.0, 241))
+    log = -0.5 * np.log1p(2 * t[:, None] * (value / total)[None, :]) @ count
+    return float(np.sum(t * np.exp(log)) * 0.1)
 
 
 class Normalise(Rule):
@@ -126,10 +152,7 @@ class Normalise(Rule):
         self.affine_norms(pairs, G, x.shape, scale, w)
         projected = table.average_over(pairs, axes, x.shape)
         mean = table.average_over(G, axes, x.shape) if self.centre else 0.0
-        rho = table.average_over((M / d) ** 2, axes, x.shape)
-        J = 1 / max(1 - 2 * float(rho[(AGREE,) * M.ndim]), 0.5)
-        R_all = projected
-        out = J / d * (G - mean - M / d * R_all)
+        out = growth(M / d, axes, x.shape) / d * (G - mean - M / d * projected)
         out[(AGREE,) * out.ndim] = max(float(out[(AGREE,) * out.ndim]), 0.0)
         if self.groups:
             out = table.merge(out, 1, x.shape[1:3])

@@ -110,13 +110,14 @@ class Sum(Rule):
         if g is None:
             return [None] * len(xs)
         found: list[Gradient | None] = []
-        for x, sign in zip(xs, self.signs, strict=False):
+        for i, (x, sign) in enumerate(zip(xs, self.signs, strict=False)):
+            rest = _rest(xs[1 - i], self.signs[1 - i]) if len(xs) == 2 else _others(x, y, sign)
             if x.shape != y.shape:
                 found.append(gradient(folded(g.G, y.shape, x.shape), source=g.source))
                 continue
-            h, lean = (g.h, g.lean) if x.root == y.root or np.ptp(g.h) == 0 else _seen_from(x, y, g, sign)
+            h, lean = (g.h, g.lean) if x.root == y.root or np.ptp(g.h) == 0 else _seen_from(x, y, g, sign, rest)
             if x.root != y.root and g.terms:
-                terms = tuple(t if np.ptp(t.h) == 0 else _replaced(t, *_seen_from(x, y, t, sign)) for t in g.terms)
+                terms = tuple(t if np.ptp(t.h) == 0 else _replaced(t, *_seen_from(x, y, t, sign, rest)) for t in g.terms)
             else:
                 terms = g.terms
             lean = None if lean is None else lean * np.sign(sign)
@@ -225,16 +226,24 @@ def _fitted(psi: Array, mean: float, variance: float) -> Array:
     return psi if v <= 0 else np.asarray(mean + (psi - m) * np.sqrt(max(variance, 0) / v))
 
 
+def _rest(other: Signal, sign: float) -> Array:
+    """Numbers that stand for the other summand."""
+    return np.asarray(sign * _nodes(other))
+
+
+def _others(x: Signal, y: Signal, sign: float) -> Array:
+    """Numbers that stand for all summands but one, as a normal law."""
+    rest = max(y.variance - x.variance, 0.0)
+    return np.asarray(y.mean - sign * x.mean + np.sqrt(rest) * grid.quantiles(_NODES))
+
+
 def _replaced(g: Gradient, h: Array, lean: Array | None) -> Gradient:
     return replace(g, h=h, lean=lean)
 
 
-def _seen_from(x: Signal, y: Signal, g: Gradient, sign: float) -> tuple[Array, Array | None]:
+def _seen_from(x: Signal, y: Signal, g: Gradient, sign: float, rest: Array) -> tuple[Array, Array | None]:
     """The envelopes of a sum's gradient as functions of one summand's latent: ``E[h_y^2 | z]`` and ``E[h_y | z]``."""
-    rest = max(y.variance - x.variance, 0.0)
-    offset = y.mean - sign * x.mean
-    nodes = offset + np.sqrt(rest) * grid.quantiles(_NODES)
-    at = (sign * x.psi)[:, None] + nodes[None, :]
+    at = (sign * x.psi)[:, None] + rest[None, :]
     ordered = y.psi if np.all(np.diff(y.psi) >= 0) else np.sort(y.psi)
     keep = np.concatenate([[True], np.diff(ordered) > 0])
     latents = np.interp(at, ordered[keep], grid.Z[keep])
