@@ -72,7 +72,7 @@ class Softmax(Rule):
         x, g = xs[0], gs[0]
         if g is None:
             return [None]
-        return [gradient(logit_gradient(g.G, x, self.axis))]
+        return [gradient(logit_gradient(g.G, x, self.axis, causal=x.masked))]
 
 
 def attend(x: Signal, axis: int) -> Signal:
@@ -123,7 +123,14 @@ def causal(x: Signal) -> Signal:
                 approx=joined_notes((x,), "causal positions are averaged"))  # fmt: skip
 
 
-def logit_gradient(G: Array, x: Signal, axis: int) -> Array:
+@lru_cache(maxsize=4096)
+def _passed(n: int, variance: float) -> float:
+    """``E a² (1 - 2 a + Σ a²)`` of one of n shares: what reaches its logit of gradients that are not shared."""
+    two, three = (concentration(n, variance, p) for p in (2, 3))
+    return max(two - 2 * three + two * two, 0.0) / n
+
+
+def logit_gradient(G: Array, x: Signal, axis: int, *, causal: bool = False) -> Array:
     """``a (g - sum a g)``: of gradients that the entries of a row do not share."""
     n = x.shape[axis]
     G = table.plain(G, axis, n)
@@ -131,8 +138,11 @@ def logit_gradient(G: Array, x: Signal, axis: int) -> Array:
     index = [AGREE] * M.ndim
     index[axis] = DIFFER
     variance = max(float(M[(AGREE,) * M.ndim] - M[tuple(index)]), 0.0)
-    two, three = (concentration(n, round(variance, 6), p) for p in (2, 3))
-    share = max(two - 2 * three + two * two, 0.0) / n
+    share = _passed(n, round(variance, 6))
+    if causal:
+        lengths = np.unique(np.round(np.geomspace(1, n, 12)).astype(int))
+        known = [_passed(int(t), round(variance, 4)) * t for t in lengths]
+        share = float(np.mean(np.interp(np.arange(1, n + 1), lengths, known))) / n
     own = np.take(G, AGREE, axis=axis) - np.take(G, DIFFER, axis=axis)
     rows = attend(x, axis).M
     at = np.take(table.plain(rows, axis, n), AGREE, axis=axis)
@@ -190,7 +200,7 @@ class Attention(Rule):
         G_v = table.tidy(contracted(g.G, out, self.shares.M, left, right, sizes), v.shape)
         G_a = table.tidy(contracted(g.G, out, v.M, right, left, sizes), self.shares.shape)
         scale = q.shape[-1] ** -0.5 if self.scale is None else self.scale
-        G_s = logit_gradient(G_a, self.logits, len(q.shape) - 1) * scale**2
+        G_s = logit_gradient(G_a, self.logits, len(q.shape) - 1, causal=self.causal) * scale**2
         batch = "abcdef"[: len(q.shape) - 2]
         all_sizes = sizes | {"z": q.shape[-1]}
         G_q = contracted(G_s, batch + "st", k.M, batch + "tz", batch + "sz", all_sizes)
