@@ -21,6 +21,7 @@ import torch
 
 from fanin import pipeline
 from fanin.ir.graph import Program
+from fanin.signal import grid
 from fanin.signal.rows import rows
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +61,9 @@ COSTS = [
     ("vit", "ViTBase"),
     ("llama", "Llama2of7B"),
     ("mobilenet", "MobileNetV2"),
+    ("densenet", "DenseNet121"),
+    ("densenet", "DenseNet201"),
+    ("gpt2", "Gpt2Xl"),
     ("unet", "UNet"),
     ("recurrent", "Lstm"),
 ]
@@ -118,9 +122,10 @@ def nets(draws: int, only: list[str]) -> None:
 
 def cost() -> None:
     print(f"{'network':20}{'ops':>8}{'seconds':>10}")
+    pipeline.signal(pipeline.elaborate(str(SPECS / "lenet.arch"), "LeNet", {}))
     for file, name in COSTS:
         program = pipeline.elaborate(str(SPECS / f"{file}.arch"), name, {})
-        pipeline.signal(program)
+        grid.forget()
         start = time.process_time()
         analysis = pipeline.signal(program)
         print(f"{name:20}{len(analysis.tape.steps):8}{time.process_time() - start:10.2f}", flush=True)

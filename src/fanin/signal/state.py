@@ -113,6 +113,8 @@ def number(value: float) -> Signal:
     return make((), np.array(value * value), np.full_like(grid.Z, value), R=np.ones(()))
 
 
+MOST_TERMS = 4
+"""Summands of a gradient that are told apart."""
 _sources = itertools.count()
 
 
@@ -189,6 +191,7 @@ def add_gradients(signal: Signal, parts: Sequence[Gradient]) -> Gradient:
     profile = _mean_profile([(p.q / q, p.profile) for p in joined])
     h2 = sum((p.q * p.h**2 for p in joined[1:]), joined[0].q * joined[0].h ** 2) / q
     terms = tuple(t for p in joined for t in (p.terms or (p,)))
+    terms = terms if len(terms) <= MOST_TERMS else ()
     lean = None
     if any(p.lean is not None for p in joined):
         lean = np.sqrt(sum((p.q * p.mean**2 for p in joined[1:]), joined[0].q * joined[0].mean ** 2) / q)

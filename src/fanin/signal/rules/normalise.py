@@ -14,6 +14,7 @@ from fanin.signal.table import AGREE, DIFFER
 from fanin.signal.units import Meeting, Sent, Units
 
 
+@grid.remembered
 def growth(M: grid.Array, axes: Sequence[int], shape: Sequence[int]) -> float:
     """``E[1 / s²] E[s²]`` of the variance s² that is taken over axes, over units.
 

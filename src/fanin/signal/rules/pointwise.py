@@ -24,6 +24,7 @@ from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.units import Meeting, Sent, Units, table_of
 
 _NODES = 24
+_FEW = 12  # where a curve is only averaged
 
 
 def derivative(f: Callable[[Array], Array], x: Array) -> Array:
@@ -201,18 +202,15 @@ def _convolved(x: Signal, y: Signal) -> Array:
     """The quantile function of a sum of independent numbers."""
     if is_gaussian(x):
         x, y = y, x
-    nodes = _nodes(y)
-    values = (x.psi[:, None] + nodes[None, :]).ravel()
-    weights = np.repeat(grid.W / len(nodes), len(nodes))
-    return grid.sorted_quantiles(values, weights)
+    return grid.of_two(x.psi, _nodes(y), False)
 
 
-def _nodes(x: Signal) -> Array:
+def _nodes(x: Signal, count: int = _NODES) -> Array:
     """Numbers that stand for equal shares of a law."""
-    at = (np.arange(_NODES) + 0.5) / _NODES
+    at = (np.arange(count) + 0.5) / count
     ordered = np.sort(x.psi) if not np.all(np.diff(x.psi) >= 0) else x.psi
     if is_gaussian(x):
-        return np.asarray(x.mean + np.sqrt(x.variance) * grid.quantiles(_NODES))
+        return np.asarray(x.mean + np.sqrt(x.variance) * grid.quantiles(count))
     levels = grid.LEVELS if ordered is x.psi else np.cumsum(grid.W[np.argsort(x.psi)])
     nodes = np.interp(at, levels, ordered)
     spread = nodes.std()
@@ -228,13 +226,13 @@ def _fitted(psi: Array, mean: float, variance: float) -> Array:
 
 def _rest(other: Signal, sign: float) -> Array:
     """Numbers that stand for the other summand."""
-    return np.asarray(sign * _nodes(other))
+    return np.asarray(sign * _nodes(other, _FEW))
 
 
 def _others(x: Signal, y: Signal, sign: float) -> Array:
     """Numbers that stand for all summands but one, as a normal law."""
     rest = max(y.variance - x.variance, 0.0)
-    return np.asarray(y.mean - sign * x.mean + np.sqrt(rest) * grid.quantiles(_NODES))
+    return np.asarray(y.mean - sign * x.mean + np.sqrt(rest) * grid.quantiles(_FEW))
 
 
 def _replaced(g: Gradient, h: Array, lean: Array | None) -> Gradient:
@@ -317,8 +315,7 @@ def multiply(x: Signal, y: Signal, shape: tuple[int, ...]) -> Signal:
         notes += (
             () if "a product of tensors that share a part" in notes else ("a product of tensors that share a part",)
         )
-    nodes = _nodes(y)
-    psi = grid.sorted_quantiles((x.psi[:, None] * nodes[None, :]).ravel(), np.repeat(grid.W / len(nodes), len(nodes)))
+    psi = grid.of_two(x.psi, _nodes(y), True)
     psi = _fitted(psi, x.mean * y.mean, x.q * y.q - (x.mean * y.mean) ** 2)
     return make(shape, a * b, psi, bases=bases((x, y)), profile=_profiles(x, y, rank), noise=x.noise + y.noise,
                 approx=notes, learned=x.learned and y.learned)  # fmt: skip

@@ -216,17 +216,14 @@ class Join(Rule):
         tables = table.same_states(*(table.plain(x.M, axis, x.shape[axis]) for x in xs))
         shares = np.array([x.shape[axis] for x in xs]) / shape[axis]
         agree = sum(s * np.take(M, AGREE, axis=axis) for s, M in zip(shares, tables, strict=True))
-        total: Array | float = 0.0
+        means = np.array([x.mean for x in xs])
+        total: Array | float = float(shares @ means) ** 2  # of two pieces, unless they are one tensor
         for i, (x, M) in enumerate(zip(xs, tables, strict=True)):
-            for j, (y, N) in enumerate(zip(xs, tables, strict=True)):
-                if i == j:
-                    n = x.shape[axis]
-                    own = np.take(M, AGREE, axis=axis) / n + np.take(M, DIFFER, axis=axis) * (1 - 1 / n)
-                elif x.root == y.root:
-                    own = np.take(M, DIFFER, axis=axis)
-                else:
-                    own = np.full(np.take(N, DIFFER, axis=axis).shape, x.mean * y.mean)
-                total = total + shares[i] * shares[j] * own
+            n, differ = x.shape[axis], np.take(M, DIFFER, axis=axis)
+            own = np.take(M, AGREE, axis=axis) / n + differ * (1 - 1 / n)
+            total = total + shares[i] ** 2 * (own - means[i] ** 2)
+            twins = sum(shares[j] for j, y in enumerate(xs) if j != i and y.root == x.root)
+            total = total + shares[i] * twins * (differ - means[i] ** 2)
         n = shape[axis]
         differ = agree if n == 1 else (total - agree / n) / (1 - 1 / n)
         M = np.stack([differ, agree], axis=axis)

@@ -26,15 +26,34 @@ def concentration(count: int, variance: float, powers: int = 2) -> float:
         return 1.0
     if variance < 1e-12:
         return float(count ** (1.0 - powers))
-    s = np.sqrt(variance)
-    x = np.exp(s * grid.Z - variance / 2)
-    u = np.exp(np.linspace(-30, 12, 700)) / count
-    step = np.log(u[1] / u[0])
-    damped = np.exp(-u[:, None] * x[None, :])
-    whole = damped @ grid.W
-    weighted = damped @ (grid.W * x**powers)
+    u, whole, weighted = _transforms(variance)
     gamma = {2: 1.0, 3: 2.0}[powers]
-    return float(count * np.sum(u**powers * weighted * whole ** (count - 1)) * step / gamma)
+    return float(count * np.sum(u**powers * weighted[powers] * whole ** (count - 1)) * _STEP / gamma)
+
+
+_STEP = 0.08
+
+
+@lru_cache(maxsize=256)
+def _transforms(variance: float) -> tuple[Array, Array, dict[int, Array]]:
+    """``E e^(-u x)`` of one exponential x = e^logit, and ``E x^p e^(-u x)``, at points u."""
+    x = np.exp(np.sqrt(variance) * grid.Z - variance / 2)
+    u = np.exp(np.arange(-45.0, 12.0, _STEP))
+    damped = np.exp(-u[:, None] * x[None, :])
+    return u, damped @ grid.W, {p: damped @ (grid.W * x**p) for p in (2, 3)}
+
+
+def shares_of(count: int, variance: float, powers: int = 2) -> float:
+    """``concentration`` between four variances where it is known, by a cubic in the logarithm: to five digits."""
+    if count == 1 or variance < 1e-6:
+        return concentration(count, variance, powers)
+    at = 4 * np.log2(variance)
+    start = int(np.floor(at)) - 1
+    total = 0.0
+    for i in range(4):
+        weight = np.prod([(at - start - j) / (i - j) for j in range(4) if j != i])
+        total += float(weight) * concentration(count, 2.0 ** ((start + i) / 4), powers)
+    return total
 
 
 def alike(count: int, variance: float, r: float, own: float) -> float:
@@ -82,7 +101,7 @@ def attend(x: Signal, axis: int) -> Signal:
     agree, differ = np.take(M, AGREE, axis=axis), np.take(M, DIFFER, axis=axis)
     common = np.maximum(agree - differ, 0.0)  # by the other axes: what two rows' logits share, entry by entry
     variance = float(common[(AGREE,) * common.ndim])
-    own = concentration(n, round(variance, 6))
+    own = shares_of(n, variance)
     rows = (
         np.vectorize(lambda c: own if c >= variance * (1 - 1e-12) else alike(n, variance, c / variance, own))(common)
         if variance > 1e-12
@@ -107,7 +126,7 @@ def causal(x: Signal) -> Signal:
     M = table.plain(x.M, x.M.ndim - 1, n)
     variance = max(float(M[(AGREE,) * M.ndim] - M[(AGREE,) * (M.ndim - 1) + (DIFFER,)]), 0.0)
     lengths = np.unique(np.round(np.geomspace(1, n, 12)).astype(int))
-    known = [concentration(int(t), round(variance, 4)) for t in lengths]
+    known = [shares_of(int(t), variance) for t in lengths]
     own = float(np.mean(np.interp(np.arange(1, n + 1), lengths, known)))
     t = np.arange(1, n + 1)
     other = float((2 * np.sum((t - 1) / t)) / (n * (n - 1))) if n > 1 else 1.0  # rows alike: 1 / the longer
@@ -126,7 +145,7 @@ def causal(x: Signal) -> Signal:
 @lru_cache(maxsize=4096)
 def _passed(n: int, variance: float) -> float:
     """``E a² (1 - 2 a + Σ a²)`` of one of n shares: what reaches its logit of gradients that are not shared."""
-    two, three = (concentration(n, variance, p) for p in (2, 3))
+    two, three = (shares_of(n, variance, p) for p in (2, 3))
     return max(two - 2 * three + two * two, 0.0) / n
 
 
@@ -138,10 +157,10 @@ def logit_gradient(G: Array, x: Signal, axis: int, *, causal: bool = False) -> A
     index = [AGREE] * M.ndim
     index[axis] = DIFFER
     variance = max(float(M[(AGREE,) * M.ndim] - M[tuple(index)]), 0.0)
-    share = _passed(n, round(variance, 6))
+    share = _passed(n, variance)
     if causal:
         lengths = np.unique(np.round(np.geomspace(1, n, 12)).astype(int))
-        known = [_passed(int(t), round(variance, 4)) * t for t in lengths]
+        known = [_passed(int(t), variance) * t for t in lengths]
         share = float(np.mean(np.interp(np.arange(1, n + 1), lengths, known))) / n
     own = np.take(G, AGREE, axis=axis) - np.take(G, DIFFER, axis=axis)
     rows = attend(x, axis).M
