@@ -288,14 +288,22 @@ def parts_of(found: Analysis) -> list[tuple[int, int]]:
             merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
         else:
             merged.append((start, stop))
-    drawable = [span for span in merged if can_be_drawn(found, *span)]
+    drawable = [(start, _extended(found, stop)) for start, stop in merged if can_be_drawn(found, start, stop)]
     joined: list[tuple[int, int]] = []
     for start, stop in drawable:
-        if joined and can_be_drawn(found, joined[-1][1], start):
-            joined[-1] = (joined[-1][0], stop)
+        if joined and (start < joined[-1][1] or can_be_drawn(found, joined[-1][1], start)):
+            joined[-1] = (joined[-1][0], max(stop, joined[-1][1]))
         else:
             joined.append((start, stop))
     return joined
+
+
+def _extended(found: Analysis, stop: int) -> int:
+    """Sums and functions of what meets weights again go with it: they hang together as it does."""
+    steps = found.tape.steps
+    while stop < len(steps) and not steps[stop].weights and can_be_drawn(found, stop, stop + 1):
+        stop += 1
+    return stop
 
 
 def can_be_drawn(found: Analysis, start: int, stop: int) -> bool:

@@ -96,8 +96,8 @@ class Process:
     pieces: list[list[Array]] = field(default_factory=list)
     K: Array = field(default_factory=lambda: np.zeros((0, 0)))
     moves: list[tuple[Array, Array]] = field(default_factory=list)
-    streams: dict[int, list[Array]] = field(default_factory=dict)
-    noise: dict[int, list[Array]] = field(default_factory=dict)
+    streams: dict[int, Array] = field(default_factory=dict)
+    noise: dict[int, Array] = field(default_factory=dict)
 
     def meet(self, pieces: Sequence[tuple[float, Array]]) -> slice:
         """Rows of new inputs, each piece with its factor; the rows of the outputs."""
@@ -125,20 +125,21 @@ class Process:
 
     def values(self, rows: slice | None, stream: int = 0) -> Array:
         """What a set of units gives for rows that were met."""
-        known = self.streams.setdefault(stream, [])
-        noise = self.noise.setdefault(stream, [])
-        for A, C in self.moves[len(known) :]:
+        known = self.streams.get(stream, np.zeros((0, COUNT)))
+        noise = self.noise.get(stream, np.zeros((0, COUNT)))
+        for A, C in self.moves:
+            if A.shape[1] < len(known):
+                continue
             fresh = self.space.normal(len(C))
-            for e in noise:
-                fresh -= (fresh @ e.T) @ e / COUNT
+            fresh -= (fresh @ noise.T) @ noise / COUNT
             for i in range(len(fresh)):
                 for j in range(i):
                     fresh[i] -= (fresh[i] @ fresh[j]) / COUNT * fresh[j]
                 fresh[i] *= np.sqrt(COUNT / (fresh[i] @ fresh[i]))
-            noise.append(fresh)
-            new = C @ fresh
-            known.append(new + A @ np.concatenate(known) if known else new)
-        return np.concatenate(known)[rows]
+            noise = np.concatenate([noise, fresh])
+            known = np.concatenate([known, C @ fresh + A @ known])
+        self.streams[stream], self.noise[stream] = known, noise
+        return known if rows is None else known[rows]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType, floats
 from fanin.ops.attributes import Size
@@ -39,3 +39,9 @@ class Eye(Op[EyeAttrs]):
     def torch(self, a: EyeAttrs, *types: TensorType) -> Code:
         sizes = (a.n,) if a.m is None else (a.n, a.m)
         return call("torch.eye", *sizes, dtype=DTYPE, device=DEVICE)
+
+    def signal(self, a: EyeAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.create import Filled
+
+        share = 1 / max(int(a.n), int(a.n if a.m is None else a.m), 1)  # type: ignore[call-overload]
+        return Filled(share, share - share**2)

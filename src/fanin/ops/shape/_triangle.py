@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
@@ -16,6 +18,7 @@ class TriangleAttrs(OpAttrs):
 class Triangle(Op[TriangleAttrs]):
     """Zeros on one side of a diagonal of the last two axes."""
 
+    lower: ClassVar[bool]
     attrs = TriangleAttrs
     inputs = (Port("x", ANY),)
 
@@ -26,3 +29,10 @@ class Triangle(Op[TriangleAttrs]):
 
     def torch(self, a: TriangleAttrs, *types: TensorType) -> Code:
         return method(Input(0), self.name, *((a.diagonal,) if a.diagonal else ()))
+
+    def signal(self, a: TriangleAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.noise import Kept
+
+        n, m = (int(k) for k in types[0].shape[-2:] if isinstance(k, int))
+        below = sum(min(max(i + a.diagonal + (1 if self.lower else 0), 0), m) for i in range(n)) / max(n * m, 1)
+        return Kept(below if self.lower else 1 - below)

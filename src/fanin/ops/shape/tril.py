@@ -16,4 +16,5 @@ class Tril(Triangle):
     """
 
     name = "tril"
+    lower = True
     example = "y = tril(x)"

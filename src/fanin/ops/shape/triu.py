@@ -16,4 +16,5 @@ class Triu(Triangle):
     """
 
     name = "triu"
+    lower = False
     example = "y = triu(x)"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import prod
+from math import comb, prod
 
 import numpy as np
 
 from fanin.signal import grid, table
-from fanin.signal.rules.base import Cannot, Rule, Weights
+from fanin.signal.rules.base import Cannot, Rule, Weights, joined_notes
 from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.table import AGREE
 
@@ -93,7 +93,51 @@ class Largest(Rule):
         return [winner(table.tidy(G, x.shape), count, r)]
 
 
-def largest(x: Signal, count: int, r: float) -> tuple[grid.Array, grid.Array]:
+class Top(Rule):
+    """The ``k`` largest of the entries along an axis, or the smallest. Which of them stands where is left out."""
+
+    def __init__(self, axis: int, k: int, *, smallest: bool = False) -> None:
+        super().__init__()
+        self.axis, self.k, self.smallest = axis, k, smallest
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        x, shape = xs[0], shapes[0]
+        n, sign = x.shape[self.axis], -1.0 if self.smallest else 1.0
+        index = tuple(0 if i == self.axis else AGREE for i in range(x.M.ndim))
+        r = float(np.clip(x.R[index], 0.0, 1.0)) if n > 1 else 1.0
+        R = table.plain(x.R, self.axis, n)
+        R = np.take(R, [0, 0], axis=self.axis)
+        psi, common = largest(x.changed(psi=sign * x.psi), n, r, ranks(n, self.k))
+        M = grid.pair(common, np.clip(R / r, -1, 1)) if r > 1e-9 else np.full(R.shape, grid.mean(psi) ** 2)
+        M[(AGREE,) * M.ndim] = grid.square(psi)
+        psi = sign * psi[::-1] if self.smallest else psi
+        return [make(s, table.tidy(M, s), psi, bases=x.bases, noise=x.noise,
+                     approx=joined_notes(xs, "of the largest, which stands where is left out")) for s in shapes]  # fmt: skip
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        x, g = xs[0], gs[0]
+        if g is None:
+            return [None]
+        n = x.shape[self.axis]
+        G = table.plain(g.G, self.axis, self.k)
+        agree, differ = np.take(G, [AGREE], axis=self.axis), np.take(G, [0], axis=self.axis)
+        again = self.k * (self.k - 1) / (n * (n - 1)) if n > 1 else 0.0
+        own = agree * (self.k / n) ** 2  # in another row the same entry is chosen by chance
+        here = tuple(0 if i == self.axis else AGREE for i in range(own.ndim))
+        own[here] = agree[here] * self.k / n
+        return [gradient(table.tidy(np.concatenate([differ * again, own], axis=self.axis), x.shape))]
+
+
+def ranks(count: int, k: int) -> grid.Array:
+    """The law, on the grid, of one of the k largest of so many normal numbers. Source: David and Nagaraja 2003, 2.1."""
+    rest = np.clip(1 - grid.LEVELS, 0.0, 1.0)
+    share = sum(comb(count - 1, j) * grid.LEVELS ** (count - 1 - j) * rest**j for j in range(k))
+    return np.asarray(grid.W * share * count / k)
+
+
+def largest(x: Signal, count: int, r: float, share: grid.Array | None = None) -> tuple[grid.Array, grid.Array]:
     """The law of the largest of ``count`` entries with latent correlation r, and its mean given what they share.
 
     The latents are ``sqrt(r) t + sqrt(1 - r) e`` with a common t; a function that rises has its largest value at the
@@ -102,7 +146,8 @@ def largest(x: Signal, count: int, r: float) -> tuple[grid.Array, grid.Array]:
     if count < 1:
         raise Cannot("nothing to take the largest of")
     psi = x.psi if np.all(np.diff(x.psi) >= -1e-12) else np.sort(x.psi)
-    share = count * grid.W * grid.LEVELS ** (count - 1)
+    if share is None:
+        share = count * grid.W * grid.LEVELS ** (count - 1)
     keep = share > 1e-9
     peaks, weight = grid.Z[keep], share[keep]
     step = max(1, len(peaks) // 160)

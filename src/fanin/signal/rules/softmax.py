@@ -182,6 +182,7 @@ class Attention(Rule):
         self.scale, self.causal = scale, is_causal
 
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        xs = self.widened(xs)
         q, k, v = xs[:3]
         self.logits = self.scored(q, k)
         self.shares = causal(self.logits) if self.causal else attend(self.logits, len(q.shape) - 1)
@@ -190,6 +191,15 @@ class Attention(Rule):
         return [make(shapes[0], table.tidy(M, shapes[0]), bases=bases(xs[:3]), approx=joined_notes((q, k, v), *(
             ("causal positions are averaged",) if self.causal else ())), mean=v.mean,
             noise=v.noise)]  # fmt: skip
+
+    def widened(self, xs: Sequence[Signal]) -> list[Signal]:
+        """Keys and values for each head of the queries, where several heads share one."""
+        from fanin.signal.rules.shape import Stretch
+
+        heads, self.times = xs[0].shape[:-2], [Stretch(), Stretch()]
+        wide = [rule.forward([x], Weights({}, {}), [(*heads, *x.shape[-2:])])[0] if x.shape[:-2] != heads else x
+                for rule, x in zip(self.times, xs[1:3], strict=True)]  # fmt: skip
+        return [xs[0], *wide]
 
     def scored(self, q: Signal, k: Signal) -> Signal:
         d = q.shape[-1]
@@ -210,7 +220,8 @@ class Attention(Rule):
     def backward(
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
     ) -> list[Gradient | None]:
-        q, k, v = xs[:3]
+        narrow = xs[1:3]
+        q, k, v = self.widened(xs)
         g = gs[0]
         rest: list[Gradient | None] = [None] * (len(xs) - 3)
         if g is None:
@@ -224,4 +235,7 @@ class Attention(Rule):
         all_sizes = sizes | {"z": q.shape[-1]}
         G_q = contracted(G_s, batch + "st", k.M, batch + "tz", batch + "sz", all_sizes)
         G_k = contracted(G_s, batch + "st", q.M, batch + "sz", batch + "tz", all_sizes)
-        return [gradient(table.tidy(G_q, q.shape)), gradient(table.tidy(G_k, k.shape)), gradient(G_v), *rest]
+        found: list[Gradient | None] = [gradient(table.tidy(G_q, q.shape))]
+        for rule, x, wide, G in zip(self.times, narrow, (k, v), (table.tidy(G_k, k.shape), G_v), strict=True):
+            found += [gradient(G)] if x.shape == wide.shape else rule.backward([x], [wide], [gradient(G)], w)
+        return [*found, *rest]
