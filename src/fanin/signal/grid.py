@@ -148,7 +148,7 @@ def quantiles(count: int) -> Array:
 
 @remembered
 def of_two(f: Array, nodes: Array, product: bool) -> Array:
-    """The quantile function of a sum, or a product, of two independent numbers: f on the grid and equally likely nodes."""
+    """The quantile function of a sum or product of two independent numbers: f on the grid, and equally likely nodes."""
     values = f[:, None] * nodes[None, :] if product else f[:, None] + nodes[None, :]
     return sorted_quantiles(values.ravel(), np.repeat(W / len(nodes), len(nodes)))
 

@@ -21,7 +21,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What modules give at their first use, by path, and the gradients of parameters, by key (root mean square of an entry)."""
+    """What modules give at their first use, by path, and the gradients of parameters, by key.
+
+    Of a gradient it is the root mean square of an entry.
+    """
 
     modules: dict[str, Measured]
     weights: dict[str, tuple[float, float]]

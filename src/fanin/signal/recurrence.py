@@ -1,8 +1,8 @@
 """Parts of a network that meet the same weights again: recurrences, tied depth. Gone through with units that are drawn.
 
-Taken as independent, the steps of a recurrence have gradients that are off by half and more: a gate is open for the same
-entries at the next step, and one matrix brings the gradient back each time. Over such a part of the tape tensors are
-``Units``, and what was found there takes the place of what the rules had said step by step.
+Taken as independent, the steps of a recurrence have gradients that are off by half and more: a gate is open for the
+same entries at the next step, and one matrix brings the gradient back each time. Over such a part of the tape tensors
+are ``Units``, and what was found there takes the place of what the rules had said step by step.
 """
 
 from __future__ import annotations
@@ -20,7 +20,18 @@ from fanin.signal.rules.base import Cannot, Rule, Weights
 from fanin.signal.rules.recurrent import NOTE, Cell
 from fanin.signal.state import Gradient, Signal, add_gradients, gradient, make
 from fanin.signal.tape import Edge, Step
-from fanin.signal.units import COUNT, Meeting, Process, Sent, Space, Units, constant, counts, heights, pairs_of, table_of
+from fanin.signal.units import (
+    Meeting,
+    Process,
+    Sent,
+    Space,
+    Units,
+    constant,
+    counts,
+    heights,
+    pairs_of,
+    table_of,
+)
 
 if TYPE_CHECKING:
     from fanin.signal.analysis import Analysis
@@ -150,21 +161,22 @@ class Part:
             gs = []
             for name in turn.outputs:
                 g = self.gathered(name, sums, sent, parts.get(name, ()))
-                for edge in self.same.get(name, [name] if name in self.inside else []) if g is not None else ():
-                    grads[edge] = gradient(table_of(g), profile=heights(g))
+                if g is not None:
+                    for edge in self.same.get(name, [name] if name in self.inside else []):
+                        grads[edge] = gradient(table_of(g), profile=heights(g))
                 gs.append(g)
             if all(g is None for g in gs):
                 continue
             xs, ys = [self.units[n] for n in turn.inputs], [self.units[n] for n in turn.outputs]
             back = turn.rule.drawn_back(xs, ys, gs, turn.weights, Meeting(self.space, turn.key))
-            for name, g in zip(turn.inputs, back, strict=False):
-                if isinstance(g, Units):
-                    sums.setdefault(name, []).append(g)
-                elif isinstance(g, Sent):
-                    sent.setdefault(name, []).append(g)
-                elif g is not None and name in self.outside:
-                    tables.setdefault(name, []).append(g)
-                elif g is not None:
+            for name, part in zip(turn.inputs, back, strict=False):
+                if isinstance(part, Units):
+                    sums.setdefault(name, []).append(part)
+                elif isinstance(part, Sent):
+                    sent.setdefault(name, []).append(part)
+                elif part is not None and name in self.outside:
+                    tables.setdefault(name, []).append(part)
+                elif part is not None:
                     raise Cannot("a gradient is folded within the part")
         for name, edge in self.outside.items():
             g = self.gathered(name, sums, sent, ()) if edge.number is None else None
@@ -224,8 +236,12 @@ class Part:
         tensors = {turn.key: turn.tensors for turn in self.turns}
         for key, uses in self.space.uses.items():
             n = counts_of([x for x, _ in uses])
-            K = sum(width * _moments([x.flat()[i][1] for x, _ in uses]) for i, (width, _) in enumerate(uses[0][0].pieces))
-            Q = sum(width * _moments([g.flat()[i][1] for _, g in uses]) for i, (width, _) in enumerate(uses[0][1].pieces))
+            K = sum(
+                width * _moments([x.flat()[i][1] for x, _ in uses]) for i, (width, _) in enumerate(uses[0][0].pieces)
+            )
+            Q = sum(
+                width * _moments([g.flat()[i][1] for _, g in uses]) for i, (width, _) in enumerate(uses[0][1].pieces)
+            )
             norms = self.found.weight_norms
             for name, value in zip(tensors[key], (np.sum(n * K * Q), np.sum(n * Q)), strict=True):
                 if name:

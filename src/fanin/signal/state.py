@@ -125,8 +125,8 @@ class Gradient:
     ``G`` are the true second moments by which axes two entries agree on. Gradients of one ``source`` are the same
     ``eps`` times different envelopes, and add as such; others add in square.
 
-    ``h`` is the root of ``E g² | z``. ``lean`` is ``E g | z`` where that is another curve, in the same unit: of an entry
-    that passes by chance, as the largest of a window or where a sum was positive. Pairs of two entries see ``lean``.
+    ``h`` is the root of ``E g² | z``. ``lean`` is ``E g | z`` where that is another curve, in the same unit: of an
+    entry that passes by chance, as the largest of a window or where a sum was positive. Pairs of entries see ``lean``.
 
     A gradient that knows the tensor it belongs to sums up over positions where both do. ``tilt`` are the moments of its
     slope in what the tensor was made of, where other tensors than its own envelope bring it (the other half of a gated

@@ -105,7 +105,9 @@ def record(program: Program, sizes: Mapping[Symbol, int], *, training: bool = Tr
         edges[port.name] = Edge(_settled(port.value.type, sizes), port.name)
     outputs = recorder.graph(program.graph, list(edges.values()), dict(sizes), _Home("", program.graph, {}), True)
     names = [r.name or ("output" if len(outputs) == 1 else f"output {i + 1}") for i, r in enumerate(program.outputs)]
-    return Tape(recorder.steps, edges, dict(zip(names, outputs, strict=True)), recorder.tensors, recorder.notes, recorder.loops)
+    return Tape(
+        recorder.steps, edges, dict(zip(names, outputs, strict=True)), recorder.tensors, recorder.notes, recorder.loops
+    )
 
 
 def _settled(type_: TensorType, sizes: Mapping[Symbol, int]) -> TensorType:
@@ -358,7 +360,9 @@ class _Recorder:
                     slice_ = Edge(
                         edge.type.with_shape(*edge.type.shape[:axis], *edge.type.shape[axis + 1 :]), edge.label
                     )
-                    self.steps.append(Step("slice", (axis, place), (edge,), (slice_,), home.path, node.span, name="slice"))
+                    self.steps.append(
+                        Step("slice", (axis, place), (edge,), (slice_,), home.path, node.span, name="slice")
+                    )
                     edge = slice_
                 inputs.append(edge)
             results = self.graph(node.graph, inputs, dict(sizes), home, False)

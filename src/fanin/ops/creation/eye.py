@@ -43,5 +43,6 @@ class Eye(Op[EyeAttrs]):
     def signal(self, a: EyeAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.create import Filled
 
-        share = 1 / max(int(a.n), int(a.n if a.m is None else a.m), 1)  # type: ignore[call-overload]
+        sizes = [k for k in (a.n, a.m) if isinstance(k, int)]
+        share = 1 / max(*sizes, 1)
         return Filled(share, share - share**2)

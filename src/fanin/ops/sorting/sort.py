@@ -35,4 +35,6 @@ class Sort(Op[SortAttrs]):
         from fanin.signal.rules.reduce import Top
 
         axis = a.axis % types[0].rank
-        return Top(axis, int(types[0].shape[axis]))  # type: ignore[call-overload]
+        size = types[0].shape[axis]
+        assert isinstance(size, int)
+        return Top(axis, size)

@@ -60,4 +60,5 @@ class Topk(Op[TopkAttrs]):
     def signal(self, a: TopkAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.reduce import Top
 
-        return Top(a.axis % types[0].rank, int(a.k), smallest=not a.largest)  # type: ignore[call-overload]
+        assert isinstance(a.k, int)
+        return Top(a.axis % types[0].rank, a.k, smallest=not a.largest)

@@ -337,7 +337,9 @@ class LargestWindow(Rule):
         """For neighbouring windows, by the axes along which they are neighbours, how many entries both hold."""
         found = []
         for near in product((AGREE, NEAR), repeat=len(self.windows)):
-            both = prod(k if a == AGREE else max(k - stride, 0) for a, (k, stride, *_) in zip(near, self.windows, strict=True))
+            both = prod(
+                k if a == AGREE else max(k - stride, 0) for a, (k, stride, *_) in zip(near, self.windows, strict=True)
+            )
             if NEAR in near and both:
                 found.append((near, both))
         return found

@@ -18,8 +18,8 @@ from fanin.signal.units import Meeting, Sent, Units
 def growth(M: grid.Array, axes: Sequence[int], shape: Sequence[int]) -> float:
     """``E[1 / s²] E[s²]`` of the variance s² that is taken over axes, over units.
 
-    Of a unit, s² is a quadratic form in its weights: ``Σ λ χ²`` with the eigenvalues of the table over these axes, which
-    for entries that are alike are those of contrasts along some axes and of means along the others. And
+    Of a unit, s² is a quadratic form in its weights: ``Σ λ χ²`` with the eigenvalues of the table over these axes,
+    which for entries that are alike are those of contrasts along some axes and of means along the others. And
     ``E 1/Σ λ χ² = ∫ Π (1 + 2 t λ)^(-1/2) dt``.
     """
     lams, times = M, np.ones((1,) * M.ndim)

@@ -118,7 +118,9 @@ class Sum(Rule):
                 continue
             h, lean = (g.h, g.lean) if x.root == y.root or np.ptp(g.h) == 0 else _seen_from(x, y, g, sign, rest)
             if x.root != y.root and g.terms:
-                terms = tuple(t if np.ptp(t.h) == 0 else _replaced(t, *_seen_from(x, y, t, sign, rest)) for t in g.terms)
+                terms = tuple(
+                    t if np.ptp(t.h) == 0 else _replaced(t, *_seen_from(x, y, t, sign, rest)) for t in g.terms
+                )
             else:
                 terms = g.terms
             lean = None if lean is None else lean * np.sign(sign)

@@ -1,7 +1,7 @@
 """Cells of recurrent networks, put together from dense layers, gates and products.
 
-The weights are the same at every step. ``signal/recurrence.py`` follows what that does; where it cannot, steps are taken
-one by one, what those before have to do with the weights of this one is left out, and the analysis says so.
+The weights are the same at every step. ``signal/recurrence.py`` follows what that does; where it cannot, steps are
+taken one by one, what those before have to do with the weights of this one is left out, and the analysis says so.
 """
 
 from __future__ import annotations

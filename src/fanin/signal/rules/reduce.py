@@ -101,7 +101,7 @@ class Top(Rule):
         self.axis, self.k, self.smallest = axis, k, smallest
 
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
-        x, shape = xs[0], shapes[0]
+        x = xs[0]
         n, sign = x.shape[self.axis], -1.0 if self.smallest else 1.0
         index = tuple(0 if i == self.axis else AGREE for i in range(x.M.ndim))
         r = float(np.clip(x.R[index], 0.0, 1.0)) if n > 1 else 1.0
@@ -111,8 +111,8 @@ class Top(Rule):
         M = grid.pair(common, np.clip(R / r, -1, 1)) if r > 1e-9 else np.full(R.shape, grid.mean(psi) ** 2)
         M[(AGREE,) * M.ndim] = grid.square(psi)
         psi = sign * psi[::-1] if self.smallest else psi
-        return [make(s, table.tidy(M, s), psi, bases=x.bases, noise=x.noise,
-                     approx=joined_notes(xs, "of the largest, which stands where is left out")) for s in shapes]  # fmt: skip
+        notes = joined_notes(xs, "of the largest, which stands where is left out")
+        return [make(s, table.tidy(M, s), psi, bases=x.bases, noise=x.noise, approx=notes) for s in shapes]
 
     def backward(
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
@@ -148,6 +148,10 @@ def largest(x: Signal, count: int, r: float, share: grid.Array | None = None) ->
     psi = x.psi if np.all(np.diff(x.psi) >= -1e-12) else np.sort(x.psi)
     if share is None:
         share = count * grid.W * grid.LEVELS ** (count - 1)
+    if r < 1e-9:
+        share = share / share.sum()
+        m, q = float(share @ psi), float(share @ psi**2)
+        return _with(grid.sorted_quantiles(psi, share), m, q), np.full_like(psi, m)
     keep = share > 1e-9
     peaks, weight = grid.Z[keep], share[keep]
     step = max(1, len(peaks) // 160)
@@ -163,18 +167,21 @@ def largest(x: Signal, count: int, r: float, share: grid.Array | None = None) ->
     spread = grid.sorted_quantiles(values.ravel(), (grid.W[:, None] * weight[None, :]).ravel())
     q = float(grid.W @ (values**2 @ weight))
     m = float(grid.W @ common)
-    v = grid.square(spread) - grid.mean(spread) ** 2
-    if v > 0:
-        spread = m + (spread - grid.mean(spread)) * np.sqrt(max(q - m * m, 0.0) / v)
-    return spread, common
+    return _with(spread, m, q), common
+
+
+def _with(psi: grid.Array, m: float, q: float) -> grid.Array:
+    """The same shape with exactly these moments."""
+    v = grid.square(psi) - grid.mean(psi) ** 2
+    return psi if v <= 0 else np.asarray(m + (psi - grid.mean(psi)) * np.sqrt(max(q - m * m, 0.0) / v))
 
 
 def overlapping(x: Signal, count: int, both: int, r: float) -> float:
     """The covariance of the largest of two windows of ``count`` entries that hold ``both`` of them together, given what
     all entries share.
 
-    With ``g(s) = E f(max(a, s))`` over the entries a of one window alone it is ``E g(s)^2 - (E g(s))^2`` over the largest
-    s of those in both.
+    With ``g(s) = E f(max(a, s))`` over the entries a of one window alone it is ``E g(s)^2 - (E g(s))^2`` over the
+    largest s of those in both.
     """
     psi = np.maximum.accumulate(x.psi) if np.all(np.diff(x.psi) >= -1e-12) else np.sort(x.psi)
     t = grid.quantiles(24)

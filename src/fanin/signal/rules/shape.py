@@ -152,8 +152,11 @@ class Part(Rule):
             if axis >= len(x.points) or x.points[axis] != x.shape[axis]:
                 raise Cannot("a place is taken along an axis of which only the mean is known")
             return [x.like([np.take(v, place, axis=axis) for _, v in x.pieces], shapes[0])]
-        if x.process is None or len(x.pieces) != 1 or self.kept != tuple(range(len(x.shape))) or any(
-            s[:-1] != x.shape[:-1] for s in shapes
+        if (
+            x.process is None
+            or len(x.pieces) != 1
+            or self.kept != tuple(range(len(x.shape)))
+            or any(s[:-1] != x.shape[:-1] for s in shapes)
         ):
             raise Cannot("it takes a part of what other weights are met by")
         return [
