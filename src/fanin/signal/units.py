@@ -160,7 +160,7 @@ class Sent:
 
 def counts(shape: Sequence[int], points: Sequence[int]) -> Array:
     """For how many pairs of places of a tensor each pair of its points stands: [points, points]."""
-    found = np.ones((1, 1))
+    found: Array = np.ones((1, 1))
     for n, k in zip(shape, points, strict=True):
         if k == n:
             own = np.ones((k, k))

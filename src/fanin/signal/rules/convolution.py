@@ -365,8 +365,8 @@ class LargestWindow(Rule):
         shared = np.clip(R / max(top, 1e-12), -1, 1)
         M = grid.pair(common, shared)
         M[(AGREE,) * M.ndim] = grid.square(psi)
-        for near, both in self.overlaps():
-            M[(AGREE,) * first + near] += overlapping(x, count, both, r)
+        for place, both in self.overlaps():
+            M[(AGREE,) * first + place] += overlapping(x, count, both, r)
         return [make(shape, table.tidy(M, shape), psi, bases=x.bases, noise=x.noise, approx=x.approx,
                      profile=[*x.profile[:first], *(None,) * len(self.windows)])]  # fmt: skip
 
@@ -390,9 +390,9 @@ class LargestWindow(Rule):
             own += around * both / (2 * count - both) * G[(AGREE,) * first + place]
         whole = 1.0
         for i in range(len(self.windows)):
-            far, agree, near = (np.take(G, [j], axis=first + i) for j in range(3))
+            far, agree, close = (np.take(G, [j], axis=first + i) for j in range(3))
             rate = y.shape[first + i] / x.shape[first + i]
             whole *= rate
-            G = np.concatenate([far * rate**2, agree * rate**2, (far + near) / 2 * rate**2], axis=first + i)
+            G = np.concatenate([far * rate**2, agree * rate**2, (far + close) / 2 * rate**2], axis=first + i)
         G[(AGREE,) * G.ndim] = own * whole
         return [winner(table.tidy(G, x.shape), count, r)]
