@@ -17,6 +17,7 @@ from fanin.ir.types import DType
 from fanin.signal import grid
 from fanin.signal.grid import Array
 from fanin.signal.rules.base import Cannot, Rule, Weights
+from fanin.signal.rules.linear import Contract
 from fanin.signal.rules.recurrent import NOTE, Cell
 from fanin.signal.state import Gradient, Signal, add_gradients, gradient, make
 from fanin.signal.tape import Edge, Step
@@ -100,14 +101,17 @@ class Part:
         if not isinstance(rule, Cell):
             tensors = tuple(step.weights[n].key if n in step.weights else "" for n in ("weight", "bias"))
             names = tuple(n for n in names if n is not None)
+            own = [e.state.key for e in step.inputs[1:] if e is not None and e.state is not None]
+            if isinstance(rule, Contract) and own:
+                tensors = (own[0], "")
             return [Turn(rule, names, tuple(map(id, step.outputs)), shapes, w, tensors[0], tensors)]  # type: ignore[arg-type]
         found = []
-        own = dict(zip(("x", "h", "c"), names, strict=False))
+        known = dict(zip(("x", "h", "c"), names, strict=False))
         for inner, inputs, output, weights in rule.trace.steps:
             ending = "ih" if output.endswith("_x") else "hh"
             tensors = tuple(step.weights[n].key if n in step.weights else "" for n in
                             (f"weight_{ending}", f"bias_{ending}"))  # fmt: skip
-            ins = tuple(own.get(i, (id(step), i)) for i in inputs)
+            ins = tuple(known.get(i, (id(step), i)) for i in inputs)
             size = rule.trace.values[output].shape
             key = (tensors[0], output)
             found.append(Turn(inner, ins, ((id(step), output),), (size,), weights, key, tensors))  # type: ignore[arg-type]

@@ -120,14 +120,24 @@ def test_several_heads_of_queries_for_one_of_keys() -> None:
 RECURRENT = {
     "Elman": "r = scan(cell: RNNCell(128), x, h=zeros(8, 128))\n  return r.y -> fc: Linear(64)",
     "LSTM": "r = scan(cell: LSTMCell(128), x, h=zeros(8, 128), c=zeros(8, 128))\n  return r.y -> fc: Linear(64)",
+    "a matrix": "r = scan(cell: Own(128), x, h=zeros(8, 128))\n  return r.y -> fc: Linear(64)",
     "GRU": "r = scan(cell: GRUCell(128), x, h=zeros(8, 128))\n  return r.y -> fc: Linear(64)",
 }
+
+
+OWN = """
+block Own(size: int)(x: [B, I], h: [B, size]) -> (y: [B, size], h: [B, size]) {
+  param w: [size, size] = normal(std=0.9 / sqrt(size))
+  h = tanh((x -> input: Linear(size)) + h @ w)
+  return h, h
+}
+"""
 
 
 @pytest.mark.parametrize("name", RECURRENT)
 def test_gradients_through_time(name: str) -> None:
     """The same weights at every step: gates stay open for the same entries, one matrix brings gradients back."""
-    found, measured = look(f"model Net()(x: [8, 16, 64]) {{\n  {RECURRENT[name]}\n}}", draws=10)
+    found, measured = look(f"{OWN}model Net()(x: [8, 16, 64]) {{\n  {RECURRENT[name]}\n}}", draws=10)
     assert all(row.rms is not None for row in found)
     assert misses(found, measured, 0.05, 0.07) == []
     for key, value in found[-2].weights:

@@ -214,6 +214,21 @@ class Contract(Rule):
             found.append(gradient(table.tidy(G, own.shape)))
         return found
 
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        """A product with a matrix of the network's own, as a dense layer."""
+        if at.key in (None, "") or len(self.right) != 2 or self.left[-1] != self.right[0] or self.out != (
+            self.left[:-1] + self.right[1]
+        ):  # fmt: skip
+            raise Cannot("it is a product of two tensors")
+        matrix = xs[1].pieces[0][1]
+        return Dense().drawn(xs[:1], Weights({"weight": (0.0, float(np.mean(matrix**2)))}, {}), shapes, at)
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        laws = Weights({"weight": (0.0, float(np.mean(xs[1].pieces[0][1] ** 2)))}, {})
+        return [*Dense().drawn_back(xs[:1], ys, gs, laws, at), None]
+
 
 def contracted(a: Array, left: str, b: Array, right: str, out: str, sizes: dict[str, int]) -> Array:
     """The table of ``einsum``, of two tables that multiply pair by pair."""
