@@ -6,7 +6,7 @@ from before. In a wide layer they are jointly normal, with covariances ``n var(w
 and Schoenholz 2018). So a layer stands for ``COUNT`` units drawn from that law, from fixed random numbers; functions,
 products and sums of what they give are exact on them.
 
-A tensor is kept at a few points of its axes before the last: all places along an axis that is resolved (time), and two
+A tensor is kept at a few points of its axes before the last: the places along an axis that is resolved (time), and two
 that differ along one whose places are alike (samples of a batch).
 """
 

@@ -149,7 +149,7 @@ class Part(Rule):
         (x,) = xs
         if len(self.places) == 1:
             ((axis, place),) = self.places.items()
-            if axis >= len(x.points) or x.points[axis] != x.shape[axis]:
+            if axis >= len(x.points) or not (x.points[axis] == x.shape[axis] or 2 < x.points[axis] > place):
                 raise Cannot("a place is taken along an axis of which only the mean is known")
             return [x.like([np.take(v, place, axis=axis) for _, v in x.pieces], shapes[0])]
         if (

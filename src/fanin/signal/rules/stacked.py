@@ -34,8 +34,9 @@ class Stacked(Rule):
         return [None if p is None else gradient(np.take(p.G, AGREE, axis=self.axis)) for p in parts]
 
     def drawn(self, xs: Any, w: Weights, shapes: Any, at: Meeting) -> list[Units]:
-        if len(xs) != shapes[0][self.axis] or self.axis == len(shapes[0]) - 1:
-            raise Cannot("not all steps are followed")
+        if self.axis == len(shapes[0]) - 1:
+            raise Cannot("it stacks along the last axis")
+        # Of a recurrence that is cut short the steps that are followed stand for all.
         columns = zip(*([v for _, v in x.pieces] for x in xs), strict=True)
         return [xs[0].like([np.stack(vs, axis=self.axis) for vs in columns], shapes[0])]
 
