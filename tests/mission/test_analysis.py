@@ -1,7 +1,7 @@
 """What is said of a network before a weight exists.
 
 Rows S004 (moments), S019 (lint), S025, S044, S055, S056, S057, S058, S060, S065, S066, S067, S101, S113 (fixed point),
-S148 (linear), S152, S168 (lint), S227, S229.
+S148, S152, S168 (lint), S227, S229.
 """
 
 from __future__ import annotations
@@ -204,6 +204,23 @@ model Net()(x: [B, {steps}, {n}]) -> [B, {n}] {{ return scan(cell: Cell(), x, h=
     assert grads[0] is not None and grads[-1] is not None
     decay = 0.5 * np.log(grads[0].q / grads[-1].q)
     assert decay == pytest.approx((steps - 1) * np.log(radius), rel=0.05)
+
+
+@pytest.mark.parametrize("steps", [5, 25])
+def test_s148_a_cell_that_keeps_all_has_a_log_decay_of_zero(steps: int) -> None:
+    """Gates as tensors: f = sigmoid(40) keeps, i = sigmoid(-40) writes nothing, over any number of steps."""
+    text = f"""
+block Cell()(x: [B, D], c: [B, 8]) -> (c: [B, 8]) {{
+  forget = x -> wf: Linear(8, init=zeros, bias_init=constant(40)) -> sigmoid
+  enter = x -> wi: Linear(8, init=zeros, bias_init=constant(-40)) -> sigmoid
+  return forget * c + enter * (x -> wg: Linear(8) -> tanh)
+}}
+model Net()(x: [B, {steps}, 4], c: [B, 8]) -> [B, 8] {{ return scan(cell: Cell(), x, c=c).c }}
+"""
+    rows = fanin.signal(pipeline.check_text(text).programs[-1])
+    state = next(r for r in rows if r.path == "c" and r.op == "input")
+    assert state.grad_std is not None
+    assert np.log(state.grad_std) == pytest.approx(0, abs=1e-9)
 
 
 def test_s152_a_cell_that_keeps_all_passes_its_gradient_as_it_is() -> None:
