@@ -160,7 +160,7 @@ def _document(row: Row, measured: Measurement | None) -> dict[str, Any]:
     from dataclasses import asdict
 
     document = asdict(row) | {"weights": dict(row.weights)}
-    seen = measured.modules.get(row.path) if measured is not None and row.module else None
+    seen = None if measured is None else measured.of(row)
     if seen is not None:
         document["measured"] = asdict(seen)
     return document

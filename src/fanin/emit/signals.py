@@ -85,7 +85,7 @@ def _share(value: float | None) -> str:
 
 
 def _beside(row: Row, measured: Measurement) -> list[str]:
-    seen = measured.modules.get(row.path) if row.module else None
+    seen = measured.of(row)
     if seen is None or row.rms is None:
         return ["", ""]
     cells = []

@@ -105,6 +105,7 @@ class Tape:
     tensors: dict[str, Tensor]
     notes: list[str]
     loops: list[Loop] = field(default_factory=list)
+    turns: list[tuple[int, int]] = field(default_factory=list)  # where the steps of each recurrence start and stop
 
 
 def record(program: Program, sizes: Mapping[Symbol, int], *, training: bool = True) -> Tape:
@@ -116,8 +117,15 @@ def record(program: Program, sizes: Mapping[Symbol, int], *, training: bool = Tr
         edges[port.name] = Edge(_settled(port.value.type, sizes), port.name)
     outputs = recorder.graph(program.graph, list(edges.values()), dict(sizes), _Home("", program.graph, {}), True)
     names = [r.name or ("output" if len(outputs) == 1 else f"output {i + 1}") for i, r in enumerate(program.outputs)]
-    return Tape(recorder.steps, edges, dict(zip(names, outputs, strict=True)), recorder.tensors, recorder.notes,
-                recorder.loops)  # fmt: skip
+    return Tape(
+        recorder.steps,
+        edges,
+        dict(zip(names, outputs, strict=True)),
+        recorder.tensors,
+        recorder.notes,
+        recorder.loops,
+        recorder.turns,
+    )
 
 
 def _settled(type_: TensorType, sizes: Mapping[Symbol, int]) -> TensorType:
@@ -161,6 +169,7 @@ class _Recorder:
         self.tensors: dict[str, Tensor] = {}
         self.notes: list[str] = []
         self.loops: list[Loop] = []
+        self.turns: list[tuple[int, int]] = []
         self.depth = 0  # how many recurrences are around
 
     def graph(
@@ -364,7 +373,9 @@ class _Recorder:
         states: list[tuple[Edge, ...]] = []
         names = [p.name for p in node.graph.ports if p.value is not None]
         state_names = [names[i] for i in node.states]
-        for _ in range(gone):
+        start = len(self.steps)
+        for turn in range(gone):
+            place = steps - 1 - turn if node.reverse else turn
             inputs: list[Edge | None] = []
             for i, edge in enumerate(now):
                 if edge is not None and i in node.sequences:
@@ -372,7 +383,9 @@ class _Recorder:
                     slice_ = Edge(
                         edge.type.with_shape(*edge.type.shape[:axis], *edge.type.shape[axis + 1 :]), edge.label
                     )
-                    self.steps.append(Step("slice", axis, (edge,), (slice_,), home.path, node.span, name="slice"))
+                    self.steps.append(
+                        Step("slice", (axis, place), (edge,), (slice_,), home.path, node.span, name="slice")
+                    )
                     edge = slice_
                 inputs.append(edge)
             self.depth += 1
@@ -388,9 +401,10 @@ class _Recorder:
         plain = len(node.outputs) - len(node.states)
         for k in range(plain):
             edge = Edge(_settled(node.outputs[k].type, sizes), home.path)
-            parts = tuple(s[k] for s in stacked)
+            parts = tuple(s[k] for s in (reversed(stacked) if node.reverse else stacked))
             self.steps.append(Step("stack", node.axis, parts, (edge,), home.path, node.span, name="stack"))
             outputs.append(edge)
+        self.turns.append((start, len(self.steps)))
         for i in node.states:
             edge = now[i]
             assert edge is not None
@@ -416,7 +430,7 @@ class _Recorder:
         for edge in given:
             if edge is not None:
                 slice_ = Edge(edge.type.with_shape(*edge.type.shape[1:]), edge.label)
-                self.steps.append(Step("slice", 0, (edge,), (slice_,), home.path, node.span, name="slice"))
+                self.steps.append(Step("slice", (0, None), (edge,), (slice_,), home.path, node.span, name="slice"))
                 edge = slice_
             inputs.append(edge)
         inner = _Home(home.path, home.graph, home.lent, node.count)

@@ -11,7 +11,6 @@ from fanin.ir.facts import Compare
 from fanin.ir.numbers import place
 from fanin.ir.places import Box, Digit, at, normal, through, whole
 from fanin.ir.types import DType, TensorType
-from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import Probability
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import OMIT, TRAINING, Code, Infix, Input, call, unless
@@ -163,8 +162,6 @@ class ScaledDotProductAttention(Op[AttentionAttrs]):
     def signal(self, a: AttentionAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.softmax import Attention
 
-        if a.enable_gqa and types[0].shape[-3] != types[1].shape[-3]:
-            return Unknown("nothing is known behind grouped-query attention yet")
         return Attention(a.scale, a.is_causal)
 
 

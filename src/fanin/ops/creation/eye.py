@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.numbers import Known, Piece, compared, place
 from fanin.ir.types import TensorType, floats
@@ -46,3 +46,10 @@ class Eye(Op[EyeAttrs]):
     def torch(self, a: EyeAttrs, *types: TensorType) -> Code:
         sizes = (a.n,) if a.m is None else (a.n, a.m)
         return call("torch.eye", *sizes, dtype=DTYPE, device=DEVICE)
+
+    def signal(self, a: EyeAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.create import Filled
+
+        sizes = [k for k in (a.n, a.m) if isinstance(k, int)]
+        share = 1 / max(*sizes, 1)
+        return Filled(share, share - share**2)

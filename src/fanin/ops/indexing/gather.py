@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.places import Span
 from fanin.ir.types import TensorType
@@ -43,3 +43,8 @@ class Gather(Op[AxisAttrs]):
 
     def torch(self, a: AxisAttrs, *types: TensorType) -> Code:
         return method(Input(0), "gather", a.axis, Input(1))
+
+    def signal(self, a: AxisAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.picked import Picked
+
+        return Picked(a.axis % types[0].rank)

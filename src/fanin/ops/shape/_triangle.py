@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from fanin.ir.numbers import OPEN, Known, combined, place, truth
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, method
@@ -18,6 +20,7 @@ class TriangleAttrs(OpAttrs):
 class Triangle(Op[TriangleAttrs]):
     """Zeros on one side of a diagonal of the last two axes."""
 
+    lower: ClassVar[bool]
     attrs = TriangleAttrs
     inputs = (Port("x", ANY),)
 
@@ -37,3 +40,10 @@ class Triangle(Op[TriangleAttrs]):
         right = place(use.x.rank - 1, columns) - place(use.x.rank - 2, rows) - a.diagonal
         kept = truth(right if self.name == "triu" else -right)
         return combined(lambda keep, x: 0 if keep is False else x if keep is True else OPEN, kept, inputs[0])
+
+    def signal(self, a: TriangleAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.noise import Kept
+
+        n, m = (int(k) for k in types[0].shape[-2:] if isinstance(k, int))
+        below = sum(min(max(i + a.diagonal + (1 if self.lower else 0), 0), m) for i in range(n)) / max(n * m, 1)
+        return Kept(below if self.lower else 1 - below)

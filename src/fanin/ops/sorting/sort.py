@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import DType, TensorType
 from fanin.ops.code import Code
@@ -35,3 +35,11 @@ class Sort(Op[SortAttrs]):
 
     def torch(self, a: SortAttrs, *types: TensorType) -> Code:
         return sorting(self.name, a)
+
+    def signal(self, a: SortAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.reduce import Top
+
+        axis = a.axis % types[0].rank
+        size = types[0].shape[axis]
+        assert isinstance(size, int)
+        return Top(axis, size)

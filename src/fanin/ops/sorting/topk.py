@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.facts import Compare
 from fanin.ir.types import DType, TensorType
@@ -62,3 +62,9 @@ class Topk(Op[TopkAttrs]):
             largest=unless(a.largest, True),
             sorted=unless(a.sorted, True),
         )
+
+    def signal(self, a: TopkAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.reduce import Top
+
+        assert isinstance(a.k, int)
+        return Top(a.axis % types[0].rank, a.k, smallest=not a.largest)
