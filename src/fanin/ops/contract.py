@@ -19,6 +19,7 @@ from fanin.ir.laws import Fans, Law
 from fanin.ir.types import DType, TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, Invoke, Module
+from fanin.ops.ties import Ties, same
 from fanin.record import record
 
 # ------------------------------------------------------------------------------------------ ports and attributes
@@ -155,17 +156,6 @@ class ParamSpec:
 
 
 @record
-class Coupling:
-    """Axes that are cut together. A member is ``weight.out`` (parameter.role), ``x[1]`` or ``y[-1]`` (port[axis])."""
-
-    members: tuple[str, ...]
-
-
-def couple(*members: str) -> Coupling:
-    return Coupling(members)
-
-
-@record
 class Reach:
     """How many positions of the input an output position sees along each axis, and at which stride.
 
@@ -253,8 +243,19 @@ class Op(ABC, Generic[A]):
         """Numbers kept for the backward pass, besides weights."""
         return Unknown(f"`{self.name}` does not say yet what it keeps for the backward pass")
 
-    def couplings(self, a: A, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
-        return Unknown(f"`{self.name}` does not say yet which axes are cut together")
+    def couplings(self, a: A, *types: TensorType) -> Ties | Unknown:
+        """Which entries of inputs, parameters and results go together, at the types of the call."""
+        return Unknown(f"`{self.name}` does not say which entries go together")
+
+    def masked(self, a: A, values: tuple[float | None, ...], own: bool) -> float | None:
+        """What entries are whose every parameter is zero, where it is one number; None where it is none.
+
+        ``values`` are what the inputs are there, None for one that varies or does not have the axis. ``own``: the
+        op's own parameters have the axis, and are zero. As it stands here, numbers are moved and not changed.
+        """
+        if own:
+            return 0.0
+        return values[0] if values and all(v == values[0] for v in values) else None
 
     def reach(self, a: A, *types: TensorType) -> Reach | Unknown:
         return Unknown(f"`{self.name}` does not say yet which positions it mixes")
@@ -273,12 +274,30 @@ class Weighted(Op[A]):
     @abstractmethod
     def construct(self, a: A, *types: TensorType) -> Call: ...
 
+    def masked(self, a: A, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if own else None
+
 
 class Pointwise(Op[A]):
     """A function of each number alone: the shape stays."""
 
-    def couplings(self, a: A, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
-        return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank))
+    at_zero: ClassVar[float | None] = None
+    """The value at 0, where ``fold`` does not say it."""
+
+    def couplings(self, a: A, *types: TensorType) -> Ties | Unknown:
+        return same(types[0])
+
+    def masked(self, a: A, values: tuple[float | None, ...], own: bool) -> float | None:
+        x = values[0]
+        if x is None:
+            return None
+        if x == 0 and self.at_zero is not None:
+            return self.at_zero
+        try:
+            found = self.fold(a, x)
+        except Complaint:
+            return None
+        return float(found) if isinstance(found, (int, float)) else None
 
     def reach(self, a: A, *types: TensorType) -> Reach | Unknown:
         return Reach()

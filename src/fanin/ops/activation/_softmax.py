@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, call
-from fanin.ops.contract import Coupling, Op, OpAttrs, Reach, Result, couple, normal_axis
+from fanin.ops.contract import Op, OpAttrs, Reach, Result, normal_axis
 from fanin.ops.ports import X
+from fanin.ops.ties import Ties, same
 from fanin.record import record
 
 
@@ -37,9 +39,6 @@ class AlongAxis(Op[SoftmaxAttrs]):
     def saved(self, a: SoftmaxAttrs, *types: TensorType) -> Dim:
         return types[0].numel()
 
-    def couplings(self, a: SoftmaxAttrs, *types: TensorType) -> tuple[Coupling, ...]:
-        return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank))
-
     def reach(self, a: SoftmaxAttrs, *types: TensorType) -> Reach:
         return Reach(mixes=(a.axis % max(types[0].rank, 1),) if types[0].rank else ())
 
@@ -49,3 +48,10 @@ class AlongAxis(Op[SoftmaxAttrs]):
         if self.name != "softmax" or not types[0].rank:
             return Unknown(f"nothing is known behind `{self.name}`")
         return Softmax(a.axis % types[0].rank)
+
+    def couplings(self, a: SoftmaxAttrs, *types: TensorType) -> Ties:
+        axis = a.axis % max(types[0].rank, 1)
+        return replace(same(types[0]), fixed=((f"{axis}", f"`{self.name}` shares out over it"),))
+
+    def masked(self, a: SoftmaxAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return None

@@ -33,6 +33,7 @@ class Rrelu(Op[RreluAttrs]):
     inputs = X
     keeps = False
     example = "y = x -> rrelu"
+    at_zero = 0.0
 
     def infer(self, a: RreluAttrs, *types: TensorType) -> Result:
         if a.lower > a.upper:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from math import prod, sqrt
 from typing import Any, ClassVar, Literal, TypeAlias, cast
 
@@ -15,7 +17,6 @@ from fanin.ops.code import Call, Code, Input, call, unless
 from fanin.ops.contract import (
     Axis,
     Complaint,
-    Coupling,
     Inferred,
     Need,
     Op,
@@ -25,12 +26,12 @@ from fanin.ops.contract import (
     Reach,
     Result,
     Weighted,
-    couple,
     need_at_least,
     need_equal,
 )
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.spelling import optional, optional_input, spell, spell_unless
+from fanin.ops.ties import PARAM, SUM, Expr, Layout, Letter, Measure, Ties, held, times
 from fanin.ops.windows import batch, channels, check_spatial, need_room, slide
 from fanin.record import KW_ONLY, record
 
@@ -188,15 +189,6 @@ class Convolution(Weighted[ConvAttrs]):
     def saved(self, a: ConvAttrs, *types: TensorType) -> Dim:
         return types[0].numel()
 
-    def couplings(self, a: ConvAttrs, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
-        c = f"[{-self.spatial - 1}]"
-        outs = ("weight.out", "bias.out", f"y{c}") if a.bias else ("weight.out", f"y{c}")
-        if a.groups == 1:
-            return couple(f"x{c}", "weight.in"), couple(*outs)
-        if a.groups == a.out_channels == channels(types[0], self.spatial):
-            return (couple(f"x{c}", *outs),)  # depthwise: a channel is its filter
-        return Unknown("the channels of a grouped convolution can be cut only evenly over its groups")
-
     def reach(self, a: ConvAttrs, *types: TensorType) -> Reach:
         return spatial_reach(self.spatial, types[0].rank, self.geometry(a))
 
@@ -206,6 +198,43 @@ class Convolution(Weighted[ConvAttrs]):
         g = self.geometry(a)
         pads = tuple(d * (k - 1) // 2 for k, d in zip(g.kernel, g.dilation, strict=True)) if g.same else g.padding
         return Convolve(list(zip(g.kernel, g.stride, pads, g.dilation, strict=True)), a.groups, mode=a.padding_mode)
+
+    def couplings(self, a: ConvAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        n, kernel = self.spatial, spread(a.kernel_size, self.spatial, "kernel_size")
+        g = Letter("g", a.groups)
+        i = Letter("i", cast(int, channels(x, n)) // a.groups)
+        o = Letter("o", a.out_channels // a.groups)
+        into, out = times(*((g, i) if a.groups > 1 else (i,))), times(*((g, o) if a.groups > 1 else (o,)))
+        weight = (out, i, *(Letter(f"k{k}", size) for k, size in enumerate(kernel)))
+        params = (("weight", weight), *((("bias", (out,)),) if a.bias else ()))
+        return slid(
+            x,
+            self.geometry(a).sizes(x),
+            (into, out),
+            params,
+            PARAM,
+            lambda size: replace(a, out_channels=size(out), groups=size(g) if a.groups > 1 else 1),
+        )
+
+
+def slid(
+    x: TensorType,
+    sizes: tuple[Dim, ...],
+    channel: tuple[Expr, Expr],
+    params: tuple[tuple[str, Layout], ...],
+    end: str,
+    resize: Callable[[Measure], ConvAttrs] | None,
+) -> Ties:
+    """Samples pass, places and kernels cannot be cut, and channels in and out are tied as ``channel`` says."""
+    n = len(sizes)
+    outer = tuple(Letter(f"n{i}", s) for i, s in enumerate(x.shape[: -n - 1]))
+    before = tuple(Letter(f"s{i}", s) for i, s in enumerate(x.shape[-n:]))
+    after = tuple(Letter(f"t{i}", s) for i, s in enumerate(sizes))
+    kernels = [layout[2:] for _, layout in params if len(layout) > 2]
+    fixed = held((before, after, *kernels), "a convolution runs along it")
+    used = (("i", end),)
+    return Ties(((*outer, channel[0], *before),), ((*outer, channel[1], *after),), params, fixed, used, resize)
 
 
 def spatial_reach(n: int, rank: int, g: Geometry) -> Reach:
@@ -273,6 +302,23 @@ class ConvolutionFunction(Op[ConvFunctionAttrs]):
 
     def reach(self, a: ConvFunctionAttrs, *types: TensorType) -> Reach:
         return spatial_reach(self.spatial, types[0].rank, self.geometry(a, types[1]))
+
+    def couplings(self, a: ConvFunctionAttrs, *types: TensorType) -> Ties | Unknown:
+        x, weight, *bias = types
+        n = self.spatial
+        sizes = (channels(x, n), *weight.shape[:2])
+        if a.groups > 1 and not all(isinstance(s, int) for s in sizes):
+            return Unknown("the channels of a grouped convolution are open")
+        g, i = Letter("g", a.groups), Letter("i", weight.shape[1])
+        o = Letter("o", cast(int, weight.shape[0]) // a.groups if a.groups > 1 else weight.shape[0])
+        into, out = times(*((g, i) if a.groups > 1 else (i,))), times(*((g, o) if a.groups > 1 else (o,)))
+        kernel = (out, i, *(Letter(f"k{k}", size) for k, size in enumerate(weight.shape[2:])))
+        found = slid(x, self.geometry(a, weight).sizes(x), (into, out), (("weight", kernel),), SUM, None)
+        resize = (lambda size: replace(a, groups=size(g))) if a.groups > 1 else None
+        return replace(found, inputs=(*found.inputs, kernel, *((out,) for _ in bias)), params=(), resize=resize)
+
+    def masked(self, a: ConvFunctionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[1] == 0 and all(v == 0 for v in values[2:]) else None
 
 
 def number_kernel(name: str, weight: TensorType, n: int) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ class Ones(Shaped):
 
     name = "ones"
     example = "y = ones(2, 3)"
+    filled = 1.0
 
     def signal(self, a: Any, *types: TensorType) -> Any:
         from fanin.signal.rules.create import Filled

@@ -17,6 +17,7 @@ class OnesLike(Alike):
 
     name = "ones_like"
     example = "y = ones_like(x)"
+    filled = 1.0
 
     def signal(self, a: Any, *types: TensorType) -> Any:
         from fanin.signal.rules.create import Filled

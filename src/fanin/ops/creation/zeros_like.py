@@ -17,6 +17,7 @@ class ZerosLike(Alike):
 
     name = "zeros_like"
     example = "y = zeros_like(x)"
+    filled = 0.0
 
     def signal(self, a: Any, *types: TensorType) -> Any:
         from fanin.signal.rules.create import Filled

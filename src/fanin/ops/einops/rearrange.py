@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input
 from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result
-from fanin.ops.einops._match import Given, match
+from fanin.ops.einops._match import Given, match, named
 from fanin.ops.einops._steps import steps
+from fanin.ops.ties import Ties
 from fanin.record import record
 
 
@@ -46,3 +48,8 @@ class Rearrange(Op[RearrangeAttrs]):
         from fanin.signal.rules.rearranged import rearranged
 
         return rearranged(match(a.pattern, a.sizes, types[0], name=self.name), None)
+
+    def couplings(self, a: RearrangeAttrs, *types: TensorType) -> Ties:
+        m = match(a.pattern, a.sizes, types[0], name=self.name)
+        left, right, sizes = named(m, a.sizes, types[0])
+        return Ties((left,), (right,), resize=lambda n: replace(a, sizes=sizes(n)))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input
 from fanin.ops.contract import ANY, Inferred, Op, Port, Result
-from fanin.ops.einops._match import match
+from fanin.ops.einops._match import match, named
 from fanin.ops.einops._steps import steps
 from fanin.ops.einops.rearrange import RearrangeAttrs
+from fanin.ops.ties import Ties
 
 
 @final
@@ -39,3 +41,12 @@ class Repeat(Op[RearrangeAttrs]):
         from fanin.signal.rules.rearranged import rearranged
 
         return rearranged(match(a.pattern, a.sizes, types[0], name=self.name), None)
+
+    def couplings(self, a: RearrangeAttrs, *types: TensorType) -> Ties:
+        m = match(a.pattern, a.sizes, types[0], name=self.name)
+        left, right, sizes = named(m, a.sizes, types[0])
+        fixed = tuple((name, "they are copies") for name in m.new)
+        return Ties((left,), (right,), fixed=fixed, resize=lambda n: replace(a, sizes=sizes(n)))
+
+    def masked(self, a: RearrangeAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 from fanin.ir.dims import Poly
 from fanin.ir.types import DType, TensorType, promote
-from fanin.ir.unknown import Unknown
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Infix, Input
-from fanin.ops.contract import ANY, Complaint, Coupling, Inferred, NoAttrs, Op, Port, Reach, Result, couple
+from fanin.ops.contract import ANY, Complaint, Inferred, NoAttrs, Op, Port, Reach, Result
 from fanin.ops.dtypes import own_float
 from fanin.ops.elementwise._function import folded
+from fanin.ops.ties import Ties, stretch
 
 
 class Binary(Op[NoAttrs]):
@@ -57,15 +57,6 @@ class Binary(Op[NoAttrs]):
         x, y = types
         return own_float(code, x, y) if self.kind(x.dtype, y.dtype) is DType.FLOAT else code
 
-    def couplings(self, a: NoAttrs, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
-        x, y = types
-        rank = max(x.rank, y.rank)
-        tied = []
-        for i in range(-rank, 0):
-            members = [f"{p}[{i}]" for p, t in (("x", x), ("y", y)) if -i <= t.rank and t.shape[i] != 1]
-            tied.append(couple(*members, f"z[{i}]"))
-        return tuple(tied)
-
     def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
         return Reach()
 
@@ -84,6 +75,19 @@ class Binary(Op[NoAttrs]):
             return np.frompyfunc(safe, 2, 1)(x, y).astype(float)
 
         return Joint(arrays)
+
+    def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
+        inner, outer = stretch(types, max(t.rank for t in types))
+        return Ties(inner, (outer,))
+
+    def masked(self, a: NoAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        x, y = values
+        if x is None or y is None:
+            return None
+        try:
+            return float(self.number(x, y))
+        except (ValueError, OverflowError, ZeroDivisionError, TypeError):
+            return None
 
 
 class Arithmetic(Binary):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import sqrt
 from typing import Any, cast, final
 
@@ -13,7 +14,6 @@ from fanin.ops.code import Call, Code, Input, call, unless
 from fanin.ops.contract import (
     Axis,
     Complaint,
-    Coupling,
     Inferred,
     Op,
     OpAttrs,
@@ -22,10 +22,10 @@ from fanin.ops.contract import (
     Reach,
     Result,
     Weighted,
-    couple,
     need_equal,
 )
 from fanin.ops.ports import X
+from fanin.ops.ties import PARAM, SUM, Letter, Ties, letters
 from fanin.record import KW_ONLY, record
 
 
@@ -74,10 +74,6 @@ class Linear(Weighted[LinearAttrs]):
     def saved(self, a: LinearAttrs, *types: TensorType) -> Dim:
         return types[0].numel()
 
-    def couplings(self, a: LinearAttrs, *types: TensorType) -> tuple[Coupling, ...]:
-        outs = ("weight.out", "bias.out", "y[-1]") if a.bias else ("weight.out", "y[-1]")
-        return couple("x[-1]", "weight.in"), couple(*outs)
-
     def reach(self, a: LinearAttrs, *types: TensorType) -> Reach:
         return Reach(mixes=(types[0].rank - 1,))
 
@@ -85,6 +81,13 @@ class Linear(Weighted[LinearAttrs]):
         from fanin.signal.rules.linear import Dense
 
         return Dense()
+
+    def couplings(self, a: LinearAttrs, *types: TensorType) -> Ties:
+        *outer, i = letters(types[0])
+        o = Letter("o", a.out_features)
+        params = (("weight", (o, i)), *((("bias", (o,)),) if a.bias else ()))
+        ends = ((f"{types[0].rank - 1}", PARAM),)
+        return Ties(((*outer, i),), ((*outer, o),), params, ends=ends, resize=lambda n: replace(a, out_features=n(o)))
 
 
 @final
@@ -137,3 +140,12 @@ class LinearFunction(Op[OpAttrs]):
         batch = "abcdef"[: types[0].rank - 1]
         inner = Contract(batch + "z", "yz", batch + "y")
         return Shifted(inner) if len(types) > 2 else inner
+
+    def couplings(self, a: OpAttrs, *types: TensorType) -> Ties:
+        *outer, i = letters(types[0])
+        o = Letter("o", types[1].shape[0])
+        bias = tuple((o if t.shape[0] == types[1].shape[0] else Letter("b", 1),) for t in types[2:])
+        return Ties(((*outer, i), (o, i), *bias), ((*outer, o),), ends=((f"{types[0].rank - 1}", SUM),))
+
+    def masked(self, a: OpAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[1] == 0 and all(v == 0 for v in values[2:]) else None

@@ -14,7 +14,6 @@ from fanin.ops.code import Call, Code, call
 from fanin.ops.contract import (
     Axis,
     Complaint,
-    Coupling,
     Inferred,
     Need,
     OpAttrs,
@@ -22,11 +21,11 @@ from fanin.ops.contract import (
     Reach,
     Result,
     Weighted,
-    couple,
     need_at_least,
 )
 from fanin.ops.ports import X
 from fanin.ops.spelling import spell_unless
+from fanin.ops.ties import Ties, letters
 from fanin.ops.windows import check_spatial
 from fanin.record import KW_ONLY, record
 
@@ -64,11 +63,12 @@ def running_params(count: Dim, affine: bool, tracked: bool) -> tuple[ParamSpec, 
     return found
 
 
-def running_couplings(x: TensorType, axis: int, affine: bool, tracked: bool) -> tuple[Coupling, ...]:
-    """A channel is cut with its scale, its shift and its statistics; the other axes pass."""
+def channelwise(x: TensorType, axis: int, affine: bool, tracked: bool) -> Ties:
+    """A channel goes with its scale, its shift and its statistics; the other axes pass."""
     names = ("weight", "bias") * affine + ("running_mean", "running_var") * tracked
-    channel = couple(f"x[{axis}]", *(f"{name}.feature" for name in names), f"y[{axis}]")
-    return tuple(channel if i == axis else couple(f"x[{i}]", f"y[{i}]") for i in range(x.rank))
+    layout = letters(x)
+    params = tuple((name, (layout[axis],)) for name in names)
+    return Ties((layout,), (layout,), params)
 
 
 class BatchNorm(Weighted[BatchNormAttrs]):
@@ -101,9 +101,6 @@ class BatchNorm(Weighted[BatchNormAttrs]):
     def saved(self, a: BatchNormAttrs, *types: TensorType) -> Dim:
         return types[0].numel()
 
-    def couplings(self, a: BatchNormAttrs, *types: TensorType) -> tuple[Coupling, ...]:
-        return running_couplings(types[0], 1, a.affine, a.track_running_stats)
-
     def reach(self, a: BatchNormAttrs, *types: TensorType) -> Reach:
         # In training, through the statistics of the batch; what they are otherwise depends on no input.
         return Reach(mixes=tuple(i for i in range(types[0].rank) if i != 1))
@@ -112,6 +109,13 @@ class BatchNorm(Weighted[BatchNormAttrs]):
         from fanin.signal.rules.normalise import Normalise
 
         return Normalise([0, *range(2, types[0].rank)], a.eps)
+
+    def couplings(self, a: BatchNormAttrs, *types: TensorType) -> Ties:
+        return channelwise(types[0], 1, a.affine, a.track_running_stats)
+
+    def masked(self, a: BatchNormAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        # Without scale and shift the running mean makes another number of it.
+        return 0.0 if own and a.affine else None
 
 
 class InstanceNorm(Weighted[InstanceNormAttrs]):
@@ -143,10 +147,6 @@ class InstanceNorm(Weighted[InstanceNormAttrs]):
     def saved(self, a: InstanceNormAttrs, *types: TensorType) -> Dim:
         return types[0].numel()
 
-    def couplings(self, a: InstanceNormAttrs, *types: TensorType) -> tuple[Coupling, ...]:
-        axis = types[0].rank - self.spatial - 1
-        return running_couplings(types[0], axis, a.affine, a.track_running_stats)
-
     def reach(self, a: InstanceNormAttrs, *types: TensorType) -> Reach:
         return Reach(mixes=tuple(range(types[0].rank - self.spatial, types[0].rank)))
 
@@ -154,6 +154,14 @@ class InstanceNorm(Weighted[InstanceNormAttrs]):
         from fanin.signal.rules.normalise import Normalise
 
         return Normalise(range(2, types[0].rank), a.eps)
+
+    def couplings(self, a: InstanceNormAttrs, *types: TensorType) -> Ties:
+        return channelwise(types[0], types[0].rank - self.spatial - 1, a.affine, a.track_running_stats)
+
+    def masked(self, a: InstanceNormAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        if own and a.affine:
+            return 0.0
+        return 0.0 if values[0] is not None and not a.track_running_stats else None
 
 
 def construct_running(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Any, cast, final
 
@@ -29,6 +30,7 @@ from fanin.ops.contract import (
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.sizes import divisors_near
 from fanin.ops.spelling import optional, optional_input
+from fanin.ops.ties import NORM, Expr, Letter, Ties, letters, times
 from fanin.record import KW_ONLY, record
 
 
@@ -54,6 +56,16 @@ def infer_groups(name: str, groups: int, x: TensorType) -> tuple[Need, ...]:
     count = floordiv(cast(Dim, prod(x.shape)), groups)
     message = f"`{name}` needs more than one value for each group to find a variance, and {x} has {{left}}"
     return needs + need_at_least(count, 2, message, ("x", 0))
+
+
+def grouped(a: GroupNormAttrs | GroupNormFunctionAttrs, x: TensorType, params: tuple[str, ...]) -> Ties:
+    """Whole groups can go; within a group, what goes takes its share of the statistics along."""
+    outer = letters(x)
+    g, c = Letter("g", a.num_groups), Letter("c", floordiv(x.shape[1], a.num_groups))
+    channel: Expr = times(g, c)
+    layout = (outer[0], channel, *outer[2:])
+    tied = tuple((name, (channel,)) for name in params)
+    return Ties((layout,), (layout,), tied, ends=(("c", NORM),), resize=lambda n: replace(a, num_groups=n(g)))
 
 
 @final
@@ -95,6 +107,9 @@ class GroupNorm(Weighted[GroupNormAttrs]):
         from fanin.signal.rules.normalise import Normalise
 
         return Normalise((), a.eps, groups=a.num_groups)
+
+    def couplings(self, a: GroupNormAttrs, *types: TensorType) -> Ties:
+        return grouped(a, types[0], ("weight", "bias") if a.affine else ())
 
 
 @record
@@ -140,6 +155,14 @@ class GroupNormFunction(Op[GroupNormFunctionAttrs]):
 
     def reach(self, a: GroupNormFunctionAttrs, *types: TensorType) -> Reach:
         return Reach(mixes=tuple(range(1, types[0].rank)))
+
+    def couplings(self, a: GroupNormFunctionAttrs, *types: TensorType) -> Ties:
+        found = grouped(a, types[0], ())
+        channel = found.inputs[0][1]
+        return replace(found, inputs=(*found.inputs, *(() if t is None else (channel,) for t in types[1:])))
+
+    def masked(self, a: GroupNormFunctionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if len(values) > 1 and all(v == 0 for v in values[1:]) else None
 
 
 def need_channels(port: str, given: TensorType, x: TensorType) -> tuple[Need, ...]:

@@ -10,9 +10,10 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import NonNegativeFloat, PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
 from fanin.ops.contract import Inferred, Op, OpAttrs, ParamSpec, Port, Reach, Result, Weighted
-from fanin.ops.normalization._last import check_axes, feature_axes, need_last, own_shape, spell_shape
+from fanin.ops.normalization._last import check_axes, feature_axes, need_last, normalised, own_shape, spell_shape
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.spelling import optional, optional_input
+from fanin.ops.ties import Ties
 from fanin.record import KW_ONLY, record
 
 
@@ -74,6 +75,10 @@ class LayerNorm(Weighted[LayerNormAttrs]):
         rank = types[0].rank
         return Normalise(range(rank - a.axes, rank), a.eps)
 
+    def couplings(self, a: LayerNormAttrs, *types: TensorType) -> Ties:
+        names = (("weight", "bias") if a.bias else ("weight",)) if a.elementwise_affine else ()
+        return normalised(a.axes, types[0], names)
+
 
 @record
 class LayerNormFunctionAttrs(OpAttrs):
@@ -122,3 +127,9 @@ class LayerNormFunction(Op[LayerNormFunctionAttrs]):
         rank = types[0].rank
         inner = Normalise(range(rank - a.axes, rank), a.eps)
         return Scaled(inner) if len(types) > 1 else inner
+
+    def couplings(self, a: LayerNormFunctionAttrs, *types: TensorType) -> Ties:
+        return normalised(a.axes, types[0], (), types[1:])
+
+    def masked(self, a: LayerNormFunctionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if len(values) > 1 and values[1] == 0 and all(v == 0 for v in values[2:]) else None

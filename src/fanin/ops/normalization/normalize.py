@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.types import TensorType
@@ -11,6 +12,7 @@ from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Op, OpAttrs, Reach, Result, normal_axis
 from fanin.ops.ports import X
 from fanin.ops.spelling import spell_fields
+from fanin.ops.ties import SUM, Ties, same
 from fanin.record import record
 
 
@@ -52,3 +54,9 @@ class Normalize(Op[NormalizeAttrs]):
             return Unknown(f"nothing is known behind `normalize` with p={a.p}")
         axis = a.axis % types[0].rank
         return Normalise([axis], 0.0, centre=False, to=1 / types[0].shape[axis])  # type: ignore[operator]
+
+    def couplings(self, a: NormalizeAttrs, *types: TensorType) -> Ties:
+        return replace(same(types[0]), ends=((f"{a.axis % max(types[0].rank, 1)}", SUM),))
+
+    def masked(self, a: NormalizeAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 else None

@@ -10,9 +10,10 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import NonNegativeFloat, PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
 from fanin.ops.contract import Inferred, Op, OpAttrs, ParamSpec, Port, Reach, Result, Weighted
-from fanin.ops.normalization._last import check_axes, feature_axes, need_last, own_shape, spell_shape
+from fanin.ops.normalization._last import check_axes, feature_axes, need_last, normalised, own_shape, spell_shape
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.spelling import optional, optional_input
+from fanin.ops.ties import Ties
 from fanin.record import KW_ONLY, record
 
 
@@ -72,6 +73,10 @@ class RMSNorm(Weighted[RMSNormAttrs]):
         rank = types[0].rank
         return Normalise(range(rank - a.axes, rank), 1e-7 if a.eps is None else a.eps, centre=False)
 
+    def couplings(self, a: RMSNormAttrs, *types: TensorType) -> Ties:
+        names = (("weight",)) if a.elementwise_affine else ()
+        return normalised(a.axes, types[0], names)
+
 
 @record
 class RMSNormFunctionAttrs(OpAttrs):
@@ -112,3 +117,9 @@ class RMSNormFunction(Op[RMSNormFunctionAttrs]):
         rank = types[0].rank
         inner = Normalise(range(rank - a.axes, rank), (1e-7 if a.eps is None else a.eps), centre=False)
         return Scaled(inner) if len(types) > 1 else inner
+
+    def couplings(self, a: RMSNormFunctionAttrs, *types: TensorType) -> Ties:
+        return normalised(a.axes, types[0], (), types[1:])
+
+    def masked(self, a: RMSNormFunctionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if len(values) > 1 and values[1] == 0 else None

@@ -9,9 +9,10 @@ from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call
-from fanin.ops.contract import Complaint, Coupling, Inferred, Need, Op, OpAttrs, Result, couple, need_at_least
+from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Result, inferred, need_at_least
 from fanin.ops.ports import X
 from fanin.ops.spelling import spell
+from fanin.ops.ties import Ties, passing
 from fanin.ops.windows import check_spatial
 from fanin.record import record
 
@@ -55,9 +56,6 @@ class AdaptivePool(Op[AdaptiveAttrs]):
     def torch(self, a: AdaptiveAttrs, *types: TensorType) -> Code:
         return call(f"F.{self.name}", Input(0), spell(self.wanted(a) if a.output_size is None else a.output_size))
 
-    def couplings(self, a: AdaptiveAttrs, *types: TensorType) -> tuple[Coupling, ...]:
-        return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank - self.spatial))
-
     def signal(self, a: AdaptiveAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.convolution import LargestWindow, MeanWindow
 
@@ -69,3 +67,8 @@ class AdaptivePool(Op[AdaptiveAttrs]):
             return Unknown(f"the windows of `{self.name}` differ in size")
         windows = [(n // count, n // count, 0, 1) for n, count in zip(sizes, counts, strict=True)]
         return LargestWindow(windows)
+
+    def couplings(self, a: AdaptiveAttrs, *types: TensorType) -> Ties:
+        x, outer = types[0], types[0].rank - self.spatial
+        (y,) = inferred(self.infer(a, x)).types
+        return passing(x, y, {i: i for i in range(outer)}, f"`{self.name}` runs along it")

@@ -9,8 +9,9 @@ from fanin.ir.unknown import Unknown
 from fanin.ops.axes import normal_axes
 from fanin.ops.code import Code, Infix, Input, method, unless
 from fanin.ops.contract import FLOATS, Complaint, Inferred, Op, Port, Result
-from fanin.ops.reduction._reduction import ReductionAttrs, along, reduced
+from fanin.ops.reduction._reduction import ReductionAttrs, along, reduced, taken_together
 from fanin.ops.reduction._several import added, together
+from fanin.ops.ties import Ties
 
 
 @final
@@ -46,3 +47,9 @@ class Mean(Op[ReductionAttrs]):
         if len(types) != 1 or types[0].dtype is not DType.FLOAT:
             return Total(1 / len(types)) if len(types) > 1 else Unknown("nothing is known behind a mean of a list")
         return MeanOver(normal_axes(a.axis, types[0].rank))
+
+    def couplings(self, a: ReductionAttrs, *types: TensorType) -> Ties:
+        return taken_together(types[0], a.axis, a.keepdim, "the mean is taken over fewer")
+
+    def masked(self, a: ReductionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]

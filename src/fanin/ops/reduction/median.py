@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import DType, TensorType
 from fanin.ops.code import Attribute, Code, Input, method, unless
@@ -30,3 +30,6 @@ class Median(Choosing):
         if a.axis is not None:
             return Attribute(method(Input(0), "median", dim=a.axis, keepdim=unless(a.keepdim, False)), "values")
         return method(method(Input(0), "median"), "reshape", *(1 for _ in range(types[0].rank)))
+
+    def masked(self, a: Any, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]

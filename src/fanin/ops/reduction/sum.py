@@ -10,8 +10,9 @@ from fanin.ops.axes import normal_axes
 from fanin.ops.code import Code, Input, method, unless
 from fanin.ops.contract import ANY, Complaint, Inferred, Op, Port, Result
 from fanin.ops.dtypes import own_float
-from fanin.ops.reduction._reduction import ReductionAttrs, along, reduced, whole
+from fanin.ops.reduction._reduction import ReductionAttrs, along, reduced, taken_together, whole
 from fanin.ops.reduction._several import added, together
+from fanin.ops.ties import SUM, Ties
 
 
 @final
@@ -54,3 +55,9 @@ class Sum(Op[ReductionAttrs]):
         if len(types) != 1 or types[0].dtype is not DType.FLOAT:
             return Total(1.0) if len(types) > 1 else Unknown("nothing is known behind a sum of a list")
         return MeanOver(normal_axes(a.axis, types[0].rank), total=True)
+
+    def couplings(self, a: ReductionAttrs, *types: TensorType) -> Ties:
+        return taken_together(types[0], a.axis, a.keepdim, SUM)
+
+    def masked(self, a: ReductionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 else None

@@ -10,6 +10,7 @@ from fanin.ops.code import TRAINING, Call, Code, Input
 from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Reach, Result
 from fanin.ops.ports import X
 from fanin.ops.spelling import spell_fields
+from fanin.ops.ties import Ties, same
 from fanin.record import record
 
 
@@ -58,3 +59,9 @@ class AnyDropout(Op[DropoutAttrs]):
 
         whole = range(2, types[0].rank) if self.name not in ("dropout", "alpha_dropout") else ()
         return (AlphaDrop if "alpha" in self.name else Drop)(a.p, whole)
+
+    def couplings(self, a: DropoutAttrs, *types: TensorType) -> Ties:
+        return same(types[0])
+
+    def masked(self, a: DropoutAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 and "alpha" not in self.name else None

@@ -10,6 +10,7 @@ from fanin.ops.code import TRAINING, Code, Infix, Input, call, method
 from fanin.ops.contract import Complaint, Op, OpAttrs, Reach, Result
 from fanin.ops.ports import X
 from fanin.ops.spelling import spell
+from fanin.ops.ties import Ties, same
 from fanin.record import record
 
 
@@ -53,3 +54,9 @@ class StochasticDepth(Op[StochasticDepthAttrs]):
         from fanin.signal.rules.noise import Drop
 
         return Drop(a.p, range(1, types[0].rank))
+
+    def couplings(self, a: StochasticDepthAttrs, *types: TensorType) -> Ties:
+        return same(types[0])
+
+    def masked(self, a: StochasticDepthAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 else None

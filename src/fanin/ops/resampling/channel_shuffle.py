@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import final
 
-from fanin.ir.dims import mod
+from fanin.ir.dims import floordiv, mod
 from fanin.ir.facts import Compare
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Reach, Result
+from fanin.ops.ties import Letter, Ties, Times, letters
 from fanin.record import record
 
 
@@ -52,3 +54,9 @@ class ChannelShuffle(Op[ChannelShuffleAttrs]):
 
     def reach(self, a: ChannelShuffleAttrs, *types: TensorType) -> Reach:
         return Reach(mixes=(1,) if a.groups > 1 else ())
+
+    def couplings(self, a: ChannelShuffleAttrs, *types: TensorType) -> Ties:
+        outer = letters(types[0])
+        g, c = Letter("g", a.groups), Letter("c", floordiv(types[0].shape[1], a.groups))
+        x, y = (outer[0], Times((g, c)), *outer[2:]), (outer[0], Times((c, g)), *outer[2:])
+        return Ties((x,), (y,), resize=lambda n: replace(a, groups=n(g)))

@@ -8,7 +8,8 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Sizes
 from fanin.ops.code import Code, Input
 from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result
-from fanin.ops.shape._stretch import expanded, stretched
+from fanin.ops.shape._stretch import expanded, stretched, stretched_ties
+from fanin.ops.ties import Ties
 from fanin.record import record
 
 
@@ -41,3 +42,10 @@ class BroadcastTo(Op[BroadcastToAttrs]):
         from fanin.signal.rules.shape import Stretch
 
         return Stretch()
+
+    def couplings(self, a: BroadcastToAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        return stretched_ties(x, a.shape, a, a.shape)
+
+    def masked(self, a: BroadcastToAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.axes import normal_axes, spelled
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result
+from fanin.ops.ties import Ties, same
 from fanin.record import record
 
 
@@ -42,3 +44,7 @@ class Flip(Op[FlipAttrs]):
         from fanin.signal.rules.shape import Part
 
         return Part(range(types[0].rank))
+
+    def couplings(self, a: FlipAttrs, *types: TensorType) -> Ties:
+        axes = normal_axes(a.axis, types[0].rank)
+        return replace(same(types[0]), fixed=tuple((f"{i}", "it is turned round") for i in axes))

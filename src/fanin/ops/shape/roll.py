@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.axes import spelled
 from fanin.ops.code import OMIT, Code, Input, method
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.ties import Ties, same
 from fanin.record import record
 
 
@@ -49,3 +51,8 @@ class Roll(Op[RollAttrs]):
         from fanin.signal.rules.shape import Part
 
         return Part(range(types[0].rank))
+
+    def couplings(self, a: RollAttrs, *types: TensorType) -> Ties:
+        rank = types[0].rank
+        axes = range(rank) if a.axis is None else [i % rank for i in ((a.axis,) if isinstance(a.axis, int) else a.axis)]
+        return replace(same(types[0]), fixed=tuple((f"{i}", "it is rolled round") for i in axes))

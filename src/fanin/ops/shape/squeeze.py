@@ -8,6 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.axes import normal_axes, spelled
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
+from fanin.ops.ties import Ties, letters
 from fanin.record import record
 
 
@@ -46,3 +47,9 @@ class Squeeze(Op[SqueezeAttrs]):
         from fanin.signal.rules.shape import Reshape
 
         return Reshape()
+
+    def couplings(self, a: SqueezeAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        layout = letters(x)
+        axes = normal_axes(a.axis, x.rank)
+        return Ties((layout,), (tuple(letter for i, letter in enumerate(layout) if i not in axes),))

@@ -8,6 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.ties import Letter, Ties, letters
 from fanin.record import record
 
 
@@ -40,3 +41,9 @@ class Unsqueeze(Op[UnsqueezeAttrs]):
         from fanin.signal.rules.shape import Reshape
 
         return Reshape()
+
+    def couplings(self, a: UnsqueezeAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        layout = letters(x)
+        axis = a.axis % (x.rank + 1)
+        return Ties((layout,), ((*layout[:axis], Letter("new", 1), *layout[axis:]),))
