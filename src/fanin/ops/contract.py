@@ -257,6 +257,11 @@ class Op(ABC, Generic[A]):
             return 0.0
         return values[0] if values and all(v == values[0] for v in values) else None
 
+    def divided(self, a: A, by: int) -> tuple[str, tuple[tuple[str, Any], ...]] | None:
+        """A block of ``std.pruned``, with its arguments, that takes the same statistics with a divisor of its own:
+        what a norm becomes that has lost entries which were zero. None where there is no such block."""
+        return None
+
     def reach(self, a: A, *types: TensorType) -> Reach | Unknown:
         return Unknown(f"`{self.name}` does not say yet which positions it mixes")
 
