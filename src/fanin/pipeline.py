@@ -19,6 +19,8 @@ from fanin.syntax import tree
 from fanin.syntax.parser import parse as parse_source
 
 if TYPE_CHECKING:
+    from fanin.analyses.couplings import Coupled
+    from fanin.analyses.couplings.cut import Cut
     from fanin.analyses.exports import Loss
     from fanin.emit.comparison import Change
     from fanin.emit.torch.uses import EmitError
@@ -412,6 +414,24 @@ def _not_emitted(program: Program, error: EmitError) -> Diagnostic:
     span = program.graph.span
     head = Span(span.source, span.start, span.start + len(span.text.split("{")[0].rstrip()))
     return Diagnostic(OUT801, error.message, error.span or head, "not in PyTorch")
+
+
+def couple(program: Program, *, uniform: bool = False) -> Coupled:
+    """Which entries of the network's axes can only be cut together. ``uniform``: a repetition stays one."""
+    from fanin.analyses.couplings import couplings
+
+    return couplings(program, uniform)
+
+
+def smaller_spec(cut: Cut, header: str = "") -> str:
+    """What a cut leaves, as a spec of its own. Raises CannotWrite where something has no form as text yet."""
+    from fanin.emit.arch import CannotWrite, write_spec
+
+    text = write_spec(cut.coupled.program, cut, header)
+    written, problems = format_text(Source("smaller.arch", text))
+    if written is None:
+        raise CannotWrite(f"a spec that can be read: {problems[0].headline}")
+    return written
 
 
 def draw(

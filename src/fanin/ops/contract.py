@@ -262,6 +262,10 @@ class Op(ABC, Generic[A]):
         what a norm becomes that has lost entries which were zero. None where there is no such block."""
         return None
 
+    def folds(self, a: A) -> bool:
+        """Whether a number that comes in at every place can become part of the bias: it gives the same everywhere."""
+        return False
+
     def reach(self, a: A, *types: TensorType) -> Reach | Unknown:
         return Unknown(f"`{self.name}` does not say yet which positions it mixes")
 

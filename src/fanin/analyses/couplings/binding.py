@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 from fanin.analyses.couplings.spaces import Space, fix, product_of, sum_of, tie
 from fanin.ir.unknown import Unknown
 from fanin.ops.contract import Op
-from fanin.ops.ties import Expr, Layout, Letter, Times, Ties, names
+from fanin.ops.ties import Expr, Layout, Letter, Ties, Times, names
 from fanin.record import field, record
 
-Number: TypeAlias = "float | None | tuple[Number, ...]"
+Number: TypeAlias = "float | tuple[Number, ...] | None"
 """What masked entries of an axis are: one number, None where they vary, or one of these for each part of the axis."""
 
 Axis: TypeAlias = "tuple[Space | None, Number]"
@@ -35,9 +35,13 @@ class Applied:
     """An op at one place of the network, with the spaces of its letters."""
 
     scope: str
+    path: str | None  # of the module
     node: Any = field(compare=False, repr=False)
     ties: Ties
     letters: dict[str, Space | None]
+
+
+ABSENT: Any = object()
 
 
 class Plan:
@@ -73,7 +77,7 @@ class Binding:
             if place >= 0:
                 held = self.numbers.get(expr.name)
                 if held is None:
-                    held = self.numbers[expr.name] = [None] * self.count
+                    held = self.numbers[expr.name] = [ABSENT] * self.count
                 held[place] = number
             if expr.name not in self.letters:
                 self.letters[expr.name] = space
@@ -103,7 +107,7 @@ class Binding:
         if place < 0:
             return
         for name in names(expr):
-            self.numbers.setdefault(name, [None] * self.count)[place] = number
+            self.numbers.setdefault(name, [ABSENT] * self.count)[place] = number
 
     def space_of(self, expr: Expr) -> Space | None:
         """The space of an expression; letters not met before are new."""
@@ -128,9 +132,14 @@ class Binding:
             if self.letters.get(expr.name) is None:
                 return None
             held = self.numbers.get(expr.name)
-            values: tuple[Number, ...] = tuple(scalars) if held is None else tuple(held)
-            if held is not None and any(s is not None for s in scalars):
-                values = tuple(h if s is None else s for h, s in zip(held, scalars, strict=True))
+            values: tuple[Number, ...]
+            if held is None:
+                values = tuple(scalars)
+            elif type(plan.op).masked is Op.masked:  # it moves numbers, and what has no such axis is not moved along it
+                values = tuple(h for h in held if h is not ABSENT)
+            else:
+                pairs = zip(held, scalars, strict=True)
+                values = tuple((s if s is not None else None) if h is ABSENT else h for h, s in pairs)
             if any(isinstance(v, tuple) for v in values):
                 return self._parts(values, expr.name in plan.own, plan, attrs)
             return plan.op.masked(attrs, values, expr.name in plan.own)  # type: ignore[arg-type]

@@ -88,17 +88,18 @@ def couplings(program: Program, uniform: bool = False) -> Coupled:
     free: list[Group] = []
     fixed: list[Group] = []
     taken: dict[str, int] = {}
+    stuck: dict[str, int] = {}
     for mark, run in spaces.items():
-        name = _name(members[mark], taken)
+        if run.why and all(m.role == "kernel" for m in members[mark]):
+            continue
+        name = _name(members[mark], taken if not run.why else stuck)
         if run.why:
             fixed.append(Group(name, run.size, Grade.FIXED, tuple(members[mark]), (run.why,), run))
             continue
         uses = tuple(ends.get(mark, ()))
         grade, notes = _grade(uses)
         free.append(Group(name, run.size, grade, tuple(members[mark]), notes, run, uses))
-    return Coupled(
-        program, tuple(free), tuple(fixed), found.params, found.applied, found.ports, found.repeats
-    )
+    return Coupled(program, tuple(free), tuple(fixed), found.params, found.applied, found.ports, found.repeats)
 
 
 _MAKES = ("out", "feature", "gate")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fanin.analyses.couplings.binding import Applied, Axis, Binding, Number, Plan, Use
+from fanin.analyses.couplings.binding import ABSENT, Applied, Axis, Binding, Number, Plan, Use
 from fanin.analyses.couplings.spaces import Space, fix, tie
 from fanin.analyses.paths import Place, join, owned, resolve, walk
 from fanin.analyses.reading import types_of
@@ -15,6 +15,7 @@ from fanin.ir.graph import (
     Choice,
     Ensemble,
     Graph,
+    Iterate,
     Leaf,
     ModuleRef,
     Node,
@@ -27,7 +28,6 @@ from fanin.ir.graph import (
     StateRef,
     Update,
     Value,
-    Iterate,
 )
 from fanin.ir.types import TensorType
 from fanin.record import record
@@ -40,12 +40,18 @@ class Within:
     path: str
     lent: dict[str, str]
     graph: Graph  # that holds its modules and states: of a region, the one around it
+    scope: str  # the path, and behind it the uses of functions that it is in
 
     def absolute(self, ref: ModuleRef) -> str:
         return self.lent.get(ref.path, ref.path) if ref.borrowed else join(self.path, ref.path)
 
     def key(self, ref: StateRef) -> str:
         return join(self.path if ref.module is None else self.absolute(ref.module), ref.name)
+
+
+def within(scope: str, node: Node) -> str:
+    """Where the nodes of a function stand for one use of it."""
+    return f"{scope}|{id(node)}"
 
 
 class Walk:
@@ -58,7 +64,7 @@ class Walk:
         self.roles: dict[str, tuple[str, ...]] = {}
         self.uses: list[Use] = []
         self.applied: list[Applied] = []
-        self.ports: dict[str, list[tuple[Graph, list[list[Axis]]]]] = {}
+        self.ports: dict[str, tuple[Graph, list[list[Axis]], list[list[Axis]]]] = {}
         self.repeats: list[tuple[str, int, int]] = []  # (path of the row, first place, how many alike)
         self._plans: dict[int, Plan] = {}
         self._leaves: dict[tuple[int, str], Any] = {}
@@ -67,7 +73,7 @@ class Walk:
         inputs = [[self._axis(s, None) for s in p.value.type.shape] for p in graph.ports if p.value is not None]
         for axes in inputs:
             _fix(axes, "it is an axis of an input")
-        for axes in self.graph(graph, inputs, Within("", {}, graph)):
+        for axes in self.graph(graph, inputs, Within("", {}, graph, "")):
             _fix(axes, "it is an axis of a result")
 
     # ------------------------------------------------------------------------------------------------- graphs
@@ -79,8 +85,6 @@ class Walk:
             for axes in inputs:
                 _fix(axes, why)
             return [self._fixed(r.value.type, why) for r in graph.results]
-        if graph.kind != "region":
-            self.ports.setdefault(at.path, []).append((graph, inputs))
         values: dict[int, list[Axis]] = {}
         given = (port.value for port in graph.ports if port.value is not None)
         for value, axes in zip(given, inputs, strict=True):
@@ -89,7 +93,10 @@ class Walk:
             found = self._node(node, values, at)
             for value, axes in zip(node.outputs, found, strict=True):
                 values[value.index] = axes
-        return [self._of(r.value, values) for r in graph.results]
+        results = [self._of(r.value, values) for r in graph.results]
+        if graph.kind != "region":
+            self.ports.setdefault(at.scope, (graph, inputs, results))
+        return results
 
     def _of(self, operand: Operand | None, values: dict[int, list[Axis]]) -> list[Axis]:
         return values[operand.index] if isinstance(operand, Value) else []
@@ -129,7 +136,8 @@ class Walk:
     def _call(self, node: Call, inputs: list[list[Axis]], at: Within, path: str) -> list[list[Axis]]:
         given = [axes for axes, operand in zip(inputs, node.inputs, strict=True) if operand is not None]
         lent = {name: at.absolute(ref) for name, ref in zip(node.graph.borrows, node.lent, strict=False)}
-        return self.graph(node.graph, given, Within(path, lent, node.graph))
+        scope = within(at.scope, node) if node.module is None else path
+        return self.graph(node.graph, given, Within(path, lent, node.graph, scope))
 
     def _repeat(self, node: Repeat, inputs: list[list[Axis]], at: Within) -> list[Axis]:
         row, place = at.absolute(node.module), 0
@@ -207,7 +215,9 @@ class Walk:
         for name, layout in ties.params:
             for expr, (space, _) in zip(layout, self.params[keys[name]], strict=True):
                 b.take(expr, space, None)
-        scalars = [float(o.value) if isinstance(o, Scalar) and isinstance(o.value, (int, float)) else None for o in node.inputs]
+        scalars = [
+            float(o.value) if isinstance(o, Scalar) and isinstance(o.value, (int, float)) else None for o in node.inputs
+        ]
         outputs = [b.axes(layout, plan, node.attrs, scalars) for layout in ties.outputs]
         where = path or at.path
         for name, reason in ties.fixed:
@@ -221,12 +231,11 @@ class Walk:
         for name, kind in ties.ends:
             space = b.letters.get(name)
             if space is not None and kind != "skipped":
-                numbers = b.numbers.get(name, [])
-                found = [n for n in numbers if n is not None]
-                zero = any(n == 0 for n in found) if kind == "sum" else all(n == 0 for n in numbers[:1])
+                numbers = [None if n is ABSENT else n for n in b.numbers.get(name, [])]
+                zero = any(n == 0 for n in numbers) if kind == "sum" else all(n == 0 for n in numbers[:1])
                 number: Number = 0.0 if zero else (numbers[0] if numbers else None)
                 self.uses.append(Use(space, kind, number, node.op.name, where, node))
-        self.applied.append(Applied(at.path, node, ties, b.letters))
+        self.applied.append(Applied(at.scope, path, node, ties, b.letters))
         return outputs
 
     def _own(self, node: Apply, at: Within, path: str) -> dict[str, str]:

@@ -217,6 +217,10 @@ class Convolution(Weighted[ConvAttrs]):
             lambda size: replace(a, out_channels=size(out), groups=size(g) if a.groups > 1 else 1),
         )
 
+    def folds(self, a: ConvAttrs) -> bool:
+        plain = a.padding in (0, "valid") or isinstance(a.padding, tuple) and not any(a.padding)
+        return a.bias and a.groups == 1 and (plain or a.padding_mode != "zeros")
+
 
 def slid(
     x: TensorType,

@@ -89,6 +89,9 @@ class Linear(Weighted[LinearAttrs]):
         ends = ((f"{types[0].rank - 1}", PARAM),)
         return Ties(((*outer, i),), ((*outer, o),), params, ends=ends, resize=lambda n: replace(a, out_features=n(o)))
 
+    def folds(self, a: LinearAttrs) -> bool:
+        return a.bias
+
 
 @final
 class LinearFunction(Op[OpAttrs]):

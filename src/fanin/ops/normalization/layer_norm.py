@@ -79,6 +79,13 @@ class LayerNorm(Weighted[LayerNormAttrs]):
         names = (("weight", "bias") if a.bias else ("weight",)) if a.elementwise_affine else ()
         return normalised(a.axes, types[0], names)
 
+    def divided(self, a: LayerNormAttrs, by: int) -> tuple[str, tuple[tuple[str, Any], ...]] | None:
+        if a.axes != 1:
+            return None
+        usual = LayerNormAttrs()
+        given = (("eps", a.eps, usual.eps), ("affine", a.elementwise_affine, True), ("shift", a.bias, True))
+        return "KeptLayerNorm", (("size", by), *((name, value) for name, value, default in given if value != default))
+
 
 @record
 class LayerNormFunctionAttrs(OpAttrs):

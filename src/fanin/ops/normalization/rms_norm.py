@@ -77,6 +77,12 @@ class RMSNorm(Weighted[RMSNormAttrs]):
         names = (("weight",)) if a.elementwise_affine else ()
         return normalised(a.axes, types[0], names)
 
+    def divided(self, a: RMSNormAttrs, by: int) -> tuple[str, tuple[tuple[str, Any], ...]] | None:
+        if a.axes != 1 or a.eps is None:  # that of the dtype is no number of a spec
+            return None
+        more = (("affine", False),) if not a.elementwise_affine else ()
+        return "KeptRMSNorm", (("size", by), ("eps", a.eps), *more)
+
 
 @record
 class RMSNormFunctionAttrs(OpAttrs):

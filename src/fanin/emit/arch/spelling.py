@@ -1,0 +1,125 @@
+"""Attributes, numbers, laws and types as the language writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from typing import Any
+
+from fanin.emit.arch.parts import CannotWrite, Number, Part, Text
+from fanin.ir.dims import Poly, render
+from fanin.ir.laws import Auto, Constant, Fixup, Law, Normal, Orthogonal, Scaled, TorchDefault, TruncNormal, Uniform
+from fanin.ir.types import DType
+from fanin.ops.contract import Op, OpAttrs
+
+_SHORT = {
+    "out_features": "width",
+    "out_channels": "width",
+    "hidden_size": "width",
+    "embedding_dim": "width",
+    "num_groups": "groups",
+    "num_heads": "heads",
+}
+_SEVERAL = {"shape", "sizes", "axes"}  # tuples of sizes are numbers one by one
+
+
+def spell(value: Any, hint: str = "") -> Text:
+    """A value of an attribute."""
+    if value is None:
+        return ("none",)
+    if isinstance(value, bool):
+        return ("true" if value else "false",)
+    if isinstance(value, int):
+        return (Number(value, hint),) if value > 1 else (str(value),)
+    if isinstance(value, float):
+        return (number(value),)
+    if isinstance(value, str):
+        return (f'"{value}"',)
+    if isinstance(value, Poly):
+        return (render(value),)
+    if isinstance(value, tuple):
+        parts: list[Part] = ["("]
+        for i, item in enumerate(value):
+            parts += [", " if i else "", *spell(item, f"{hint}{i + 1}")]
+        return (*parts, ",)" if len(value) == 1 else ")")
+    raise CannotWrite(f"a value such as {value!r}")
+
+
+def number(value: float) -> str:
+    if value != value or value in (float("inf"), float("-inf")):
+        return {float("inf"): "inf", float("-inf"): "-inf"}.get(value, "nan")
+    text = repr(float(value))
+    if "e" in text and "." not in text:
+        return text
+    return text
+
+
+def arguments(op: Op[Any], a: OpAttrs, label: str, before: int) -> list[Text]:
+    """The attributes that are not as they would be anyway: by place as far as they must be given, then by name.
+
+    ``before``: how many tensors stand in front of them.
+    """
+    found: list[Text] = []
+    by_place = True
+    starred = any(name.startswith("*") for name in op.order)
+    names = [name.lstrip("*") for name in op.order]
+    for f in fields(a):
+        value = getattr(a, f.name)
+        hint = f"{label}_{_SHORT.get(f.name, f.name)}"
+        if f.name == op.keywords:
+            found += [(f"{key}=", *spell(size, f"{label}_{key}")) for key, size in value]
+            continue
+        if f.default is not MISSING and value == f.default:
+            by_place = False
+            continue
+        if starred and f"*{f.name}" in op.order:
+            found += [spell(item, f"{hint}{i + 1}") for i, item in enumerate(value)]
+            continue
+        usual = f.default is MISSING or not found
+        plain = by_place and not f.kw_only and usual and (not names or f.name in names)
+        if not plain:
+            by_place = False
+        found.append(spell(value, hint) if plain else (f"{f.name}=", *spell(value, hint)))
+    return found
+
+
+def comma(texts: Sequence[Text]) -> Text:
+    found: list[Part] = []
+    for i, text in enumerate(texts):
+        found += [", " if i else "", *text]
+    return tuple(p for p in found if p != "")
+
+
+def law(value: Law) -> str:
+    """An initialiser."""
+    match value:
+        case Constant():
+            return {0.0: "zeros", 1.0: "ones"}.get(value.value, f"constant({number(value.value)})")
+        case Normal():
+            mean = f"mean={number(value.mean)}, " if value.mean else ""
+            return f"normal({mean}std={number(value.std)})"
+        case TruncNormal():
+            extra = "".join(
+                f", {name}={number(getattr(value, name))}"
+                for name, usual in (("mean", 0.0), ("low", -2.0), ("high", 2.0))
+                if getattr(value, name) != usual
+            )
+            return f"trunc_normal(std={number(value.std)}{extra})"
+        case Uniform():
+            return f"uniform({number(value.low)}, {number(value.high)})"
+        case Scaled():
+            args = [f'mode="{value.mode}"'] if value.mode != "fan_in" and value.family == "he" else []
+            args += [f"gain={number(value.gain)}"] if value.gain != 1 else []
+            return f"{value}({', '.join(args)})" if args else str(value)
+        case Orthogonal():
+            return "orthogonal" if value.gain == 1 else f"orthogonal(gain={number(value.gain)})"
+        case TorchDefault():
+            return "default"
+        case Fixup() | Auto():
+            return value.name
+    raise CannotWrite(f"the initialiser {value}")
+
+
+def typed(dtype: DType, axes: Sequence[Text]) -> Text:
+    head = "" if dtype is DType.FLOAT else dtype.value
+    return (f"{head}[", *comma(axes), "]")
