@@ -86,7 +86,10 @@ def difference(cut: Cut, **sizes: int) -> tuple[float, str]:
     parent.load_state_dict(mask_state(cut, state))
     inputs = inputs_of(program, sizes)
     with torch.no_grad():
-        a, b = flat(parent(*inputs)), flat(child(*inputs))
+        torch.manual_seed(7)
+        a = flat(parent(*inputs))
+        torch.manual_seed(7)
+        b = flat(child(*inputs))
     return max(float((x - y).abs().max()) / max(float(x.abs().max()), 1e-3) for x, y in zip(a, b, strict=True)), small
 
 

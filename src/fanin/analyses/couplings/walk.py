@@ -55,7 +55,7 @@ def within(scope: str, node: Node) -> str:
 
 
 class Walk:
-    """The spaces of a program's parameters, and how its entries end. ``uniform``: places of a repetition are cut alike."""
+    """The spaces of a program's parameters, and how entries end. ``uniform``: a repetition is cut alike everywhere."""
 
     def __init__(self, program: Program, uniform: bool) -> None:
         self.program = program
@@ -233,8 +233,8 @@ class Walk:
             if space is not None and kind != "skipped":
                 numbers = [None if n is ABSENT else n for n in b.numbers.get(name, [])]
                 zero = any(n == 0 for n in numbers) if kind == "sum" else all(n == 0 for n in numbers[:1])
-                number: Number = 0.0 if zero else (numbers[0] if numbers else None)
-                self.uses.append(Use(space, kind, number, node.op.name, where, node))
+                end: Number = 0.0 if zero else (numbers[0] if numbers else None)
+                self.uses.append(Use(space, kind, end, node.op.name, where, node))
         self.applied.append(Applied(at.scope, path, node, ties, b.letters))
         return outputs
 

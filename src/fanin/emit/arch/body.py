@@ -29,6 +29,7 @@ from fanin.ir.graph import (
 )
 from fanin.ir.laws import ZEROS, Law
 from fanin.ir.types import DType
+from fanin.ops.contract import argument_order
 from fanin.ops.elementwise.binary import Binary
 from fanin.ops.indexing.index import At, Dots, Index, NewAxis, Pick, Range
 from fanin.record import record
@@ -207,7 +208,7 @@ class Body:
 
     def _apply(self, node: Apply, inputs: list[Written]) -> Written:
         if node.module is not None:
-            stage = self._labelled(node.module, self.instance(node.module, node))
+            stage = self._labelled(node.module, self.instance(node.module))
             return self._flow(inputs, stage) if len(inputs) == 1 else self._used(stage, inputs)
         found = self.writer.changes.attributes(self.scope, node)
         op = node.op
@@ -221,16 +222,14 @@ class Body:
         if isinstance(op, Binary) and op.title in ("and", "or"):
             left, right = (self.closed(i) for i in inputs)
             return Written((*left, f" {op.title} ", *right), OPERATOR)
-        args = arguments(op, found, op.name, len(inputs))
-        if len(inputs) == 1 and node.inputs and isinstance(node.inputs[0], Value) and op.order[:1] in ((), ("x",)):
-            stage = (op.name, *(("(", *comma(args), ")") if args else ()))
-            return self._flow(inputs, stage)
-        tensors = [self.loose(i) if i.tight != PIPE else self.closed(i) for i in inputs]
-        if op.order and not op.order[0].startswith("*") and op.order[0] not in [p.name for p in op.inputs]:
-            ordered = [*args[:1], *tensors, *args[1:]]  # `einsum("…", a, b)`
-        else:
-            ordered = [*tensors, *args]
-        return Written((op.name, "(", *comma(ordered), ")"), CLOSED)
+        order = argument_order(type(op))
+        tensors: list[Text | None] = []
+        for operand, i in zip(node.inputs, inputs, strict=True):
+            tensors.append(None if operand is None else i.text if i.tight != PIPE else self.closed(i))
+        if len(inputs) == 1 and isinstance(node.inputs[0], Value) and order[0] == op.inputs[0].name:
+            args = arguments(op, found, op.name, [("...",)])[1:]
+            return self._flow(inputs, (op.name, *(("(", *comma(args), ")") if args else ())))
+        return Written((op.name, "(", *comma(arguments(op, found, op.name, tensors)), ")"), CLOSED)
 
     def _index(self, a: Any, inputs: list[Written]) -> Written:
         picks = iter(inputs[1:])
@@ -253,15 +252,19 @@ class Body:
     def _call(self, node: Call, inputs: list[Written]) -> Written:
         if node.backwards:
             raise CannotWrite("the inverse of a block")
-        if node.sizes:
-            raise CannotWrite(f"`{node.graph.name}`, which is told sizes that no input of it has")
+        told = tuple(str(d) if isinstance(d, int) else render(d) for d in node.sizes)
+        lent = tuple(self._spelled(ref) for ref in node.lent)
         if node.module is None:
-            stage = (self.writer.function(node, self.path, self.scope),)
-            if len(inputs) == 1:
-                return self._flow(inputs, stage)
+            stage: Text = (self.writer.function(node, self.path, self.scope, told, lent),)
+        else:
+            stage = self._labelled(node.module, self.instance(node.module, told, lent))
+        if not inputs:
+            return Written(stage, CLOSED)
+        if len(inputs) == 1:
+            return self._flow(inputs, stage)
+        if node.module is None:
             return Written(("(", *comma([self.loose(i) for i in inputs]), ") -> ", *stage), PIPE)
-        stage = self._labelled(node.module, self.instance(node.module, node))
-        return self._flow(inputs, stage) if len(inputs) == 1 else self._used(stage, inputs)
+        return self._used(stage, inputs)
 
     def _scan(self, node: Scan, inputs: list[Written]) -> Written:
         region = node.graph
@@ -272,7 +275,7 @@ class Body:
         given = [v.index if isinstance(v, Value) else None for v in cell.inputs]
         if given != [p.value.index for p in region.ports if p.value is not None]:
             raise CannotWrite("a `scan` whose cell takes its inputs in another order")
-        text = self._labelled(cell.module, self.instance(cell.module, cell))
+        text = self._labelled(cell.module, self.instance(cell.module))
         sequences = [self.loose(inputs[i]) for i in node.sequences]
         args: list[Text] = [text]
         if sequences:
@@ -306,13 +309,13 @@ class Body:
         name = self._spelled(ref)
         return (name,) if made is None else (f"{name}: ", *made)
 
-    def instance(self, ref: ModuleRef, node: Node | None = None) -> Text | None:
+    def instance(self, ref: ModuleRef, told: tuple[str, ...] = (), lent: tuple[str, ...] = ()) -> Text | None:
         """How a module is made; None where it has been made before."""
         if ref.borrowed or ref.path in self.made:
             return None
         if ref.path in self.children:
             self.made.add(ref.path)
-            return self.writer.instance(self.children[ref.path], join(self.path, ref.path), self)
+            return self.writer.instance(self.children[ref.path], join(self.path, ref.path), self, told, lent)
         parent = ref.path
         while parent and parent not in self.children:
             parent = parent.rpartition(".")[0]
@@ -365,7 +368,7 @@ class Body:
         label = path.rpartition(".")[2]
         if label.isdigit():
             label = (op.module or op.name).lower()
-        args = arguments(op, attrs, label, 0)
+        args = arguments(op, attrs, label)
         args += self._initial(leaf)
         if leaf.frozen:
             args.append(("frozen=", *spell(leaf.frozen)))

@@ -27,9 +27,11 @@ class Number:
 
 @record(eq=False, frozen=False)
 class Made:
-    """A use of a draft: ``Name(…)``; of a function, what stands behind its tensors."""
+    """A use of a draft: ``Name(…)``; of a function, what stands behind its tensors. ``told``: its open sizes."""
 
     draft: Any
+    told: tuple[str, ...] = ()
+    lent: tuple[str, ...] = ()  # the modules that it borrows
 
 
 @record

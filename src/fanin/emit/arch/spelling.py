@@ -10,7 +10,7 @@ from fanin.emit.arch.parts import CannotWrite, Number, Part, Text
 from fanin.ir.dims import Poly, render
 from fanin.ir.laws import Auto, Constant, Fixup, Law, Normal, Orthogonal, Scaled, TorchDefault, TruncNormal, Uniform
 from fanin.ir.types import DType
-from fanin.ops.contract import Op, OpAttrs
+from fanin.ops.contract import Op, OpAttrs, argument_order
 
 _SHORT = {
     "out_features": "width",
@@ -54,32 +54,45 @@ def number(value: float) -> str:
     return text
 
 
-def arguments(op: Op[Any], a: OpAttrs, label: str, before: int) -> list[Text]:
-    """The attributes that are not as they would be anyway: by place as far as they must be given, then by name.
+def arguments(op: Op[Any], a: OpAttrs, label: str, tensors: Sequence[Text | None] = ()) -> list[Text]:
+    """The arguments of a call: what goes by place, then by name what is not as it would be anyway.
 
-    ``before``: how many tensors stand in front of them.
+    ``tensors`` follow the inputs; a module's are not among its arguments.
     """
+    ports = {port.name: port for port in op.inputs}
+    usual = {f.name: f.default for f in fields(a)}
+    given = list(tensors)
     found: list[Text] = []
     by_place = True
-    starred = any(name.startswith("*") for name in op.order)
-    names = [name.lstrip("*") for name in op.order]
+
+    def add(name: str, value: Any) -> None:
+        nonlocal by_place
+        text = spell(value, f"{label}_{_SHORT.get(name, name)}")
+        first = not found and not tensors and type(value) is int and name != "axis"
+        if by_place and (usual[name] is MISSING or first):
+            found.append(text)
+            return
+        if usual[name] is MISSING or value != usual[name]:
+            found.append((f"{name}=", *text))
+        by_place = False
+
+    order = argument_order(type(op))
+    for entry in order:
+        name = entry.lstrip("*")
+        if name in ports:
+            count = len(given) if ports[name].variadic else min(1, len(given))
+            for tensor in [given.pop(0) for _ in range(count)]:
+                found.append(("none",) if tensor is None else tensor if by_place else (f"{name}=", *tensor))
+        elif entry.startswith("*") and by_place:
+            found += [spell(v, f"{label}_{name}{i + 1}") for i, v in enumerate(getattr(a, name))]
+        elif name in usual:
+            add(name, getattr(a, name))
+    by_place = False
     for f in fields(a):
-        value = getattr(a, f.name)
-        hint = f"{label}_{_SHORT.get(f.name, f.name)}"
         if f.name == op.keywords:
-            found += [(f"{key}=", *spell(size, f"{label}_{key}")) for key, size in value]
-            continue
-        if f.default is not MISSING and value == f.default:
-            by_place = False
-            continue
-        if starred and f"*{f.name}" in op.order:
-            found += [spell(item, f"{hint}{i + 1}") for i, item in enumerate(value)]
-            continue
-        usual = f.default is MISSING or not found
-        plain = by_place and not f.kw_only and usual and (not names or f.name in names)
-        if not plain:
-            by_place = False
-        found.append(spell(value, hint) if plain else (f"{f.name}=", *spell(value, hint)))
+            found += [(f"{key}=", *spell(size, f"{label}_{key}")) for key, size in getattr(a, f.name)]
+        elif f.name not in [e.lstrip("*") for e in order]:
+            add(f.name, getattr(a, f.name))
     return found
 
 

@@ -27,10 +27,10 @@ class Draft:
     kind: str
     doc: str
     modules: tuple[str, ...]
+    sizes: tuple[str, ...]
     ports: Text
     results: Text
     body: tuple[Text, ...]
-    lent: tuple[str, ...]
     height: int = 0
     written: Any = None  # the Declared that it has become part of
 
@@ -58,7 +58,9 @@ class Writer:
 
     # ------------------------------------------------------------------------------------------------- drafting
 
-    def instance(self, made: Any, path: str, body: Body) -> Text:
+    def instance(
+        self, made: Any, path: str, body: Body, told: tuple[str, ...] = (), lent: tuple[str, ...] = ()
+    ) -> Text:
         """How an instance is made, at a place of the body that holds it."""
         if isinstance(made, Leaf):
             return body.leaf(made, path)
@@ -72,10 +74,14 @@ class Writer:
             raise CannotWrite(f"the extern block `{graph.name}`")
         if graph.inverse is not None:
             raise CannotWrite(f"`{graph.name}`, which has an inverse")
-        if graph.kind == "composition":
+        if graph.kind == "composition" and graph.places is not None:
             text = body.composition(made, path)
         else:
-            text = (Made(self.draft(graph, path)),)
+            if graph.kind == "composition" and any(c.path.split(".")[0].isdigit() for c in graph.children):
+                raise CannotWrite(f"the composition `{path}`, which is no plain row")
+            if len(lent) < len(graph.borrows):
+                raise CannotWrite(f"`{path}`, whose modules come from elsewhere")
+            text = (Made(self.draft(graph, path), told, lent),)
         return ("checkpoint(", *text, ")") if made.checkpoint else text
 
     def draft(self, graph: Graph, path: str, scope: str | None = None) -> Draft:
@@ -107,22 +113,22 @@ class Writer:
         elif graph is self.program.graph:
             shown = (" -> ", *(_joined(results) if len(results) == 1 else ("(", *_joined(results), ")")))
         made = Draft(
-            graph.name or "part",
-            graph.kind,
+            graph.name or _named(path),
+            "block" if graph.kind == "composition" else graph.kind,
             graph.doc,
             tuple(names.values()),
+            tuple(symbol.name for symbol in graph.sizes),
             _joined(ports),
             shown,
             tuple(body.statements),
-            (),
             height,
         )
         self.drafts.append(made)
         return made
 
-    def function(self, node: Call, path: str, scope: str) -> Made:
+    def function(self, node: Call, path: str, scope: str, told: tuple[str, ...], lent: tuple[str, ...]) -> Made:
         """A use of a ``fn``."""
-        return Made(self.draft(node.graph, path, within(scope, node)))
+        return Made(self.draft(node.graph, path, within(scope, node)), told, lent)
 
     def op(self, name: str) -> Op[Any]:
         found = find_op(name)
@@ -158,11 +164,10 @@ class Writer:
         declared: Declared = d.written
         found = self._flat(d)
         numbers = [found.numbers[places[0]] for _, places in declared.open]
-        args = ", ".join("\x00" for _ in numbers)
-        if d.kind == "fn":
-            return Flat(f"{declared.name}({args})" if numbers else declared.name, tuple(numbers))
-        more = ", ".join([*(f"{name}" for name in d.lent), *([args] if args else [])])
-        return Flat(f"{declared.name}({more})", tuple(numbers))
+        args = ", ".join([*made.lent, *made.told, *("\x00" for _ in numbers)])
+        if d.kind == "fn" and not args and found.pattern[:1] != "\x01":
+            return Flat(declared.name, ())
+        return Flat(f"{declared.name}({args})", tuple(numbers))
 
     def _declare(self, drafts: list[tuple[Draft, Flat]]) -> str:
         first, pattern = drafts[0]
@@ -196,20 +201,27 @@ class Writer:
         for d, _ in drafts:
             d.written = declared
         ports_text, results, *body = filled(pattern, texts).split("\x01")
-        hypers = [*(f"{m}: module" for m in first.modules), *(f"{n}: int" for n in places)]
+        hypers = [*(f"{m}: module" for m in first.modules), *(f"{n}: int" for n in (*first.sizes, *places))]
         doc = "".join(f"## {line}\n" for line in first.doc.split("\n")) if first.doc else ""
         lines = "\n".join(body)
         if first.kind == "fn":
-            return f"{doc}fn {name}({', '.join([ports_text, *hypers])}){results} {{\n{lines}\n}}"
+            params = ", ".join([*([ports_text] if ports_text else []), *hypers])
+            return f"{doc}fn {name}({params}){results} {{\n{lines}\n}}"
         attrs = ""
         if first.kind == "model" and self.policy:
             attrs = f"@init({', '.join(f'{k}={law(v)}' for k, v in self.policy.items())})\n"
         if first.kind == "model":
             lines = "\n".join([*self._asserts(), lines])
-        return f"{doc}{attrs}{first.kind} {name}({', '.join(hypers)})({ports_text}){results} {{\n{lines}\n}}"
+        head = f"{name}({', '.join(hypers)})({ports_text}){results}"
+        return f"{doc}{attrs}{first.kind} {head} {{\n{lines}\n}}"
 
     def _asserts(self) -> list[str]:
         return []
+
+
+def _named(path: str) -> str:
+    words = [w for w in path.split(".") if not w.isdigit()]
+    return "".join(w.capitalize() for w in words[-1].split("_")) if words else "Part"
 
 
 def _axis_name(d: Any, before: Any, own: dict[str, str], place: int) -> str:

@@ -218,7 +218,7 @@ class Convolution(Weighted[ConvAttrs]):
         )
 
     def folds(self, a: ConvAttrs) -> bool:
-        plain = a.padding in (0, "valid") or isinstance(a.padding, tuple) and not any(a.padding)
+        plain = a.padding in (0, "valid") or (isinstance(a.padding, tuple) and not any(a.padding))
         return a.bias and a.groups == 1 and (plain or a.padding_mode != "zeros")
 
 
