@@ -61,7 +61,8 @@ def inputs_of(program: Program, sizes: dict[str, int], seed: int = 0) -> list[to
         elif dtype is DType.BOOL:
             found.append(torch.rand(shape) < 0.7)
         else:
-            found.append(torch.randn(shape, dtype=torch.float64))
+            complex_ = dtype is DType.COMPLEX
+            found.append(torch.randn(shape, dtype=torch.complex128 if complex_ else torch.float64))
     return found
 
 

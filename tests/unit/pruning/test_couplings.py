@@ -14,7 +14,11 @@ from tests.unit.pruning.networks import coupled_of, difference, random_cut
 
 # name -> (the network, how many groups can be cut, a word of each reason that another cannot)
 CASES: dict[str, tuple[str, int, tuple[str, ...]]] = {
-    "mlp": ("x: [N, 6]) -> [N, 3] { return x -> a: Linear(8) -> relu -> b: Linear(10) -> tanh -> c: Linear(3) }", 2, ()),
+    "mlp": (
+        "x: [N, 6]) -> [N, 3] { return x -> a: Linear(8) -> relu -> b: Linear(10) -> tanh -> c: Linear(3) }",
+        2,
+        (),
+    ),
     "without bias": ("x: [N, 6]) -> [N, 3] { return x -> a: Linear(8, bias=false) -> gelu -> c: Linear(3) }", 1, ()),
     "conv and batch norm": (
         "x: [N, 3, 8, 8]) -> [N, 4] { return x -> a: Conv2d(8, 3, padding=1) -> n: BatchNorm2d() -> relu"
@@ -279,7 +283,7 @@ CASES: dict[str, tuple[str, int, tuple[str, ...]]] = {
         ("shares out",),
     ),
     "attention": (
-        'x: [B, T, 12]) -> [B, T, 4] { q, k, v = x -> qkv: Linear(48) -> chunk(3, axis=-1)'
+        "x: [B, T, 12]) -> [B, T, 4] { q, k, v = x -> qkv: Linear(48) -> chunk(3, axis=-1)"
         ' -> map(rearrange(..., "b t (h d) -> b h t d", h=4))\n'
         "y = scaled_dot_product_attention(q, k, v, is_causal=true)\n"
         'return rearrange(y, "b h t d -> b t (h d)") -> o: Linear(12) -> c: Linear(4) }',
@@ -322,7 +326,7 @@ CASES: dict[str, tuple[str, int, tuple[str, ...]]] = {
         (),
     ),
     "outer product, flattened": (
-        'x: [N, 6]) -> [N, 4] { a = x -> f: Linear(5)\nb = x -> g: Linear(7)\n'
+        "x: [N, 6]) -> [N, 4] { a = x -> f: Linear(5)\nb = x -> g: Linear(7)\n"
         'return einsum("n i, n j -> n i j", a, b) -> flatten(1) -> c: Linear(4) }',
         2,
         (),

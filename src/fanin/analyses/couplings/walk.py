@@ -55,9 +55,12 @@ def within(scope: str, node: Node) -> str:
 
 
 class Walk:
-    """The spaces of a program's parameters, and how entries end. ``uniform``: a repetition is cut alike everywhere."""
+    """The spaces of a program's parameters, and how entries end. ``uniform``: a repetition is cut alike everywhere.
 
-    def __init__(self, program: Program, uniform: bool) -> None:
+    With ``open_ends`` the inputs and results of the program can be cut like anything else.
+    """
+
+    def __init__(self, program: Program, uniform: bool, open_ends: bool = False) -> None:
         self.program = program
         self.uniform = uniform
         self.params: dict[str, list[Axis]] = {}
@@ -70,11 +73,15 @@ class Walk:
         self._leaves: dict[tuple[int, str], Any] = {}
         self._places: dict[str, Place] | None = None
         graph = program.graph
-        inputs = [[self._axis(s, None) for s in p.value.type.shape] for p in graph.ports if p.value is not None]
-        for axes in inputs:
-            _fix(axes, "it is an axis of an input")
-        for axes in self.graph(graph, inputs, Within("", {}, graph, "")):
-            _fix(axes, "it is an axis of a result")
+        known = 0.0 if open_ends else None  # what goes of an input that may be cut is taken to be zero
+        self.inputs = [[self._axis(s, known) for s in p.value.type.shape] for p in graph.ports if p.value is not None]
+        if not open_ends:
+            for axes in self.inputs:
+                _fix(axes, "it is an axis of an input")
+        self.results = self.graph(graph, self.inputs, Within("", {}, graph, ""))
+        if not open_ends:
+            for axes in self.results:
+                _fix(axes, "it is an axis of a result")
 
     # ------------------------------------------------------------------------------------------------- graphs
 

@@ -143,7 +143,9 @@ class ScaledDotProductAttention(Op[AttentionAttrs]):
         def resize(n: Measure) -> AttentionAttrs:
             return a if n(e) == q.shape[-1] else replace(a, scale=scale)  # what divided the scores still does
 
-        fixed = (("s", "attention shares out over it"),)
+        fixed: tuple[tuple[str, str], ...] = (("s", "attention shares out over it"),)
+        if a.is_causal:
+            fixed += (("l", "a row sees the keys up to its own place"),)
         return Ties(tuple(layouts), ((*out, rows, m),), fixed=fixed, ends=(("e", SUM),), resize=resize)
 
     def masked(self, a: AttentionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:

@@ -68,7 +68,8 @@ def channelwise(x: TensorType, axis: int, affine: bool, tracked: bool) -> Ties:
     names = ("weight", "bias") * affine + ("running_mean", "running_var") * tracked
     layout = letters(x)
     params = tuple((name, (layout[axis],)) for name in names)
-    return Ties((layout,), (layout,), params)
+    fixed = tuple((str(i), "statistics are taken over it") for i in range(x.rank) if i not in (0, axis))
+    return Ties((layout,), (layout,), params, fixed)
 
 
 class BatchNorm(Weighted[BatchNormAttrs]):

@@ -65,7 +65,9 @@ def grouped(a: GroupNormAttrs | GroupNormFunctionAttrs, x: TensorType, params: t
     channel: Expr = times(g, c)
     layout = (outer[0], channel, *outer[2:])
     tied = tuple((name, (channel,)) for name in params)
-    return Ties((layout,), (layout,), tied, ends=(("c", NORM),), resize=lambda n: replace(a, num_groups=n(g)))
+    fixed = tuple((str(i), "statistics are taken over it") for i in range(2, x.rank))
+    ends = (("c", NORM),)
+    return Ties((layout,), (layout,), tied, fixed, ends, lambda n: replace(a, num_groups=n(g)))
 
 
 @final
