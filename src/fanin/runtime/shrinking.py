@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from fanin.analyses.couplings import Coupled
 from fanin.analyses.couplings.cut import Cut, Kept
 
 State = Mapping[str, Any]
@@ -77,3 +78,58 @@ def _tensor(part: Kept, state: State) -> torch.Tensor:
     if tuple(tensor.shape) != part.shape:
         raise WrongWeights(f"`{part.key}` is {tuple(tensor.shape)} in the weights, and {part.shape} in the network")
     return tensor
+
+
+def scores(coupled: Coupled, state: State) -> dict[str, torch.Tensor]:
+    """The joint 2-norm of all weights that go with each entry, for every group that can be cut. Raises WrongWeights."""
+    found = {group.name: torch.zeros(group.size, dtype=torch.float64) for group in coupled.groups}
+    for part in Cut(coupled, {}).weights():
+        if part.kind != "param" or part.tied is not None:
+            continue
+        tensor = _tensor(part, state).detach().to("cpu", torch.float64)
+        for group, axis, entries in coupled.of_parameter(part.key):
+            rows = tensor.square().movedim(axis, 0).flatten(1).sum(1)
+            index = torch.tensor(entries)
+            here = index >= 0
+            found[group].index_add_(0, index[here], rows[here])
+    return {name: total.sqrt() for name, total in found.items()}
+
+
+def strongest(coupled: Coupled, state: State, counts: Mapping[str, int]) -> dict[str, list[int]]:
+    """Of each group named, so many entries with the largest joint norm, of equal ones the first."""
+    by_name = scores(coupled, state)
+    return {
+        name: sorted(torch.argsort(by_name[name], descending=True, stable=True)[:count].tolist())
+        for name, count in counts.items()
+    }
+
+
+def alive(coupled: Coupled, state: State, align: int = 1) -> dict[str, list[int]]:
+    """Of each group the entries with a weight that is not zero: at least one, and as many as ``align`` asks."""
+    found: dict[str, list[int]] = {}
+    for name, score in scores(coupled, state).items():
+        count = max(1, int((score > 0).sum()))
+        count = min(len(score), -(-count // align) * align)
+        if count < len(score):
+            found[name] = sorted(torch.argsort(score, descending=True, stable=True)[:count].tolist())
+    return found
+
+
+def read_weights(path: str) -> dict[str, torch.Tensor]:
+    """A file of weights: ``.safetensors``, or a ``state_dict`` that ``torch.save`` wrote."""
+    if path.endswith(".safetensors"):
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    found: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return found
+
+
+def write_weights(path: str, state: Mapping[str, torch.Tensor], name: str = "") -> None:
+    """The same, written as ``name`` (or ``path``) ends. A tensor that stands under two keys is written under both."""
+    if (name or path).endswith(".safetensors"):
+        from safetensors.torch import save_file
+
+        save_file({k: v.clone().contiguous() for k, v in state.items()}, path)
+    else:
+        torch.save(dict(state), path)

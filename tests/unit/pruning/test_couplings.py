@@ -1,6 +1,6 @@
 """Cuts are right or refused: small networks for every rule of coupling, each against its masked self in float64.
 
-Every case is cut at random at all groups that can be cut, written as a smaller spec, elaborated, loaded with the weights
+Every case is cut at random at all groups that can be, written as a smaller spec, elaborated, loaded with the weights
 that stay, and run beside the network whose weights are zero where something went.
 """
 
@@ -149,7 +149,8 @@ CASES: dict[str, tuple[str, int, tuple[str, ...]]] = {
         (),
     ),
     "slices": (
-        "x: [N, 6]) -> [N, 3] { h = x -> f: Linear(12)\nreturn (h[:, :5] -> g: Linear(3)) + (h[:, 3:] -> k: Linear(3)) }",
+        "x: [N, 6]) -> [N, 3] { h = x -> f: Linear(12)\nreturn (h[:, :5] -> g: Linear(3)) + (h[:, 3:]"
+        " -> k: Linear(3)) }",
         3,
         (),
     ),
@@ -170,7 +171,8 @@ CASES: dict[str, tuple[str, int, tuple[str, ...]]] = {
     ),
     "glu": ("x: [N, 6]) -> [N, 3] { return x -> a: Linear(16) -> glu -> c: Linear(3) }", 1, ()),
     "glu of channels": (
-        "x: [N, 3, 6, 6]) -> [N, 4] { return x -> a: Conv2d(16, 1) -> glu(axis=1) -> mean(axis=(2, 3)) -> c: Linear(4) }",
+        "x: [N, 3, 6, 6]) -> [N, 4] { return x -> a: Conv2d(16, 1) -> glu(axis=1) -> mean(axis=(2, 3))"
+        " -> c: Linear(4) }",
         1,
         (),
     ),
@@ -206,13 +208,15 @@ CASES: dict[str, tuple[str, int, tuple[str, ...]]] = {
     ),
     "two divisions that do not fit": (
         "x: [N, 6]) -> [N, 4] { h = x -> f: Linear(24)\n"
-        "a = h -> reshape(N, 6, 4) -> sum(axis=2) -> p: Linear(4)\nb = h -> reshape(N, 8, 3) -> sum(axis=2) -> q: Linear(4)\n"
+        "a = h -> reshape(N, 6, 4) -> sum(axis=2) -> p: Linear(4)\nb = h -> reshape(N, 8, 3) -> sum(axis=2)"
+        " -> q: Linear(4)\n"
         "return a + b }",
         0,
         ("divided in two ways", "divided in two ways"),
     ),
     "pixel shuffle": (
-        "x: [N, 3, 4, 4]) -> [N, 2, 8, 8] { return x -> a: Conv2d(24, 1) -> pixel_shuffle(2) -> relu -> c: Conv2d(2, 1) }",
+        "x: [N, 3, 4, 4]) -> [N, 2, 8, 8] { return x -> a: Conv2d(24, 1) -> pixel_shuffle(2) -> relu"
+        " -> c: Conv2d(2, 1) }",
         1,
         (),
     ),
@@ -273,7 +277,8 @@ CASES: dict[str, tuple[str, int, tuple[str, ...]]] = {
         (),
     ),
     "sum over channels": (
-        "x: [N, 3, 6, 6]) -> [N, 4] { return x -> a: Conv2d(8, 1) -> relu -> sum(axis=1) -> flatten(1) -> c: Linear(4) }",
+        "x: [N, 3, 6, 6]) -> [N, 4] { return x -> a: Conv2d(8, 1) -> relu -> sum(axis=1) -> flatten(1)"
+        " -> c: Linear(4) }",
         1,
         (),
     ),
@@ -378,7 +383,8 @@ CASES: dict[str, tuple[str, int, tuple[str, ...]]] = {
         (),
     ),
     "a weight read": (
-        "x: [N, 6]) -> [N, 8] { a = Linear(8)\nh = x -> a -> relu\nreturn linear(h, a.weight @ transpose(a.weight, 0, 1)) }",
+        "x: [N, 6]) -> [N, 8] { a = Linear(8)\nh = x -> a"
+        " -> relu\nreturn linear(h, a.weight @ transpose(a.weight, 0, 1)) }",
         0,
         ("result",),
     ),
@@ -459,7 +465,8 @@ def test_a_cut_gives_what_the_masked_network_gives(name: str) -> None:
 
 APPROXIMATE = {
     "mean over channels": (
-        "x: [N, 3, 6, 6]) -> [N, 4] { return x -> a: Conv2d(8, 1) -> relu -> mean(axis=1) -> flatten(1) -> c: Linear(4) }",
+        "x: [N, 3, 6, 6]) -> [N, 4] { return x -> a: Conv2d(8, 1) -> relu -> mean(axis=1) -> flatten(1)"
+        " -> c: Linear(4) }",
         "the mean is taken over fewer",
     ),
     "largest over channels": (
@@ -467,7 +474,8 @@ APPROXIMATE = {
         "of fewer numbers is another",
     ),
     "within a group of a group norm": (
-        "x: [N, 3, 6, 6]) -> [N, 4] { return x -> a: Conv2d(12, 1) -> n: GroupNorm(2) -> mean(axis=(2, 3)) -> c: Linear(4) }",
+        "x: [N, 3, 6, 6]) -> [N, 4] { return x -> a: Conv2d(12, 1) -> n: GroupNorm(2) -> mean(axis=(2, 3))"
+        " -> c: Linear(4) }",
         "the statistics of `n` change",
     ),
     "a norm of what is not zero": (

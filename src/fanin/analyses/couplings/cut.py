@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fanin.analyses.couplings.binding import Applied, Axis
-from fanin.analyses.couplings.groups import Coupled, Grade, Group
+from fanin.analyses.couplings.groups import Coupled, Grade, Group, first_place
 from fanin.analyses.couplings.spaces import Space, find, kept, left
 from fanin.analyses.paths import entries
 from fanin.ir.dims import Dim
@@ -159,14 +159,7 @@ class Cut:
         return shape if axes is None else self._shape(axes, shape)
 
     def _first(self, path: str) -> str:
-        """The path of the place that stands for all of a repetition that are cut alike."""
-        for row, place, count in self.coupled.repeats:
-            if path.startswith(f"{row}."):
-                index, dot, rest = path[len(row) + 1 :].partition(".")
-                head, bar, more = index.partition("|")
-                if head.isdigit() and place <= int(head) < place + count:
-                    path = f"{row}.{place}{bar}{more}{dot}{rest}"
-        return path
+        return first_place(self.coupled.repeats, path)
 
     # ------------------------------------------------------------------------------------------------ weights
 

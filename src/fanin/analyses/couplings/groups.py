@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
-from fanin.analyses.couplings.binding import Applied, Axis, Number, Use
-from fanin.analyses.couplings.spaces import Space, find, runs
+from fanin.analyses.couplings.binding import Applied, Axis, Use
+from fanin.analyses.couplings.spaces import Space, places, runs
 from fanin.analyses.couplings.walk import Walk
 from fanin.ir.graph import Program
 from fanin.ops.ties import NORM, PARAM, SUM
@@ -65,6 +66,26 @@ class Coupled:
             if group.name == name:
                 return group
         raise KeyError(name)
+
+    def of_parameter(self, key: str) -> Iterator[tuple[str, int, list[int]]]:
+        """The groups that have entries of a parameter: name, axis, and for each entry of the axis that of the group."""
+        names = {id(group.space): group.name for group in self.groups}
+        for axis, (space, _) in enumerate(self.params.get(first_place(self.repeats, key), ())):
+            if space is not None:
+                for run in dict.fromkeys(runs(space)):
+                    if id(run) in names:
+                        yield names[id(run)], axis, places(space, run)
+
+
+def first_place(repeats: list[tuple[str, int, int]], path: str) -> str:
+    """The path of the place that stands for all of a repetition that are cut alike."""
+    for row, place, count in repeats:
+        if path.startswith(f"{row}."):
+            index, dot, rest = path[len(row) + 1 :].partition(".")
+            head, bar, more = index.partition("|")
+            if head.isdigit() and place <= int(head) < place + count:
+                path = f"{row}.{place}{bar}{more}{dot}{rest}"
+    return path
 
 
 def couplings(program: Program, uniform: bool = False) -> Coupled:
@@ -143,12 +164,3 @@ def _grade(uses: tuple[Use, ...]) -> tuple[Grade, tuple[str, ...]]:
             }.get(use.kind, use.kind)
             notes[why] = None
     return grade, tuple(notes)
-
-
-def numbers_of(number: Number) -> float | None:
-    """The one number that masked entries are."""
-    return number if isinstance(number, float) else None
-
-
-def root(space: Space) -> Space:
-    return find(space)

@@ -271,3 +271,19 @@ def left(space: Space, of: Callable[[Space], int]) -> int:
         n = left(part, of)
         total = total + n if space.kind == SUM else total * n
     return total
+
+
+def places(space: Space, run: Space) -> list[int]:
+    """For each entry of an axis, the entry of ``run`` that it is, the first where it is of several; -1 for none."""
+    space = find(space)
+    if space is run:
+        return list(range(space.size))
+    if space.kind == RUN:
+        return [-1] * space.size
+    found = [places(part, run) for part in space.parts]
+    if space.kind == SUM:
+        return [i for part in found for i in part]
+    total = [-1]
+    for part in found:
+        total = [i if i >= 0 else j for i in total for j in part]
+    return total

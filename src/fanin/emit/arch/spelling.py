@@ -68,7 +68,7 @@ def arguments(op: Op[Any], a: OpAttrs, label: str, tensors: Sequence[Text | None
     def add(name: str, value: Any) -> None:
         nonlocal by_place
         text = spell(value, f"{label}_{_SHORT.get(name, name)}")
-        first = not found and not tensors and type(value) is int and name != "axis"
+        first = len(found) == len(tensors) and type(value) is int and name != "axis"
         if by_place and (usual[name] is MISSING or first):
             found.append(text)
             return
@@ -81,6 +81,7 @@ def arguments(op: Op[Any], a: OpAttrs, label: str, tensors: Sequence[Text | None
         name = entry.lstrip("*")
         if name in ports:
             count = len(given) if ports[name].variadic else min(1, len(given))
+            by_place = by_place and (count > 0 or not tensors)
             for tensor in [given.pop(0) for _ in range(count)]:
                 found.append(("none",) if tensor is None else tensor if by_place else (f"{name}=", *tensor))
         elif entry.startswith("*") and by_place:
