@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fanin.api import check, draw, elaborate, export, load, loads, signal, source
+    from fanin.api import check, couplings, draw, elaborate, export, load, loads, shrink, signal, source
     from fanin.report import CheckFailed, NoSuchName, Report, Unreadable
 
 __version__ = "0.1.0"
@@ -22,16 +22,18 @@ __all__ = [
     "Unreadable",
     "__version__",
     "check",
+    "couplings",
     "draw",
     "elaborate",
     "export",
     "load",
     "loads",
+    "shrink",
     "signal",
     "source",
 ]
 
-_API = frozenset({"check", "draw", "elaborate", "export", "load", "loads", "signal", "source"})
+_API = frozenset({"check", "couplings", "draw", "elaborate", "export", "load", "loads", "shrink", "signal", "source"})
 _REPORT = frozenset({"CheckFailed", "NoSuchName", "Report", "Unreadable"})
 
 

@@ -18,8 +18,8 @@ from fanin.ops.contract import Op
 from fanin.ops.registry import all_ops
 from fanin.ops.ties import NORM
 from fanin.pipeline import smaller_spec
+from fanin.pruning.shrinking import mask_state, shrink_state
 from fanin.report import CheckFailed
-from fanin.runtime.shrinking import mask_state, shrink_state
 from tests.unit.pruning.networks import built, filled, flat, inputs_of, program_of
 
 SIZES = {"N": 3, "B": 3, "T": 6, "S": 5, "M": 4, "L": 6, "H": 8, "W": 8, "D": 4}

@@ -54,6 +54,7 @@ HOMES = {  # where a library may be imported, and whether only inside functions
     "numpy": (("runtime/", "systems/", "pruning/", "signal/", "lints/signal/"), False),
     "matplotlib": (("emit/plots.py",), False),
     "onnxruntime": (("runtime/",), True),
+    "safetensors": (("systems/", "pruning/"), True),
     "lark": (("syntax/grammar.py",), False),
     "networkx": (("analyses/",), True),
     "pydantic": (("",), True),

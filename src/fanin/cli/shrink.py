@@ -14,6 +14,7 @@ from fanin.cli.values import Value
 if TYPE_CHECKING:
     from fanin.analyses.couplings import Coupled
     from fanin.analyses.couplings.cut import Cut
+    from fanin.ir.graph import Program
 
 
 @click.command("shrink", short_help="Take channels, units and heads out, and write the smaller spec.")
@@ -66,8 +67,7 @@ def command(
         cut, state = _cut(coupled, keep, weights, align, approximate)
     except CutError as error:
         raise exits.Failure(str(error)) from None
-    text = _written(cut, _header(path, program.name, cut))
-    small = pipeline.elaborate_source(_source(text, output), output or "smaller.arch", program.name, None)
+    text, small = _written(cut, _header(path, program.name, cut))
     if save is not None:
         _save(cut, state, save)
     counts = [sum(_numel(e.type.shape) for e in p.parameters) for p in (program, small)]
@@ -92,26 +92,24 @@ def _cut(
     numbers = counts(coupled, map(wanted, keep), align, approximate)
     if weights is None:
         return Cut(coupled, {name: range(count) for name, count in numbers.items()}, approximate), None
-    from fanin.runtime.shrinking import WrongWeights, alive, read_weights, strongest
+    from fanin.pruning.shrinking import WrongWeights, alive, read_weights, strongest
 
     try:
         state = read_weights(weights)
-        chosen = strongest(coupled, state, numbers) if keep else alive(coupled, state, align)
+        chosen = strongest(coupled, state, numbers) if keep else alive(coupled, state, align, approximate)
     except OSError as error:
         raise exits.Failure(f"{weights}: {error.strerror or error}") from None
     except WrongWeights as error:
         raise exits.Failure(str(error)) from None
-    if not keep and not approximate:  # what is zero there, but changes the rest if it goes, stays
-        chosen = {name: stays for name, stays in chosen.items() if coupled[name].grade != "approximate"}
     return Cut(coupled, chosen, approximate), state
 
 
-def _written(cut: Cut, header: str) -> str:
+def _written(cut: Cut, header: str) -> tuple[str, Program]:
     from fanin import pipeline
     from fanin.emit.arch import CannotWrite
 
     try:
-        return pipeline.smaller_spec(cut, header)
+        return pipeline.shrink(cut, header)
     except CannotWrite as error:
         raise exits.Failure(f"there is no way yet to write {error} as text") from None
 
@@ -131,7 +129,7 @@ def _header(path: str, name: str, cut: Cut) -> str:
 
 
 def _save(cut: Cut, state: Any, save: str) -> None:
-    from fanin.runtime.shrinking import WrongWeights, shrink_state, write_weights
+    from fanin.pruning.shrinking import WrongWeights, shrink_state, write_weights
 
     try:
         small = shrink_state(cut, state)
@@ -139,12 +137,6 @@ def _save(cut: Cut, state: Any, save: str) -> None:
         raise exits.Failure(str(error)) from None
     with files.replacing(save) as temporary:
         write_weights(temporary, small, save)
-
-
-def _source(text: str, output: str | None) -> Any:
-    from fanin.source import Source
-
-    return Source(output or "smaller.arch", text)
 
 
 def _numel(shape: tuple[Any, ...]) -> int:

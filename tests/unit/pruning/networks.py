@@ -13,7 +13,7 @@ from fanin.analyses.couplings.cut import Cut
 from fanin.api import _load
 from fanin.ir.graph import Program
 from fanin.ir.types import DType
-from fanin.runtime.shrinking import mask_state, shrink_state
+from fanin.pruning.shrinking import mask_state, shrink_state
 
 
 def program_of(text: str, name: str | None = None) -> Program:
@@ -79,8 +79,8 @@ def built(program: Program) -> torch.nn.Module:
 def difference(cut: Cut, **sizes: int) -> tuple[float, str]:
     """The largest difference of the outputs of the smaller spec and of the masked network; and the smaller spec."""
     program = cut.coupled.program
-    small = pipeline.smaller_spec(cut)
-    parent, child = (built(p).double().eval() for p in (program, program_of(small)))
+    small, child_program = pipeline.shrink(cut)
+    parent, child = (built(p).double().eval() for p in (program, child_program))
     filled(parent)
     state = {k: v.detach().clone() for k, v in parent.state_dict().items()}
     child.load_state_dict(shrink_state(cut, mask_state(cut, state)))

@@ -10,7 +10,7 @@ from fanin.analyses.couplings.groups import Coupled, Grade, Group, first_place
 from fanin.analyses.couplings.spaces import Space, find, kept, left
 from fanin.analyses.paths import entries
 from fanin.ir.dims import Dim
-from fanin.ir.graph import Graph, Leaf, Node
+from fanin.ir.graph import Graph, Leaf, Node, Program
 from fanin.ops.contract import OpAttrs
 from fanin.ops.ties import NORM, PARAM, Expr, Letter, Times
 from fanin.record import record
@@ -187,6 +187,19 @@ class Cut:
         """The least exact of the groups that are cut."""
         order = list(Grade)
         return max((group.grade for group, _ in self.groups), key=order.index, default=Grade.EXACT)
+
+
+def difference(cut: Cut, small: Program) -> str:
+    """The first key at which a network does not hold what the cut leaves; empty where it holds all of it."""
+    left = {
+        part.key: tuple(d if axis is None else len(axis) for d, axis in zip(part.shape, part.axes, strict=True))
+        for part in cut.weights()
+    }
+    found = {entry.key: entry.type.shape for entry in entries(small)}
+    for key in left.keys() | found.keys():
+        if left.get(key) != found.get(key):
+            return f"`{key}` is {found.get(key, 'missing')}, and {left.get(key, 'not there')} is left of it"
+    return ""
 
 
 def _not_there(coupled: Coupled, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from fractions import Fraction
 
@@ -34,6 +34,24 @@ def wanted(text: str) -> Wanted:
     if not equals or (share is not None and not 0 < share <= 1) or (count is not None and count < 1):
         raise CutError(f"`{text}` is not of the form `PATH=50%` or `PATH=32`")
     return Wanted(pattern, share, count)
+
+
+def chosen(
+    coupled: Coupled, keep: Mapping[str, float | int | Iterable[int]], align: int, approximate: bool
+) -> tuple[dict[str, list[int]], dict[str, int]]:
+    """What is said by entries, and what by numbers, of the groups that each name covers. Raises CutError."""
+    entries: dict[str, list[int]] = {}
+    numbers: dict[str, int] = {}
+    for name, amount in keep.items():
+        if isinstance(amount, (int, float)):
+            share = Fraction(str(amount)) if isinstance(amount, float) else None
+            if not amount > 0 or (share is not None and share > 1):
+                raise CutError(f"`{name}` is to keep {amount}: a share is above 0 and at most 1, a number 1 or more")
+            w = Wanted(name, share, None if share is not None else int(amount))
+            numbers |= counts(coupled, [w], align, approximate)
+        else:
+            entries[name] = list(amount)
+    return entries, {name: count for name, count in numbers.items() if name not in entries}
 
 
 def counts(coupled: Coupled, given: Iterable[Wanted], align: int = 1, approximate: bool = False) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from fanin.analyses.couplings import Coupled
+from fanin.analyses.couplings import Coupled, Grade
 from fanin.analyses.couplings.cut import Cut, Kept
 
 State = Mapping[str, Any]
@@ -33,6 +33,21 @@ def shrink_state(cut: Cut, state: State) -> dict[str, torch.Tensor]:
     for part in cut.weights():
         if part.tied is not None and part.tied in found:
             found[part.key] = found[part.tied]
+    return found
+
+
+def shrink_moments(cut: Cut, moments: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What an optimiser remembers of each parameter, by its key: tensors of its shape are cut alike, the rest stays."""
+    parts = {part.key: part for part in cut.weights()}
+    found: dict[str, dict[str, Any]] = {}
+    for key, held in moments.items():
+        found[key] = {}
+        for name, value in held.items():
+            if isinstance(value, torch.Tensor) and tuple(value.shape) == parts[key].shape:
+                for axis, entries in enumerate(parts[key].axes):
+                    if entries is not None:
+                        value = value.index_select(axis, torch.tensor(entries, device=value.device))
+            found[key][name] = value.clone() if isinstance(value, torch.Tensor) else value
     return found
 
 
@@ -88,7 +103,7 @@ def scores(coupled: Coupled, state: State) -> dict[str, torch.Tensor]:
             continue
         tensor = _tensor(part, state).detach().to("cpu", torch.float64)
         for group, axis, entries in coupled.of_parameter(part.key):
-            rows = tensor.square().movedim(axis, 0).flatten(1).sum(1)
+            rows = tensor.square().movedim(axis, 0).reshape(tensor.shape[axis], -1).sum(1)
             index = torch.tensor(entries)
             here = index >= 0
             found[group].index_add_(0, index[here], rows[here])
@@ -104,10 +119,15 @@ def strongest(coupled: Coupled, state: State, counts: Mapping[str, int]) -> dict
     }
 
 
-def alive(coupled: Coupled, state: State, align: int = 1) -> dict[str, list[int]]:
-    """Of each group the entries with a weight that is not zero: at least one, and as many as ``align`` asks."""
+def alive(coupled: Coupled, state: State, align: int = 1, approximate: bool = False) -> dict[str, list[int]]:
+    """Of each group the entries with a weight that is not zero: at least one, and as many as ``align`` asks.
+
+    A group of which a cut changes more than what goes stays whole, unless ``approximate``.
+    """
     found: dict[str, list[int]] = {}
     for name, score in scores(coupled, state).items():
+        if coupled[name].grade is Grade.APPROXIMATE and not approximate:
+            continue
         count = max(1, int((score > 0).sum()))
         count = min(len(score), -(-count // align) * align)
         if count < len(score):
