@@ -68,7 +68,7 @@ def arguments(op: Op[Any], a: OpAttrs, label: str, tensors: Sequence[Text | None
     def add(name: str, value: Any) -> None:
         nonlocal by_place
         text = spell(value, f"{label}_{_SHORT.get(name, name)}")
-        first = len(found) == len(tensors) and type(value) is int and name != "axis"
+        first = len(found) == len(tensors) and type(value) in (int, Poly) and name != "axis"
         if by_place and (usual[name] is MISSING or first):
             found.append(text)
             return

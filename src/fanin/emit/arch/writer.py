@@ -12,6 +12,8 @@ from fanin.emit.arch.body import Body
 from fanin.emit.arch.facts import Changes
 from fanin.emit.arch.parts import CannotWrite, Flat, Made, Text, filled, flat
 from fanin.emit.arch.spelling import law, spell, typed
+from fanin.ir.conditions import Compare
+from fanin.ir.dims import render
 from fanin.ir.graph import Call, Graph, Leaf, Program, Row, Unit
 from fanin.ir.laws import Law
 from fanin.ops.contract import Op
@@ -93,7 +95,8 @@ class Writer:
         height = self._stack.pop()
         self._stack[-1] = max(self._stack[-1], height + 1)
         ports: list[Text] = []
-        own = {str(d): name for name, d in graph.letters if isinstance(d, int)}
+        sized = [(str(d), name) for name, d in graph.letters if isinstance(d, int)]
+        own = {size: name for size, name in sized if [s for s, _ in sized].count(size) == 1}
         for i, port in enumerate(p for p in graph.ports if p.value is not None):
             assert port.value is not None
             shape = self.changes.port(scope, graph, i)
@@ -180,17 +183,21 @@ class Writer:
         places: dict[str, list[int]] = {}
         texts: list[str] = []
         ports = pattern.pattern.split("\x01")[0].count("\x00")
+        lettered: dict[str, tuple[int, ...]] = {}  # letter -> the sizes that it stands for
         for i, column in enumerate(columns):
+            hint = pattern.numbers[i].hint
+            if i < ports and first.kind != "model" and lettered.setdefault(hint, column) == column:
+                if len(set(column)) > 1:  # a size of what comes in, known by its letter
+                    by_column.setdefault(column, hint)
+                taken[hint] = 1
+                texts.append(hint)
+                continue
             if len(set(column)) == 1:
                 texts.append(str(column[0]))
                 continue
             if column not in by_column:
-                if i < ports:  # a size of what comes in, known by its letter
-                    hint = pattern.numbers[i].hint
-                    letter = hint if hint not in taken else f"{hint}{i}"
-                else:
-                    letter = _unused(pattern.numbers[i].hint, taken, pattern.pattern)
-                    places[letter] = []
+                letter = _unused(hint, taken, pattern.pattern)
+                places[letter] = []
                 taken[letter] = 1
                 by_column[column] = letter
             letter = by_column[column]
@@ -216,7 +223,14 @@ class Writer:
         return f"{doc}{attrs}{first.kind} {head} {{\n{lines}\n}}"
 
     def _asserts(self) -> list[str]:
-        return []
+        """What the author asserted of the open sizes."""
+        found = []
+        for c in self.program.conditions:
+            if c.written and isinstance(c.condition, Compare):
+                text = f"assert {render(c.condition.left)} {c.condition.op} {render(c.condition.right)}"
+                said = c.message.replace(chr(92), "").replace('"', "'")
+                found.append(f'{text}, "{said}"' if said else text)
+        return found
 
 
 def _named(path: str) -> str:
@@ -225,7 +239,7 @@ def _named(path: str) -> str:
 
 
 def _axis_name(d: Any, before: Any, own: dict[str, str], place: int) -> str:
-    return own.get(str(before), "") or f"C{place}"
+    return own.get(str(before), "") or f"D{place + 1}"
 
 
 def _joined(texts: list[Text]) -> Text:
