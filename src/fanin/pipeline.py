@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fanin.analyses.couplings import Coupled
     from fanin.analyses.couplings.cut import Cut
     from fanin.analyses.exports import Loss
+    from fanin.analyses.plan import Plan
     from fanin.emit.comparison import Change
     from fanin.emit.torch.uses import EmitError
     from fanin.runtime.export import Exported
@@ -414,6 +415,31 @@ def _not_emitted(program: Program, error: EmitError) -> Diagnostic:
     span = program.graph.span
     head = Span(span.source, span.start, span.start + len(span.text.split("{")[0].rstrip()))
     return Diagnostic(OUT801, error.message, error.span or head, "not in PyTorch")
+
+
+def plan_pruning(path: str, name: str | None = None, hyper: Hyper | None = None) -> Plan:
+    """What a ``prune`` of a file will remove, round by round. Without a name, the only one.
+
+    Raises Unreadable, NoSuchName, and CheckFailed where the spec has errors.
+    """
+    from fanin.analyses.plan import plan
+    from fanin.elaborate.program import elaborate_experiment
+
+    with uncollected():
+        loader = load(read_source(path), path)
+        unit = loader.units[0]
+        sources = tuple(u.source for u in loader.units)
+        if loader.diagnostics:
+            raise CheckFailed(Report(tuple(in_order(loader.diagnostics)), sources))
+        known = [n for n, d in unit.declarations.items() if isinstance(d, tree.Prune)]
+        if name is None and len(known) == 1:
+            (name,) = known
+        if name is None or name not in known:
+            raise NoSuchName(name, known, path)
+        experiment, problems, _ = elaborate_experiment(unit, name, hyper)
+        if experiment is None:
+            raise CheckFailed(Report(tuple(in_order(problems)), sources))
+        return plan(experiment)
 
 
 def couple(program: Program, *, uniform: bool = False) -> Coupled:

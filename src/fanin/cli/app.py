@@ -19,6 +19,7 @@ COMMANDS = {
     "signal": "Predict activations and gradients at initialisation.",
     "draw": "Draw the model as SVG, PDF, PNG or DOT.",
     "compile": "Write the model as standalone PyTorch source, .pt2 or .onnx.",
+    "prune": "Say what a pruning experiment will remove.",
     "shrink": "Take channels, units and heads out, and write the smaller spec.",
     "diff": "Say what changed between two models.",
     "explain": "Print the page of a code such as SHP301.",
