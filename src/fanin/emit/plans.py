@@ -37,7 +37,8 @@ def plan_table(plan: Plan) -> str:
         if not alone:
             rows.append((f"  {len(ranking.parts)} parts", f"{ranking.total:_}", f"{ranking.left[-1]:_}", ranking.rate))
     lines += aligned(rows, right=(1, 2))
-    lines.append("")
+    if plan.collapses or plan.unit not in STRUCTURED:
+        lines.append("")
     for c in plan.collapses:
         lines.append(f"collapse: `{c.name}` has {c.left} left after round {c.round}, and the floor is {c.floor}")
     if plan.unit not in STRUCTURED:
