@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache
-from math import prod
+from math import inf, prod
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from fanin.ir.dims import Dim
@@ -251,7 +251,8 @@ class Op(ABC, Generic[A]):
         """What entries are whose every parameter is zero, where it is one number; None where it is none.
 
         ``values`` are what the inputs are there, None for one that varies or does not have the axis. ``own``: the
-        op's own parameters have the axis, and are zero. As it stands here, numbers are moved and not changed.
+        op's own parameters have the axis, and are zero. Infinity stands for what is no number, and is not asked about.
+        As it stands here, numbers are moved and not changed.
         """
         if own:
             return 0.0
@@ -305,7 +306,7 @@ class Pointwise(Op[A]):
         try:
             found = self.fold(a, x)
         except Complaint:
-            return None
+            return inf
         return float(found) if isinstance(found, (int, float)) else None
 
     def reach(self, a: A, *types: TensorType) -> Reach | Unknown:

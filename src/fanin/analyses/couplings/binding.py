@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any, TypeAlias
 
 from fanin.analyses.couplings.spaces import Space, fix, product_of, sum_of, tie
@@ -140,6 +141,8 @@ class Binding:
             else:
                 pairs = zip(held, scalars, strict=True)
                 values = tuple((s if s is not None else None) if h is ABSENT else h for h, s in pairs)
+            if any(v == inf for v in values):
+                return inf  # what is no number stays none, whatever it is multiplied by
             if any(isinstance(v, tuple) for v in values):
                 return self._parts(values, expr.name in plan.own, plan, attrs)
             return plan.op.masked(attrs, values, expr.name in plan.own)  # type: ignore[arg-type]
@@ -154,5 +157,6 @@ class Binding:
             return 0.0 if own and plan.op.masked(attrs, (None,) * len(values), True) == 0 else None
         (count,) = counts
         rows = [v if isinstance(v, tuple) else (v,) * count for v in values]
-        found = tuple(plan.op.masked(attrs, tuple(row[i] for row in rows), own) for i in range(count))  # type: ignore[misc]
+        columns = [tuple(row[i] for row in rows) for i in range(count)]
+        found = tuple(inf if inf in c else plan.op.masked(attrs, c, own) for c in columns)  # type: ignore[arg-type]
         return found[0] if all(n == found[0] for n in found) else found

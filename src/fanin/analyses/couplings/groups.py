@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
+from math import inf
 from typing import Any
 
 from fanin.analyses.couplings.binding import Applied, Axis, Use
@@ -146,7 +147,10 @@ def _grade(uses: tuple[Use, ...]) -> tuple[Grade, tuple[str, ...]]:
         if use.kind == PARAM:
             if use.number == 0:
                 continue
-            if isinstance(use.number, float):
+            if use.number == inf:
+                grade = Grade.APPROXIMATE
+                notes[f"what goes is no number where it flows into {where}"] = None
+            elif isinstance(use.number, float):
                 if grade is Grade.EXACT:
                     grade = Grade.FOLDED
                 notes[f"{use.number:g} flows into {where} and is folded into its bias"] = None

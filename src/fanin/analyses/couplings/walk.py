@@ -116,7 +116,7 @@ class Walk:
             path = at.path if node.module is None else at.absolute(node.module)
             return self._call(node, inputs, at, path)
         if isinstance(node, Repeat):
-            return [self._repeat(node, inputs, at)]
+            return self._repeat(node, inputs, at)
         if isinstance(node, Read):
             return [self._read(node, at)]
         if isinstance(node, Scan):
@@ -146,9 +146,9 @@ class Walk:
         scope = within(at.scope, node) if node.module is None else path
         return self.graph(node.graph, given, Within(path, lent, node.graph, scope))
 
-    def _repeat(self, node: Repeat, inputs: list[list[Axis]], at: Within) -> list[Axis]:
+    def _repeat(self, node: Repeat, inputs: list[list[Axis]], at: Within) -> list[list[Axis]]:
         row, place = at.absolute(node.module), 0
-        flow = inputs[0]
+        flow, more = inputs[0], [self._fixed(v.type, "it is added up over the places") for v in node.outputs[1:]]
         for run in node.runs:
             alike = self.uniform and run.count > 1
             if alike:
@@ -158,13 +158,15 @@ class Walk:
                 path = join(row, str(place + i))
                 all_inputs = [flow, *inputs[1:]]
                 if isinstance(run.call, Call):
-                    (flow,) = self._call(run.call, all_inputs, at, path)
+                    flow, *others = self._call(run.call, all_inputs, at, path)
+                    for total, one in zip(more, others, strict=True):
+                        _both(total, one)
                 else:
                     (flow,) = self._apply(run.call, all_inputs, at, path)
                 if alike:
                     flow = _both(before, flow)
             place += run.count
-        return flow
+        return [flow, *more]
 
     def _scan(self, node: Scan, inputs: list[list[Axis]], at: Within) -> list[list[Axis]]:
         inner = [_without(a, node.axis) if i in node.sequences else a for i, a in enumerate(inputs)]

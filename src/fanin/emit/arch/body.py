@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from fanin.analyses.paths import join
 from fanin.emit.arch.parts import CannotWrite, Part, Stages, Text
-from fanin.emit.arch.spelling import arguments, comma, law, number, spell, typed
-from fanin.ir.dims import Poly, render
+from fanin.emit.arch.spelling import arguments, comma, law, number, sized, spell, typed
+from fanin.ir.dims import Poly
 from fanin.ir.graph import (
     Apply,
     Call,
@@ -252,7 +252,11 @@ class Body:
     def _call(self, node: Call, inputs: list[Written]) -> Written:
         if node.backwards:
             raise CannotWrite("the inverse of a block")
-        told = tuple(str(d) if isinstance(d, int) else render(d) for d in node.sizes)
+        told = tuple(str(d) if isinstance(d, int) else sized(d) for d in node.sizes)
+        for ref in node.lent:
+            made = self.instance(ref)
+            if made is not None:  # it is used there first
+                self.statements.append((f"{self._spelled(ref)} = ", *made))
         lent = tuple(self._spelled(ref) for ref in node.lent)
         if node.module is None:
             stage: Text = (self.writer.function(node, self.path, self.scope, told, lent),)
@@ -407,7 +411,7 @@ def _scalar(value: Any) -> Written:
     if isinstance(value, float):
         return Written((number(value),), CLOSED if value >= 0 else OPERATOR)
     if isinstance(value, Poly):
-        return Written((render(value),), OPERATOR)
+        return Written((sized(value),), OPERATOR)
     return Written((str(value),), CLOSED if value >= 0 else OPERATOR)
 
 

@@ -80,6 +80,8 @@ def _stages(part: Stages, made: Callable[[Made], Flat]) -> Flat:
         same = list(group)
         runs += [(1, f) for f in same] if labelled else [(len(same), same[0])]
     alone = part.row and len(runs) == 1
+    if not part.row and len(runs) == 1:  # a repetition in brackets would be a level of its own
+        runs = [(1, f) for f in written]
     texts = []
     for count, f in runs:
         many = f"{count} * " if count > 1 or alone else ""

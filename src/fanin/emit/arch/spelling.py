@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
 from fanin.emit.arch.parts import CannotWrite, Number, Part, Text
-from fanin.ir.dims import Poly, render
+from fanin.ir.dims import Dim, Poly, render
 from fanin.ir.laws import Auto, Constant, Fixup, Law, Normal, Orthogonal, Scaled, TorchDefault, TruncNormal, Uniform
 from fanin.ir.types import DType
 from fanin.ops.contract import Op, OpAttrs, argument_order
@@ -36,13 +37,21 @@ def spell(value: Any, hint: str = "") -> Text:
     if isinstance(value, str):
         return (f'"{value}"',)
     if isinstance(value, Poly):
-        return (render(value),)
+        return (sized(value),)
     if isinstance(value, tuple):
         parts: list[Part] = ["("]
         for i, item in enumerate(value):
             parts += [", " if i else "", *spell(item, f"{hint}{i + 1}")]
         return (*parts, ",)" if len(value) == 1 else ")")
     raise CannotWrite(f"a value such as {value!r}")
+
+
+def sized(d: Dim) -> str:
+    """A dimension. Letters that the compiler has named itself begin like all letters of a shape."""
+    return render(d, lambda symbol: f"N{symbol.name[1:]}" if _OWN.fullmatch(symbol.name) else symbol.name)
+
+
+_OWN = re.compile(r"n\d+")
 
 
 def number(value: float) -> str:
@@ -69,7 +78,7 @@ def arguments(op: Op[Any], a: OpAttrs, label: str, tensors: Sequence[Text | None
         nonlocal by_place
         text = spell(value, f"{label}_{_SHORT.get(name, name)}")
         first = len(found) == len(tensors) and type(value) in (int, Poly) and name != "axis"
-        if by_place and (usual[name] is MISSING or first):
+        if by_place and (usual[name] is MISSING or (first and value != usual[name])):
             found.append(text)
             return
         if usual[name] is MISSING or value != usual[name]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from math import inf
 from typing import Any, ClassVar
 
 from fanin.ir.dims import Poly
@@ -87,7 +88,7 @@ class Binary(Op[NoAttrs]):
         try:
             return float(self.number(x, y))
         except (ValueError, OverflowError, ZeroDivisionError, TypeError):
-            return None
+            return inf
 
 
 class Arithmetic(Binary):
