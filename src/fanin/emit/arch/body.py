@@ -350,7 +350,10 @@ class Body:
             assert isinstance(flow, Value)
             inner.open[flow.index] = Written((), CLOSED)
             stage = inner.expression(node).text
-            stages.append(stage[1:] if stage[0] == " -> " else stage)
+            stage = stage[1:] if stage[0] == " -> " else stage
+            if at == 0 and stage[1:2] == ("(",):  # nothing flows into it where it stands
+                stage = (stage[0], "(..., ", *stage[2:])
+            stages.append(stage)
         return (Stages(tuple(stages), False),)
 
     def row(self, row: Row, path: str) -> Text:
