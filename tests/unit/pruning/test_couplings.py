@@ -517,3 +517,15 @@ def test_entries_that_are_not_there_are_refused() -> None:
         Cut(coupled, {"a": []})
     with pytest.raises(CutError, match="entries 0 to 7"):
         Cut(coupled, {"a": [0, 8]})
+
+
+def test_an_ensemble_is_fixed_and_what_it_shares_is_tied() -> None:
+    coupled = coupled_of(
+        "block Two()(x: [N, D]) -> [N, 3] { return x -> p: Linear(4) -> relu -> q: Linear(3) }\n"
+        "model Net()(x: [N, 6]) -> [5, N, 3] {\n"
+        "h = x -> a: Linear(8) -> relu\n"
+        "return stack(h, h, h, h, h) -> many: ensemble(5, Two())\n}"
+    )
+    assert not coupled.groups
+    notes = {note for g in coupled.fixed for note in g.notes}
+    assert "the copies of an ensemble are stacked" in notes

@@ -132,13 +132,25 @@ class Walk:
             for axes in self.graph(node.graph, inputs, at):
                 _both(state, axes)
             return []
-        what = "an ensemble" if isinstance(node, Ensemble) else f"`{type(node).__name__.lower()}`"
-        why = f"{what} is not looked into"
+        ensemble = isinstance(node, Ensemble)
+        why = (
+            "the copies of an ensemble are stacked" if ensemble else f"`{type(node).__name__.lower()}` goes through it"
+        )
         if isinstance(node, Ensemble):
-            self._fix_ensemble(node, at, why)
+            self._ensemble(node, inputs, at, why)
         for axes in inputs:
             _fix(axes, why)
         return [self._fixed(v.type, why) for v in node.outputs]
+
+    def _ensemble(self, node: Ensemble, inputs: list[list[Axis]], at: Within, why: str) -> None:
+        """What is in an ensemble is fixed; what it shares with the rest is tied as anywhere."""
+        ranks = [port.value.type.rank for port in node.graph.ports if port.value is not None]
+        slices = [_without(axes, 0) if len(axes) > rank else axes for axes, rank in zip(inputs, ranks, strict=True)]
+        self.graph(node.graph, slices, at)
+        path = at.absolute(node.module)
+        for key, axes in self.params.items():
+            if key.startswith(f"{path}."):
+                _fix(axes, why)
 
     def _call(self, node: Call, inputs: list[list[Axis]], at: Within, path: str) -> list[list[Axis]]:
         given = [axes for axes, operand in zip(inputs, node.inputs, strict=True) if operand is not None]
@@ -326,9 +338,6 @@ class Walk:
         assert state is not None
         self.params[key] = [self._axis(s, 0.0 if state.kind == "param" else None) for s in state.type.shape]
         self.roles[key] = tuple(str(i) for i in range(state.type.rank))
-
-    def _fix_ensemble(self, node: Ensemble, at: Within, why: str) -> None:
-        """Nothing is cut in an ensemble."""
 
     def _axis(self, size: Any, number: float | None) -> Axis:
         return (Space(size), number) if isinstance(size, int) else (None, None)

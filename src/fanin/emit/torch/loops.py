@@ -191,9 +191,7 @@ class Roller:
             return None
         return made[0] - turn[0], made[1]
 
-    def _loop(
-        self, turns: list[list[Node]], start: int, run: int, depth: int, around: frozenset[str]
-    ) -> Loop | None:
+    def _loop(self, turns: list[list[Node]], start: int, run: int, depth: int, around: frozenset[str]) -> Loop | None:
         first, last = turns[start], turns[start + run - 1]
         before = turns[start + run - 2]
         base = self.number[id(before[0])]
