@@ -11,7 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fanin import probe as probe
-    from fanin.api import check, draw, elaborate, export, load, loads, repair, resume, signal, source, train, training
+    from fanin.api import (
+        check,
+        couplings,
+        draw,
+        elaborate,
+        export,
+        load,
+        loads,
+        repair,
+        resume,
+        shrink,
+        signal,
+        source,
+        train,
+        training,
+    )
     from fanin.report import CheckFailed, NoSuchName, Report, Unreadable
 
 __version__ = "0.1.0"
@@ -23,6 +38,7 @@ __all__ = [
     "Unreadable",
     "__version__",
     "check",
+    "couplings",
     "draw",
     "elaborate",
     "export",
@@ -30,6 +46,7 @@ __all__ = [
     "loads",
     "repair",
     "resume",
+    "shrink",
     "signal",
     "source",
     "train",
@@ -39,6 +56,7 @@ __all__ = [
 _API = frozenset(
     {
         "check",
+        "couplings",
         "draw",
         "elaborate",
         "export",
@@ -46,6 +64,7 @@ _API = frozenset(
         "loads",
         "repair",
         "resume",
+        "shrink",
         "signal",
         "source",
         "train",

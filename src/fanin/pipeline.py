@@ -21,7 +21,10 @@ from fanin.syntax.parser import parse as parse_source
 if TYPE_CHECKING:
     from torch import nn
 
+    from fanin.analyses.couplings import Coupled
+    from fanin.analyses.couplings.cut import Cut
     from fanin.analyses.exports import Loss
+    from fanin.analyses.plan import Plan
     from fanin.emit.comparison import Change
     from fanin.emit.picture.paint import Paint
     from fanin.emit.torch.uses import EmitError
@@ -577,6 +580,65 @@ def _not_emitted(program: Program, error: EmitError) -> Diagnostic:
     span = program.graph.span
     head = Span(span.source, span.start, span.start + len(span.text.split("{")[0].rstrip()))
     return Diagnostic(OUT801, error.message, error.span or head, "not in PyTorch")
+
+
+def plan_pruning(path: str, name: str | None = None, hyper: Hyper | None = None) -> Plan:
+    """What a ``prune`` of a file will remove, round by round. Without a name, the only one.
+
+    Raises Unreadable, NoSuchName, and CheckFailed where the spec has errors.
+    """
+    from fanin.analyses.plan import plan
+    from fanin.elaborate.program import elaborate_experiment
+
+    with uncollected():
+        loader = load(read_source(path), path)
+        unit = loader.units[0]
+        sources = tuple(u.source for u in loader.units)
+        if loader.diagnostics:
+            raise CheckFailed(Report(tuple(in_order(loader.diagnostics)), sources))
+        known = [n for n, d in unit.declarations.items() if isinstance(d, tree.Prune)]
+        if name is None and len(known) == 1:
+            (name,) = known
+        if name is None or name not in known:
+            raise NoSuchName(name, known, path)
+        experiment, problems, _ = elaborate_experiment(unit, name, hyper)
+        if experiment is None:
+            raise CheckFailed(Report(tuple(in_order(problems)), sources))
+        return plan(experiment)
+
+
+def couple(program: Program, *, uniform: bool = False) -> Coupled:
+    """Which entries of the network's axes can only be cut together. ``uniform``: a repetition stays one."""
+    from fanin.analyses.couplings import couplings
+
+    return couplings(program, uniform)
+
+
+def smaller_spec(cut: Cut, header: str = "") -> str:
+    """What a cut leaves, as a spec of its own. Raises CannotWrite where something has no form as text yet."""
+    from fanin.emit.arch import CannotWrite, write_spec
+
+    text = write_spec(cut.coupled.program, cut, header)
+    written, problems = format_text(Source("smaller.arch", text))
+    if written is None:
+        raise CannotWrite(f"`{cut.coupled.program.name}` ({problems[0].headline})")
+    return written
+
+
+def shrink(cut: Cut, header: str = "") -> tuple[str, Program]:
+    """The smaller spec, and its network, which holds just the weights that the cut leaves. Raises CannotWrite."""
+    from fanin.analyses.couplings.cut import difference
+    from fanin.emit.arch import CannotWrite
+
+    text = smaller_spec(cut, header)
+    try:
+        small = elaborate_source(Source("smaller.arch", text), "smaller.arch", cut.coupled.program.name, None)
+    except CheckFailed as error:
+        raise CannotWrite(f"`{cut.coupled.program.name}` ({error.report.diagnostics[0].headline})") from None
+    wrong = difference(cut, small)
+    if wrong:
+        raise CannotWrite(f"`{cut.coupled.program.name}` ({wrong})")
+    return text, small
 
 
 def draw(

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache
-from math import prod
+from math import inf, prod
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from fanin.ir.dims import Dim
@@ -22,6 +22,7 @@ from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, Invoke, Module
 from fanin.ops.keeping import ALIKE, NEW, Backprop, Kept, Lies
 from fanin.ops.sees import Sees, Use, all_of, pointwise
+from fanin.ops.ties import Ties, tied
 from fanin.record import record
 
 # ------------------------------------------------------------------------------------------ ports and attributes
@@ -168,6 +169,16 @@ def couple(*members: str) -> Coupling:
     return Coupling(members)
 
 
+class Reach:
+    """How many positions of the input an output position sees along each axis, and at which stride.
+
+    ``axes`` maps an input axis to (kernel, stride, padding); along ``mixes`` every position sees every other.
+    """
+
+    axes: tuple[tuple[int, tuple[int, int, int]], ...] = ()
+    mixes: tuple[int, ...] = ()
+
+
 # --------------------------------------------------------------------------------------------------------- op
 
 
@@ -264,8 +275,29 @@ class Op(ABC, Generic[A]):
         """Where the results lie in memory: views on the first input, or memory of their own."""
         return NEW
 
-    def couplings(self, a: A, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
-        return Unknown(f"`{self.name}` does not say yet which axes are cut together")
+    def couplings(self, a: A, *types: TensorType) -> Ties | Unknown:
+        """Which entries of inputs, parameters and results go together, at the types of the call."""
+        return Unknown(f"`{self.name}` does not say which entries go together")
+
+    def masked(self, a: A, values: tuple[float | None, ...], own: bool) -> float | None:
+        """What entries are whose every parameter is zero, where it is one number; None where it is none.
+
+        ``values`` are what the inputs are there, None for one that varies or does not have the axis. ``own``: the
+        op's own parameters have the axis, and are zero. Infinity stands for what is no number, and is not asked about.
+        As it stands here, numbers are moved and not changed.
+        """
+        if own:
+            return 0.0
+        return values[0] if values and all(v == values[0] for v in values) else None
+
+    def divided(self, a: A, by: int) -> tuple[str, tuple[tuple[str, Any], ...]] | None:
+        """A block of ``std.pruned``, with its arguments, that takes the same statistics with a divisor of its own:
+        what a norm becomes that has lost entries which were zero. None where there is no such block."""
+        return None
+
+    def folds(self, a: A) -> bool:
+        """Whether a number that comes in at every place can become part of the bias: it gives the same everywhere."""
+        return False
 
     def sees(self, a: A, use: Use) -> Sees | tuple[Sees, ...]:
         """Which entries of the inputs an entry of a result is made of; one for each result where they differ.
@@ -291,14 +323,32 @@ class Weighted(Op[A]):
     @abstractmethod
     def construct(self, a: A, *types: TensorType) -> Call: ...
 
+    def masked(self, a: A, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if own else None
+
 
 class Pointwise(Op[A]):
     """A function of each number alone: the shape stays."""
 
     kept: ClassVar[tuple[str, ...] | None] = ("x",)
 
-    def couplings(self, a: A, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
-        return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank))
+    at_zero: ClassVar[float | None] = None
+    """The value at 0, where ``fold`` does not say it."""
+
+    def couplings(self, a: A, *types: TensorType) -> Ties | Unknown:
+        return tied(types[0])
+
+    def masked(self, a: A, values: tuple[float | None, ...], own: bool) -> float | None:
+        x = values[0]
+        if x is None:
+            return None
+        if x == 0 and self.at_zero is not None:
+            return self.at_zero
+        try:
+            found = self.fold(a, x)
+        except Complaint:
+            return inf
+        return float(found) if isinstance(found, (int, float)) else None
 
     def sees(self, a: A, use: Use) -> Sees:
         return pointwise(use.types, use.out)

@@ -13,6 +13,7 @@ from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Result, n
 from fanin.ops.ports import X
 from fanin.ops.sees import Sees, Use, same
 from fanin.ops.spelling import spell_fields
+from fanin.ops.ties import Letter, Ties, Times, letters
 from fanin.record import record
 
 
@@ -68,3 +69,14 @@ class Glu(Op[GluAttrs]):
         from fanin.signal.rules.gated import Gated
 
         return Gated(a.axis % types[0].rank)
+
+    def couplings(self, a: GluAttrs, *types: TensorType) -> Ties:
+        layout = list(letters(types[0]))
+        axis = a.axis % types[0].rank
+        half = Letter("h", floordiv(types[0].shape[axis], 2))
+        before, after = [*layout], [*layout]
+        before[axis], after[axis] = Times((Letter("two", 2), half)), half
+        return Ties((tuple(before),), (tuple(after),), fixed=(("two", "one half gates the other"),))
+
+    def masked(self, a: GluAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.laws import Constant
@@ -25,6 +26,7 @@ from fanin.ops.contract import (
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.sees import Sees, Use, pointwise, same
 from fanin.ops.spelling import spell_fields
+from fanin.ops.ties import Letter, Ties, letters, tied
 from fanin.record import record
 
 
@@ -81,6 +83,16 @@ class Prelu(Weighted[PreluAttrs]):
 
         return Curve(lambda x: np.where(x > 0, x, 0.25 * x))  # the slope that PyTorch starts with
 
+    def couplings(self, a: PreluAttrs, *types: TensorType) -> Ties:
+        found = tied(types[0])
+        if a.num_parameters == 1:
+            return replace(found, params=(("weight", (Letter("w", 1),)),))
+        channel = found.inputs[0][1]
+        return replace(found, params=(("weight", (channel,)),), resize=lambda n: replace(a, num_parameters=n(channel)))
+
+    def masked(self, a: PreluAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 else None
+
 
 @final
 class PreluFunction(Op[NoAttrs]):
@@ -113,3 +125,11 @@ class PreluFunction(Op[NoAttrs]):
         size = use.types[1].shape[0] if use.types[1] is not None and use.types[1].rank else 1
         slope = () if use.types[1] is not None and not use.types[1].rank else (at(0) if size == 1 else whole(1, size),)
         return Sees(((same(use.x),), (slope,)))
+
+    def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
+        layout, weight = letters(types[0]), types[1]
+        slopes = (layout[1],) if weight.rank and weight.shape[0] != 1 else letters(weight, "w")
+        return Ties((layout, slopes), (layout,))
+
+    def masked(self, a: NoAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 else None

@@ -35,6 +35,7 @@ class Rrelu(Op[RreluAttrs]):
     inputs = X
     keeps = False
     example = "y = x -> rrelu"
+    at_zero = 0.0
 
     def infer(self, a: RreluAttrs, *types: TensorType) -> Result:
         if a.lower > a.upper:
@@ -51,9 +52,9 @@ class Rrelu(Op[RreluAttrs]):
 
     def sees(self, a: RreluAttrs, use: Use) -> Sees:
         return pointwise(use.types, use.out)
+
     def saved(self, a: RreluAttrs, use: Backprop) -> Kept:
         return Kept((0,), more=(use.x,))
-
 
     def curve(self, a: RreluAttrs, x: Any) -> Any:
         import numpy as np

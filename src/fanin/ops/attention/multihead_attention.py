@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf, prod, sqrt
 from typing import Any, cast, final
 
@@ -30,6 +31,7 @@ from fanin.ops.ports import FLOAT
 from fanin.ops.sees import Sees, Use
 from fanin.ops.sizes import divisors_near
 from fanin.ops.spelling import optional, spell_unless
+from fanin.ops.ties import PARAM, Expr, Layout, Letter, Ties, Times, held, letters
 from fanin.record import KW_ONLY, record
 
 
@@ -188,6 +190,7 @@ class MultiheadAttention(Weighted[MultiheadAttrs]):
         last = q.rank - 1
         told = ((0, last), (1, last), (2, last))
         return Sees(reads[: len(use.types)], (k.shape[length], q.shape[-1]), (), void, (last,), told)
+
     def saved(self, a: MultiheadAttrs, use: Backprop) -> Kept:
         q, k, v = (t for t in use.inputs[:3] if t is not None)
         length, batch = axes_of(q.rank, a.batch_first)
@@ -207,13 +210,48 @@ class MultiheadAttention(Weighted[MultiheadAttrs]):
             taken += (4,)
         return Kept(taken, more=(*copied, *projected, q, rows, *masks))
 
-
     def signal(self, a: MultiheadAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.multihead import Multihead
 
         if len(types) > 3 or not a.batch_first:
             return Unknown("nothing is known behind `MultiheadAttention` with masks, or with positions first")
         return Multihead(a.num_heads)
+
+    def couplings(self, a: MultiheadAttrs, *types: TensorType) -> Ties:
+        q, k, v = types[:3]
+        size = cast(int, q.shape[-1])
+        h, d = Letter("h", a.num_heads), Letter("d", size // a.num_heads)
+        e, three = Times((h, d)), Letter("three", 3)
+        rows = Times((three, h, d))
+        within: list[Expr] = [e, e, e]
+        params: list[tuple[str, Layout]] = []
+        if self.packed(q, k, v):
+            params.append(("in_proj_weight", (rows, e)))
+        else:
+            for n, (letter, t) in enumerate((("q", q), ("k", k), ("v", v))):
+                within[n] = e if n == 0 else Letter(letter, t.shape[-1])
+                params.append((f"{letter}_proj_weight", (e, within[n])))
+        bias = (("in_proj_bias", (rows,)),) if a.bias else ()
+        last = (("out_proj.bias", (e,)),) if a.bias else ()
+        length, batch = axes_of(q.rank, a.batch_first)
+
+        def layout(t: TensorType, name: str, expr: Expr) -> Layout:
+            names = {length: Letter(name, t.shape[length])}
+            if batch is not None:
+                names[batch] = Letter("n", t.shape[batch])
+            return (*(names[i] for i in range(t.rank - 1)), expr)
+
+        more = tuple(letters(t, f"m{i}.") for i, t in enumerate(types[3:]))
+        fixed = held(more, "a mask has it")
+        why = "the module sizes its heads by what comes in"
+        return Ties(
+            (layout(q, "l", within[0]), layout(k, "s", within[1]), layout(v, "s", within[2]), *more),
+            (layout(q, "l", e),),
+            (*params, *bias, ("out_proj.weight", (e, e)), *last),
+            (*fixed, ("three", why), ("d", why), ("s", "attention shares out over it")),
+            (("k", PARAM), ("v", PARAM)),
+            lambda n: replace(a, num_heads=n(h)),
+        )
 
 
 def axes_of(rank: int, batch_first: bool) -> tuple[int, int | None]:

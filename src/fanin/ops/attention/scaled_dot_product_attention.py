@@ -19,6 +19,7 @@ from fanin.ops.keeping import ALIKE, Backprop, Kept, Lies, numbers
 from fanin.ops.ports import FLOAT
 from fanin.ops.sees import Sees, Use, aligned
 from fanin.ops.spelling import optional, optional_input, spell, spell_unless
+from fanin.ops.ties import SUM, Expr, Layout, Letter, Measure, Ties, Times, stretch
 from fanin.record import record
 
 
@@ -142,6 +143,7 @@ class ScaledDotProductAttention(Op[AttentionAttrs]):
             void = ((3, (False,) if mask.dtype is DType.BOOL else (-inf,)),)
         only = (place(rank - 2, q.shape[-2]) - place(-1, k.shape[-2]),) if a.is_causal else ()
         return Sees(reads, (k.shape[-2], q.shape[-1]), only, void)
+
     def saved(self, a: AttentionAttrs, use: Backprop) -> Kept:
         y = use.results[0]
         q, k, v = (t for t in use.inputs[:3] if t is not None)
@@ -158,11 +160,46 @@ class ScaledDotProductAttention(Op[AttentionAttrs]):
     def lies(self, a: AttentionAttrs, *types: TensorType) -> Lies:
         return ALIKE  # fused kernels write as the queries lie
 
-
     def signal(self, a: AttentionAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.softmax import Attention
 
         return Attention(a.scale, a.is_causal)
+
+    def couplings(self, a: AttentionAttrs, *types: TensorType) -> Ties:
+        q, k, v = types[:3]
+        mask = optional(types, 3)
+        e, m = Letter("e", q.shape[-1]), Letter("m", v.shape[-1])
+        rows, keys = Letter("l", q.shape[-2]), Letter("s", k.shape[-2])
+        outer = [t.with_shape(*t.shape[:-2]) for t in (q, k, v)]
+        batch, out = stretch(outer, max(t.rank for t in outer), "b")
+        if a.enable_gqa and k.shape[-3] != q.shape[-3]:
+            batch, out = shared_heads(batch, out, q.shape[-3], k.shape[-3])
+        layouts = [(*batch[0], rows, e), (*batch[1], keys, e), (*batch[2], keys, m)]
+        if mask is not None:
+            over = (*out, rows, keys)[-mask.rank :]
+            layouts.append(tuple(Letter(f"m{i}", 1) if s == 1 else over[i] for i, s in enumerate(mask.shape)))
+        scale = a.scale
+        if scale is None and isinstance(q.shape[-1], int):
+            scale = float(q.shape[-1]) ** -0.5
+
+        def resize(n: Measure) -> AttentionAttrs:
+            return a if n(e) == q.shape[-1] else replace(a, scale=scale)  # what divided the scores still does
+
+        fixed: tuple[tuple[str, str], ...] = (("s", "attention shares out over it"),)
+        if a.is_causal:
+            fixed += (("l", "a row sees the keys up to its own place"),)
+        return Ties(tuple(layouts), ((*out, rows, m),), fixed=fixed, ends=(("e", SUM),), resize=resize)
+
+    def masked(self, a: AttentionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[2]
+
+
+def shared_heads(batch: tuple[Layout, ...], out: Layout, ours: Dim, theirs: Dim) -> tuple[tuple[Layout, ...], Layout]:
+    """Heads of queries as (group, head in it): a key and a value serve a group, and go with all of it."""
+    group, inner = Letter("kv", theirs), Letter("r", cast(int, ours) // cast(int, theirs))
+    every: Expr = Times((group, inner))
+    q, k, v = ((*layout[:-1], head) for layout, head in zip(batch, (every, group, group), strict=True))
+    return (q, k, v), (*out[:-1], every)
 
 
 def common(inner: int, *operands: tuple[str, TensorType]) -> tuple[tuple[Dim, ...], tuple[Need, ...]]:

@@ -39,6 +39,7 @@ class Int(Pointwise[NoAttrs]):
     def known(self, a: NoAttrs, use: Use, *inputs: Known) -> Known:
         forms = tuple(piece for piece in inputs[0] if isinstance(piece.value, Form))  # whole numbers stay what they are
         return (*forms, *super().known(a, use, tuple(piece for piece in inputs[0] if piece not in forms)))
+
     def lies(self, a: NoAttrs, *types: TensorType) -> Lies:
         return same(types[0]) if types[0].dtype is DType.INT else NEW
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from math import prod, sqrt
 from typing import Any, ClassVar, Literal, TypeAlias, cast
 
@@ -16,7 +18,6 @@ from fanin.ops.code import Call, Code, Input, call, unless
 from fanin.ops.contract import (
     Axis,
     Complaint,
-    Coupling,
     Inferred,
     Need,
     Op,
@@ -25,7 +26,6 @@ from fanin.ops.contract import (
     Port,
     Result,
     Weighted,
-    couple,
     need_at_least,
     need_equal,
 )
@@ -33,6 +33,7 @@ from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.sees import Sees, Use
 from fanin.ops.spelling import optional, optional_input, spell, spell_unless
+from fanin.ops.ties import PARAM, SUM, Expr, Layout, Letter, Measure, Ties, held, times
 from fanin.ops.windows import batch, channels, check_spatial, need_room, slide
 from fanin.record import KW_ONLY, record
 
@@ -195,15 +196,6 @@ class Convolution(Weighted[ConvAttrs]):
         padded = (size + more for size, more in zip(use.x.shape[-n:], wide, strict=True))
         return Kept((0,) if a.padding_mode != "circular" else (), more=(numbers(*use.x.shape[:-n], *padded),))
 
-    def couplings(self, a: ConvAttrs, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
-        c = f"[{-self.spatial - 1}]"
-        outs = ("weight.out", "bias.out", f"y{c}") if a.bias else ("weight.out", f"y{c}")
-        if a.groups == 1:
-            return couple(f"x{c}", "weight.in"), couple(*outs)
-        if a.groups == a.out_channels == channels(types[0], self.spatial):
-            return (couple(f"x{c}", *outs),)  # depthwise: a channel is its filter
-        return Unknown("the channels of a grouped convolution can be cut only evenly over its groups")
-
     def sees(self, a: ConvAttrs, use: Use) -> Sees:
         x, c = use.x, use.x.rank - self.spatial - 1
         box = window_box(x, use.out, self.geometry(a), a.groups, a.padding_mode)
@@ -216,6 +208,47 @@ class Convolution(Weighted[ConvAttrs]):
         g = self.geometry(a)
         pads = tuple(d * (k - 1) // 2 for k, d in zip(g.kernel, g.dilation, strict=True)) if g.same else g.padding
         return Convolve(list(zip(g.kernel, g.stride, pads, g.dilation, strict=True)), a.groups, mode=a.padding_mode)
+
+    def couplings(self, a: ConvAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        n, kernel = self.spatial, spread(a.kernel_size, self.spatial, "kernel_size")
+        g = Letter("g", a.groups)
+        i = Letter("i", cast(int, channels(x, n)) // a.groups)
+        o = Letter("o", a.out_channels // a.groups)
+        into, out = times(*((g, i) if a.groups > 1 else (i,))), times(*((g, o) if a.groups > 1 else (o,)))
+        weight = (out, i, *(Letter(f"k{k}", size) for k, size in enumerate(kernel)))
+        params = (("weight", weight), *((("bias", (out,)),) if a.bias else ()))
+        return slid(
+            x,
+            self.geometry(a).sizes(x),
+            (into, out),
+            params,
+            PARAM,
+            lambda size: replace(a, out_channels=size(out), groups=size(g) if a.groups > 1 else 1),
+        )
+
+    def folds(self, a: ConvAttrs) -> bool:
+        plain = a.padding in (0, "valid") or (isinstance(a.padding, tuple) and not any(a.padding))
+        return a.bias and a.groups == 1 and (plain or a.padding_mode != "zeros")
+
+
+def slid(
+    x: TensorType,
+    sizes: tuple[Dim, ...],
+    channel: tuple[Expr, Expr],
+    params: tuple[tuple[str, Layout], ...],
+    end: str,
+    resize: Callable[[Measure], ConvAttrs] | None,
+) -> Ties:
+    """Samples pass, places and kernels cannot be cut, and channels in and out are tied as ``channel`` says."""
+    n = len(sizes)
+    outer = tuple(Letter(f"n{i}", s) for i, s in enumerate(x.shape[: -n - 1]))
+    before = tuple(Letter(f"s{i}", s) for i, s in enumerate(x.shape[-n:]))
+    after = tuple(Letter(f"t{i}", s) for i, s in enumerate(sizes))
+    kernels = [layout[2:] for _, layout in params if len(layout) > 2]
+    fixed = held((before, after, *kernels), "a convolution runs along it")
+    used = (("i", end),)
+    return Ties(((*outer, channel[0], *before),), ((*outer, channel[1], *after),), params, fixed, used, resize)
 
 
 def window_box(x: TensorType, out: TensorType, g: Geometry, groups: int, mode: str = "zeros") -> Box:
@@ -310,6 +343,23 @@ class ConvolutionFunction(Op[ConvFunctionAttrs]):
         more = (((whole(c, use.out.shape[c]),),),) if len(use.types) > 2 and use.types[2] is not None else ()
         told = tuple((0, axis) for axis in range(c + 1, x.rank)) + tuple((1, axis) for axis in range(2, weight.rank))
         return Sees(((box,), (kernel,), *more), (within,), weighted=told)
+
+    def couplings(self, a: ConvFunctionAttrs, *types: TensorType) -> Ties | Unknown:
+        x, weight, *bias = types
+        n = self.spatial
+        sizes = (channels(x, n), *weight.shape[:2])
+        if a.groups > 1 and not all(isinstance(s, int) for s in sizes):
+            return Unknown("the channels of a grouped convolution are open")
+        g, i = Letter("g", a.groups), Letter("i", weight.shape[1])
+        o = Letter("o", cast(int, weight.shape[0]) // a.groups if a.groups > 1 else weight.shape[0])
+        into, out = times(*((g, i) if a.groups > 1 else (i,))), times(*((g, o) if a.groups > 1 else (o,)))
+        kernel = (out, i, *(Letter(f"k{k}", size) for k, size in enumerate(weight.shape[2:])))
+        found = slid(x, self.geometry(a, weight).sizes(x), (into, out), (("weight", kernel),), SUM, None)
+        resize = (lambda size: replace(a, groups=size(g))) if a.groups > 1 else None
+        return replace(found, inputs=(*found.inputs, kernel, *((out,) for _ in bias)), params=(), resize=resize)
+
+    def masked(self, a: ConvFunctionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[1] == 0 and all(v == 0 for v in values[2:]) else None
 
 
 def number_kernel(name: str, weight: TensorType, n: int) -> tuple[int, ...]:

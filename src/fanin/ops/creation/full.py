@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import final
 
 from fanin.ir.dims import Poly
@@ -14,6 +15,7 @@ from fanin.ops.creation._shaped import DEVICE, DTYPE
 from fanin.ops.sees import Sees, Use
 from fanin.ops.sizes import need_sizes
 from fanin.ops.spelling import spell
+from fanin.ops.ties import Letter, Measure, Ties
 from fanin.record import record
 
 
@@ -50,3 +52,15 @@ class Full(Op[FullAttrs]):
     def torch(self, a: FullAttrs, *types: TensorType) -> Code:
         shape = a.shape if isinstance(a.shape, tuple) else (a.shape,)
         return call("torch.full", Sequence(shape), spell(a.fill_value), dtype=DTYPE, device=DEVICE)
+
+    def couplings(self, a: FullAttrs, *types: TensorType) -> Ties:
+        shape = a.shape if isinstance(a.shape, tuple) else (a.shape,)
+        out = tuple(Letter(f"{i}", s) for i, s in enumerate(shape))
+
+        def resize(n: Measure) -> FullAttrs:
+            return replace(a, shape=tuple(n(e) if isinstance(e.size, int) else e.size for e in out))
+
+        return Ties((), (out,), resize=resize)
+
+    def masked(self, a: FullAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return float(a.fill_value) if isinstance(a.fill_value, (int, float)) else None

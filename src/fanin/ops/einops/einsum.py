@@ -17,6 +17,7 @@ from fanin.ops.contract import FLOATS, Complaint, Inferred, Need, Op, OpAttrs, P
 from fanin.ops.einops._pattern import DOTS, Group, parse_equation
 from fanin.ops.keeping import Backprop, Kept, crosswise
 from fanin.ops.sees import Sees, Use
+from fanin.ops.ties import SUM, Letter, Ties
 from fanin.record import record
 
 
@@ -137,6 +138,23 @@ class Einsum(Op[EinsumAttrs]):
         letters = _letters(terms)
         left, right = ("".join(letters[axis] for axis in term) for term in terms)
         return Contract(left, right, "".join(letters[axis] for axis in result))
+
+    def couplings(self, a: EinsumAttrs, *types: TensorType) -> Ties | Unknown:
+        terms, result = parse_equation(a.equation)
+        if any(len(set(term)) < len(term) or DOTS in term for term in (*terms, result)):
+            return Unknown("an axis stands twice in a term of this `einsum`, or in its dots")
+        sizes: dict[str, Dim] = {}
+        for term, t in zip(terms, types, strict=True):
+            sizes |= {axis: s for axis, s in zip(term, t.shape, strict=True) if s != 1 or axis not in sizes}
+        inner = tuple(
+            tuple(Letter(x if s == sizes[x] else f"{x}.1", s) for x, s in zip(term, t.shape, strict=True))
+            for term, t in zip(terms, types, strict=True)
+        )
+        ends = tuple((x, SUM) for x in sizes if x not in result)
+        return Ties(inner, (tuple(Letter(x, sizes[x]) for x in result),), ends=ends)
+
+    def masked(self, a: EinsumAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if 0.0 in values else None
 
 
 def _letters(terms: tuple[Group, ...]) -> dict[str, str]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input
 from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result
-from fanin.ops.einops._match import Given, match
+from fanin.ops.einops._match import Given, lettered, match
 from fanin.ops.einops._steps import steps
 from fanin.ops.keeping import Lies
 from fanin.ops.sees import Sees, Use, moved, named
+from fanin.ops.ties import Ties
 from fanin.record import record
 
 
@@ -61,3 +63,8 @@ class Rearrange(Op[RearrangeAttrs]):
         from fanin.signal.rules.rearranged import rearranged
 
         return rearranged(match(a.pattern, a.sizes, types[0], name=self.name), None)
+
+    def couplings(self, a: RearrangeAttrs, *types: TensorType) -> Ties:
+        m = match(a.pattern, a.sizes, types[0], name=self.name)
+        left, right, sizes = lettered(m, a.sizes, types[0])
+        return Ties((left,), (right,), resize=lambda n: replace(a, sizes=sizes(n)))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input
 from fanin.ops.contract import ANY, Inferred, Op, Port, Result
-from fanin.ops.einops._match import match
+from fanin.ops.einops._match import lettered, match
 from fanin.ops.einops._steps import steps
 from fanin.ops.einops.rearrange import RearrangeAttrs
 from fanin.ops.keeping import NEW, PART, Lies
 from fanin.ops.sees import Sees, Use, moved, named
+from fanin.ops.ties import Ties
 
 
 @final
@@ -51,3 +53,12 @@ class Repeat(Op[RearrangeAttrs]):
         from fanin.signal.rules.rearranged import rearranged
 
         return rearranged(match(a.pattern, a.sizes, types[0], name=self.name), None)
+
+    def couplings(self, a: RearrangeAttrs, *types: TensorType) -> Ties:
+        m = match(a.pattern, a.sizes, types[0], name=self.name)
+        left, right, sizes = lettered(m, a.sizes, types[0])
+        fixed = tuple((name, "they are copies") for name in m.new)
+        return Ties((left,), (right,), fixed=fixed, resize=lambda n: replace(a, sizes=sizes(n)))
+
+    def masked(self, a: RearrangeAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from math import inf
 from typing import Any, ClassVar
 
 from fanin.ir.dims import Poly
 from fanin.ir.numbers import OPEN, Form, Known, combined, compared, is_number
 from fanin.ir.types import DType, TensorType, promote
-from fanin.ir.unknown import Unknown
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Infix, Input
-from fanin.ops.contract import ANY, Complaint, Coupling, Inferred, NoAttrs, Op, Port, Result, couple
+from fanin.ops.contract import ANY, Complaint, Inferred, NoAttrs, Op, Port, Result
 from fanin.ops.dtypes import own_float
 from fanin.ops.elementwise._function import folded
 from fanin.ops.keeping import ALIKE, Lies
 from fanin.ops.sees import Sees, Use, pointwise
+from fanin.ops.ties import Ties, stretch
 
 
 class Binary(Op[NoAttrs]):
@@ -60,15 +61,6 @@ class Binary(Op[NoAttrs]):
         x, y = types
         return own_float(code, x, y) if self.kind(x.dtype, y.dtype) is DType.FLOAT else code
 
-    def couplings(self, a: NoAttrs, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
-        x, y = types
-        rank = max(x.rank, y.rank)
-        tied = []
-        for i in range(-rank, 0):
-            members = [f"{p}[{i}]" for p, t in (("x", x), ("y", y)) if -i <= t.rank and t.shape[i] != 1]
-            tied.append(couple(*members, f"z[{i}]"))
-        return tuple(tied)
-
     def sees(self, a: NoAttrs, use: Use) -> Sees:
         return pointwise(use.types, use.out)
 
@@ -103,6 +95,19 @@ class Binary(Op[NoAttrs]):
             return np.frompyfunc(safe, 2, 1)(x, y).astype(float)
 
         return Joint(arrays)
+
+    def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
+        inner, outer = stretch(types, max(t.rank for t in types))
+        return Ties(inner, (outer,))
+
+    def masked(self, a: NoAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        x, y = values
+        if x is None or y is None:
+            return None
+        try:
+            return float(self.number(x, y))
+        except (ValueError, OverflowError, ZeroDivisionError, TypeError):
+            return inf
 
 
 class Arithmetic(Binary):

@@ -43,3 +43,6 @@ class Div(Arithmetic):
         from fanin.signal.rules.pointwise import Quotient
 
         return Quotient()
+
+    def masked(self, a: NoAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 and values[1] != 0 else super().masked(a, values, own)

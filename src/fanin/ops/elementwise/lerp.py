@@ -11,6 +11,7 @@ from fanin.ops.code import Code, Input, as_tensor, call
 from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Result
 from fanin.ops.dtypes import to_float
 from fanin.ops.sees import Sees, Use, pointwise
+from fanin.ops.ties import Ties, stretch
 
 
 @final
@@ -42,3 +43,10 @@ class Lerp(Op[NoAttrs]):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("torch.lerp", as_tensor(0), as_tensor(1), Input(2))
+
+    def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
+        inner, outer = stretch(types, max(t.rank for t in types))
+        return Ties(inner, (outer,))
+
+    def masked(self, a: NoAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0] if values[0] == values[1] else None

@@ -10,6 +10,7 @@ from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, BOOLS, Complaint, Inferred, NoAttrs, Op, Port, Result
 from fanin.ops.sees import Sees, Use, pointwise
+from fanin.ops.ties import Ties, stretch
 
 
 @final
@@ -48,3 +49,10 @@ class MaskedFill(Op[NoAttrs]):
         from fanin.signal.rules.masks import Masked
 
         return Masked("masked_fill")
+
+    def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
+        inner, outer = stretch(types, max(t.rank for t in types))
+        return Ties(inner, (outer,))
+
+    def masked(self, a: NoAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0] if values[0] == values[2] else None

@@ -49,3 +49,6 @@ class Mul(Arithmetic):
         from fanin.signal.rules.pointwise import Product
 
         return Product()
+
+    def masked(self, a: NoAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if 0.0 in values else super().masked(a, values, own)

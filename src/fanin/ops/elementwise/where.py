@@ -11,6 +11,7 @@ from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import ANY, BOOLS, Inferred, NoAttrs, Op, Port, Result
 from fanin.ops.dtypes import own_float
 from fanin.ops.sees import Sees, Use, pointwise
+from fanin.ops.ties import Ties, stretch
 
 
 @final
@@ -48,3 +49,10 @@ class Where(Op[NoAttrs]):
         from fanin.signal.rules.masks import Masked
 
         return Masked("where")
+
+    def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
+        inner, outer = stretch(types, max(t.rank for t in types))
+        return Ties(inner, (outer,))
+
+    def masked(self, a: NoAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[1] if values[1] == values[2] else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.laws import Normal
@@ -13,7 +14,6 @@ from fanin.ops.contract import (
     INTS,
     Axis,
     Complaint,
-    Coupling,
     Inferred,
     Op,
     OpAttrs,
@@ -21,11 +21,11 @@ from fanin.ops.contract import (
     Port,
     Result,
     Weighted,
-    couple,
     need_at_least,
 )
 from fanin.ops.ports import FLOAT
 from fanin.ops.sees import Sees, Use, same
+from fanin.ops.ties import Letter, Ties, letters
 from fanin.record import KW_ONLY, record
 
 
@@ -73,9 +73,6 @@ class Embedding(Weighted[EmbeddingAttrs]):
     def construct(self, a: EmbeddingAttrs, *types: TensorType) -> Call:
         return call("nn.Embedding", a.num_embeddings, a.embedding_dim, padding_idx=unless(a.padding_idx, None))
 
-    def couplings(self, a: EmbeddingAttrs, *types: TensorType) -> tuple[Coupling, ...]:
-        return (couple("weight.feature", "y[-1]"),)
-
     def sees(self, a: EmbeddingAttrs, use: Use) -> Sees:
         return Sees(((same(use.x),),), own=(use.x.rank,))
 
@@ -83,6 +80,13 @@ class Embedding(Weighted[EmbeddingAttrs]):
         from fanin.signal.rules.linear import Lookup
 
         return Lookup(a.num_embeddings)
+
+    def couplings(self, a: EmbeddingAttrs, *types: TensorType) -> Ties:
+        outer = letters(types[0])
+        v, d = Letter("v", a.num_embeddings), Letter("d", a.embedding_dim)
+        fixed = (("v", "an index may be any of the vocabulary"),)
+        weight = (("weight", (v, d)),)
+        return Ties((outer,), ((*outer, d),), weight, fixed, resize=lambda n: replace(a, embedding_dim=n(d)))
 
 
 @final
@@ -114,3 +118,12 @@ class EmbeddingFunction(Op[OpAttrs]):
 
     def torch(self, a: OpAttrs, *types: TensorType) -> Code:
         return call("F.embedding", Input(0), Input(1))
+
+    def couplings(self, a: OpAttrs, *types: TensorType) -> Ties:
+        outer = letters(types[0])
+        v, d = Letter("v", types[1].shape[0]), Letter("d", types[1].shape[1])
+        fixed = (("v", "an index may be any of the vocabulary"),)
+        return Ties((outer, (v, d)), ((*outer, d),), fixed=fixed)
+
+    def masked(self, a: OpAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[1]

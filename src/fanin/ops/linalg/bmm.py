@@ -11,6 +11,7 @@ from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Result, need_equal
 from fanin.ops.keeping import Backprop, Kept, crosswise
 from fanin.ops.sees import Sees, Use
+from fanin.ops.ties import SUM, Letter, Ties
 
 
 @final
@@ -58,3 +59,11 @@ class Bmm(Op[NoAttrs]):
         from fanin.signal.rules.linear import Contract
 
         return Contract("bsz", "bzt", "bst")
+
+    def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
+        x, y = types
+        b, s, z, t = (Letter(n, d) for n, d in zip("bszt", (*x.shape, y.shape[-1]), strict=True))
+        return Ties(((b, s, z), (b, z, t)), ((b, s, t),), ends=(("z", SUM),))
+
+    def masked(self, a: NoAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if 0.0 in values else None

@@ -13,6 +13,7 @@ from fanin.ops.code import Code, Infix, Input
 from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Result, need_equal
 from fanin.ops.keeping import Backprop, Kept, crosswise
 from fanin.ops.sees import Sees, Use, aligned
+from fanin.ops.ties import SUM, Letter, Ties, stretch
 
 
 @final
@@ -83,3 +84,15 @@ class Matmul(Op[NoAttrs]):
         more = "abcdef"[: max(x.rank, y.rank) - 2]
         left, right = more[len(more) - x.rank + 2 :], more[len(more) - y.rank + 2 :]
         return Contract(left + "sz", right + "zt", more + "st")
+
+    def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
+        x, y = types
+        outer = [t.with_shape(*t.shape[:-2]) for t in types]
+        batch, out = stretch(outer, max(t.rank for t in outer), "b")
+        z = Letter("z", x.shape[-1])
+        rows = (Letter("s", x.shape[-2]),) if x.rank > 1 else ()
+        columns = (Letter("t", y.shape[-1]),) if y.rank > 1 else ()
+        return Ties(((*batch[0], *rows, z), (*batch[1], z, *columns)), ((*out, *rows, *columns),), ends=(("z", SUM),))
+
+    def masked(self, a: NoAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if 0.0 in values else None

@@ -8,6 +8,7 @@ from fanin.ir.types import TensorType, promote
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import ANY, Complaint, NoAttrs, Op, Port, Result
 from fanin.ops.keeping import Backprop, Kept, crosswise
+from fanin.ops.ties import Letter, Ties
 
 
 @final
@@ -34,3 +35,10 @@ class Outer(Op[NoAttrs]):
 
     def saved(self, a: NoAttrs, use: Backprop) -> Kept:
         return Kept(crosswise(use))
+
+    def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
+        i, j = Letter("i", types[0].shape[0]), Letter("j", types[1].shape[0])
+        return Ties(((i,), (j,)), ((i, j),))
+
+    def masked(self, a: NoAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if 0.0 in values else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import sqrt
 from typing import cast, final
 
@@ -27,6 +28,7 @@ from fanin.ops.contract import (
 from fanin.ops.ports import FLOAT
 from fanin.ops.sees import Sees, Use, same
 from fanin.ops.spelling import optional, optional_input
+from fanin.ops.ties import PARAM, Letter, Ties, letters
 from fanin.record import KW_ONLY, record
 
 
@@ -84,6 +86,15 @@ class Bilinear(Weighted[BilinearAttrs]):
     def construct(self, a: BilinearAttrs, *types: TensorType) -> Call:
         first, second = (t.shape[-1] for t in types)
         return call("nn.Bilinear", first, second, a.out_features, bias=unless(a.bias, True))
+
+    def couplings(self, a: BilinearAttrs, *types: TensorType) -> Ties:
+        x, y = types
+        outer, o = letters(x)[:-1], Letter("o", a.out_features)
+        i, j = Letter("i", x.shape[-1]), Letter("j", y.shape[-1])
+        params = (("weight", (o, i, j)), *((("bias", (o,)),) if a.bias else ()))
+        ends = (("i", PARAM), ("j", PARAM))
+        layouts = (*outer, i), (*outer, j)
+        return Ties(layouts, ((*outer, o),), params, ends=ends, resize=lambda n: replace(a, out_features=n(o)))
 
 
 @final

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import sqrt
 from typing import Any, cast, final
 
@@ -14,7 +15,6 @@ from fanin.ops.code import Call, Code, Input, call, unless
 from fanin.ops.contract import (
     Axis,
     Complaint,
-    Coupling,
     Inferred,
     Op,
     OpAttrs,
@@ -22,12 +22,12 @@ from fanin.ops.contract import (
     Port,
     Result,
     Weighted,
-    couple,
     need_equal,
 )
 from fanin.ops.keeping import Backprop, Kept, crosswise
 from fanin.ops.ports import X
 from fanin.ops.sees import Sees, Use, mixing, same
+from fanin.ops.ties import PARAM, SUM, Letter, Ties, letters
 from fanin.record import KW_ONLY, record
 
 
@@ -76,10 +76,6 @@ class Linear(Weighted[LinearAttrs]):
     def saved(self, a: LinearAttrs, use: Backprop) -> Kept:
         return Kept((0,) if use.learns else ())
 
-    def couplings(self, a: LinearAttrs, *types: TensorType) -> tuple[Coupling, ...]:
-        outs = ("weight.out", "bias.out", "y[-1]") if a.bias else ("weight.out", "y[-1]")
-        return couple("x[-1]", "weight.in"), couple(*outs)
-
     def sees(self, a: LinearAttrs, use: Use) -> Sees:
         return mixing(use.x, (-1,), keeps=False, own=(use.x.rank - 1,), weighted=True)
 
@@ -87,6 +83,16 @@ class Linear(Weighted[LinearAttrs]):
         from fanin.signal.rules.linear import Dense
 
         return Dense()
+
+    def couplings(self, a: LinearAttrs, *types: TensorType) -> Ties:
+        *outer, i = letters(types[0])
+        o = Letter("o", a.out_features)
+        params = (("weight", (o, i)), *((("bias", (o,)),) if a.bias else ()))
+        ends = ((f"{types[0].rank - 1}", PARAM),)
+        return Ties(((*outer, i),), ((*outer, o),), params, ends=ends, resize=lambda n: replace(a, out_features=n(o)))
+
+    def folds(self, a: LinearAttrs) -> bool:
+        return a.bias
 
 
 @final
@@ -149,3 +155,12 @@ class LinearFunction(Op[OpAttrs]):
         batch = "abcdef"[: types[0].rank - 1]
         inner = Contract(batch + "z", "yz", batch + "y")
         return Shifted(inner) if len(types) > 2 else inner
+
+    def couplings(self, a: OpAttrs, *types: TensorType) -> Ties:
+        *outer, i = letters(types[0])
+        o = Letter("o", types[1].shape[0])
+        bias = tuple((o if t.shape[0] == types[1].shape[0] else Letter("b", 1),) for t in types[2:])
+        return Ties(((*outer, i), (o, i), *bias), ((*outer, o),), ends=((f"{types[0].rank - 1}", SUM),))
+
+    def masked(self, a: OpAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[1] == 0 and all(v == 0 for v in values[2:]) else None

@@ -14,20 +14,19 @@ from fanin.ops.code import Call, Code, call
 from fanin.ops.contract import (
     Axis,
     Complaint,
-    Coupling,
     Inferred,
     Need,
     OpAttrs,
     ParamSpec,
     Result,
     Weighted,
-    couple,
     need_at_least,
 )
 from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.ports import X
 from fanin.ops.sees import Sees, Use, mixing, pointwise
 from fanin.ops.spelling import spell_unless
+from fanin.ops.ties import Ties, letters
 from fanin.ops.windows import check_spatial
 from fanin.record import KW_ONLY, record
 
@@ -65,11 +64,13 @@ def running_params(count: Dim, affine: bool, tracked: bool) -> tuple[ParamSpec, 
     return found
 
 
-def running_couplings(x: TensorType, axis: int, affine: bool, tracked: bool) -> tuple[Coupling, ...]:
-    """A channel is cut with its scale, its shift and its statistics; the other axes pass."""
+def channelwise(x: TensorType, axis: int, affine: bool, tracked: bool) -> Ties:
+    """A channel goes with its scale, its shift and its statistics; the other axes pass."""
     names = ("weight", "bias") * affine + ("running_mean", "running_var") * tracked
-    channel = couple(f"x[{axis}]", *(f"{name}.feature" for name in names), f"y[{axis}]")
-    return tuple(channel if i == axis else couple(f"x[{i}]", f"y[{i}]") for i in range(x.rank))
+    layout = letters(x)
+    params = tuple((name, (layout[axis],)) for name in names)
+    fixed = tuple((str(i), "statistics are taken over it") for i in range(x.rank) if i not in (0, axis))
+    return Ties((layout,), (layout,), params, fixed)
 
 
 class BatchNorm(Weighted[BatchNormAttrs]):
@@ -103,9 +104,6 @@ class BatchNorm(Weighted[BatchNormAttrs]):
         statistics = numbers(use.x.shape[1])
         return Kept((0,), more=(statistics, statistics))
 
-    def couplings(self, a: BatchNormAttrs, *types: TensorType) -> tuple[Coupling, ...]:
-        return running_couplings(types[0], 1, a.affine, a.track_running_stats)
-
     def sees(self, a: BatchNormAttrs, use: Use) -> Sees:
         own = (1,) if a.affine or a.track_running_stats else ()
         if a.track_running_stats and not use.training:
@@ -116,6 +114,13 @@ class BatchNorm(Weighted[BatchNormAttrs]):
         from fanin.signal.rules.normalise import Normalise
 
         return Normalise([0, *range(2, types[0].rank)], a.eps)
+
+    def couplings(self, a: BatchNormAttrs, *types: TensorType) -> Ties:
+        return channelwise(types[0], 1, a.affine, a.track_running_stats)
+
+    def masked(self, a: BatchNormAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        # Without scale and shift the running mean makes another number of it.
+        return 0.0 if own and a.affine else None
 
 
 class InstanceNorm(Weighted[InstanceNormAttrs]):
@@ -149,10 +154,6 @@ class InstanceNorm(Weighted[InstanceNormAttrs]):
         statistics = numbers(cast(Dim, prod(use.x.shape[: -self.spatial])))
         return Kept((0,), more=(statistics,) * (2 + 2 * a.track_running_stats + a.affine))
 
-    def couplings(self, a: InstanceNormAttrs, *types: TensorType) -> tuple[Coupling, ...]:
-        axis = types[0].rank - self.spatial - 1
-        return running_couplings(types[0], axis, a.affine, a.track_running_stats)
-
     def sees(self, a: InstanceNormAttrs, use: Use) -> Sees:
         first = use.x.rank - self.spatial
         own = (first - 1,) if a.affine or a.track_running_stats else ()
@@ -164,6 +165,14 @@ class InstanceNorm(Weighted[InstanceNormAttrs]):
         from fanin.signal.rules.normalise import Normalise
 
         return Normalise(range(2, types[0].rank), a.eps)
+
+    def couplings(self, a: InstanceNormAttrs, *types: TensorType) -> Ties:
+        return channelwise(types[0], types[0].rank - self.spatial - 1, a.affine, a.track_running_stats)
+
+    def masked(self, a: InstanceNormAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        if own and a.affine:
+            return 0.0
+        return 0.0 if values[0] is not None and not a.track_running_stats else None
 
 
 def construct_running(

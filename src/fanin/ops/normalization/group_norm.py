@@ -32,6 +32,7 @@ from fanin.ops.ports import FLOAT, X
 from fanin.ops.sees import Sees, Use, same
 from fanin.ops.sizes import divisors_near
 from fanin.ops.spelling import optional, optional_input
+from fanin.ops.ties import NORM, Expr, Letter, Ties, letters, times
 from fanin.record import KW_ONLY, record
 
 
@@ -66,6 +67,18 @@ def groups_together(x: TensorType, groups: int, own: tuple[int, ...] = ()) -> Se
     places = tuple(through(n, size) for n, size in enumerate(x.shape[2:], 1))
     box = (whole(0, x.shape[0]), through(0, within) if groups == 1 else group, *places)
     return Sees(((same(x), box),), (within, *x.shape[2:]), own=own)
+
+
+def grouped(a: GroupNormAttrs | GroupNormFunctionAttrs, x: TensorType, params: tuple[str, ...]) -> Ties:
+    """Whole groups can go; within a group, what goes takes its share of the statistics along."""
+    outer = letters(x)
+    g, c = Letter("g", a.num_groups), Letter("c", floordiv(x.shape[1], a.num_groups))
+    channel: Expr = times(g, c)
+    layout = (outer[0], channel, *outer[2:])
+    tied = tuple((name, (channel,)) for name in params)
+    fixed = tuple((str(i), "statistics are taken over it") for i in range(2, x.rank))
+    ends = (("c", NORM),)
+    return Ties((layout,), (layout,), tied, fixed, ends, lambda n: replace(a, num_groups=n(g)))
 
 
 @final
@@ -108,6 +121,9 @@ class GroupNorm(Weighted[GroupNormAttrs]):
         from fanin.signal.rules.normalise import Normalise
 
         return Normalise((), a.eps, groups=a.num_groups)
+
+    def couplings(self, a: GroupNormAttrs, *types: TensorType) -> Ties:
+        return grouped(a, types[0], ("weight", "bias") if a.affine else ())
 
 
 @record
@@ -155,10 +171,18 @@ class GroupNormFunction(Op[GroupNormFunctionAttrs]):
         found = groups_together(use.x, a.num_groups)
         more = tuple(() if t is None else ((whole(1, t.shape[0]),),) for t in use.types[1:])
         return replace(found, reads=(*found.reads, *more))
+
     def saved(self, a: GroupNormFunctionAttrs, use: Backprop) -> Kept:
         statistics = numbers(use.x.shape[0], a.num_groups)
         return Kept((0, 1)[: len(use.inputs)], more=(statistics, statistics))
 
+    def couplings(self, a: GroupNormFunctionAttrs, *types: TensorType) -> Ties:
+        found = grouped(a, types[0], ())
+        channel = found.inputs[0][1]
+        return replace(found, inputs=(*found.inputs, *(() if t is None else (channel,) for t in types[1:])))
+
+    def masked(self, a: GroupNormFunctionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if len(values) > 1 and all(v == 0 for v in values[1:]) else None
 
 
 def need_channels(port: str, given: TensorType, x: TensorType) -> tuple[Need, ...]:

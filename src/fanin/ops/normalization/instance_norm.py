@@ -61,7 +61,7 @@ class InstanceNormFunction(Op[InstanceNormFunctionAttrs]):
         found = mixing(use.x, range(2, use.x.rank))
         more = tuple(() if t is None else ((whole(1, t.shape[0]),),) for t in use.types[1:])
         return replace(found, reads=(*found.reads, *more))
+
     def saved(self, a: InstanceNormFunctionAttrs, use: Backprop) -> Kept:
         statistics = numbers(use.x.shape[0] * use.x.shape[1])
         return Kept((0,), more=(statistics,) * (2 + (len(use.inputs) > 1 and use.inputs[1] is not None)))
-

@@ -11,10 +11,11 @@ from fanin.ops.attributes import NonNegativeFloat, PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
 from fanin.ops.contract import Inferred, Op, OpAttrs, ParamSpec, Port, Result, Weighted
 from fanin.ops.keeping import Backprop, Kept, numbers
-from fanin.ops.normalization._last import check_axes, feature_axes, need_last, own_shape, spell_shape
+from fanin.ops.normalization._last import check_axes, feature_axes, need_last, normalised, own_shape, spell_shape
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.sees import Sees, Use, aligned, mixing
 from fanin.ops.spelling import optional, optional_input
+from fanin.ops.ties import Ties
 from fanin.record import KW_ONLY, record
 
 
@@ -77,6 +78,17 @@ class LayerNorm(Weighted[LayerNormAttrs]):
         rank = types[0].rank
         return Normalise(range(rank - a.axes, rank), a.eps)
 
+    def couplings(self, a: LayerNormAttrs, *types: TensorType) -> Ties:
+        names = (("weight", "bias") if a.bias else ("weight",)) if a.elementwise_affine else ()
+        return normalised(a.axes, types[0], names)
+
+    def divided(self, a: LayerNormAttrs, by: int) -> tuple[str, tuple[tuple[str, Any], ...]] | None:
+        if a.axes != 1:
+            return None
+        usual = LayerNormAttrs()
+        given = (("eps", a.eps, usual.eps), ("affine", a.elementwise_affine, True), ("shift", a.bias, True))
+        return "KeptLayerNorm", (("size", by), *((name, value) for name, value, default in given if value != default))
+
 
 @record
 class LayerNormFunctionAttrs(OpAttrs):
@@ -118,10 +130,10 @@ class LayerNormFunction(Op[LayerNormFunctionAttrs]):
         found = mixing(use.x, range(use.x.rank - a.axes, use.x.rank))
         more = tuple(() if t is None else (aligned(t, use.out),) for t in use.types[1:])
         return replace(found, reads=(*found.reads, *more))
+
     def saved(self, a: LayerNormFunctionAttrs, use: Backprop) -> Kept:
         statistics = numbers(*use.x.shape[: -a.axes], 1)
         return Kept(tuple(range(len(use.inputs))), more=(statistics, statistics))
-
 
     def signal(self, a: LayerNormFunctionAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.chain import Scaled
@@ -130,3 +142,9 @@ class LayerNormFunction(Op[LayerNormFunctionAttrs]):
         rank = types[0].rank
         inner = Normalise(range(rank - a.axes, rank), a.eps)
         return Scaled(inner) if len(types) > 1 else inner
+
+    def couplings(self, a: LayerNormFunctionAttrs, *types: TensorType) -> Ties:
+        return normalised(a.axes, types[0], (), types[1:])
+
+    def masked(self, a: LayerNormFunctionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if len(values) > 1 and values[1] == 0 and all(v == 0 for v in values[2:]) else None

@@ -56,8 +56,8 @@ class LocalResponseNorm(Op[LocalResponseAttrs]):
         box = list(same(use.x))
         box[1] = Span(box[1].terms, -(a.size // 2), (a.size - 1) // 2)
         return Sees(((tuple(box),),))
+
     def saved(self, a: LocalResponseAttrs, use: Backprop) -> Kept:
         n, c, *places = use.x.shape
         padded = numbers(n, c + a.size - 1, *places)
         return Kept((0,), more=(padded, use.x, use.x))  # the squares, their mean and its power
-

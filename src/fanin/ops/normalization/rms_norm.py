@@ -11,10 +11,11 @@ from fanin.ops.attributes import NonNegativeFloat, PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
 from fanin.ops.contract import Inferred, Op, OpAttrs, ParamSpec, Port, Result, Weighted
 from fanin.ops.keeping import Backprop, Kept, numbers
-from fanin.ops.normalization._last import check_axes, feature_axes, need_last, own_shape, spell_shape
+from fanin.ops.normalization._last import check_axes, feature_axes, need_last, normalised, own_shape, spell_shape
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.sees import Sees, Use, aligned, mixing
 from fanin.ops.spelling import optional, optional_input
+from fanin.ops.ties import Ties
 from fanin.record import KW_ONLY, record
 
 
@@ -75,6 +76,16 @@ class RMSNorm(Weighted[RMSNormAttrs]):
         rank = types[0].rank
         return Normalise(range(rank - a.axes, rank), 1e-7 if a.eps is None else a.eps, centre=False)
 
+    def couplings(self, a: RMSNormAttrs, *types: TensorType) -> Ties:
+        names = (("weight",)) if a.elementwise_affine else ()
+        return normalised(a.axes, types[0], names)
+
+    def divided(self, a: RMSNormAttrs, by: int) -> tuple[str, tuple[tuple[str, Any], ...]] | None:
+        if a.axes != 1 or a.eps is None:  # that of the dtype is no number of a spec
+            return None
+        more = (("affine", False),) if not a.elementwise_affine else ()
+        return "KeptRMSNorm", (("size", by), ("eps", a.eps), *more)
+
 
 @record
 class RMSNormFunctionAttrs(OpAttrs):
@@ -108,10 +119,10 @@ class RMSNormFunction(Op[RMSNormFunctionAttrs]):
         found = mixing(use.x, range(use.x.rank - a.axes, use.x.rank))
         more = tuple(() if t is None else (aligned(t, use.out),) for t in use.types[1:])
         return replace(found, reads=(*found.reads, *more))
+
     def saved(self, a: RMSNormFunctionAttrs, use: Backprop) -> Kept:
         rows = numbers(*use.x.shape[: -a.axes], 1)
         return Kept((0, 1)[: len(use.inputs)], more=(rows, use.x) if use.asked(1) else (rows,))
-
 
     def signal(self, a: RMSNormFunctionAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.chain import Scaled
@@ -120,3 +131,9 @@ class RMSNormFunction(Op[RMSNormFunctionAttrs]):
         rank = types[0].rank
         inner = Normalise(range(rank - a.axes, rank), (1e-7 if a.eps is None else a.eps), centre=False)
         return Scaled(inner) if len(types) > 1 else inner
+
+    def couplings(self, a: RMSNormFunctionAttrs, *types: TensorType) -> Ties:
+        return normalised(a.axes, types[0], (), types[1:])
+
+    def masked(self, a: RMSNormFunctionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if len(values) > 1 and values[1] == 0 else None

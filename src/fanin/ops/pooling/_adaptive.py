@@ -11,11 +11,12 @@ from fanin.ir.types import DType, TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call
-from fanin.ops.contract import Complaint, Coupling, Inferred, Need, Op, OpAttrs, Result, couple, need_at_least
+from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Result, inferred, need_at_least
 from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.ports import X
 from fanin.ops.sees import Sees, Use, same
 from fanin.ops.spelling import spell
+from fanin.ops.ties import Ties, passing
 from fanin.ops.windows import check_spatial
 from fanin.record import record
 
@@ -79,9 +80,6 @@ class AdaptivePool(Op[AdaptiveAttrs]):
         whole = self.spatial > 1 and all(size == 1 for size in self.wanted(a))
         return Kept() if whole else Kept((0,))  # a mean of all needs nothing
 
-    def couplings(self, a: AdaptiveAttrs, *types: TensorType) -> tuple[Coupling, ...]:
-        return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank - self.spatial))
-
     def signal(self, a: AdaptiveAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.convolution import LargestWindow, MeanWindow
 
@@ -93,3 +91,8 @@ class AdaptivePool(Op[AdaptiveAttrs]):
             return Unknown(f"the windows of `{self.name}` differ in size")
         windows = [(n // count, n // count, 0, 1) for n, count in zip(sizes, counts, strict=True)]
         return LargestWindow(windows)
+
+    def couplings(self, a: AdaptiveAttrs, *types: TensorType) -> Ties:
+        x, outer = types[0], types[0].rank - self.spatial
+        (y,) = inferred(self.infer(a, x)).types
+        return passing(x, y, {i: i for i in range(outer)}, f"`{self.name}` runs along it")

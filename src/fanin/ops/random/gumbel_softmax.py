@@ -48,8 +48,8 @@ class GumbelSoftmax(Op[GumbelSoftmaxAttrs]):
 
     def sees(self, a: GumbelSoftmaxAttrs, use: Use) -> Sees:
         return mixing(use.x, (a.axis,), own=range(use.x.rank))
+
     def saved(self, a: GumbelSoftmaxAttrs, use: Backprop) -> Kept:
         if not a.hard:
             return Kept(results=(0,))
         return Kept(more=(use.x, use.x.with_dtype(DType.INT).with_axis(a.axis, 1)))
-

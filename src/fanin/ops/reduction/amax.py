@@ -31,3 +31,6 @@ class Amax(Folding):
         from fanin.signal.rules.reduce import Largest
 
         return Largest(normal_axes(a.axis, types[0].rank))
+
+    def masked(self, a: Any, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]

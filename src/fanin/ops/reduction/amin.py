@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import DType
 from fanin.ops.contract import Port
@@ -25,3 +25,6 @@ class Amin(Folding):
 
     def kind(self, dtype: DType) -> DType:
         return dtype
+
+    def masked(self, a: Any, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]

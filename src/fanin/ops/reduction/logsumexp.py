@@ -9,8 +9,9 @@ from fanin.ops.axes import normal_axes, spelled
 from fanin.ops.code import Code, Input, method, unless
 from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result
 from fanin.ops.dtypes import own_float, to_float
-from fanin.ops.reduction._reduction import reduced
+from fanin.ops.reduction._reduction import reduced, taken_together
 from fanin.ops.sees import Sees, Use, reducing
+from fanin.ops.ties import Ties
 from fanin.record import record
 
 
@@ -44,3 +45,9 @@ class Logsumexp(Op[LogsumexpAttrs]):
     def torch(self, a: LogsumexpAttrs, *types: TensorType) -> Code:
         code = method(Input(0), "logsumexp", dim=spelled(a.axis), keepdim=unless(a.keepdim, False))
         return own_float(code, *types)
+
+    def couplings(self, a: LogsumexpAttrs, *types: TensorType) -> Ties:
+        return taken_together(types[0], a.axis, a.keepdim, "what is zero counts in `logsumexp`")
+
+    def masked(self, a: LogsumexpAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return None

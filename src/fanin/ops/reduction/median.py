@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import DType, TensorType
 from fanin.ops.code import Attribute, Code, Input, method, unless
@@ -36,3 +36,6 @@ class Median(Choosing):
         if a.axis is None:
             return Kept((0,), (0,))
         return Kept(more=(use.results[0].with_dtype(DType.INT),))
+
+    def masked(self, a: Any, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]

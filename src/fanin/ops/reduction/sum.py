@@ -10,9 +10,10 @@ from fanin.ops.axes import normal_axes
 from fanin.ops.code import Code, Input, method, unless
 from fanin.ops.contract import ANY, Complaint, Inferred, Op, Port, Result
 from fanin.ops.dtypes import own_float
-from fanin.ops.reduction._reduction import ReductionAttrs, along, reduced, whole
+from fanin.ops.reduction._reduction import ReductionAttrs, along, reduced, taken_together, whole
 from fanin.ops.reduction._several import added, together
 from fanin.ops.sees import Sees, Use, pointwise, reducing
+from fanin.ops.ties import SUM, Ties, stretch
 
 
 @final
@@ -63,3 +64,12 @@ class Sum(Op[ReductionAttrs]):
         if len(types) != 1 or types[0].dtype is not DType.FLOAT:
             return Total(1.0) if len(types) > 1 else Unknown("nothing is known behind a sum of a list")
         return MeanOver(normal_axes(a.axis, types[0].rank), total=True)
+
+    def couplings(self, a: ReductionAttrs, *types: TensorType) -> Ties:
+        if len(types) > 1:  # entry by entry
+            inner, outer = stretch(types, max(t.rank for t in types))
+            return Ties(inner, (outer,))
+        return taken_together(types[0], a.axis, a.keepdim, SUM)
+
+    def masked(self, a: ReductionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if all(v == 0 for v in values) else None

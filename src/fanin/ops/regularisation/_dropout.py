@@ -13,6 +13,7 @@ from fanin.ops.keeping import ALIKE, Backprop, Kept, Lies, numbers, same
 from fanin.ops.ports import X
 from fanin.ops.sees import Sees, Use, pointwise
 from fanin.ops.spelling import spell_fields
+from fanin.ops.ties import Ties, tied
 from fanin.record import record
 
 
@@ -60,6 +61,7 @@ class AnyDropout(Op[DropoutAttrs]):
         if "alpha" in self.name:
             return ()
         return combined(lambda x: 0.0 if is_number(x) and x == 0 else OPEN, *inputs)
+
     def saved(self, a: DropoutAttrs, use: Backprop) -> Kept:
         if not 0 < a.p < 1:
             return Kept()
@@ -73,9 +75,14 @@ class AnyDropout(Op[DropoutAttrs]):
     def lies(self, a: DropoutAttrs, *types: TensorType) -> Lies:
         return same(types[0]) if a.p == 0 else ALIKE
 
-
     def signal(self, a: DropoutAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.noise import AlphaDrop, Drop
 
         whole = range(2, types[0].rank) if self.name not in ("dropout", "alpha_dropout") else ()
         return (AlphaDrop if "alpha" in self.name else Drop)(a.p, whole)
+
+    def couplings(self, a: DropoutAttrs, *types: TensorType) -> Ties:
+        return tied(types[0])
+
+    def masked(self, a: DropoutAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 and "alpha" not in self.name else None

@@ -12,6 +12,7 @@ from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.ports import X
 from fanin.ops.sees import Sees, Use, pointwise
 from fanin.ops.spelling import spell
+from fanin.ops.ties import Ties, tied
 from fanin.record import record
 
 
@@ -50,11 +51,17 @@ class StochasticDepth(Op[StochasticDepthAttrs]):
 
     def sees(self, a: StochasticDepthAttrs, use: Use) -> Sees:
         return pointwise(use.types, use.out)
+
     def saved(self, a: StochasticDepthAttrs, use: Backprop) -> Kept:
         return Kept(more=(numbers(use.x.shape[0]),))
-
 
     def signal(self, a: StochasticDepthAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.noise import Drop
 
         return Drop(a.p, range(1, types[0].rank))
+
+    def couplings(self, a: StochasticDepthAttrs, *types: TensorType) -> Ties:
+        return tied(types[0])
+
+    def masked(self, a: StochasticDepthAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 else None

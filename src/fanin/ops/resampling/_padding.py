@@ -9,9 +9,22 @@ from fanin.ir.dims import Dim, minimum
 from fanin.ir.places import Span, whole
 from fanin.ir.types import TensorType
 from fanin.ops.code import Call, Code, call
-from fanin.ops.contract import ANY, A, Complaint, Inferred, Need, OpAttrs, Port, Result, Weighted, need_at_least
+from fanin.ops.contract import (
+    ANY,
+    A,
+    Complaint,
+    Inferred,
+    Need,
+    OpAttrs,
+    Port,
+    Result,
+    Weighted,
+    inferred,
+    need_at_least,
+)
 from fanin.ops.sees import Sees, Use, same
 from fanin.ops.spelling import spell
+from fanin.ops.ties import Ties, passing
 from fanin.ops.windows import check_spatial
 from fanin.record import record
 
@@ -100,6 +113,14 @@ class PadModule(Weighted[A]):
         elif x.rank < n:
             raise Complaint(f"`{self.name}` pads the last {n} axes, and {x} has {x.rank}", "x")
         return pad_axes(x, widths, self.mode, "padding")
+
+    def couplings(self, a: A, *types: TensorType) -> Ties:
+        x = types[0]
+        (y,) = inferred(self.infer(a, *types)).types
+        return passing(x, y, {i: i for i in range(x.rank) if x.shape[i] == y.shape[i]}, "it is padded")
+
+    def masked(self, a: A, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 and not getattr(a, "value", 0) else None
 
 
 class PlainPad(PadModule[PadAttrs]):

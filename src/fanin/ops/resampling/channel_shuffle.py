@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import final
 
 from fanin.ir.dims import floordiv, mod
@@ -12,6 +13,7 @@ from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
 from fanin.ops.sees import Sees, Use, moved, same
+from fanin.ops.ties import Letter, Ties, Times, letters
 from fanin.record import record
 
 
@@ -59,3 +61,9 @@ class ChannelShuffle(Op[ChannelShuffleAttrs]):
         box = list(same(use.x))
         box[1] = normal([(each, Digit(1, 1, groups)), (1, Digit(1, groups, each))], 0, 0)
         return moved(tuple(box))
+
+    def couplings(self, a: ChannelShuffleAttrs, *types: TensorType) -> Ties:
+        outer = letters(types[0])
+        g, c = Letter("g", a.groups), Letter("c", floordiv(types[0].shape[1], a.groups))
+        x, y = (outer[0], Times((g, c)), *outer[2:]), (outer[0], Times((c, g)), *outer[2:])
+        return Ties((x,), (y,), resize=lambda n: replace(a, groups=n(g)))

@@ -7,12 +7,13 @@ from typing import Any, Literal, final
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input
-from fanin.ops.contract import Complaint, Op, OpAttrs, Result
+from fanin.ops.contract import Complaint, Op, OpAttrs, Result, inferred
 from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.ports import X
 from fanin.ops.resampling._resize import Extent, Scale, resize, resized
 from fanin.ops.sees import Sees, Use
 from fanin.ops.spelling import spell_fields
+from fanin.ops.ties import Ties, passing
 from fanin.record import record
 
 
@@ -63,3 +64,10 @@ class Interpolate(Op[InterpolateAttrs]):
         if a.mode != "nearest":
             return Unknown(f"nothing is known behind `{self.name}` by mode={a.mode!r}")
         return Stretch(tiled=False)
+
+    def couplings(self, a: InterpolateAttrs, *types: TensorType) -> Ties:
+        (y,) = inferred(self.infer(a, *types)).types
+        return passing(types[0], y, {0: 0, 1: 1}, f"`{self.name}` resizes it")
+
+    def masked(self, a: InterpolateAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]

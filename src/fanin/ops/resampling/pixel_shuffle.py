@@ -12,6 +12,7 @@ from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
 from fanin.ops.sees import Sees, Use, moved, same
+from fanin.ops.ties import Letter, Ties, Times, letters
 from fanin.record import record
 
 
@@ -63,3 +64,11 @@ class PixelShuffle(Op[PixelShuffleAttrs]):
 
     def torch(self, a: PixelShuffleAttrs, *types: TensorType) -> Code:
         return call("F.pixel_shuffle", Input(0), a.upscale_factor)
+
+    def couplings(self, a: PixelShuffleAttrs, *types: TensorType) -> Ties:
+        outer, (c, h, w), r = letters(types[0])[:-3], types[0].shape[-3:], a.upscale_factor
+        channel, high, wide = Letter("c", floordiv(c, r * r)), Letter("h", h), Letter("w", w)
+        down, across = Letter("r", r), Letter("q", r)
+        y = (*outer, channel, Times((high, down)), Times((wide, across)))
+        fixed = tuple((name, "it becomes space") for name in ("r", "q", "h", "w"))
+        return Ties(((*outer, Times((channel, down, across)), high, wide),), (y,), fixed=fixed)

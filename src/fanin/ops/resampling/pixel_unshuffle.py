@@ -8,10 +8,12 @@ from fanin.ir.dims import floordiv, mod
 from fanin.ir.facts import Compare
 from fanin.ir.places import Digit, normal
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
 from fanin.ops.sees import Sees, Use, moved, same
+from fanin.ops.ties import Letter, Ties, Times, letters
 from fanin.record import record
 
 
@@ -65,3 +67,11 @@ class PixelUnshuffle(Op[PixelUnshuffleAttrs]):
 
     def torch(self, a: PixelUnshuffleAttrs, *types: TensorType) -> Code:
         return call("F.pixel_unshuffle", Input(0), a.downscale_factor)
+
+    def couplings(self, a: PixelUnshuffleAttrs, *types: TensorType) -> Ties | Unknown:
+        outer, (c, h, w), r = letters(types[0])[:-3], types[0].shape[-3:], a.downscale_factor
+        channel, high, wide = Letter("c", c), Letter("h", floordiv(h, r)), Letter("w", floordiv(w, r))
+        down, across = Letter("r", r), Letter("q", r)
+        x = (*outer, channel, Times((high, down)), Times((wide, across)))
+        fixed = tuple((name, "it comes of space") for name in ("r", "q", "h", "w"))
+        return Ties((x,), ((*outer, Times((channel, down, across)), high, wide),), fixed=fixed)

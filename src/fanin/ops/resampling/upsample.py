@@ -8,11 +8,12 @@ from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call
-from fanin.ops.contract import OpAttrs, Result, Weighted
+from fanin.ops.contract import OpAttrs, Result, Weighted, inferred
 from fanin.ops.ports import X
 from fanin.ops.resampling._resize import Scale, resize, resized
 from fanin.ops.sees import Sees, Use
 from fanin.ops.spelling import spell_fields
+from fanin.ops.ties import Ties, passing
 from fanin.record import record
 
 
@@ -55,3 +56,10 @@ class Upsample(Weighted[UpsampleAttrs]):
         if a.mode != "nearest":
             return Unknown(f"nothing is known behind `{self.name}` by mode={a.mode!r}")
         return Stretch(tiled=False)
+
+    def couplings(self, a: UpsampleAttrs, *types: TensorType) -> Ties:
+        (y,) = inferred(self.infer(a, *types)).types
+        return passing(types[0], y, {0: 0, 1: 1}, f"`{self.name}` resizes it")
+
+    def masked(self, a: UpsampleAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]

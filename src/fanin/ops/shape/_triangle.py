@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from fanin.ir.numbers import OPEN, Known, combined, place, truth
@@ -9,6 +10,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
 from fanin.ops.sees import Sees, Use, same
+from fanin.ops.ties import Ties, tied
 from fanin.record import record
 
 
@@ -47,3 +49,9 @@ class Triangle(Op[TriangleAttrs]):
         n, m = (int(k) for k in types[0].shape[-2:] if isinstance(k, int))
         below = sum(min(max(i + a.diagonal + (1 if self.lower else 0), 0), m) for i in range(n)) / max(n * m, 1)
         return Kept(below if self.lower else 1 - below)
+
+    def couplings(self, a: TriangleAttrs, *types: TensorType) -> Ties:
+        rank = types[0].rank
+        return replace(
+            tied(types[0]), fixed=tuple((f"{i}", "the diagonal runs along it") for i in (rank - 2, rank - 1))
+        )

@@ -10,7 +10,8 @@ from fanin.ops.code import Code, Input
 from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result
 from fanin.ops.keeping import PART, Lies
 from fanin.ops.sees import Sees, Use, aligned, moved
-from fanin.ops.shape._stretch import expanded, stretched
+from fanin.ops.shape._stretch import expanded, stretched, stretched_ties
+from fanin.ops.ties import Ties
 from fanin.record import record
 
 
@@ -50,3 +51,10 @@ class BroadcastTo(Op[BroadcastToAttrs]):
         from fanin.signal.rules.shape import Stretch
 
         return Stretch()
+
+    def couplings(self, a: BroadcastToAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        return stretched_ties(x, a.shape, a, a.shape)
+
+    def masked(self, a: BroadcastToAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, final
 
-from fanin.ir.dims import Dim
+from fanin.ir.dims import Dim, floordiv
 from fanin.ir.places import whole
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis, PositiveInt
@@ -12,7 +12,9 @@ from fanin.ops.code import Code, Input, Subscript, method, unless
 from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result, normal_axis
 from fanin.ops.keeping import PART, Lies
 from fanin.ops.sees import Sees, Use, moved, same
+from fanin.ops.shape.split import SplitAttrs
 from fanin.ops.sizes import need_quotient
+from fanin.ops.ties import Letter, Measure, Plus, Ties, letters
 from fanin.record import record
 
 
@@ -66,3 +68,19 @@ class Chunk(Op[ChunkAttrs]):
         from fanin.signal.rules.shape import Part
 
         return Part(range(types[0].rank))
+
+    def couplings(self, a: ChunkAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        axis = a.axis % x.rank
+        layout, size = letters(x), floordiv(x.shape[axis], a.chunks)
+        parts = tuple(Letter(f"part{n}", size) for n in range(a.chunks))
+        outs = tuple((*layout[:axis], part, *layout[axis + 1 :]) for part in parts)
+        sizes = tuple(part for part in parts)
+
+        def resize(n: Measure) -> ChunkAttrs | tuple[str, SplitAttrs]:
+            new = tuple(n(part) for part in sizes)
+            return a if len(set(new)) == 1 else ("split", SplitAttrs(new, a.axis))  # pieces of several sizes
+
+        if not isinstance(size, int):
+            return Ties(((*layout[:axis], Letter("whole", x.shape[axis]), *layout[axis + 1 :]),), outs)
+        return Ties(((*layout[:axis], Plus(parts), *layout[axis + 1 :]),), outs, resize=resize)

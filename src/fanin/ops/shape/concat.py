@@ -11,6 +11,7 @@ from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, Sequence, call
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal, normal_axis
 from fanin.ops.sees import Sees, Use, same
+from fanin.ops.ties import Letter, Plus, Ties, letters
 from fanin.record import KW_ONLY, record
 
 
@@ -75,3 +76,10 @@ class Concat(Op[ConcatAttrs]):
         from fanin.signal.rules.shape import Join
 
         return Join(a.axis % types[0].rank)
+
+    def couplings(self, a: ConcatAttrs, *types: TensorType) -> Ties:
+        axis = a.axis % types[0].rank
+        outer = letters(types[0])
+        parts = tuple(Letter(f"part{n}", t.shape[axis]) for n, t in enumerate(types))
+        inner = tuple((*outer[:axis], part, *outer[axis + 1 :]) for part in parts)
+        return Ties(inner, ((*outer[:axis], Plus(parts), *outer[axis + 1 :]),))

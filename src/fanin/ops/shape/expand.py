@@ -10,8 +10,9 @@ from fanin.ops.code import Code, Input
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
 from fanin.ops.keeping import PART, Lies
 from fanin.ops.sees import Sees, Use, aligned, moved
-from fanin.ops.shape._stretch import expanded, stretched
+from fanin.ops.shape._stretch import expanded, stretched, stretched_ties
 from fanin.ops.shape.reshape import SizeOrRest
+from fanin.ops.ties import Ties
 from fanin.record import record
 
 
@@ -50,6 +51,13 @@ class Expand(Op[ExpandAttrs]):
         from fanin.signal.rules.shape import Stretch
 
         return Stretch()
+
+    def couplings(self, a: ExpandAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        return stretched_ties(x, _kept(x, a.shape), a, a.shape)
+
+    def masked(self, a: ExpandAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]
 
 
 def _kept(x: TensorType, shape: tuple[Dim, ...]) -> tuple[Dim, ...]:

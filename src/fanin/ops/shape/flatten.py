@@ -7,11 +7,13 @@ from typing import Any, cast, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import Axis
 from fanin.ops.code import OMIT, Call, Code, Input, Invoke, Module, call, method
-from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result, inferred, normal_axis
 from fanin.ops.keeping import Lies, packed
 from fanin.ops.sees import Sees, Use, moved, reshaped
+from fanin.ops.ties import Ties, regroup
 from fanin.record import record
 
 
@@ -73,6 +75,14 @@ class Flatten(Op[FlattenAttrs]):
 
         return Reshape()
 
+    def couplings(self, a: FlattenAttrs, *types: TensorType) -> Ties | Unknown:
+        (x,) = types
+        (y,) = inferred(self.infer(a, x)).types
+        found = regroup(x.shape, y.shape)
+        if found is None:
+            return Unknown(f"`{self.name}` cuts across the axes of {x}")
+        return Ties((found[0],), (found[1],))
+
 
 @final
 class FlattenModule(Op[FlattenModuleAttrs]):
@@ -109,3 +119,11 @@ class FlattenModule(Op[FlattenModuleAttrs]):
         from fanin.signal.rules.shape import Reshape
 
         return Reshape()
+
+    def couplings(self, a: FlattenModuleAttrs, *types: TensorType) -> Ties | Unknown:
+        (x,) = types
+        (y,) = inferred(self.infer(a, x)).types
+        found = regroup(x.shape, y.shape)
+        if found is None:
+            return Unknown(f"`{self.name}` cuts across the axes of {x}")
+        return Ties((found[0],), (found[1],))

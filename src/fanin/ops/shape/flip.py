@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.places import Digit, normal
@@ -10,6 +11,7 @@ from fanin.ops.axes import normal_axes, spelled
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result
 from fanin.ops.sees import Sees, Use, moved, same
+from fanin.ops.ties import Ties, tied
 from fanin.record import record
 
 
@@ -52,3 +54,7 @@ class Flip(Op[FlipAttrs]):
         from fanin.signal.rules.shape import Part
 
         return Part(range(types[0].rank))
+
+    def couplings(self, a: FlipAttrs, *types: TensorType) -> Ties:
+        axes = normal_axes(a.axis, types[0].rank)
+        return replace(tied(types[0]), fixed=tuple((f"{i}", "it is turned round") for i in axes))

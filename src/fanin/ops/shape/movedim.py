@@ -11,6 +11,7 @@ from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
 from fanin.ops.keeping import Lies, permuted
 from fanin.ops.sees import Sees, Use, moved, same
+from fanin.ops.ties import Ties, letters
 from fanin.record import record
 
 
@@ -81,3 +82,13 @@ class Movedim(Op[MovedimAttrs]):
         left = iter(i for i in range(rank) if i not in source)
         order = [source[destination.index(i)] if i in destination else next(left) for i in range(rank)]
         return Permute(order)
+
+    def couplings(self, a: MovedimAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        layout = letters(x)
+        source = normal_axes(a.source, x.rank, "source")
+        destination = normal_axes(a.destination, x.rank, "destination")
+        rest = iter([i for i in range(x.rank) if i not in source])
+        moved = dict(zip(destination, source, strict=True))
+        order = [moved[i] if i in moved else next(rest) for i in range(x.rank)]
+        return Ties((layout,), (tuple(layout[i] for i in order),))

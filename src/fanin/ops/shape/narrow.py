@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.facts import Compare
@@ -13,6 +14,7 @@ from fanin.ops.contract import ANY, Inferred, Need, Op, OpAttrs, Port, Result, n
 from fanin.ops.keeping import PART, Lies
 from fanin.ops.sees import Sees, Use, moved, same
 from fanin.ops.sizes import at_least, need_sizes
+from fanin.ops.ties import SKIPPED, Letter, Plus, Ties, letters
 from fanin.record import record
 
 
@@ -61,3 +63,20 @@ class Narrow(Op[NarrowAttrs]):
         from fanin.signal.rules.shape import Part
 
         return Part(range(types[0].rank))
+
+    def couplings(self, a: NarrowAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        axis = a.axis % x.rank
+        layout = letters(x)
+        out = Letter("part", a.length)
+        after = (*layout[:axis], out, *layout[axis + 1 :])
+        sizes = (a.start, a.length, x.shape[axis])
+        if not all(isinstance(size, int) for size in sizes):
+            return Ties((layout,), (after,), fixed=(("part", "its place is open"), (f"{axis}", "its place is open")))
+        first, rest = Letter("first", a.start), Letter("rest", x.shape[axis] - a.start - a.length)
+        return Ties(
+            ((*layout[:axis], Plus((first, out, rest)), *layout[axis + 1 :]),),
+            (after,),
+            ends=(("first", SKIPPED), ("rest", SKIPPED)),
+            resize=lambda n: replace(a, start=n(first), length=n(out)),
+        )

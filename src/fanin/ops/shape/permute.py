@@ -12,6 +12,7 @@ from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
 from fanin.ops.keeping import Lies, permuted
 from fanin.ops.sees import Sees, Use, moved, same
+from fanin.ops.ties import Ties, letters
 from fanin.record import record
 
 
@@ -62,3 +63,8 @@ class Permute(Op[PermuteAttrs]):
 
         order = [axis % types[0].rank for axis in a.axes]
         return Reorder(order)
+
+    def couplings(self, a: PermuteAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        layout = letters(x)
+        return Ties((layout,), (tuple(layout[i % x.rank] for i in a.axes),))

@@ -12,6 +12,7 @@ from fanin.ops.code import OMIT, Code, Input, method
 from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result, normal_axis
 from fanin.ops.sees import Sees, Use, all_of, moved, same
 from fanin.ops.sizes import need_sizes
+from fanin.ops.ties import Letter, Ties, Times, letters
 from fanin.record import record
 
 
@@ -58,3 +59,11 @@ class RepeatInterleave(Op[RepeatInterleaveAttrs]):
         if a.axis is None:
             return Unknown("nothing is known behind `repeat_interleave` without an axis")
         return Stretch()
+
+    def couplings(self, a: RepeatInterleaveAttrs, *types: TensorType) -> Ties | Unknown:
+        (x,) = types
+        if a.axis is None:
+            return Unknown("`repeat_interleave` without an axis makes one row of all numbers")
+        axis, layout = a.axis % x.rank, letters(x)
+        each = Times((layout[axis], Letter("times", a.repeats)))
+        return Ties((layout,), ((*layout[:axis], each, *layout[axis + 1 :]),), fixed=(("times", "they are copies"),))

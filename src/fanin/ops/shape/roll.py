@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.places import Span
@@ -10,6 +11,7 @@ from fanin.ops.axes import spelled
 from fanin.ops.code import OMIT, Code, Input, method
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result, normal_axis
 from fanin.ops.sees import Sees, Use, all_of, moved, same
+from fanin.ops.ties import Ties, tied
 from fanin.record import record
 
 
@@ -63,3 +65,8 @@ class Roll(Op[RollAttrs]):
         from fanin.signal.rules.shape import Part
 
         return Part(range(types[0].rank))
+
+    def couplings(self, a: RollAttrs, *types: TensorType) -> Ties:
+        rank = types[0].rank
+        axes = range(rank) if a.axis is None else [i % rank for i in ((a.axis,) if isinstance(a.axis, int) else a.axis)]
+        return replace(tied(types[0]), fixed=tuple((f"{i}", "it is rolled round") for i in axes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.dims import Dim
@@ -13,6 +14,7 @@ from fanin.ops.contract import ANY, Complaint, Inferred, Op, OpAttrs, Port, Resu
 from fanin.ops.keeping import PART, Lies
 from fanin.ops.sees import Sees, Use, moved, same
 from fanin.ops.sizes import need_sizes
+from fanin.ops.ties import Letter, Plus, Ties, letters
 from fanin.record import record
 
 
@@ -68,6 +70,21 @@ class Split(Op[SplitAttrs]):
         from fanin.signal.rules.shape import Part
 
         return Part(range(types[0].rank))
+
+    def couplings(self, a: SplitAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        axis = a.axis % x.rank
+        layout, sizes = letters(x), _sizes(a, x.shape[axis])
+        parts = tuple(Letter(f"part{n}", size) for n, size in enumerate(sizes))
+        outs = tuple((*layout[:axis], part, *layout[axis + 1 :]) for part in parts)
+        if not all(isinstance(size, int) for size in sizes):
+            return Ties(((*layout[:axis], Letter("whole", x.shape[axis]), *layout[axis + 1 :]),), outs)
+        whole = Plus(parts)
+        return Ties(
+            ((*layout[:axis], whole, *layout[axis + 1 :]),),
+            outs,
+            resize=lambda n: a if n(whole) == x.shape[axis] else replace(a, sizes=tuple(n(part) for part in parts)),
+        )
 
 
 def _sizes(a: SplitAttrs, whole: Dim) -> tuple[Dim, ...]:

@@ -10,6 +10,7 @@ from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
 from fanin.ops.keeping import Lies, same
 from fanin.ops.sees import Sees, Use, moved, reshaped
+from fanin.ops.ties import Ties, letters
 from fanin.record import record
 
 
@@ -55,3 +56,9 @@ class Squeeze(Op[SqueezeAttrs]):
         from fanin.signal.rules.shape import Reshape
 
         return Reshape()
+
+    def couplings(self, a: SqueezeAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        layout = letters(x)
+        axes = normal_axes(a.axis, x.rank)
+        return Ties((layout,), (tuple(letter for i, letter in enumerate(layout) if i not in axes),))

@@ -10,6 +10,7 @@ from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, Sequence, call, unless
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal, normal_axis
 from fanin.ops.sees import Sees, Use
+from fanin.ops.ties import Letter, Ties, letters
 from fanin.record import KW_ONLY, record
 
 
@@ -62,3 +63,9 @@ class Stack(Op[StackAttrs]):
         from fanin.signal.rules.stacked import Stacked
 
         return Stacked(a.axis % (types[0].rank + 1))
+
+    def couplings(self, a: StackAttrs, *types: TensorType) -> Ties:
+        axis, layout = a.axis % (types[0].rank + 1), letters(types[0])
+        new = Letter("new", len(types))
+        out = (*layout[:axis], new, *layout[axis:])
+        return Ties((layout,) * len(types), (out,), fixed=(("new", "each of its slices is a tensor of its own"),))

@@ -11,6 +11,7 @@ from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result
 from fanin.ops.sees import Sees, Use, moved
 from fanin.ops.sizes import need_sizes
+from fanin.ops.ties import Expr, Letter, Ties, Times, letters
 from fanin.record import record
 
 
@@ -46,3 +47,14 @@ class Tile(Op[TileAttrs]):
 
     def torch(self, a: TileAttrs, *types: TensorType) -> Code:
         return method(Input(0), "tile", *a.repeats) if a.repeats else Input(0)
+
+    def couplings(self, a: TileAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        rank = max(x.rank, len(a.repeats))
+        layout = letters(x)
+        repeats = (1,) * (rank - len(a.repeats)) + a.repeats
+        out: list[Expr] = []
+        for i, n in enumerate(repeats):
+            own = layout[i - rank + x.rank] if i >= rank - x.rank else Letter(f"new{i}", 1)
+            out.append(own if n == 1 else Times((Letter(f"times{i}", n), own)))
+        return Ties((layout,), (tuple(out),), fixed=tuple((f"times{i}", "a copy is a whole") for i in range(rank)))

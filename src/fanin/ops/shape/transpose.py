@@ -11,6 +11,7 @@ from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result, normal_axis
 from fanin.ops.keeping import Lies, permuted
 from fanin.ops.sees import Sees, Use, moved, same
+from fanin.ops.ties import Ties, letters
 from fanin.record import record
 
 
@@ -63,3 +64,10 @@ class Transpose(Op[TransposeAttrs]):
         first, second = a.axis0 % rank, a.axis1 % rank
         order[first], order[second] = second, first
         return Permute(order)
+
+    def couplings(self, a: TransposeAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        layout = letters(x)
+        out = list(layout)
+        out[a.axis0 % x.rank], out[a.axis1 % x.rank] = layout[a.axis1 % x.rank], layout[a.axis0 % x.rank]
+        return Ties((layout,), (tuple(out),))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import Any, cast, final
 
 from fanin.ir.places import at
 from fanin.ir.types import TensorType
@@ -11,6 +11,7 @@ from fanin.ops.code import Code, Input, Subscript, method
 from fanin.ops.contract import ANY, Complaint, Inferred, Op, OpAttrs, Port, Result, normal_axis
 from fanin.ops.keeping import PART, Lies
 from fanin.ops.sees import Sees, Use, moved, same
+from fanin.ops.ties import Ties, letters
 from fanin.record import record
 
 
@@ -60,3 +61,11 @@ class Unbind(Op[UnbindAttrs]):
 
         rank = types[0].rank
         return Part([i for i in range(rank) if i != a.axis % rank])
+
+    def couplings(self, a: UnbindAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        axis, layout = a.axis % x.rank, letters(x)
+        out = (*layout[:axis], *layout[axis + 1 :])
+        return Ties(
+            (layout,), (out,) * cast(int, x.shape[axis]), fixed=((f"{axis}", "each of its slices is a result"),)
+        )

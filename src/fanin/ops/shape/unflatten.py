@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Call, Code, Input, Sequence, call, method
-from fanin.ops.contract import ANY, Complaint, Inferred, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.contract import ANY, Complaint, Inferred, Op, OpAttrs, Port, Result, inferred, normal_axis
 from fanin.ops.keeping import Lies, same
 from fanin.ops.sees import Sees, Use, moved, reshaped
-from fanin.ops.shape.reshape import SizeOrRest, filled, printed
+from fanin.ops.shape.reshape import SizeOrRest, filled, printed, resized
+from fanin.ops.ties import Ties, regroup
 from fanin.record import record
 
 
@@ -61,3 +64,15 @@ class Unflatten(Op[UnflattenAttrs]):
         from fanin.signal.rules.shape import Reshape
 
         return Reshape()
+
+    def couplings(self, a: UnflattenAttrs, *types: TensorType) -> Ties | Unknown:
+        (x,) = types
+        (y,) = inferred(self.infer(a, x)).types
+        found = regroup(x.shape, y.shape)
+        if found is None:
+            return Unknown(f"`{self.name}` cuts across the axes of {x}")
+        return Ties(
+            (found[0],),
+            (found[1],),
+            resize=lambda n: replace(a, sizes=resized(a.sizes, found[1][a.axis % x.rank :][: len(a.sizes)], n)),
+        )

@@ -10,6 +10,7 @@ from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result, normal_axis
 from fanin.ops.keeping import Lies, same
 from fanin.ops.sees import Sees, Use, moved, reshaped
+from fanin.ops.ties import Letter, Ties, letters
 from fanin.record import record
 
 
@@ -49,3 +50,9 @@ class Unsqueeze(Op[UnsqueezeAttrs]):
         from fanin.signal.rules.shape import Reshape
 
         return Reshape()
+
+    def couplings(self, a: UnsqueezeAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        layout = letters(x)
+        axis = a.axis % (x.rank + 1)
+        return Ties((layout,), ((*layout[:axis], Letter("new", 1), *layout[axis:]),))
