@@ -80,6 +80,7 @@ def _share(ctx: click.Context, parameter: click.Parameter, given: str | None) ->
     help="Of the numbers; the last two mixed with float32 weights.",
 )
 @click.option("--compile", "compiled", is_flag=True, help="Compile the networks with torch.compile.")
+@click.option("--shard", is_flag=True, help="Under torchrun: each process holds a part of the weights (FSDP2).")
 @click.option("--log-every", type=click.IntRange(min=1), help="Steps of a row in the log (1).")
 @click.option(
     "--save-every", type=click.IntRange(min=1), help="Steps between checkpoints (ends of epochs, seconds apart)."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -15,6 +17,33 @@ _PANELS: tuple[tuple[str, Callable[[Row], float | None]], ...] = (
     ("std of gradients", lambda r: r.grad_std),
     ("spread of ln |x|²", lambda r: r.spread),
 )
+
+
+def training_plot(
+    train: Sequence[Mapping[str, Any]], validation: Sequence[Mapping[str, Any]], path: str, title: str
+) -> None:
+    """A panel for each measure of a run over its steps: of training as a line, of held out data as dots."""
+    matplotlib.rcParams["svg.hashsalt"] = "fanin"
+    names = list(dict.fromkeys(n for row in (*train, *validation) for n in row if n not in ("step", "epoch", "stage")))
+    figure = Figure(figsize=(8, 1 + 2.2 * max(len(names), 1)), layout="constrained")
+    axes = figure.subplots(max(len(names), 1), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, name in zip(axes, names, strict=False):
+        points = [(row["step"], row[name]) for row in train if name in row]
+        axis.plot([s for s, _ in points], [v for _, v in points], linewidth=1, color="#1f6f8b", label="training")
+        held = [(row["step"], row[name]) for row in validation if name in row]
+        if held:
+            axis.plot(
+                [s for s, _ in held], [v for _, v in held], "o-", markersize=3, color="#c0392b", label="validation"
+            )
+            axis.legend()
+        values = [v for _, v in (*points, *held) if math.isfinite(v)]
+        if values and min(values) > 0 and max(values) > 50 * min(values):
+            axis.set_yscale("log")
+        axis.set_ylabel(name)
+        axis.grid(alpha=0.3)
+    axes[0].set_title(title)
+    axes[-1].set_xlabel("step")
+    figure.savefig(path, format=path.rsplit(".", 1)[-1], metadata={"Date": None})
 
 
 def signal_plot(rows: Sequence[Row], measured: Measurement | None, path: str, title: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fanin.systems import checkpoint
+from fanin.systems.journal import Row
 from fanin.systems.problems import RunFailed
 
 DOCUMENT, PROGRAM, WEIGHTS, CURVES = "run.json", "system.py", "weights.safetensors", "curves.svg"
@@ -96,6 +97,14 @@ class Folder:
             os.replace(f"{path}.new", path)
         except OSError as error:
             raise RunFailed(f"{path} cannot be written: {error.strerror or error}{self.kept()}") from None
+
+    def draw_curves(self, train: Sequence[Row], validation: Sequence[Row], title: str) -> None:
+        """The measures over the steps as a picture, where matplotlib is there."""
+        try:
+            from fanin.emit.plots import training_plot
+        except ImportError:
+            return
+        training_plot(train, validation, os.path.join(self.path, CURVES), title)
 
     def _write(self, name: str, text: str) -> None:
         with open(os.path.join(self.path, name), "w", encoding="utf-8", newline="") as file:

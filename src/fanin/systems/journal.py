@@ -20,10 +20,14 @@ Row = dict[str, Any]
 
 
 class Journal:
-    """The measurements of a run; without a folder they are kept in memory alone. ``size`` is what a checkpoint saw."""
+    """The measurements of a run; without a folder they are kept in memory alone. ``size`` is what a checkpoint saw.
 
-    def __init__(self, folder: str | None, size: int = 0) -> None:
+    With ``board`` TensorBoard has them too, in a folder of its own. Raises ImportError where that is not installed.
+    """
+
+    def __init__(self, folder: str | None, size: int = 0, *, board: bool = False) -> None:
         self.folder = folder
+        self._board: Any = None
         self.rows: dict[str, list[Row]] = {kind: [] for kind in KINDS}
         self._tables: dict[str, IO[str]] = {}
         self._columns: dict[str, list[str]] = {}
@@ -34,6 +38,10 @@ class Journal:
         with open(path, "ab") as file:
             file.truncate(size)
         self.rows = read(folder)
+        if board:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._board = SummaryWriter(os.path.join(folder, "tensorboard"), purge_step=None)
         self._lines = open(path, "a", encoding="utf-8")  # noqa: SIM115 - closed by `close`
         for kind in KINDS:
             self._table(kind)
@@ -42,6 +50,9 @@ class Journal:
         """A row of the table ``train`` or ``validation``."""
         row = {**place, **measured}
         self.rows[kind].append(row)
+        if self._board is not None:
+            for name, value in measured.items():
+                self._board.add_scalar(f"{name}/{kind}", value, place["step"])
         if self._lines is None:
             return
         plain = {k: v if not isinstance(v, float) or math.isfinite(v) else None for k, v in row.items()}
@@ -86,6 +97,8 @@ class Journal:
             if file is not None:
                 file.close()
         self._lines, self._tables = None, {}
+        if self._board is not None:
+            self._board.close()
 
 
 def read(folder: str) -> dict[str, list[Row]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -30,6 +31,7 @@ class Machine:
         self.dtype = torch.float64 if settings.precision == "float64" else torch.float32
         self.mixed = getattr(torch, settings.precision) if settings.precision.endswith("16") else None
         self.scale, self.steady = 2.0**16, 0  # of a loss in float16, and updates since it was halved
+        self.shard = settings.shard and self.size > 1
         self.weight = 1.0  # the share of this process in the rows of a batch
 
     @property
@@ -66,11 +68,15 @@ class Machine:
         if compiled:
             for child in system.children():
                 child.compile()
+        if self.shard:
+            shard(system, self.size)
         return system
 
     def take_charge(self, training: Any) -> None:
         """Gradients and updates of a training, as this machine needs them."""
-        if self.size > 1:
+        if self.shard:
+            training.gradients = partial(self._sharded, training.system)
+        elif self.size > 1:
             training.gradients = self._shared(training.gradients)
         if self.mixed is torch.float16:
             training.gradients, training.update = self._scaled(training.gradients), self._unless_overflown
@@ -91,6 +97,25 @@ class Machine:
             return found
 
         return shared
+
+    def _sharded(self, system: nn.Module, loss: Tensor, weights: list[nn.Parameter]) -> Gradients:
+        """The same where each process holds a part of every weight: gradients come from a backward pass alone.
+
+        It reaches more than these weights, and what it leaves in others is cleared.
+        """
+        (loss * (self.weight * self.size)).backward(retain_graph=True)  # type: ignore[no-untyped-call]
+        found = [weight.grad for weight in weights]
+        for weight in system.parameters():
+            weight.grad = None
+        return found
+
+    def whole(self, value: Any) -> Any:
+        """A state with whole tensors in the place of those that each process holds a part of."""
+        if isinstance(value, Mapping):
+            return {name: self.whole(item) for name, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)(self.whole(item) for item in value)
+        return value.full_tensor() if hasattr(value, "full_tensor") else value
 
     def _scaled(self, gradients: Callable[[Tensor, list[nn.Parameter]], Gradients]) -> Any:
         """The gradients of a loss that is made larger before, lest they vanish in float16."""
@@ -176,6 +201,18 @@ class Machine:
         flat = torch.stack([value.float() * self.weight for value in measured.values()])
         dist.all_reduce(flat)
         return dict(zip(measured, flat.unbind(), strict=True))
+
+
+def shard(system: nn.Module, size: int) -> None:
+    """Have each process hold a part of every weight of the networks of a system (FSDP2)."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    device = next(system.parameters()).device.type
+    mesh = init_device_mesh(device, (size,))
+    for child in system.children():
+        if any(True for _ in child.parameters()):
+            fully_shard(child, mesh=mesh)
 
 
 def _device(wanted: str) -> torch.device:

@@ -99,8 +99,10 @@ def start(
             if state is not None:
                 loop.resume(state)
         loop.go()
+        weights = machine.whole(loop.system.state_dict())
         if folder is not None and machine.leads:
-            folder.save_weights(loop.system.state_dict())
+            folder.save_weights(weights)
+            folder.draw_curves(loop.journal.rows["train"], loop.journal.rows["validation"], system.name)
         return Run(loop, parts.get("test"), values)
 
 

@@ -25,7 +25,8 @@ class Settings:
     ``{"encoder": "simclr.safetensors:encoder"}`` it takes what is below ``encoder`` there. ``monitor`` is a measure of
     the validation data: the weights with the least of it are kept (with ``highest`` the most), and ``patience`` ends a
     stage when so many epochs brought none better. ``log_every`` and ``save_every`` count steps; with 0 a checkpoint is
-    taken at ends of epochs. ``precision`` bfloat16 and float16 are mixed: the weights stay float32.
+    taken at ends of epochs. ``shard`` has each of several processes hold a part of the weights (FSDP2). ``precision``
+    bfloat16 and float16 are mixed: the weights stay float32.
     """
 
     epochs: int | None = None

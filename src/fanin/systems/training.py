@@ -109,7 +109,7 @@ class Loop:
     def go(self) -> None:
         """Train to the end, from wherever it is."""
         if self.folder is not None and self.machine.leads:
-            self.journal = Journal(self.folder.path, self.noted)
+            self.journal = Journal(self.folder.path, self.noted, board=self.settings.tensorboard)
         self.watch("begin", {"steps": sum(self.training.lengths), "done": self.steps, "epoch": self.epoch})
         try:
             while not self.training.done:
@@ -245,14 +245,14 @@ class Loop:
             return
         self._note()
         state = {
-            "training": self.training.state_dict(),
+            "training": self.machine.whole(self.training.state_dict()),
             "batches": self.batches.state(),
             "random": self.machine.random_states(),
             "steps": self.steps,
             "journal": self.journal.size(),
             "best": self.best,
             "idle": self.idle,
-            "kept": self.kept,
+            "kept": self.machine.whole(self.kept),
             "scale": [self.machine.scale, self.machine.steady],
         }
         if self.machine.leads:
@@ -267,7 +267,9 @@ class Loop:
         self.saved = time.monotonic()
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Go on from a checkpoint. Raises RunFailed."""
+        if self.machine.shard:
+            raise RunFailed("a sharded run is not resumed yet", help="go on in one process, or without `shard`")
         self.training.load_state_dict(state["training"])
         self.batches.resume(state["batches"])
         self.steps, self.best, self.idle = state["steps"], state["best"], state["idle"]
