@@ -1,6 +1,6 @@
 """Row S103: what comes back through a network is the derivative of what went forwards.
 
-Of every op by itself: ``tests/contracts/test_gradients.py``.
+Of every op by itself: ``tests/contracts/test_differentiation.py``.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from fanin.emit.torch.expressions import Frame, flat
-from fanin.emit.torch.forward import live
 from fanin.ir.dims import Poly, Symbol, evaluate
 from fanin.ir.graph import Apply, Call, Graph, ModuleRef, Operand, Program, Read, Repeat, Scalar, StateRef, Value
+from fanin.ir.live import live_nodes
 from fanin.ops.code import Function, Name
 
 
@@ -50,7 +50,7 @@ class _Run:
                     if dim == symbol.poly:
                         self.sizes[symbol] = size
         results = [result.value for result in self.graph.results]
-        for node in live(self.graph.nodes, results):
+        for node in live_nodes(self.graph.nodes, results):
             found = self.node(node)
             found = tuple(found) if isinstance(found, tuple | list) else (found,)
             for value, x in zip(node.outputs, found, strict=False):

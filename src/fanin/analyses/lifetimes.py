@@ -100,6 +100,7 @@ class Lifetimes:
             self.heap.hold(tensor.cell)
         if graph.kind == "extern":
             self.unknown = self.unknown or Unknown(f"`{graph.name}` is an extern block")
+            return [Tensor(self.type(r.value.type, frame), None, ()) for r in graph.results]
         nodes = [node for node, _ in running(graph, all_of(graph))]
         names = Names(graph, nodes)
         for i, node in enumerate(nodes):

@@ -109,7 +109,7 @@ def _length(case: Case, layer: Step) -> int:
     """The steps of the recurrence that a layer is in: of the longest sequence that is cut into slices there."""
     home = layer.path.rpartition(".")[0]
     lengths = [
-        s.inputs[0].type.shape[s.attrs % s.inputs[0].type.rank]
+        s.inputs[0].type.shape[s.attrs[0] % s.inputs[0].type.rank]
         for s in case.analysis.tape.steps
         if s.name == "slice" and s.op == "slice" and s.inputs[0] is not None and home.startswith(s.path)
     ]

@@ -15,7 +15,6 @@ from fanin.data.seeds import number
 from fanin.data.stream import Stream
 from fanin.data.streaming import batches
 from fanin.data.table import Data
-from fanin.ir.graph import Port
 from fanin.ir.recipe import Phase, System
 from fanin.runtime.load import execute
 from fanin.runtime.samples import random_of
@@ -26,7 +25,7 @@ from fanin.systems.journal import PLACE, Row
 from fanin.systems.machine import Machine
 from fanin.systems.problems import RunFailed
 from fanin.systems.settings import Settings
-from fanin.systems.training import Loop, Watch, system_class
+from fanin.systems.training import Loop, Watch, inputs_of, system_class
 from fanin.systems.values import Value
 
 Values = Callable[[str, nn.Module], Value]
@@ -87,13 +86,9 @@ def start(
     system = phases[0].system
     check(system, parts, settings)
     machine = Machine(settings)
-    inputs = tuple(port.name for port in inputs_of(system))
-    measures = tuple(measure.name for measure in system.measures)
     module = execute(system.name, program)
     with machine.connected():
-        loop = Loop(
-            module, inputs, measures, parts["train"], parts.get("val"), settings, machine, folder, watch or _nobody
-        )
+        loop = Loop(module, phases, parts["train"], parts.get("val"), settings, machine, folder, watch or _nobody)
         if resumed and folder is not None:
             state = folder.state()
             if state is not None:
@@ -172,12 +167,6 @@ def random_parts(phases: tuple[Phase, ...], settings: Settings) -> dict[str, Dat
     ports = inputs_of(system)
     fields = {p.name: random_of(p.value.type, sizes, draw).numpy() for p in ports if p.value is not None}
     return {"train": bind(Data(fields, "random numbers"), ports, None, system.program.requirements)}
-
-
-def inputs_of(system: System) -> list[Port]:
-    """The ports that a batch fills: all but those that training supplies."""
-    supplied = {ramp.port for ramp in system.ramps}
-    return [port for port in system.graph.ports if port.name not in supplied]
 
 
 def check(system: System, parts: Mapping[str, Data | Stream], settings: Settings) -> None:

@@ -16,6 +16,8 @@ from fanin.data.seeds import number
 from fanin.data.stream import Stream
 from fanin.data.streaming import StreamBatches, batches
 from fanin.data.table import Data
+from fanin.ir.graph import Port
+from fanin.ir.recipe import Phase, System
 from fanin.systems import checkpoint
 from fanin.systems.folder import Folder
 from fanin.systems.journal import Journal
@@ -37,8 +39,7 @@ class Loop:
     def __init__(
         self,
         module: ModuleType,
-        inputs: tuple[str, ...],
-        measures: tuple[str, ...],
+        phases: tuple[Phase, ...],
         train: Data | Stream,
         val: Data | Stream | None,
         settings: Settings,
@@ -46,8 +47,11 @@ class Loop:
         folder: Folder | None,
         watch: Watch,
     ) -> None:
-        self.module, self.inputs, self.settings, self.machine, self.folder = module, inputs, settings, machine, folder
-        self.measures, self.watch = measures, watch
+        self.phases = phases
+        self.inputs = tuple(port.name for port in inputs_of(phases[0].system))
+        self.measures = tuple(measure.name for measure in phases[0].system.measures)
+        self.module, self.settings, self.machine, self.folder = module, settings, machine, folder
+        self.watch = watch
         share = (machine.rank, machine.size)
         self.batches = batches(
             train,
@@ -124,8 +128,11 @@ class Loop:
         for fields in self.batches:
             stage = training.stage
             batch = machine.batch(fields, names, rows_of(self.batches, self.batches.position - 1))
-            with machine.running():
-                measured = training(*batch)
+            try:
+                with machine.running():
+                    measured = training(*batch)
+            except (RuntimeError, IndexError, ValueError, TypeError) as error:
+                raise self.explained(error) from error
             self.steps += 1
             self.waiting.append(measured)
             ended = training.stage != stage
@@ -143,6 +150,16 @@ class Loop:
             self._restore()
         if training.done or (not settings.save_every and time.monotonic() - self.saved > _PAUSE):
             self.save()
+
+    def explained(self, error: Exception) -> RunFailed:
+        """What went wrong in a step, with the line of the spec that it is from."""
+        from fanin.systems.failures import line_of
+
+        kept = "" if self.folder is None else self.folder.kept().removeprefix("; ")
+        where = line_of(error, self.module, self.phases)
+        first = str(error).strip().split("\n")[0] or type(error).__name__
+        text = f"step {self.steps + 1} failed: {first}"
+        return RunFailed(f"{text}\n{where}" if where else text, help=kept)
 
     # ----------------------------------------------------------------------------------------------- early stopping
 
@@ -284,6 +301,12 @@ def rows_of(batches: Batches | StreamBatches, number: int) -> int:
     if not isinstance(batches, Batches):
         return 0
     return min(batches.batch_size, batches.rows - number * batches.batch_size)
+
+
+def inputs_of(system: System) -> list[Port]:
+    """The ports that a batch fills: all but those that training supplies."""
+    supplied = {ramp.port for ramp in system.ramps}
+    return [port for port in system.graph.ports if port.name not in supplied]
 
 
 def system_class(module: ModuleType) -> type[nn.Module]:

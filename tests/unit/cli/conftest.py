@@ -92,6 +92,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     fake.show_document = lambda program: {"name": program}
     fake.draw = draw
     fake.source = lambda program: f"class {program}: ...\n"
+    fake.compiled = lambda path, name, hyper=None: fake.source(elaborate(path, name, hyper))
     monkeypatch.setitem(sys.modules, "fanin.pipeline", fake)
     monkeypatch.setattr(fanin, "pipeline", fake, raising=False)
     return fake
