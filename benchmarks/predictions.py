@@ -1,16 +1,20 @@
 """How well the signal analysis predicts compiled modules, and what it costs.
 
-    python benchmarks/predictions.py [--draws 16] [ops] [nets] [cost]
+    python benchmarks/predictions.py [ops] [nets] [cost] [--draws 16] [--only LeNet Llama]
+    python benchmarks/predictions.py files --specs specs/*.arch [--most 2e6]
 
 ``ops``: one op between two convolutions (16 x 16, 48 channels, a batch of 8), each line the error in percent of the
 predicted rms behind it and of the gradient in front of it, with the standard error of the measurement. ``nets``: small
 versions of networks of the zoo; largest and median error over all modules, of activations, gradients and gradients of
-weights. ``cost``: seconds after start-up for networks of the zoo at full size.
+weights. ``cost``: seconds after start-up for networks of the zoo at full size. ``files``: every model of these files,
+at the sizes that the analysis takes for its open dimensions; those of more parameters than ``--most`` are gone through
+but not measured.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import sys
 import time
@@ -21,6 +25,8 @@ import torch
 
 from fanin import pipeline
 from fanin.ir.graph import Program
+from fanin.ir.unknown import Unknown
+from fanin.signal import grid
 from fanin.signal.rows import rows
 
 ROOT = Path(__file__).parents[1]
@@ -49,6 +55,8 @@ NETS: list[tuple[str, str, dict[str, Any], dict[str, int]]] = [
     ("llama", "Llama", {"width": 128, "depth": 3, "heads": 8, "kv_heads": 4, "hidden": 256, "vocab": 257}, TOKENS),
     ("recurrent", "Elman", {}, {"B": 8, "T": 16}),
     ("recurrent", "Lstm", {"vocab": 57, "width": 64, "hidden": 128}, {"B": 8, "T": 16}),
+    ("recurrent", "Gru", {"vocab": 57, "width": 64, "hidden": 128}, {"B": 8, "T": 16}),
+    ("recurrent", "GruOfThePaper", {"vocab": 57, "width": 64, "hidden": 128}, {"B": 8, "T": 16}),
     ("realnvp", "RealNvp", {}, {"N": 16}),
 ]
 COSTS = [
@@ -58,6 +66,9 @@ COSTS = [
     ("vit", "ViTBase"),
     ("llama", "Llama2of7B"),
     ("mobilenet", "MobileNetV2"),
+    ("densenet", "DenseNet121"),
+    ("densenet", "DenseNet201"),
+    ("gpt2", "Gpt2Xl"),
     ("unet", "UNet"),
     ("recurrent", "Lstm"),
 ]
@@ -69,7 +80,7 @@ def errors(program: Program, sizes: dict[str, int], draws: int) -> dict[str, lis
     measured = pipeline.measure(program, analysis, draws=draws)
     found: dict[str, list[tuple[float, float]]] = {"act": [], "grad": [], "weights": []}
     for row in rows(analysis):
-        seen = measured.modules.get(row.path) if row.module else None
+        seen = measured.of(row)
         if seen is None or row.rms is None:
             continue
         if seen.rms:
@@ -83,38 +94,71 @@ def errors(program: Program, sizes: dict[str, int], draws: int) -> dict[str, lis
     return found
 
 
-def ops(draws: int) -> None:
+def ops(draws: int, only: list[str]) -> None:
     from tests.unit.signal.test_networks import BODIES, CONVS
 
     print(f"{'op':22}{'rms behind':>18}{'gradient in front':>20}{'weights of the first':>22}")
     for name, body in BODIES.items():
+        if only and name not in only:
+            continue
         program = pipeline.check_text(CONVS.format(body=body)).programs[-1]
         found = errors(program, {}, draws)
-        cells = [found["act"][-2], found["grad"][0], found["weights"][0]]
+        three = [found["act"][-2], found["grad"][0], found["weights"][0]]
         print(
             f"{name:22}"
-            + "".join(f"{e:+10.1f} ± {s:4.1f}".rjust(n) for (e, s), n in zip(cells, (18, 20, 22), strict=True))
+            + "".join(f"{e:+10.1f} ± {s:4.1f}".rjust(n) for (e, s), n in zip(three, (18, 20, 22), strict=True)),
+            flush=True,
         )
 
 
-def nets(draws: int) -> None:
+def nets(draws: int, only: list[str]) -> None:
     print(f"{'network':20}" + "".join(f"{c:>22}" for c in ("act max / median", "grad max / median", "dW max / median")))
     for file, name, hyper, sizes in NETS:
+        if only and name not in only:
+            continue
         path = str(SPECS / f"{file}.arch")
         program = next(p for p in pipeline.check(path, [name], hyper).programs if p.name == name)
-        found = errors(program, sizes, draws)
-        cells = []
-        for kind in ("act", "grad", "weights"):
-            values = [abs(e) for e, _ in found[kind]] or [0.0]
-            cells.append(f"{max(values):.1f} / {statistics.median(values):.1f}")
-        print(f"{name:20}" + "".join(c.rjust(22) for c in cells), flush=True)
+        print(f"{name:20}" + "".join(c.rjust(22) for c in cells(errors(program, sizes, draws))), flush=True)
+
+
+def files(paths: list[str], draws: int, most: float) -> None:
+    print(f"{'model':32}{'act max / median':>20}{'grad max / median':>20}{'dW max / median':>20}")
+    for path in paths:
+        for program in pipeline.check(path, None, {}).programs:
+            try:
+                analysis = pipeline.signal(program)
+            except ValueError as why:
+                print(f"{program.name:32}{why}", flush=True)
+                continue
+            unknown = next((s.why for s in analysis.signals.values() if isinstance(s, Unknown)), "")
+            if unknown:
+                print(f"{program.name:32}{unknown}", flush=True)
+                continue
+            if sum(math.prod(t.shape) for t in analysis.tape.tensors.values()) > most:
+                print(f"{program.name:32}gone through", flush=True)
+                continue
+            try:
+                print(
+                    f"{program.name:32}" + "".join(c.rjust(20) for c in cells(errors(program, {}, draws))), flush=True
+                )
+            except Exception as why:
+                print(f"{program.name:32}not measured: {str(why).splitlines()[0][:60]}", flush=True)
+
+
+def cells(found: dict[str, list[tuple[float, float]]]) -> list[str]:
+    out = []
+    for kind in ("act", "grad", "weights"):
+        values = [abs(e) for e, _ in found[kind]] or [0.0]
+        out.append(f"{max(values):.1f} / {statistics.median(values):.1f}")
+    return out
 
 
 def cost() -> None:
     print(f"{'network':20}{'ops':>8}{'seconds':>10}")
+    pipeline.signal(pipeline.elaborate(str(SPECS / "lenet.arch"), "LeNet", {}))
     for file, name in COSTS:
         program = pipeline.elaborate(str(SPECS / f"{file}.arch"), name, {})
-        pipeline.signal(program)
+        grid.forget()
         start = time.process_time()
         analysis = pipeline.signal(program)
         print(f"{name:20}{len(analysis.tape.steps):8}{time.process_time() - start:10.2f}", flush=True)
@@ -124,10 +168,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["ops", "nets", "cost"])
     parser.add_argument("--draws", type=int, default=16)
+    parser.add_argument("--only", nargs="*", default=[], help="ops or networks by their names")
+    parser.add_argument("--specs", nargs="*", default=[], help="files, for `files`")
+    parser.add_argument("--most", type=float, default=2e6, help="parameters of a model that is measured")
     args = parser.parse_args()
     torch.set_num_threads(2)
     for what in args.what:
-        cost() if what == "cost" else {"ops": ops, "nets": nets}[what](args.draws)
+        if what == "cost":
+            cost()
+        elif what == "files":
+            files(args.specs, args.draws, args.most)
+        else:
+            {"ops": ops, "nets": nets}[what](args.draws, args.only)
 
 
 if __name__ == "__main__":

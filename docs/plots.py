@@ -1,11 +1,12 @@
 """The pictures of docs/signal.md: ``python docs/plots.py`` writes them into docs/images.
 
-``signal_factors.svg`` and ``signal_widths.svg`` are predicted (the dots of the second measured); ``signal_trained.svg``
-is trained, on scikit-learn's handwritten digits, three seeds each.
+``signal_factors.svg`` and ``signal_widths.svg`` are predicted, and the circles measured; ``signal_trained.svg`` is
+trained, on scikit-learn's handwritten digits, three seeds each.
 """
 
 from __future__ import annotations
 
+import tempfile
 from math import log
 from pathlib import Path
 
@@ -25,6 +26,12 @@ def rms(text: str, op: str) -> list[float]:
     return [r.rms for r in fanin.signal(pipeline.check_text(text).programs[-1]) if r.op == op and r.rms is not None]
 
 
+def measured(text: str, path: str) -> float:
+    """The root mean square of what a module gives, in float64, over 20 draws of weights and inputs."""
+    program = pipeline.check_text(text).programs[-1]
+    return pipeline.measure(program, pipeline.signal(program), draws=20).modules[path].rms
+
+
 def chain(body: str, depth: int, width: int, init: str) -> str:
     return f"@init({init})\nmodel Net()(x: [8, {width}]) {{ return x -> l: {depth} * ({body}) -> h: Linear(8) }}"
 
@@ -40,9 +47,12 @@ def factors() -> None:
     left, right = figure.subplots(1, 2)
     for gamma, style in ((10.0, "-"), (1.0, "-"), (0.1, "-")):
         for depth in (10, 20, 100):
-            values = rms(chain("Linear(64, bias=false)", depth, 64, f"linear=normal(std={gamma / 8})"), "Linear")[:-1]
+            text = chain("Linear(64, bias=false)", depth, 64, f"linear=normal(std={gamma / 8})")
+            values = rms(text, "Linear")[:-1]
+            seen = measured(text, f"l.{depth - 1}")
+            print(f"factor {gamma:g}, {depth} layers: predicted {values[-1]:.3g}, measured {seen:.3g} in float64")
             left.plot(range(1, depth + 1), values, style, label=f"{gamma:g}" if depth == 100 else None)
-            left.plot([depth], [values[-1]], "k.", markersize=4)
+            left.plot([depth], [seen], "ko", markersize=4, fillstyle="none")
     left.set(yscale="log", xlabel="layer", ylabel="rms", title="a factor of 10, 1, 0.1 at each layer")
     left.legend(title="factor")
     laws = {
@@ -95,15 +105,17 @@ def widths() -> None:
     save(figure, "signal_widths.svg")
 
 
-KINDS = {
-    "plain": ("", "return x + (x -> fc1: Linear(D) -> relu -> fc2: Linear(D))"),
-    "ReZero": ("", "param a: [] = zeros return x + a * (x -> fc1: Linear(D) -> relu -> fc2: Linear(D))"),
-    "scaled by 1/L": ("", "return x + {share} * (x -> fc1: Linear(D) -> relu -> fc2: Linear(D))"),
-}
+PLAIN = """@init(linear=he_normal, bias=zeros)
+model Net()(x: [N, 64]) -> [N, 10] {{
+  for _ in 0..{depth} {{ x += x -> fc1: Linear(64) -> relu -> fc2: Linear(64) }}
+  return x -> head: Linear(10)
+}}
+"""
+KINDS = (("plain", ""), ("residual, 1/sqrt(2L)", "residual"), ("ReZero", "rezero"), ("Fixup", "fixup"))
 
 
 def trained(depth: int = 64, steps: int = 300) -> None:
-    """Residual networks of 64 blocks without norms: the loss over steps, three seeds each."""
+    """Residual networks without norms, one and what repairs make of it: the loss over steps, three seeds each."""
     from sklearn.datasets import load_digits
 
     data = load_digits()
@@ -111,12 +123,13 @@ def trained(depth: int = 64, steps: int = 300) -> None:
     y = torch.tensor(data.target)
     figure = Figure(figsize=(5, 3.4), layout="constrained")
     axis = figure.subplots()
-    for name, (_, body) in KINDS.items():
-        text = (
-            "@init(linear=he_normal, bias=zeros)\nblock B()(x: [N, D]) -> [N, D] { "
-            + body.format(share=1 / depth)
-            + f" }}\nmodel Net()(x: [N, 64]) {{ return x -> b: {depth} * B() -> h: Linear(10) }}"
-        )
+    for place, (name, kind) in enumerate(KINDS):
+        text = PLAIN.format(depth=depth)
+        if kind:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "net.arch"
+                path.write_text(text, encoding="utf-8")
+                text = fanin.repair(str(path), kind).text
         gain = rms(text, "Linear")[-1]
         last = []
         for seed in range(3):
@@ -133,8 +146,9 @@ def trained(depth: int = 64, steps: int = 300) -> None:
                 losses.append(float(loss.detach()))
             last.append(sum(losses[-20:]) / 20)
             smooth = [sum(losses[max(0, i - 9) : i + 1]) / (i + 1 - max(0, i - 9)) for i in range(steps)]
-            axis.plot(smooth, color=f"C{list(KINDS).index(name)}", label=name if seed == 0 else None, linewidth=1)
-        print(f"{name}: predicted rms of the logits {gain:.3g}, loss of the last 20 steps {last}")
+            axis.plot(smooth, color=f"C{place}", label=name if seed == 0 else None, linewidth=1)
+        told = ", ".join(f"{v:.3g}" for v in last)
+        print(f"{name}: predicted rms of the logits {gain:.3g}, loss of the last 20 steps {told}")
     axis.set(yscale="log", xlabel="step", ylabel="loss", title=f"{depth} residual blocks, no norms")
     axis.legend()
     save(figure, "signal_trained.svg")

@@ -11,7 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fanin import probe as probe
-    from fanin.api import check, draw, elaborate, export, load, loads, resume, signal, source, train, training
+    from fanin.api import (
+        check,
+        couplings,
+        draw,
+        elaborate,
+        export,
+        load,
+        loads,
+        repair,
+        resume,
+        shrink,
+        signal,
+        source,
+        train,
+        training,
+    )
     from fanin.report import CheckFailed, NoSuchName, Report, Unreadable
 
 __version__ = "0.1.0"
@@ -23,12 +38,15 @@ __all__ = [
     "Unreadable",
     "__version__",
     "check",
+    "couplings",
     "draw",
     "elaborate",
     "export",
     "load",
     "loads",
+    "repair",
     "resume",
+    "shrink",
     "signal",
     "source",
     "train",
@@ -36,7 +54,22 @@ __all__ = [
 ]
 
 _API = frozenset(
-    {"check", "draw", "elaborate", "export", "load", "loads", "resume", "signal", "source", "train", "training"}
+    {
+        "check",
+        "couplings",
+        "draw",
+        "elaborate",
+        "export",
+        "load",
+        "loads",
+        "repair",
+        "resume",
+        "shrink",
+        "signal",
+        "source",
+        "train",
+        "training",
+    }
 )
 _PACKAGES = frozenset({"data", "probe"})
 _REPORT = frozenset({"CheckFailed", "NoSuchName", "Report", "Unreadable"})

@@ -1,18 +1,22 @@
-"""The Python interface: ``fanin.check``, ``elaborate``, ``source``, ``draw``, ``load``, ``loads``."""
+"""The Python interface: ``fanin.check``, ``elaborate``, ``source``, ``draw``, ``load``, ``shrink`` and their kin."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fanin import pipeline
 from fanin.ir.graph import Program
+from fanin.record import record
 from fanin.report import Report
 
 if TYPE_CHECKING:
     import torch
 
+    from fanin.analyses.couplings import Coupled
+    from fanin.analyses.couplings.cut import Cut
     from fanin.emit.picture.drawing import Picture
+    from fanin.repairs.run import Repaired
     from fanin.runtime.export import Exported
     from fanin.signal.analysis import Input
     from fanin.signal.rows import Row
@@ -35,11 +39,16 @@ def source(path: str, name: str | None = None, *, optimize: int = 1, **hyper: An
     return pipeline.compiled(path, name, hyper, optimize=optimize)
 
 
-def draw(program: Program, *, depth: int | None = None, expand: tuple[str, ...] = ()) -> Picture:
-    """The picture of a program; shows itself in a notebook, and ``.save(path)`` writes it."""
+def draw(
+    program: Program, *, depth: int | None = None, expand: tuple[str, ...] = (), color: str | None = None
+) -> Picture:
+    """The picture of a program, painted by its ``cost``, ``parameters`` or ``signal`` where ``color`` says so.
+
+    It shows itself in a notebook, and ``.save(path)`` writes it.
+    """
     from fanin.emit.picture.drawing import Picture
 
-    return Picture(program, depth=depth, expand=expand)
+    return Picture(program, depth=depth, expand=expand, paint=pipeline.paint(program, color))
 
 
 def export(
@@ -73,6 +82,116 @@ def signal(
     from fanin.signal.rows import rows
 
     return rows(pipeline.signal(program, inputs, sizes, training=training))
+
+
+class Repair:
+    """A repair carried out: ``text`` is the file that comes out, ``notes`` say what was done to it.
+
+    ``before`` and ``after`` are the rows of ``fanin.signal``. ``rates`` are what to multiply a learning rate by, for
+    each parameter by its key (of Adam), where the repair says so (``mup``).
+    """
+
+    def __init__(self, path: str, found: Repaired) -> None:
+        from fanin.signal.rows import rows
+
+        self.path, self.name, self.text = path, found.name, found.text
+        self.program = found.after[0]
+        self.before, self.after = rows(found.before[1]), rows(found.after[1])
+        self.notes, self.rates = found.answer.notes, dict(found.answer.rates)
+
+    def __str__(self) -> str:
+        from fanin.emit.repairs import comparison
+
+        return comparison(f"{self.program.name}, {self.name}", self.notes, self.before, self.after)
+
+    def write(self, path: str | None = None) -> None:
+        """The text into a file: that which was read, unless another is named."""
+        with open(path or self.path, "w", encoding="utf-8", newline="") as file:
+            file.write(self.text)
+
+
+def repair(
+    path: str,
+    kind: str,
+    name: str | None = None,
+    *,
+    base: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, Input | dict[str, float]] | None = None,
+    **hyper: Any,
+) -> Repair:
+    """A spec whose network starts better: ``kind`` is auto, gain, residual, fixup, … (``fanin.repairs.names()``).
+
+    Nothing is written; ``.text`` is the repaired file and ``.write()`` saves it. ``base`` are the hyper-parameters of
+    the network that ``mup`` carries scales over from. Raises ValueError where the repair does not fit.
+    """
+    return Repair(path, pipeline.repair(path, kind, name, hyper, base=dict(base or {}), inputs=inputs))
+
+
+@record(eq=False)
+class Shrunk:
+    """A network after a cut: its ``spec``, its ``program``, and its ``weights`` where it was given some.
+
+    ``grade`` says how its results compare with those of the network whose weights are zero where something went.
+    """
+
+    spec: str
+    program: Program
+    weights: dict[str, torch.Tensor] | None
+    cut: Cut
+
+    @property
+    def grade(self) -> str:
+        return str(self.cut.grade)
+
+
+def couplings(program: Program, *, uniform: bool = False) -> Coupled:
+    """Which entries of weights can only be cut together: ``.groups``, and ``.fixed`` with what holds them.
+
+    ``uniform``: equal places of a repetition are cut alike, so that it stays one.
+    """
+    return pipeline.couple(program, uniform=uniform)
+
+
+def shrink(
+    program: Program,
+    keep: Mapping[str, float | int | Iterable[int]] | None = None,
+    *,
+    net: torch.nn.Module | Mapping[str, torch.Tensor] | None = None,
+    align: int = 1,
+    uniform: bool = False,
+    approximate: bool = False,
+) -> Shrunk:
+    """The network without some of its channels, units or heads, and what is left of the weights of ``net``.
+
+    ``keep`` says by the names of groups, or by paths with ``*``, what stays: a share (0.5), how many (32), or which
+    entries; numbers are rounded up to a multiple of ``align``. With ``net`` those with the largest joint norm stay,
+    without it the first.
+    Without ``keep``, what is all zero in ``net`` goes. Raises CutError for what cannot be cut.
+    """
+    from fanin.analyses.couplings.cut import Cut
+    from fanin.analyses.couplings.wanted import chosen
+
+    coupled = pipeline.couple(program, uniform=uniform)
+    state: Any = None
+    if net is not None:
+        state = net if isinstance(net, Mapping) else net.state_dict()
+    if keep is None and state is None:
+        raise ValueError("shrink needs to be told what stays: give `keep`, or a `net` with zeros")
+    entries, counts = chosen(coupled, keep or {}, align, approximate)
+    if state is not None:
+        from fanin.pruning.shrinking import alive, strongest
+
+        entries |= strongest(coupled, state, counts) if keep is not None else alive(coupled, state, align, approximate)
+    else:
+        entries |= {name: list(range(count)) for name, count in counts.items()}
+    cut = Cut(coupled, entries, approximate)
+    spec, small = pipeline.shrink(cut)
+    weights = None
+    if state is not None:
+        from fanin.pruning.shrinking import shrink_state
+
+        weights = shrink_state(cut, state)
+    return Shrunk(spec, small, weights, cut)
 
 
 def load(

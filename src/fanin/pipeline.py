@@ -21,11 +21,18 @@ from fanin.syntax.parser import parse as parse_source
 if TYPE_CHECKING:
     from torch import nn
 
+    from fanin.analyses.couplings import Coupled
+    from fanin.analyses.couplings.cut import Cut
     from fanin.analyses.exports import Loss
+    from fanin.analyses.plan import Plan
     from fanin.emit.comparison import Change
+    from fanin.emit.picture.paint import Paint
     from fanin.emit.torch.uses import EmitError
     from fanin.ir.recipe import Phase
+    from fanin.repairs.roles import Effect, Size
+    from fanin.repairs.run import Repaired
     from fanin.runtime.export import Exported
+    from fanin.runtime.probe import Batch
     from fanin.runtime.probes.reports import Answer
     from fanin.signal.analysis import Analysis
     from fanin.signal.measured import Measurement
@@ -395,8 +402,15 @@ def signal(
     return analyse(program, found, laws, training=training)
 
 
-def measure(program: Program, analysis: Analysis, *, draws: int) -> Measurement:
-    """The same in the compiled module, over draws of its weights and inputs."""
+def batch(program: Program, path: str) -> Batch:
+    """A real batch from an ``.npz`` that names the inputs. Raises ValueError where it does not fit."""
+    from fanin.runtime.probe import read_batch
+
+    return read_batch(path, program)
+
+
+def measure(program: Program, analysis: Analysis, *, draws: int, batch: Mapping[str, Any] | None = None) -> Measurement:
+    """The same in the compiled module, over draws of its weights and inputs; with a ``batch``, of weights alone."""
     from fanin.runtime.measure import measure as run
 
     return run(
@@ -407,6 +421,7 @@ def measure(program: Program, analysis: Analysis, *, draws: int) -> Measurement:
         draws=draws,
         training=analysis.training,
         numbers=analysis.numbers(),
+        batch=batch,
     )
 
 
@@ -415,6 +430,68 @@ def probe(program: Program, report: str, **options: Any) -> Answer:
     from fanin.runtime.probes.reports import answer
 
     return answer(program, source(program), report, **options)
+
+
+def repair(
+    path: str,
+    kind: str,
+    name: str | None = None,
+    hyper: Hyper | None = None,
+    *,
+    base: Hyper | None = None,
+    inputs: Mapping[str, Any] | None = None,
+) -> Repaired:
+    """The text of a file after a repair of the start of one of its networks, and that network before and after.
+
+    ``base`` are the hyper-parameters of the small network that ``mup`` carries scales over from. Raises Refused (a
+    ValueError) where the repair does not fit, and CheckFailed where what comes out breaks a promise of the spec.
+    """
+    from fanin.repairs.case import Case
+    from fanin.repairs.run import repaired
+
+    source = read_source(path)
+    entry = elaborate_source(source, path, name, hyper).name
+
+    def case_of(changed: Source) -> Case:
+        program = elaborate_source(changed, path, entry, hyper)
+        file, _ = parse_source(changed)
+        return Case(
+            program,
+            signal(program, inputs),
+            file,
+            hyper or {},
+            base or {},
+            lambda given: elaborate_source(changed, path, entry, dict(given)),
+        )
+
+    def build(changed: Source, held: bool) -> Program:
+        if not held:
+            return elaborate_source(changed, path, entry, hyper)
+        report = check_source(changed, path, [entry], hyper)
+        if not report.ok:
+            raise CheckFailed(report)
+        made: Program = report.programs[0]
+        return made
+
+    return repaired(kind, source, case_of, build, lambda program: signal(program, inputs))
+
+
+def roles(
+    path: str, name: str | None = None, hyper: Hyper | None = None, inputs: Mapping[str, Any] | None = None
+) -> tuple[Size, list[Effect]]:
+    """How a network starts, and how without each part of the file that has a ``@role``."""
+    from fanin.repairs.roles import effects, size
+
+    source = read_source(path)
+    entry = elaborate_source(source, path, name, hyper).name
+
+    def analyse(changed: Source) -> Analysis:
+        try:
+            return signal(elaborate_source(changed, path, entry, hyper), inputs)
+        except CheckFailed as error:
+            raise ValueError(error.report.diagnostics[0].headline) from None
+
+    return size(analyse(source)), effects(parse_source(source)[0], analyse)
 
 
 def compare(before: Program, after: Program) -> list[Change]:
@@ -505,6 +582,65 @@ def _not_emitted(program: Program, error: EmitError) -> Diagnostic:
     return Diagnostic(OUT801, error.message, error.span or head, "not in PyTorch")
 
 
+def plan_pruning(path: str, name: str | None = None, hyper: Hyper | None = None) -> Plan:
+    """What a ``prune`` of a file will remove, round by round. Without a name, the only one.
+
+    Raises Unreadable, NoSuchName, and CheckFailed where the spec has errors.
+    """
+    from fanin.analyses.plan import plan
+    from fanin.elaborate.program import elaborate_experiment
+
+    with uncollected():
+        loader = load(read_source(path), path)
+        unit = loader.units[0]
+        sources = tuple(u.source for u in loader.units)
+        if loader.diagnostics:
+            raise CheckFailed(Report(tuple(in_order(loader.diagnostics)), sources))
+        known = [n for n, d in unit.declarations.items() if isinstance(d, tree.Prune)]
+        if name is None and len(known) == 1:
+            (name,) = known
+        if name is None or name not in known:
+            raise NoSuchName(name, known, path)
+        experiment, problems, _ = elaborate_experiment(unit, name, hyper)
+        if experiment is None:
+            raise CheckFailed(Report(tuple(in_order(problems)), sources))
+        return plan(experiment)
+
+
+def couple(program: Program, *, uniform: bool = False) -> Coupled:
+    """Which entries of the network's axes can only be cut together. ``uniform``: a repetition stays one."""
+    from fanin.analyses.couplings import couplings
+
+    return couplings(program, uniform)
+
+
+def smaller_spec(cut: Cut, header: str = "") -> str:
+    """What a cut leaves, as a spec of its own. Raises CannotWrite where something has no form as text yet."""
+    from fanin.emit.arch import CannotWrite, write_spec
+
+    text = write_spec(cut.coupled.program, cut, header)
+    written, problems = format_text(Source("smaller.arch", text))
+    if written is None:
+        raise CannotWrite(f"`{cut.coupled.program.name}` ({problems[0].headline})")
+    return written
+
+
+def shrink(cut: Cut, header: str = "") -> tuple[str, Program]:
+    """The smaller spec, and its network, which holds just the weights that the cut leaves. Raises CannotWrite."""
+    from fanin.analyses.couplings.cut import difference
+    from fanin.emit.arch import CannotWrite
+
+    text = smaller_spec(cut, header)
+    try:
+        small = elaborate_source(Source("smaller.arch", text), "smaller.arch", cut.coupled.program.name, None)
+    except CheckFailed as error:
+        raise CannotWrite(f"`{cut.coupled.program.name}` ({error.report.diagnostics[0].headline})") from None
+    wrong = difference(cut, small)
+    if wrong:
+        raise CannotWrite(f"`{cut.coupled.program.name}` ({wrong})")
+    return text, small
+
+
 def draw(
     program: Program,
     path: str,
@@ -512,11 +648,31 @@ def draw(
     depth: int | None = None,
     expand: Sequence[str] = (),
     format: str | None = None,
+    color: str | None = None,
 ) -> None:
-    """The picture of a model, written to a file: svg, pdf, png or dot."""
+    """The picture of a model, written to a file: svg, pdf, png or dot; ``color`` is as ``paint`` takes it."""
     from fanin.emit.picture.drawing import draw as draw_picture
 
-    draw_picture(program, path, depth=depth, expand=expand, format=format)
+    draw_picture(program, path, depth=depth, expand=expand, format=format, paint=paint(program, color))
+
+
+def paint(program: Program, color: str | None) -> Paint | None:
+    """What paints a picture: its ``cost`` (share of FLOPs), ``parameters``, or ``signal`` (predicted sizes).
+
+    Raises ValueError where there is no such paint, or it cannot be told for this program.
+    """
+    if color is None:
+        return None
+    if color in ("cost", "parameters"):
+        from fanin.emit.picture.by_cost import CostPaint
+
+        return CostPaint(program, color)
+    if color == "signal":
+        from fanin.emit.picture.by_signal import SignalPaint
+        from fanin.signal.rows import rows
+
+        return SignalPaint(rows(signal(program)))
+    raise ValueError(f"a picture is painted by cost, parameters or signal, not by `{color}`")
 
 
 def export(

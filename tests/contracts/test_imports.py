@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "signal": BASE | {"analyses", "ir", "ops"},
     "lints": BASE | {"signal", "analyses", "ir", "ops", "diagnostics"},
     "rewrites": BASE | {"signal", "analyses", "ir", "ops", "diagnostics"},
+    "repairs": BASE | {"signal", "analyses", "ir", "ops", "syntax", "diagnostics"},
     "emit": BASE | {"ir", "ops", "analyses", "signal", "report", "__version__"},
     "runtime": BASE | {"emit", "analyses", "signal", "ir", "diagnostics", "report"},
     "data": BASE | {"ir", "diagnostics", "report"},

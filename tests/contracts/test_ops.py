@@ -25,8 +25,10 @@ from fanin.ir.conditions import Compare, holds
 from fanin.ir.dims import Symbol, evaluate
 from fanin.ir.laws import Constant, Normal, Uniform
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import bind
 from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, inferred
+from fanin.ops.keeping import Backprop
 from fanin.ops.registry import all_ops
 
 TRIES = 150
@@ -364,3 +366,84 @@ def test_flops_are_what_torch_counts(op: Op[Any]) -> None:
                 continue  # PyTorch cannot tell: its result depends on numbers
         found = op.flops(a, *case.types)
         assert found == counter.get_total_flops(), f"{shown(op, case, False)}: {found}, not {counter.get_total_flops()}"
+
+
+@OPS
+def test_what_is_kept_for_the_backward_pass_is_what_torch_keeps(op: Op[Any]) -> None:
+    """By storage, as saved tensors' hooks see it: which inputs and results, and how many numbers besides."""
+    for case in cases(op, 40):
+        try:
+            a = attributes(op, case)
+            result = infer(op, a, case, True)
+        except Refused:
+            continue
+        with quiet(), contextlib.suppress(torch.linalg.LinAlgError):
+            difference = keeping(op, a, case, result)
+            assert not difference, f"{shown(op, case, True)}: {difference}"
+
+
+def keeping(op: Op[Any], a: OpAttrs, case: Case, result: Inferred) -> str:
+    """What the op says it keeps and torch does not, or the other way round."""
+    made = op.construct(a, *case.types)
+    module = None if made is None else Evaluator()(made).double()
+    inputs = tensors(case, grad=True)
+    for i, port in enumerate(op.inputs[: len(inputs)]):
+        if port.name in getattr(op, "constants", ()) and isinstance(inputs[i], torch.Tensor):
+            inputs[i] = inputs[i].detach()
+    saved: list[torch.Tensor] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
+        found = Evaluator(inputs, module, True)(op.torch(a, *case.types))
+    results = [r for r in (found if isinstance(found, (tuple, list)) else [found]) if isinstance(r, torch.Tensor)]
+    needs = tuple(isinstance(i, torch.Tensor) and i.requires_grad for i in inputs)
+    if not any(r.requires_grad for r in results) or any(0 in t.shape for t in (*result.types, *inputs_of(case))):
+        return ""
+    if getattr(a, "dropout_p", 0) or getattr(a, "dropout", 0):
+        return ""  # the CPU has no fused kernel of attention that drops
+    learns = module is not None and any(True for _ in module.parameters())
+    numbers = tuple(i for i, o in enumerate(case.flat) if isinstance(o, (int, float)))
+    told = op.saved(a, Backprop(case.types, result.types, needs, learns, numbers))
+    if isinstance(told, Unknown):
+        return ""
+    names = {i.untyped_storage().data_ptr(): f"x{n}" for n, i in enumerate(inputs) if isinstance(i, torch.Tensor)}
+    for n, r in enumerate(results):
+        names.setdefault(r.untyped_storage().data_ptr(), f"y{n}")
+    own = set() if module is None else {t.untyped_storage().data_ptr() for t in module.state_dict().values()}
+    storages = {
+        t.untyped_storage().data_ptr(): t for t in saved if t.dim() and t.untyped_storage().data_ptr() not in own
+    }
+    wanted = {f"x{i}" for i in told.inputs if isinstance(inputs[i], torch.Tensor)} | {f"y{i}" for i in told.results}
+    here = {names[s] for s in storages if s in names}
+    scalars = {f"x{i}" for i, x in enumerate(inputs) if isinstance(x, torch.Tensor) and not x.dim()}
+    if (wanted ^ here) - scalars - {f"y{i}" for i, r in enumerate(results) if not r.dim()}:
+        return f"{sorted(wanted)} are said to be kept, and {sorted(here)} are"
+    besides = sum(t.untyped_storage().nbytes() // t.element_size() for s, t in storages.items() if s not in names)
+    said = sum(t.numel() for t in told.more if t.rank)
+    return "" if said == besides else f"{said} numbers are said to be kept besides, and {besides} are"
+
+
+def inputs_of(case: Case) -> list[TensorType]:
+    return [t for t in case.types if t is not None]
+
+
+@OPS
+def test_results_lie_where_the_op_says(op: Op[Any]) -> None:
+    for case in cases(op, 40):
+        try:
+            a = attributes(op, case)
+            result = infer(op, a, case, True)
+        except Refused:
+            continue
+        if not case.types or case.types[0] is None or any(0 in t.shape for t in (*result.types, *inputs_of(case))):
+            continue
+        lies = op.lies(a, *case.types)
+        with quiet(), contextlib.suppress(torch.linalg.LinAlgError):
+            inputs = tensors(case)
+            made = op.construct(a, *case.types)
+            module = None if made is None else Evaluator()(made).double()
+            found = Evaluator(inputs, module, True)(op.torch(a, *case.types))
+            first = inputs[0][0] if isinstance(inputs[0], (list, tuple)) else inputs[0]
+            results = list(found) if isinstance(found, (tuple, list)) else [found]
+            if isinstance(first, torch.Tensor) and first.numel():
+                on = {r.untyped_storage().data_ptr() == first.untyped_storage().data_ptr() for r in results}
+                whole = lies.axes is not None and list(lies.axes) == sorted(lies.axes)
+                assert on == {lies.view and (whole or not lies.packed)}, f"{shown(op, case, True)}: {lies}"

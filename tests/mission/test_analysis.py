@@ -1,7 +1,7 @@
 """What is said of a network before a weight exists.
 
 Rows S004 (moments), S019 (lint), S025, S055, S056, S057, S058, S060, S065, S066, S067, S101, S113 (fixed point),
-S148 (linear), S152, S168 (lint), S227, S229.
+S148, S152, S168 (lint), S227, S229.
 """
 
 from __future__ import annotations

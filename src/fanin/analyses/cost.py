@@ -1,4 +1,4 @@
-"""What a model costs: parameters, buffers, floating-point operations, numbers kept for the backward pass.
+"""What a model costs: parameters, buffers, floating-point operations, memory.
 
 Everything is computed once for a graph and multiplied, so a thousand equal layers cost what one does. An instance that
 is used several times counts its parameters once and its operations each time; what nobody reads is not computed.
@@ -7,17 +7,19 @@ is used several times counts its parameters once and its operations each time; w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fanin.analyses.paths import Instance, resolve
 from fanin.analyses.records import Records
 from fanin.analyses.sizes import Misfit, bind_shapes, broken_requirement, evaluate_at
 from fanin.analyses.weights import Weights, instance_weights, weights_of
-from fanin.analyses.work import Saved, Work, instance_work, work_by_node, work_of
+from fanin.analyses.work import Work, instance_work, work_by_node, work_of
 from fanin.ir.dims import Dim, expand
 from fanin.ir.graph import Ensemble, Graph, ModuleRef, Node, Program, every_node
-from fanin.ir.unknown import Unknown
 from fanin.record import field, record
+
+if TYPE_CHECKING:
+    from fanin.analyses.memory import Memory
 
 __all__ = [
     "Cost",
@@ -48,7 +50,6 @@ class Cost:
     trainable: int = 0
     buffers: int = 0
     flops: Dim = 0
-    saved: Saved = 0
 
 
 # ---------------------------------------------------------------------------------------------------- a program
@@ -81,9 +82,11 @@ def flops_at(program: Program, shapes: Mapping[str, Sequence[int]]) -> int | Mis
     return broken if broken is not None else flops_of_at(program.graph, shapes)
 
 
-def memory(program: Program, **settings: Any) -> Dim | Unknown:
-    """Bytes that a step takes at its peak."""
-    return Unknown("the memory of a step is not worked out yet in this version")
+def memory(program: Program, width: int = 4) -> Memory:
+    """Bytes of parameters, and of activations at their peak, where a float takes ``width``."""
+    from fanin.analyses.memory import memory_of  # only where it is asked for
+
+    return memory_of(program.graph, width)
 
 
 # ------------------------------------------------------------------------------------------- graphs and their parts
@@ -127,7 +130,7 @@ _records = Records(_Record)
 
 
 def _cost(weights: Weights, work: Work) -> Cost:
-    return Cost(weights.parameters, weights.trainable, weights.buffers, work.flops, work.saved)
+    return Cost(weights.parameters, weights.trainable, weights.buffers, work.flops)
 
 
 def _key(node: Node) -> int:

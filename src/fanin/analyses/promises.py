@@ -145,6 +145,12 @@ def _inputs(graph: Graph) -> str:
     return ", ".join(f"`{p.name}: {p.value.type}`" for p in graph.ports if p.value is not None) or "none"
 
 
+def _memory(program: Program, graph: Graph, promise: Promise, query: Query) -> Answer:
+    from fanin.analyses.budget import asked  # only where it is asked for
+
+    return _unknown_part(graph) or asked(program, graph, promise, query)
+
+
 def _signal(program: Program, graph: Graph, promise: Promise, query: Query) -> Answer:
     """How a network behaves when its weights are drawn: the only query that needs the analysis of signals."""
     from fanin.signal.sizes import sizes_for
@@ -162,11 +168,20 @@ def _signal(program: Program, graph: Graph, promise: Promise, query: Query) -> A
     return total(alone, asked[0])
 
 
+def _claim(program: Program, graph: Graph, promise: Promise, query: Query) -> Answer:
+    """What dependence says: gone into only where it is asked for."""
+    from fanin.analyses.claims import CLAIMS
+
+    return cast("Answer", CLAIMS[query.name](program, graph, promise, query))
+
+
 _QUERIES: Mapping[str, Ask] = {
+    **dict.fromkeys(("causal", "equivariant", "invariant", "receptive_field", "depth"), _claim),
     "signal": _signal,
     "params": _count(lambda graph: cost.weights_of(graph).parameters),
     "trainable": _count(lambda graph: cost.weights_of(graph).trainable),
     "flops": _flops,
+    "memory": _memory,
 }
 
 
@@ -216,6 +231,8 @@ def _open(side: Any, opens: list[str]) -> str:
     hangs = f"it hangs on {_listed(opens)}, which {'is' if len(opens) == 1 else 'are'} open"
     if isinstance(side, Query) and side.name == "flops":
         return f"{hangs}; give the shapes, as in `flops(x=[1, 8])`"
+    if isinstance(side, Query) and side.name == "memory":
+        return f"{hangs}; give sizes, as in `memory({', '.join(f'{name}=8' for name in opens)})`"
     return hangs
 
 
@@ -242,6 +259,8 @@ def _value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         inner = ", ".join(map(_value, value))
         return f"[{inner}]" if isinstance(value, list) else f"({inner})"
+    if isinstance(value, Query):
+        return _text(value)
     if value is None or isinstance(value, bool):
         return "none" if value is None else str(value).lower()
     return str(value)

@@ -1,6 +1,6 @@
-"""What an application does: floating-point operations, and numbers kept for the backward pass.
+"""What an application does: floating-point operations.
 
-Both are dimensions in the letters of a graph; a call puts in what these are for it. Operations are counted as PyTorch's
+They are a dimension in the letters of a graph; a call puts in what these are for it. They are counted as PyTorch's
 counter counts: matrix products, convolutions and attention, two for a multiply-add.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 from fanin.analyses.paths import Instance
 from fanin.analyses.reading import Mask, all_of, called, letters, running, types_of
@@ -16,18 +16,14 @@ from fanin.analyses.records import Records
 from fanin.ir.dims import Dim, Symbol, substitute
 from fanin.ir.graph import Apply, Call, Choice, Ensemble, Graph, Iterate, Node, Repeat, Row, Scan, Unit
 from fanin.ir.types import TensorType
-from fanin.ir.unknown import Unknown
 from fanin.record import field, record
-
-Saved: TypeAlias = "Dim | Unknown"
 
 
 @record
 class Work:
-    """Operations of one application, and how many numbers it keeps for the backward pass."""
+    """Operations of one application."""
 
     flops: Dim = 0
-    saved: Saved = 0
 
 
 @record(frozen=False)
@@ -69,7 +65,7 @@ def instance_work(instance: Instance) -> Work:
         elif isinstance(made, Unit):
             found.append((times, work_of(made.graph)))
         else:
-            found.append((times, Work(made.op.flops(made.attrs, *made.types), made.op.saved(made.attrs, *made.types))))
+            found.append((times, Work(made.op.flops(made.attrs, *made.types))))
     return _total(found)
 
 
@@ -106,21 +102,9 @@ def _sum(nodes: list[tuple[Node, Mask]]) -> Work:
 
 def _total(parts: list[tuple[int, Work]]) -> Work:
     operations: Dim = 0
-    saved: Saved = 0
     for n, work in parts:
         operations = operations + n * work.flops
-        saved = _plus(saved, _times(work.saved, n))
-    return Work(operations, saved)
-
-
-def _plus(a: Saved, b: Saved) -> Saved:
-    if isinstance(a, Unknown):
-        return a
-    return b if isinstance(b, Unknown) else a + b
-
-
-def _times(a: Saved, n: Dim) -> Saved:
-    return a if isinstance(a, Unknown) else a * n
+    return Work(operations)
 
 
 # -------------------------------------------------------------------------------------------------------- nodes
@@ -148,7 +132,7 @@ def _node_work(node: Node, outputs: Mask) -> Work:
 def _use_work(node: Apply | Call, outputs: Mask | None) -> Work:
     types: list[Any] = types_of(node.inputs)
     if isinstance(node, Apply):
-        return Work(node.op.flops(node.attrs, *types), node.op.saved(node.attrs, *types))
+        return Work(node.op.flops(node.attrs, *types))
     graph = node.graph
     return _inner(graph, all_of(graph) if outputs is None else outputs, letters(graph, types, node.sizes))
 
@@ -159,9 +143,7 @@ def _every(graph: Graph, types: list[TensorType | None]) -> Work:
 
 def _inner(graph: Graph, mask: Mask, sizes: Mapping[Symbol, Dim]) -> Work:
     """The work of a graph in the letters of the graph around."""
-    inner = _records[graph].work[mask]
-    saved = inner.saved
-    return Work(substitute(inner.flops, sizes), saved if isinstance(saved, Unknown) else substitute(saved, sizes))
+    return Work(substitute(_records[graph].work[mask].flops, sizes))
 
 
 def _scan_work(node: Scan) -> Work:
@@ -172,6 +154,4 @@ def _scan_work(node: Scan) -> Work:
             axis = node.axis % t.rank
             t = t.with_shape(*t.shape[:axis], *t.shape[axis + 1 :])
         types.append(t)
-    steps = node.steps
-    inner = _every(node.graph, types)
-    return Work(inner.flops * steps, _times(inner.saved, steps))
+    return Work(_every(node.graph, types).flops * node.steps)

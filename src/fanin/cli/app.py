@@ -22,6 +22,8 @@ COMMANDS = {
     "train": "Train a system on data.",
     "compile": "Write the model as standalone PyTorch source, .pt2 or .onnx.",
     "data": "Show what is in a data set, or list those that have names.",
+    "prune": "Say what a pruning experiment will remove.",
+    "shrink": "Take channels, units and heads out, and write the smaller spec.",
     "diff": "Say what changed between two models.",
     "explain": "Print the page of a code such as SHP301.",
     "ops": "List the ops, or print the reference of one.",

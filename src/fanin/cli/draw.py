@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fanin.ir.graph import Program
 
 FORMATS = ("svg", "pdf", "png", "dot")
+COLORS = ("cost", "parameters", "signal")
 
 
 @click.command("draw", short_help="Draw the model.")
@@ -25,6 +26,11 @@ FORMATS = ("svg", "pdf", "png", "dot")
 @click.option("--format", type=click.Choice(FORMATS), help="Instead of by the ending.")
 @click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Levels to open; deeper ones stay closed.")
 @click.option("--expand", metavar="PATH", multiple=True, help="Open this part whatever the depth.")
+@click.option(
+    "--color",
+    type=click.Choice(COLORS),
+    help="Paint by share of FLOPs (cost) or of parameters, or by predicted size (signal).",
+)
 @options.as_json
 def command(
     target: Target,
@@ -33,6 +39,7 @@ def command(
     format: str | None,
     depth: int | None,
     expand: tuple[str, ...],
+    color: str | None,
     as_json: bool,
 ) -> None:
     """Draw a model: repetitions folded, blocks as boxes, types on the arrows.
@@ -50,8 +57,8 @@ def command(
         raise exits.Failure(f"{output} does not end with {', '.join(f'.{known}' for known in FORMATS)}")
     program = pipeline.elaborate(path, name, hyper)
     try:
-        write(program, output, format, depth, expand)
-    except CannotRender as error:
+        write(program, output, format, depth, expand, color)
+    except (CannotRender, ValueError) as error:
         raise exits.Failure(str(error)) from None
     if output != "-":
         if as_json:
@@ -60,7 +67,9 @@ def command(
             err(f"drew {output}\n")
 
 
-def write(program: Program, output: str, format: str, depth: int | None, expand: tuple[str, ...]) -> None:
+def write(
+    program: Program, output: str, format: str, depth: int | None, expand: tuple[str, ...], color: str | None = None
+) -> None:
     """The picture into a file, or printed where it is text."""
     from fanin import pipeline
 
@@ -71,9 +80,9 @@ def write(program: Program, output: str, format: str, depth: int | None, expand:
 
         with tempfile.TemporaryDirectory() as folder:
             place = os.path.join(folder, f"picture.{format}")
-            pipeline.draw(program, place, depth=depth, expand=expand, format=format)
+            pipeline.draw(program, place, depth=depth, expand=expand, format=format, color=color)
             with open(place, encoding="utf-8") as file:
                 out(file.read())
         return
     with files.replacing(output) as temporary:
-        pipeline.draw(program, temporary, depth=depth, expand=expand, format=format)
+        pipeline.draw(program, temporary, depth=depth, expand=expand, format=format, color=color)

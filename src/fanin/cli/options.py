@@ -14,7 +14,8 @@ from fanin.cli.values import Value, parse_assignment
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _hyper(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, Value]:
+def assignments(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, Value]:
+    """``NAME=VALUE``, any number of times."""
     values: dict[str, Value] = {}
     for text in given:
         try:
@@ -50,7 +51,7 @@ def hyper(command: F) -> F:
         "hyper",
         metavar="NAME=VALUE",
         multiple=True,
-        callback=_hyper,
+        callback=assignments,
         help="Give a hyper-parameter or size a value (any number of times).",
     )(command)
 

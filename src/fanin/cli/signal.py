@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from fanin.signal.rows import Row
 
 
+REPAIRS = "auto, deepnorm, fixup, forget_bias, gain, gpt, mup, orthogonal, residual, rezero, skipinit, widths"
+
+
 def _laws(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for text in given:
@@ -59,7 +62,28 @@ def _laws(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]
     metavar="DRAWS",
     help="Measure the compiled model beside it, over so many draws (8).",
 )
+@click.option(
+    "--probe",
+    metavar="DATA.npz",
+    help="Measure the compiled model on a real batch, an array for each input by its name; the prediction is for it.",
+)
 @click.option("--plot", metavar="FILE", help="Draw std, gradient and spread along the depth (.svg, .png, .pdf).")
+@click.option("--roles", is_flag=True, help="What each part with a @role does: the start without it.")
+@click.option(
+    "--repair",
+    "kind",
+    metavar="NAME",
+    help=f"Give the network a better start, and show before and after: {REPAIRS}.",
+)
+@click.option(
+    "--base",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=options.assignments,
+    help="For --repair mup: a hyper-parameter of the network whose scales are carried over.",
+)
+@click.option("--write", is_flag=True, help="For --repair: change the file.")
+@options.output("For --repair: write the spec there. `-` prints it.")
 @options.as_json
 def command(
     target: Target,
@@ -68,7 +92,13 @@ def command(
     evaluation: bool,
     everything: bool,
     verify: int | None,
+    probe: str | None,
     plot: str | None,
+    roles: bool,
+    kind: str | None,
+    base: dict[str, Value],
+    write: bool,
+    output: str | None,
     as_json: bool,
 ) -> None:
     """Say how activations, gradients and the Jacobian of a model grow before a weight exists.
@@ -79,14 +109,32 @@ def command(
     from fanin import pipeline
     from fanin.signal.rows import rows
 
+    if kind is not None:
+        from fanin.cli.repairing import repair
+
+        repair(target, kind, hyper, base, laws, output, write, as_json)
+        return
+    if roles:
+        from fanin.cli.repairing import show_roles
+
+        show_roles(target, hyper, laws, as_json)
+        return
+    if write or output is not None or base:
+        raise click.UsageError("--write, -o and --base go with --repair")
     path, name = target
     program = pipeline.elaborate(path, name, hyper)
     try:
-        analysis = pipeline.signal(program, laws, training=not evaluation)
+        batch = pipeline.batch(program, probe) if probe is not None else None
+        declared = laws if batch is None else {**batch.laws, **laws}
+        sizes = batch.sizes if batch is not None else None
+        analysis = pipeline.signal(program, declared, sizes, training=not evaluation)
     except ValueError as error:
         raise exits.Failure(str(error)) from None
     found = rows(analysis)
-    measured = pipeline.measure(program, analysis, draws=verify) if verify else None
+    measured: Measurement | None = None
+    if verify or batch is not None:
+        arrays = batch.arrays if batch is not None else None
+        measured = pipeline.measure(program, analysis, draws=verify or 8, batch=arrays)
     if plot is not None:
         _plot(found, measured, plot, program.name)
     if as_json:
@@ -112,7 +160,7 @@ def _document(row: Row, measured: Measurement | None) -> dict[str, Any]:
     from dataclasses import asdict
 
     document = asdict(row) | {"weights": dict(row.weights)}
-    seen = measured.modules.get(row.path) if measured is not None and row.module else None
+    seen = None if measured is None else measured.of(row)
     if seen is not None:
         document["measured"] = asdict(seen)
     return document

@@ -160,13 +160,23 @@ STR607 = Code("STR607", "no-position", W)
 STR608 = Code("STR608", "skipped-inputs", W)
 STR609 = Code("STR609", "dense-on-grid", W)
 STR610 = Code("STR610", "loss-of-another-law", W)
+STR611 = Code("STR611", "missing-causal-mask", W)
+STR612 = Code("STR612", "looks-ahead", W)
+STR613 = Code("STR613", "receptive-field", W)
 STR614 = Code("STR614", "statistics-of-two-views", W)
+STR620 = Code("STR620", "dead-branch", W)
+STR621 = Code("STR621", "unreachable-parameter", W)
+STR622 = Code("STR622", "label-of-the-head", A)
 STR630 = Code("STR630", "missing-entry")
 STR631 = Code("STR631", "loss-against-law", W)
 
 # CST: cost and hardware
 
 CST901 = Code("CST901", "head-size", A)
+CST902 = Code("CST902", "hidden-width", A)
+CST903 = Code("CST903", "vocabulary-size", A)
+CST904 = Code("CST904", "table-without-compute", A)
+CST905 = Code("CST905", "written-scores", A)
 
 # PRN: pruning
 

@@ -68,7 +68,21 @@ LAWS = frozenset(
         "auto",
     ]
 )
-QUERIES = frozenset(["params", "trainable", "flops", "memory", "signal", "causal", "equivariant", "receptive_field"])
+QUERIES = frozenset(
+    [
+        "params",
+        "trainable",
+        "flops",
+        "memory",
+        "signal",
+        "causal",
+        "equivariant",
+        "invariant",
+        "receptive_field",
+        "depth",
+    ]
+)
+GROUPS = frozenset(["permutation", "translation", "flip", "rot90"])
 NUMBERS: dict[str, Any] = {"inf": inf, "pi": pi}
 
 

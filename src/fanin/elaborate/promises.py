@@ -10,7 +10,7 @@ from fanin.diagnostics.model import Edit
 from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.body import Body
 from fanin.elaborate.context import refuse
-from fanin.elaborate.names import QUERIES
+from fanin.elaborate.names import GROUPS, QUERIES
 from fanin.elaborate.values import describe
 from fanin.ir.dims import Poly
 from fanin.ir.graph import Promise, Query
@@ -66,6 +66,13 @@ def _side(body: Body, expr: tree.Expr) -> Any:
 def _argument(body: Body, arg: tree.Arg) -> tuple[str, Any]:
     if arg.name is None and isinstance(arg.value, tree.Ident):
         return arg.value.name, True
+    if (
+        isinstance(arg.value, tree.Call)
+        and isinstance(arg.value.callee, tree.Ident)
+        and arg.value.callee.name in GROUPS
+    ):
+        group = arg.value.callee.name
+        return (arg.name.name if arg.name else ""), Query(group, tuple(_argument(body, a) for a in arg.value.args))
     value: Any = (
         body.evaluate(arg.value)
         if not (isinstance(arg.value, tree.Ident) and arg.value.name not in body.scope)

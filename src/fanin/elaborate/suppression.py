@@ -15,7 +15,8 @@ from fanin.record import record
 from fanin.source import Span
 from fanin.syntax import tree
 
-ATTRIBUTES = ("allow", "init", "law", "tag")
+ATTRIBUTES = ("allow", "init", "law", "role", "tag")
+ROLES = ("stability", "expressive")
 
 
 @record(frozen=False)
@@ -88,15 +89,29 @@ def _attributes(unit: Unit) -> Iterable[tuple[tree.Attribute, Span]]:
             work.extend(getattr(node, f.name) for f in fields(node) if f.name != "span")
 
 
+def _wrong_role(attribute: tree.Attribute) -> list[Diagnostic]:
+    """``@role`` names one of two things that a part is for."""
+    marks = attribute.marks
+    if len(marks) == 1 and marks[0].value is None and marks[0].name in ROLES:
+        return []
+    near = nearest(marks[0].name, ROLES) if len(marks) == 1 and marks[0].name else None
+    span = marks[0].span if len(marks) == 1 else attribute.span
+    fix = Fix(f"did you mean `{near}`?", (Edit(span, near),)) if near else None
+    headline = "a role is `stability` or `expressive`"
+    return [Diagnostic(NAM232, headline, span, "neither of them", fix=fix)]
+
+
 def _read(attribute: tree.Attribute, covers: Span, unit: Unit, allows: list[_Allow], extra: list[Diagnostic]) -> None:
     if attribute.name not in ATTRIBUTES:
         near = nearest(attribute.name, ATTRIBUTES)
         at = Span(attribute.span.source, attribute.span.start, attribute.span.start + 1 + len(attribute.name))
         fix = Fix(f"did you mean `@{near}`?", (Edit(at, f"@{near}"),)) if near else None
-        helps = () if near else ("there are `@allow`, `@init`, `@law` and `@tag`",)
+        helps = () if near else ("there are `@allow`, `@init`, `@law`, `@role` and `@tag`",)
         headline = f"there is no attribute `@{attribute.name}`"
         extra.append(Diagnostic(NAM232, headline, at, "not known", helps=helps, fix=fix))
         return
+    if attribute.name == "role":
+        extra += _wrong_role(attribute)
     if attribute.name != "allow":
         return
     names = [m for m in attribute.marks if m.name is not None]

@@ -14,7 +14,7 @@ from fanin.diagnostics import Diagnostic, Severity
 from fanin.diagnostics.codes import NAM202, NAM210, NAM211, NAM212
 from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.files import Unit
-from fanin.elaborate.names import BUILTINS, LAWS, NUMBERS, QUERIES
+from fanin.elaborate.names import BUILTINS, GROUPS, LAWS, NUMBERS, QUERIES
 from fanin.elaborate.names import unbound_message as unbound
 from fanin.elaborate.recipes import first_part, length_word, prune_words, recipe_words
 from fanin.ir.rules import OPTIMISERS
@@ -385,7 +385,7 @@ class _Survey:
             self._body(s.body)
 
     def _expect(self, expr: tree.Expr) -> None:
-        self._expr(expr, extra=QUERIES, lenient_arguments=True)
+        self._expr(expr, extra=QUERIES | GROUPS, lenient_arguments=True)
 
     # -- expressions
 

@@ -14,11 +14,15 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from fanin.analyses import cost
+from fanin.analyses.memory import STATES
 from fanin.analyses.reading import reached
+from fanin.analyses.relations import Relation
+from fanin.analyses.structure import structure
 from fanin.ir.conditions import AllOf, AnyOf, Compare, render_condition
 from fanin.ir.dims import Dim, Poly, Symbol, render
 from fanin.ir.graph import Graph, Leaf, ModuleRef, Node, Port, Program, Value, Weight
 from fanin.ir.types import DType, TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.contract import Op
 from fanin.ops.spelling import same
 from fanin.source import Span
@@ -34,8 +38,48 @@ def document(program: Program) -> Document:
         "trainable": cost.trainable(program),
         "buffers": cost.buffers(program),
         "flops": str(cost.flops(program)),
+        "memory": _memory(program),
     }
-    return {"format": FORMAT, "version": VERSION, "name": program.name, "cost": summary, **content(program)}
+    head = {"format": FORMAT, "version": VERSION, "name": program.name, "cost": summary}
+    return {**head, "structure": facts(program), **content(program)}
+
+
+def facts(program: Program) -> Document:
+    """What outputs see of inputs, which symmetries are proven, and the longest chain of ops."""
+    found = structure(program)
+    return {
+        "depth": str(found.depth),
+        "sees": [
+            {"output": sight.output, "input": sight.input, "axes": [_axis(size, r) for size, r in sight.axes]}
+            for sight in found.sights
+        ],
+        "symmetries": [
+            {"axis": s.letter, "group": s.group, "step": s.step, "invariant": s.invariant, "edge": s.edge}
+            for s in found.symmetries
+        ],
+    }
+
+
+def _axis(size: str, relation: Relation) -> Document:
+    written: Document = {"size": size, "kind": relation.kind}
+    if relation.axis is not None:
+        written["along"] = relation.axis
+    if relation.kind in ("window", "places"):
+        written |= {"low": str(relation.low), "high": str(relation.high), "field": str(relation.field)}
+    if relation.kind == "window":
+        written |= {"stride": str(relation.stride), "circular": relation.circular}
+    return written
+
+
+def _memory(program: Program) -> Document:
+    """Bytes where a float takes 4: activations at their peak, the largest of those listed, and what is held besides."""
+    found = cost.memory(program)
+    saved = found.saved if isinstance(found.saved, Unknown) else (found.saved,)
+    activations = {"inference": found.inference, "training": found.training, "between passes": saved}
+    told = {name: None if isinstance(all_, Unknown) else list(map(str, all_)) for name, all_ in activations.items()}
+    states = {name: count * found.gradients for name, count in STATES.items()}
+    held = {"parameters": found.parameters, "buffers": found.buffers, "gradients": found.gradients}
+    return {**held, "optimiser": states, "activations": told}
 
 
 def content(program: Program) -> Document:

@@ -32,7 +32,7 @@ def signal_plot(rows: Sequence[Row], measured: Measurement | None, path: str, ti
         seen = [
             (i, m.rms if label.startswith("rms") else m.grad)
             for i, r in enumerate(shown)
-            if measured is not None and r.module and (m := measured.modules.get(r.path)) is not None
+            if measured is not None and (m := measured.of(r)) is not None
         ]
         seen = [(i, v) for i, v in seen if v]
         if seen and not label.startswith("spread"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from math import prod, sqrt
 
 from fanin.ir.graph import Program
@@ -30,36 +30,31 @@ def table(
     lines = [head]
     notes: dict[str, int] = {}
     for row in shown:
-        cells = [_short(row.path), row.op, "×".join(map(str, row.shape)) or "1"]
+        cells = [short(row.path), row.op, "×".join(map(str, row.shape)) or "1"]
         if row.rms is None:
             cells += ["?", "?", "?", "", ""]
             mark = _mark(row.why, notes)
         else:
             cells += [
-                _number(row.mean),
-                _number(row.std),
-                _number(row.grad_std),
+                number(row.mean),
+                number(row.std),
+                number(row.grad_std),
                 _share(row.alike),
-                _number(row.spread),
+                number(row.spread),
             ]
             mark = "".join(_mark(text, notes) for text in row.approx)
         if measured is not None:
             cells += _beside(row, measured)
         cells[0] += mark
         lines.append(cells)
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    left = (0, 1, 2)
-    text = [
-        "  ".join(c.ljust(n) if i in left else c.rjust(n) for i, (c, n) in enumerate(zip(line, widths, strict=True)))
-        for line in lines
-    ]
+    text = aligned(lines, left=(0, 1, 2))
     sizes = ", ".join(f"{s.name} = {n}" for s, n in analysis.sizes.items())
     title = f"{program.name}{f' at {sizes}' if sizes else ''}, {'training' if analysis.training else 'evaluation'}"
     out = [title, "", *(line.rstrip() for line in text), ""]
     out += [f"{chr(0x2460 + i - 1) if i <= 20 else f'({i})'} {note}" for note, i in notes.items()]
     if notes:
         out.append("")
-    out += _sums(rows)
+    out += sums(rows)
     return "\n".join(out) + "\n"
 
 
@@ -68,11 +63,20 @@ def _mark(note: str, notes: dict[str, int]) -> str:
     return f" {chr(0x2460 + number - 1)}" if number <= 20 else f" ({number})"
 
 
-def _short(path: str) -> str:
+def aligned(lines: Sequence[Sequence[str]], left: Container[int]) -> list[str]:
+    """Rows of cells as lines; columns of ``left`` begin where they begin, the others end where they end."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return [
+        "  ".join(c.ljust(n) if i in left else c.rjust(n) for i, (c, n) in enumerate(zip(line, widths, strict=True)))
+        for line in lines
+    ]
+
+
+def short(path: str) -> str:
     return path if len(path) <= 48 else "…" + path[-47:]
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
     return "" if value is None else "0" if abs(value) < 1e-12 else f"{value:.3g}"
 
 
@@ -81,7 +85,7 @@ def _share(value: float | None) -> str:
 
 
 def _beside(row: Row, measured: Measurement) -> list[str]:
-    seen = measured.modules.get(row.path) if row.module else None
+    seen = measured.of(row)
     if seen is None or row.rms is None:
         return ["", ""]
     cells = []
@@ -90,7 +94,7 @@ def _beside(row: Row, measured: Measurement) -> list[str]:
     return cells
 
 
-def _sums(rows: Sequence[Row]) -> list[str]:
+def sums(rows: Sequence[Row]) -> list[str]:
     """What it comes to from one end to the other."""
     told = [r for r in rows if r.rms is not None]
     weighted = [r for r in told if r.weights]

@@ -9,9 +9,11 @@ from fanin.analyses import cost, paths
 from fanin.analyses.breakdown import Part, breakdown
 from fanin.analyses.conditions import Explained, Sizes, example_sizes, explained
 from fanin.analyses.reading import reached
+from fanin.analyses.structure import structure
 from fanin.emit.spelling import hypers, module, signature
 from fanin.ir.dims import Dim, evaluate
 from fanin.ir.graph import Program
+from fanin.ir.unknown import Unknown
 
 WIDTH = 120
 _GAP = "  "
@@ -24,7 +26,7 @@ def table(program: Program, depth: int | None = None) -> str:
         _title(program),
         _conditions(program),
         _rows(program, depth, sizes),
-        _totals(program, sizes, depth != 0),
+        [*_totals(program, sizes, depth != 0), *_structure(program)],
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
@@ -133,6 +135,7 @@ def _totals(program: Program, sizes: Sizes | None, with_rows: bool) -> list[str]
     if not isinstance(total, int) and sizes is not None:
         above = ", as in the column above" if with_rows else ""
         rows.append(("", f"{evaluate(total, sizes):,} at {_sizes(sizes)}{above}"))
+    rows += _memory(program, sizes)
     rows += [("tied", f"{entry.key} is {entry.tied}") for entry in paths.ties(program)]
     lines: list[str] = []
     for name, text in rows:
@@ -140,6 +143,52 @@ def _totals(program: Program, sizes: Sizes | None, with_rows: bool) -> list[str]
         lines.append(f"{name:<10}{_GAP}{first}")
         lines += [f"{'':<10}{_GAP}{line}" for line in more]
     return lines
+
+
+def _structure(program: Program) -> list[str]:
+    """What outputs see of inputs, which symmetries are proven, and how deep it is."""
+    found = structure(program)
+    rows = [("depth", f"{found.depth:,}" if isinstance(found.depth, int) else str(found.depth))]
+    several = len({sight.output for sight in found.sights}) > 1
+    for sight in found.sights:
+        axes = ", ".join(f"{name} {relation}" for name, relation in sight.axes)
+        if all(relation.kind == "none" for _, relation in sight.axes) and sight.axes:
+            axes = "nothing"
+        who = f"{sight.output} of {sight.input}" if several else sight.input
+        rows.append(("sees" if sight is found.sights[0] else "", f"{who}: {axes or 'all'}"))
+    for i, symmetry in enumerate(found.symmetries):
+        rows.append(("" if i else "symmetries", str(symmetry) + (", nothing changes" if symmetry.invariant else "")))
+    return [f"{name:<10}{_GAP}{text}" for name, text in rows]
+def _memory(program: Program, sizes: Sizes | None) -> list[tuple[str, str]]:
+    """Bytes of activations, in the open dimensions and at the sizes of the column of operations."""
+    found = cost.memory(program)
+    rows: list[tuple[str, str]] = []
+    for what, peaks in (("inference", found.inference), ("training", found.training)):
+        head = "" if rows else "memory"
+        if isinstance(peaks, Unknown):
+            rows.append((head, f"{what} ?: {peaks.why}"))
+        elif sizes is None:
+            rows += [(head if i == 0 else "", f"{what} {peak} bytes") for i, peak in enumerate(peaks)]
+        else:
+            here = max(peaks, key=lambda peak: evaluate(peak, sizes))
+            others = "" if len(peaks) == 1 else f", the largest there of {len(peaks)} moments"
+            rows.append((head, f"{what} {here:,} bytes" if isinstance(here, int) else f"{what} {here} bytes"))
+            at = f" at {_sizes(sizes)}" if sizes else ""
+            rows.append(("", f"{binary(evaluate(here, sizes))}{at}{others}"))
+    if not found.parameters:
+        return rows
+    held = f"parameters {binary(found.parameters + found.buffers)}, their gradients {binary(found.gradients)}"
+    return [*rows, ("", f"besides: {held}; Adam keeps {binary(2 * found.gradients)}")]
+
+
+def binary(n: int) -> str:
+    """Bytes in three digits, in powers of 1024: ``1.52 GiB``."""
+    x, unit = float(n), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        if x < 999.5:
+            break
+        x, unit = x / 1024, larger
+    return f"{x:.0f} {unit}" if unit == "B" or x >= 99.95 else f"{x:.1f} {unit}" if x >= 9.995 else f"{x:.2f} {unit}"
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from fanin.ir.facts import Facts
 from fanin.ir.graph import Apply, Graph, Node, Operand, Value
 from fanin.source import Span
 
@@ -25,8 +26,9 @@ MOVES = frozenset(
 class Flow:
     """The applications of ops in a graph, by what they give and by what they read."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, facts: Facts | None = None) -> None:
         self.graph = graph
+        self.facts = facts or Facts()
         self.nodes = graph.nodes
         self.ops: list[Apply] = [n for n in graph.nodes if isinstance(n, Apply)]
         self._makers: dict[int, Node] = {v.index: n for n in graph.nodes for v in n.outputs}

@@ -11,7 +11,7 @@ from fanin.diagnostics.suggest import nearest
 from fanin.ir.graph import Apply, Graph, Node, Repeat, Value
 from fanin.ir.recipe import System, Target
 from fanin.lints.flow import Flow
-from fanin.lints.structure import statistics_of_two_views
+from fanin.lints.structure import next_token, statistics_of_two_views
 
 
 def check_recipe(system: System) -> Iterator[Diagnostic]:
@@ -37,6 +37,7 @@ def check_recipe(system: System) -> Iterator[Diagnostic]:
         yield from _untrained(system, weights, reached)
     yield from _wasted(system, found, reached)
     yield from _softmax_twice(system)
+    yield from next_token.check(system.graph)
     yield from _empty_stages(system)
     yield from statistics_of_two_views.check(Flow(system.graph), frozenset(f.path for f in system.followers))
 

@@ -10,15 +10,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache
-from math import prod
+from math import inf, prod
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from fanin.ir.dims import Dim
 from fanin.ir.facts import Compare, Condition
 from fanin.ir.laws import Fans, Law
+from fanin.ir.numbers import OPEN, Known, combined, is_number
 from fanin.ir.types import DType, TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, Invoke, Module
+from fanin.ops.keeping import ALIKE, NEW, Backprop, Kept, Lies
+from fanin.ops.sees import Sees, Use, all_of, pointwise
+from fanin.ops.ties import Ties, tied
 from fanin.record import record
 
 # ------------------------------------------------------------------------------------------ ports and attributes
@@ -165,7 +169,6 @@ def couple(*members: str) -> Coupling:
     return Coupling(members)
 
 
-@record
 class Reach:
     """How many positions of the input an output position sees along each axis, and at which stride.
 
@@ -207,6 +210,10 @@ class Op(ABC, Generic[A]):
     """A line that works after ``x`` (and the other inputs, by their names) are bound: ``y = x -> Linear(10)``."""
     example_inputs: ClassVar[dict[str, str]] = {"x": "[N, 8]"}
     """The types of the names the example uses, in the language."""
+    kept: ClassVar[tuple[str, ...] | None] = None
+    """What the backward pass needs: names of inputs, ``result`` or of ``results``; ``saved`` says more."""
+    passes: ClassVar[tuple[str, ...]] = ()
+    """Inputs whose gradient is that of the result, the same tensor."""
     keeps: ClassVar[bool] = True
     """Whether calling it twice on equal inputs gives equal results (no randomness, no state)."""
     differentiable: ClassVar[bool] = True
@@ -254,15 +261,53 @@ class Op(ABC, Generic[A]):
         """As PyTorch's counter counts: matrix products, convolutions and attention, two for a multiply-add."""
         return 0
 
-    def saved(self, a: A, *types: TensorType) -> Dim | Unknown:
-        """Numbers kept for the backward pass, besides weights."""
-        return Unknown(f"`{self.name}` does not say yet what it keeps for the backward pass")
+    def saved(self, a: A, use: Backprop) -> Kept | Unknown:
+        """What is kept for the backward pass, besides its own weights, as PyTorch's kernels do. It is called where a
+        gradient is asked for."""
+        if self.kept is None:
+            return Unknown(f"`{self.name}` does not say yet what it keeps for the backward pass")
+        ports = [port.name for port in self.inputs]
+        inputs = tuple(ports.index(name) for name in self.kept if name in ports)
+        results = tuple(self.results.index(name) if self.results else 0 for name in self.kept if name not in ports)
+        return Kept(tuple(i for i in inputs if i < len(use.inputs) and use.inputs[i] is not None), results)
 
-    def couplings(self, a: A, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
-        return Unknown(f"`{self.name}` does not say yet which axes are cut together")
+    def lies(self, a: A, *types: TensorType) -> Lies:
+        """Where the results lie in memory: views on the first input, or memory of their own."""
+        return NEW
 
-    def reach(self, a: A, *types: TensorType) -> Reach | Unknown:
-        return Unknown(f"`{self.name}` does not say yet which positions it mixes")
+    def couplings(self, a: A, *types: TensorType) -> Ties | Unknown:
+        """Which entries of inputs, parameters and results go together, at the types of the call."""
+        return Unknown(f"`{self.name}` does not say which entries go together")
+
+    def masked(self, a: A, values: tuple[float | None, ...], own: bool) -> float | None:
+        """What entries are whose every parameter is zero, where it is one number; None where it is none.
+
+        ``values`` are what the inputs are there, None for one that varies or does not have the axis. ``own``: the
+        op's own parameters have the axis, and are zero. Infinity stands for what is no number, and is not asked about.
+        As it stands here, numbers are moved and not changed.
+        """
+        if own:
+            return 0.0
+        return values[0] if values and all(v == values[0] for v in values) else None
+
+    def divided(self, a: A, by: int) -> tuple[str, tuple[tuple[str, Any], ...]] | None:
+        """A block of ``std.pruned``, with its arguments, that takes the same statistics with a divisor of its own:
+        what a norm becomes that has lost entries which were zero. None where there is no such block."""
+        return None
+
+    def folds(self, a: A) -> bool:
+        """Whether a number that comes in at every place can become part of the bias: it gives the same everywhere."""
+        return False
+
+    def sees(self, a: A, use: Use) -> Sees | tuple[Sees, ...]:
+        """Which entries of the inputs an entry of a result is made of; one for each result where they differ.
+
+        What is answered may be too much, and never too little."""
+        return tuple(all_of(use.types, out) for out in use.outs)
+
+    def known(self, a: A, use: Use, *inputs: Known) -> Known:
+        """What is known of the numbers of its one result by their place; ``inputs`` are in digits of that place."""
+        return ()
 
     def inverse(self, a: A) -> tuple[str, A] | None:
         """The op and attributes that undo it, where there is one (``flip``, ``permute``)."""
@@ -278,18 +323,48 @@ class Weighted(Op[A]):
     @abstractmethod
     def construct(self, a: A, *types: TensorType) -> Call: ...
 
+    def masked(self, a: A, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if own else None
+
 
 class Pointwise(Op[A]):
     """A function of each number alone: the shape stays."""
 
-    def couplings(self, a: A, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
-        return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank))
+    kept: ClassVar[tuple[str, ...] | None] = ("x",)
 
-    def reach(self, a: A, *types: TensorType) -> Reach | Unknown:
-        return Reach()
+    at_zero: ClassVar[float | None] = None
+    """The value at 0, where ``fold`` does not say it."""
 
-    def saved(self, a: A, *types: TensorType) -> Dim | Unknown:
-        return types[0].numel()
+    def couplings(self, a: A, *types: TensorType) -> Ties | Unknown:
+        return tied(types[0])
+
+    def masked(self, a: A, values: tuple[float | None, ...], own: bool) -> float | None:
+        x = values[0]
+        if x is None:
+            return None
+        if x == 0 and self.at_zero is not None:
+            return self.at_zero
+        try:
+            found = self.fold(a, x)
+        except Complaint:
+            return inf
+        return float(found) if isinstance(found, (int, float)) else None
+
+    def sees(self, a: A, use: Use) -> Sees:
+        return pointwise(use.types, use.out)
+
+    def known(self, a: A, use: Use, *inputs: Known) -> Known:
+        def value(*numbers: Any) -> Any:
+            try:
+                found = self.fold(a, *numbers) if all(map(is_number, numbers)) else None
+            except Complaint:
+                return OPEN
+            return found if is_number(found) else OPEN
+
+        return combined(value, *inputs)
+
+    def lies(self, a: A, *types: TensorType) -> Lies:
+        return ALIKE
 
     def curve(self, a: A, x: Any) -> Any:
         """The function of an array of numbers; None where nothing is said of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import sqrt
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,14 +28,15 @@ def measure(
     training: bool = True,
     double: bool = True,
     numbers: Mapping[str, int] | None = None,
+    batch: Mapping[str, Any] | None = None,
 ) -> Measurement:
     """Build a model so many times, and look at what every module gives, forwards and back.
 
-    Inputs are drawn as they are declared, those of ints uniformly below ``numbers`` (2); the cotangent at the outputs
-    is normal with variance 1.
+    Inputs are drawn as they are declared, those of ints uniformly below ``numbers`` (2), unless a ``batch`` of arrays
+    is given, which every draw of the weights then sees; the cotangent at the outputs is normal with variance 1.
     """
-    squares: dict[str, list[float]] = {}
-    backs: dict[str, list[float]] = {}
+    squares: dict[tuple[str, int], list[float]] = {}
+    backs: dict[tuple[str, int], list[float]] = {}
     weights: dict[str, list[float]] = {}
     for seed in range(draws):
         net = build(program, source, seed=seed)
@@ -42,11 +44,13 @@ def measure(
         generator = torch.Generator().manual_seed(seed + 1)
         torch.manual_seed(seed)
         given = [
-            _draw(p.name, p.value.type, sizes, inputs or {}, generator, double, (numbers or {}).get(p.name, 2))
+            _given(batch[p.name], double)
+            if batch is not None
+            else _draw(p.name, p.value.type, sizes, inputs or {}, generator, double, (numbers or {}).get(p.name, 2))
             for p in program.inputs
             if p.value
         ]
-        seen: dict[str, Tensor] = {}
+        seen: dict[str, list[Tensor]] = {}
         handles = [m.register_forward_hook(_keeper(path, seen)) for path, m in net.named_modules() if path]
         outputs = [t for t in flat(net(*given)) if t.is_floating_point()]
         for handle in handles:
@@ -54,32 +58,42 @@ def measure(
         loss = sum((t * torch.randn(t.shape, generator=generator, dtype=t.dtype)).sum() for t in outputs)
         if isinstance(loss, Tensor) and loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
-        for path, tensor in seen.items():
-            squares.setdefault(path, []).append(float(tensor.detach().square().mean()))
-            if tensor.grad is not None:
-                backs.setdefault(path, []).append(float(tensor.grad.square().mean()))
+        for path, tensors in seen.items():
+            for use, tensor in enumerate(tensors):
+                squares.setdefault((path, use), []).append(float(tensor.detach().square().mean()))
+                if tensor.grad is not None:
+                    backs.setdefault((path, use), []).append(float(tensor.grad.square().mean()))
         for name, parameter in net.named_parameters():
             if parameter.grad is not None:
                 weights.setdefault(name, []).append(float(parameter.grad.square().mean()))
     found = {}
-    for path, values in squares.items():
+    for place, values in squares.items():
         rms, error = _rms(values)
-        grad, grad_error = _rms(backs[path]) if path in backs else (None, 0.0)
-        found[path] = Measured(rms, error, grad, grad_error)
-    return Measurement(found, {k: _rms(v) for k, v in weights.items()}, draws)
+        grad, grad_error = _rms(backs[place]) if place in backs else (None, 0.0)
+        found[place] = Measured(rms, error, grad, grad_error)
+    first = {path: m for (path, use), m in found.items() if use == 0}
+    again = {place: m for place, m in found.items() if place[1]}
+    return Measurement(first, {k: _rms(v) for k, v in weights.items()}, draws, again)
 
 
-def _keeper(path: str, seen: dict[str, Tensor]) -> object:
+def _keeper(path: str, seen: dict[str, list[Tensor]]) -> object:
     def keep(module: nn.Module, args: object, output: object) -> None:
         tensor = (
             output if isinstance(output, Tensor) else next(iter(flat(output)), None) if output is not None else None
         )
-        if isinstance(tensor, Tensor) and tensor.is_floating_point() and path not in seen:
+        if isinstance(tensor, Tensor) and tensor.is_floating_point():
             if tensor.requires_grad:
                 tensor.retain_grad()
-            seen[path] = tensor
+            seen.setdefault(path, []).append(tensor)
 
     return keep
+
+
+def _given(array: Any, double: bool) -> Tensor:
+    tensor = torch.as_tensor(array)
+    if tensor.is_floating_point():
+        return tensor.double() if double else tensor.float()
+    return tensor if tensor.dtype is torch.bool or tensor.is_complex() else tensor.long()
 
 
 def _draw(
@@ -111,5 +125,5 @@ def _rms(squares: list[float]) -> tuple[float, float]:
     mean = sum(squares) / len(squares)
     if mean <= 0:
         return 0.0, 0.0
-    spread = sqrt(sum((s - mean) ** 2 for s in squares) / max(len(squares) - 1, 1)) / sqrt(len(squares))
-    return sqrt(mean), spread / mean / 2
+    spread = sqrt(sum((s / mean - 1) ** 2 for s in squares) / max(len(squares) - 1, 1)) / sqrt(len(squares))
+    return sqrt(mean), spread / 2

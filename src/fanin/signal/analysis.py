@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from fanin.signal.rules.base import Cannot, Rule, Weights
 from fanin.signal.state import Gradient, Signal, add_gradients, gradient, make, number
 from fanin.signal.table import AGREE
 from fanin.signal.tape import Edge, Step, Tape, Tensor, record
+
+if TYPE_CHECKING:
+    from fanin.signal.recurrence import Part
 
 Known: TypeAlias = "Signal | Unknown | None"
 
@@ -78,9 +81,11 @@ def analyse(
     """Go through a program at these sizes of its open dimensions; inputs are white of variance 1 unless they are said
     to be otherwise."""
     found = start_of(program, sizes, inputs, training=training)
+    from fanin.signal.recurrence import follow
+
     for step in found.tape.steps:
         step_forward(found, step)
-    _backward(found)
+    _backward(found, follow(found))
     return found
 
 
@@ -190,6 +195,14 @@ def _counts(step: Step, xs: list[Known]) -> bool:
     return ints and (step.name == "arange" or any(isinstance(x, Signal) for x in xs))
 
 
+def _through(part: Part, parts: dict[int, list[Gradient]]) -> bool:
+    try:
+        part.backward(parts)
+    except Cannot:
+        return False
+    return True
+
+
 def _rule(step: Step) -> Rule:
     if isinstance(step.op, str):
         from fanin.signal.rules.shape import Part
@@ -197,8 +210,9 @@ def _rule(step: Step) -> Rule:
 
         rank = step.outputs[0].type.rank
         if step.op == "slice":
-            axis = step.attrs % (rank + 1)
-            return Part([i for i in range(rank + 1) if i != axis])
+            axis, place = step.attrs
+            axis %= rank + 1
+            return Part([i for i in range(rank + 1) if i != axis], {} if place is None else {axis: place})
         if step.op == "stack":
             return Stacked(step.attrs % rank)
         return Copies()
@@ -209,7 +223,7 @@ def _rule(step: Step) -> Rule:
     return answer
 
 
-def _backward(found: Analysis) -> None:
+def _backward(found: Analysis, followed: Mapping[int, Part]) -> None:
     """A random cotangent of mean square 1 at every output, brought back to every edge and parameter."""
     parts: dict[int, list[Gradient]] = {}
     for edge in found.tape.outputs.values():
@@ -217,7 +231,15 @@ def _backward(found: Analysis) -> None:
         if isinstance(signal, Signal):
             parts.setdefault(id(edge), []).append(gradient(table.white(signal.shape, 1.0)))
     states: dict[int, Edge] = {}
-    for step in reversed(found.tape.steps):
+    at = len(found.tape.steps)
+    while at > 0:
+        part = followed.get(at)
+        if part is not None and _through(part, parts):
+            states |= {name: edge for name, edge in part.outside.items() if edge.state is not None}
+            at = part.start
+            continue
+        at -= 1
+        step = found.tape.steps[at]
         gs: list[Gradient | None] = []
         for edge in step.outputs:
             gathered = parts.get(id(edge))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fanin.signal.rows import Row
 
 
 @dataclass(frozen=True)
@@ -17,8 +21,19 @@ class Measured:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What modules give, by path and use, and the gradients of parameters, by key (root mean square of an entry)."""
+    """What modules give at their first use, by path, and the gradients of parameters, by key.
+
+    Of a gradient it is the root mean square of an entry.
+    """
 
     modules: dict[str, Measured]
     weights: dict[str, tuple[float, float]]
     draws: int
+    again: dict[tuple[str, int], Measured] = field(default_factory=dict)
+    """Where a module is used more than once: by path and the number of the use, from 1 on."""
+
+    def of(self, row: Row) -> Measured | None:
+        """What was seen at a row of the analysis."""
+        if not row.module:
+            return None
+        return self.again.get((row.path, row.use)) if row.use else self.modules.get(row.path)

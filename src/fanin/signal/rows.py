@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod, sqrt
 
 from fanin.ir.types import DType
@@ -41,6 +41,8 @@ class Row:
     weights: tuple[tuple[str, float], ...] = ()
     module: bool = False
     """Whether a module stands here, so that ``path`` is one of ``named_modules``."""
+    use: int = 0
+    """How many times the module was used before."""
 
 
 def rows(found: Analysis) -> list[Row]:
@@ -50,6 +52,7 @@ def rows(found: Analysis) -> list[Row]:
         for name, edge in found.tape.inputs.items()
         if edge.type.dtype is DType.FLOAT
     ]
+    used: dict[str, int] = {}
     for step in found.tape.steps:
         edge = step.outputs[0]
         if isinstance(step.op, str) or edge.type.dtype is not DType.FLOAT:
@@ -60,7 +63,11 @@ def rows(found: Analysis) -> list[Row]:
             if t.key in found.weight_norms
         )
         path = step.path if step.module else edge.label or step.path
-        out.append(_row(found, edge, path, step.name, norms, step.module))
+        row = _row(found, edge, path, step.name, norms, step.module)
+        if step.module:
+            use = used[path] = used.get(path, -1) + 1
+            row = replace(row, use=use)
+        out.append(row)
     return out
 
 

@@ -113,6 +113,8 @@ def number(value: float) -> Signal:
     return make((), np.array(value * value), np.full_like(grid.Z, value), R=np.ones(()))
 
 
+MOST_TERMS = 4
+"""Summands of a gradient that are told apart."""
 _sources = itertools.count()
 
 
@@ -122,6 +124,13 @@ class Gradient:
 
     ``G`` are the true second moments by which axes two entries agree on. Gradients of one ``source`` are the same
     ``eps`` times different envelopes, and add as such; others add in square.
+
+    ``h`` is the root of ``E g² | z``. ``lean`` is ``E g | z`` where that is another curve, in the same unit: of an
+    entry that passes by chance, as the largest of a window or where a sum was positive. Pairs of entries see ``lean``.
+
+    A gradient that knows the tensor it belongs to sums up over positions where both do. ``tilt`` are the moments of its
+    slope in what the tensor was made of, where other tensors than its own envelope bring it (the other half of a gated
+    unit); ``terms`` are the summands of a sum, each with its envelope.
     """
 
     G: Array
@@ -129,10 +138,28 @@ class Gradient:
     source: int
     profile: tuple[Array | None, ...] = field(default=())
     parts: tuple[Gradient, ...] = ()  # at the pieces of the tensor, where they differ
+    tilt: Array | None = None
+    terms: tuple[Gradient, ...] = ()
+    lean: Array | None = None
 
     @property
     def q(self) -> float:
         return float(self.G[(AGREE,) * self.G.ndim])
+
+    @property
+    def mean(self) -> Array:
+        """The envelope that pairs of two entries see."""
+        return self.h if self.lean is None else self.lean
+
+    def envelope(self, shape: Sequence[int], R: Array, factor: Array | float = 1.0) -> Array:
+        """What the envelopes, times a function of the latent, bring to each entry of the table."""
+        found = grid.pair(self.mean * factor, R)
+        if self.lean is not None:
+            found[(AGREE,) * found.ndim] = grid.square(self.h * factor)
+            for axis, n in enumerate(shape):
+                if n == 1:
+                    found = np.repeat(np.take(found, [AGREE], axis=axis), found.shape[axis], axis=axis)
+        return found
 
 
 def gradient(
@@ -149,6 +176,13 @@ def add_gradients(signal: Signal, parts: Sequence[Gradient]) -> Gradient:
     joined = [_coherent(signal, group) for group in by_source.values()]
     if len(joined) == 1:
         return joined[0]
+    if len(signal.parts) > 1 and any(len(p.parts) == len(signal.parts) for p in joined):
+        from fanin.signal.rules.shape import cut_apart, put_together
+
+        each = [p.parts if len(p.parts) == len(signal.parts) else cut_apart(p, signal.parts, signal.joined)
+                for p in joined]  # fmt: skip
+        pieces = [add_gradients(x, gs) for x, *gs in zip(signal.parts, *each, strict=True)]
+        return put_together(pieces, signal.parts, signal.joined)
     tables = table.same_states(*(p.G for p in joined))
     total = sum(tables[1:], tables[0])
     q = float(total[(AGREE,) * total.ndim])
@@ -156,7 +190,21 @@ def add_gradients(signal: Signal, parts: Sequence[Gradient]) -> Gradient:
         return gradient(total)
     profile = _mean_profile([(p.q / q, p.profile) for p in joined])
     h2 = sum((p.q * p.h**2 for p in joined[1:]), joined[0].q * joined[0].h ** 2) / q
-    return gradient(total, np.sqrt(h2), profile=profile)
+    terms = tuple(t for p in joined for t in (p.terms or (p,)))
+    terms = terms if len(terms) <= MOST_TERMS else ()
+    lean = None
+    if any(p.lean is not None for p in joined):
+        lean = np.sqrt(sum((p.q * p.mean**2 for p in joined[1:]), joined[0].q * joined[0].mean ** 2) / q)
+    return replace(gradient(total, np.sqrt(h2), profile=profile), terms=terms, tilt=sum_of_tilts(joined), lean=lean)
+
+
+def sum_of_tilts(parts: Sequence[Gradient]) -> Array | None:
+    """The slopes of independent parts add in square."""
+    known = [p.tilt for p in parts if p.tilt is not None]
+    if not known:
+        return None
+    tables = table.same_states(*known)
+    return np.asarray(sum(tables[1:], tables[0]))
 
 
 def _mean_profile(parts: Sequence[tuple[float, tuple[Array | None, ...]]]) -> tuple[Array | None, ...]:
@@ -184,14 +232,21 @@ def _coherent(signal: Signal, parts: Sequence[Gradient]) -> Gradient:
         return first
     scaled = [np.sqrt(p.q) * p.h if p.q > 0 else 0 * p.h for p in parts]
     h = sum(scaled[1:], scaled[0])
+    lean = None
+    if any(p.lean is not None for p in parts):
+        leaning = [np.sqrt(max(p.q, 0.0)) * p.mean for p in parts]
+        lean = sum(leaning[1:], leaning[0])
     biggest = max(parts, key=lambda p: p.q)
     if biggest.q <= 0:
         return first
     R = signal.R
     G, R = table.same_states(biggest.G, R)
-    eps = G / np.maximum(grid.pair(biggest.h, R), 1e-300)
+    eps = G / np.maximum(biggest.envelope(signal.shape, R), 1e-300)
     q = grid.square(h)
     if q <= 0:
         return gradient(np.zeros_like(G), source=first.source)
     # ``eps`` was scaled for an envelope of mean square 1 and the size ``biggest.q``.
-    return Gradient(eps / biggest.q * grid.pair(h, R), h / np.sqrt(q), first.source, first.profile)
+    size = np.sqrt(q)
+    found = Gradient(eps, h / size, first.source, first.profile, lean=None if lean is None else lean / size)
+    G = eps / biggest.q * q * found.envelope(signal.shape, R)
+    return replace(found, G=G, tilt=sum_of_tilts(parts))

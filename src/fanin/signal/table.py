@@ -10,6 +10,7 @@ free. The table is the exact second-order description of an exchangeable array (
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -39,6 +40,7 @@ def tidy(table: Array, shape: Sequence[int]) -> Array:
     return table
 
 
+@lru_cache(maxsize=4096)
 def counts(n: int, states: int) -> Array:
     """The shares of pairs along an axis of size n that differ, agree, and are neighbours."""
     if states == 2:
@@ -67,7 +69,7 @@ def plain(table: Array, axis: int, n: int) -> Array:
 
 def average(table: Array, axis: int, n: int) -> Array:
     """The mean over all pairs along an axis, which goes."""
-    return np.tensordot(table, counts(n, table.shape[axis]), axes=([axis], [0]))
+    return np.asarray(np.moveaxis(table, axis, -1) @ counts(n, table.shape[axis]))
 
 
 def average_over(table: Array, axes: Sequence[int], shape: Sequence[int]) -> Array:

@@ -81,6 +81,7 @@ class Step:
     reason: str = ""
     name: str = ""
     module: bool = False  # whether ``path`` is that of the module that is applied here
+    loop: bool = False  # whether it is in a step of a recurrence
 
     @property
     def types(self) -> tuple[TensorType | None, ...]:
@@ -104,6 +105,7 @@ class Tape:
     tensors: dict[str, Tensor]
     notes: list[str]
     loops: list[Loop] = field(default_factory=list)
+    turns: list[tuple[int, int]] = field(default_factory=list)  # where the steps of each recurrence start and stop
 
 
 def record(program: Program, sizes: Mapping[Symbol, int], *, training: bool = True) -> Tape:
@@ -115,8 +117,15 @@ def record(program: Program, sizes: Mapping[Symbol, int], *, training: bool = Tr
         edges[port.name] = Edge(_settled(port.value.type, sizes), port.name)
     outputs = recorder.graph(program.graph, list(edges.values()), dict(sizes), _Home("", program.graph, {}), True)
     names = [r.name or ("output" if len(outputs) == 1 else f"output {i + 1}") for i, r in enumerate(program.outputs)]
-    return Tape(recorder.steps, edges, dict(zip(names, outputs, strict=True)), recorder.tensors, recorder.notes,
-                recorder.loops)  # fmt: skip
+    return Tape(
+        recorder.steps,
+        edges,
+        dict(zip(names, outputs, strict=True)),
+        recorder.tensors,
+        recorder.notes,
+        recorder.loops,
+        recorder.turns,
+    )
 
 
 def _settled(type_: TensorType, sizes: Mapping[Symbol, int]) -> TensorType:
@@ -160,6 +169,8 @@ class _Recorder:
         self.tensors: dict[str, Tensor] = {}
         self.notes: list[str] = []
         self.loops: list[Loop] = []
+        self.turns: list[tuple[int, int]] = []
+        self.depth = 0  # how many recurrences are around
 
     def graph(
         self,
@@ -281,6 +292,7 @@ class _Recorder:
                 norm,
                 name=node.op.name,
                 module=node.module is not None,
+                loop=self.depth > 0,
             )
         )
         return edges
@@ -361,7 +373,9 @@ class _Recorder:
         states: list[tuple[Edge, ...]] = []
         names = [p.name for p in node.graph.ports if p.value is not None]
         state_names = [names[i] for i in node.states]
-        for _ in range(gone):
+        start = len(self.steps)
+        for turn in range(gone):
+            place = steps - 1 - turn if node.reverse else turn
             inputs: list[Edge | None] = []
             for i, edge in enumerate(now):
                 if edge is not None and i in node.sequences:
@@ -369,10 +383,14 @@ class _Recorder:
                     slice_ = Edge(
                         edge.type.with_shape(*edge.type.shape[:axis], *edge.type.shape[axis + 1 :]), edge.label
                     )
-                    self.steps.append(Step("slice", axis, (edge,), (slice_,), home.path, node.span, name="slice"))
+                    self.steps.append(
+                        Step("slice", (axis, place), (edge,), (slice_,), home.path, node.span, name="slice")
+                    )
                     edge = slice_
                 inputs.append(edge)
+            self.depth += 1
             results = self.graph(node.graph, inputs, dict(sizes), home, False)
+            self.depth -= 1
             named = [(r.name, e) for r, e in zip(node.graph.results, results, strict=True)]
             for i, name in zip(node.states, state_names, strict=True):
                 now[i] = next(e for n, e in named if n == name)
@@ -383,9 +401,10 @@ class _Recorder:
         plain = len(node.outputs) - len(node.states)
         for k in range(plain):
             edge = Edge(_settled(node.outputs[k].type, sizes), home.path)
-            parts = tuple(s[k] for s in stacked)
+            parts = tuple(s[k] for s in (reversed(stacked) if node.reverse else stacked))
             self.steps.append(Step("stack", node.axis, parts, (edge,), home.path, node.span, name="stack"))
             outputs.append(edge)
+        self.turns.append((start, len(self.steps)))
         for i in node.states:
             edge = now[i]
             assert edge is not None
@@ -397,7 +416,9 @@ class _Recorder:
         now = list(given)
         names = [p.name for p in node.graph.ports if p.value is not None]
         for _ in range(min(node.limit, MAX_STEPS)):
+            self.depth += 1
             results = self.graph(node.graph, now, dict(sizes), home, False)
+            self.depth -= 1
             named = {r.name: e for r, e in zip(node.graph.results, results, strict=True)}
             for i in node.states:
                 now[i] = named[names[i]]
@@ -409,7 +430,7 @@ class _Recorder:
         for edge in given:
             if edge is not None:
                 slice_ = Edge(edge.type.with_shape(*edge.type.shape[1:]), edge.label)
-                self.steps.append(Step("slice", 0, (edge,), (slice_,), home.path, node.span, name="slice"))
+                self.steps.append(Step("slice", (0, None), (edge,), (slice_,), home.path, node.span, name="slice"))
                 edge = slice_
             inputs.append(edge)
         inner = _Home(home.path, home.graph, home.lent, node.count)

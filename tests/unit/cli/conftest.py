@@ -79,7 +79,9 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
             raise NoSuchName(name, names, path)
         return name or str(names[0])
 
-    def draw(program: str, path: str, depth: int | None, expand: tuple[str, ...], format: str) -> None:
+    def draw(
+        program: str, path: str, depth: int | None, expand: tuple[str, ...], format: str, color: str | None
+    ) -> None:
         Path(path).write_text(f"<{format} {program} {depth} {list(expand)}>")
 
     fake.seen = []

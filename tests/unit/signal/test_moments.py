@@ -38,6 +38,30 @@ VALUES: dict[str, tuple[dict[str, Any], float, float, float]] = {
     "erf": ({}, 0.0, 0.464559054, 0.569410035),
     "sin": ({}, 0.0, 0.432332358, 0.567667642),
     "exp": ({}, 1.648721271, 7.389056099, 7.389056099),
+    "leaky_relu 0.01": ({"negative_slope": 0.01}, 0.394952858, 0.500050000, 0.500050000),
+    "gelu tanh": ({"approximate": "tanh"}, 0.282038588, 0.425193711, 0.455817846),
+    "hardtanh": ({}, 0.0, 0.516058551, 0.682689492),
+}
+# E f^4 / (E f^2)^2 - 1; 3 E f'^4 / (E f'^2)^2 - 1; d ln q' / d ln q = E z f f' / E f^2.
+FOURTH = {
+    "relu": (5.0, 5.0, 1.0),
+    "leaky_relu": (4.556213, 4.556213, 1.0),
+    "leaky_relu 0.01": (4.998800, 4.998800, 1.0),
+    "elu": (2.776022, 2.995051, 0.890968),
+    "selu": (1.503140, 2.948590, 0.782648),
+    "gelu": (6.215614, 5.265002, 1.144063),
+    "gelu tanh": (6.217834, 5.265123, 1.144298),
+    "silu": (6.261746, 4.970144, 1.172594),
+    "mish": (5.349416, 4.512384, 1.076339),
+    "softplus": (1.754529, 3.586699, 0.492053),
+    "sigmoid": (0.528900, 2.410930, 0.106341),
+    "tanh": (0.627291, 3.750440, 0.461071),
+    "hardtanh": (0.613168, 3.394384, 0.385127),
+    "hardswish": (6.671016, 5.032065, 1.223920),
+    "softsign": (0.587787, 5.409364, 0.476712),
+    "erf": (0.559839, 4.0, 0.408567),
+    "sin": (0.644493, 3.121468, 0.313035),
+    "exp": (53.598150, 162.794450, 2.0),
 }
 
 
@@ -51,11 +75,77 @@ def curve(name: str, given: dict[str, Any] | None = None) -> Callable[[Any], Any
 @pytest.mark.parametrize("name", VALUES)
 def test_moments_of_activations_to_six_digits(name: str) -> None:
     given, first, second, slope = VALUES[name]
-    f = curve(name, given)
+    f = curve(name.split()[0], given)
     psi = f(grid.Z)
     assert grid.mean(psi) == pytest.approx(first, abs=2e-6)
     assert grid.square(psi) == pytest.approx(second, rel=2e-6)
-    assert grid.square(derivative(f, grid.Z)) == pytest.approx(slope, rel=2e-5)
+    assert grid.square(derivative(f, grid.Z)) == pytest.approx(slope, rel=2e-6)
+
+
+@pytest.mark.parametrize("name", FOURTH)
+def test_fourth_moments_and_slopes_of_the_variance_map(name: str) -> None:
+    given = VALUES[name][0]
+    f = curve(name.split()[0], given)
+    psi, slope = f(grid.Z), derivative(f, grid.Z)
+    q, s = grid.square(psi), grid.square(slope)
+    kappa_f, kappa_b, change = FOURTH[name]
+    assert float(grid.W @ psi**4) / q**2 - 1 == pytest.approx(kappa_f, rel=5e-6)
+    assert 3 * float(grid.W @ slope**4) / s**2 - 1 == pytest.approx(kappa_b, rel=5e-6)
+    assert float(grid.W @ (grid.Z * psi * slope)) / q == pytest.approx(change, rel=3e-6)
+
+
+def test_the_scaled_tanh_and_the_squared_relu() -> None:
+    psi = 1.7159 * np.tanh(2 * grid.Z / 3)
+    assert grid.square(psi) == pytest.approx(0.750430276, rel=1e-6)
+    assert grid.square(psi) ** -0.5 == pytest.approx(1.154369454, rel=1e-6)
+    squared = np.maximum(grid.Z, 0) ** 2
+    assert (grid.mean(squared), grid.square(squared)) == pytest.approx((0.5, 1.5), rel=1e-6)
+    slope = 2 * np.maximum(grid.Z, 0)
+    assert grid.square(slope) == pytest.approx(2.0, rel=1e-6)
+    assert float(grid.W @ squared**4) / 1.5**2 - 1 == pytest.approx(105 / 2 / 2.25 - 1, rel=1e-6)
+    assert 3 * float(grid.W @ slope**4) / 4 - 1 == pytest.approx(17, rel=1e-6)
+
+
+# E f'^2 / Var f: by how much a batch norm behind an activation lets the variance of gradients grow at every layer.
+GROWTH = {
+    "relu": 1.466942207,
+    "gelu": 1.318844971,
+    "silu": 1.212081115,
+    "leaky_relu": 1.243600134,
+    "tanh": 1.177807232,
+    "selu": 1.071574992,
+    "elu": 1.079013455,
+}
+
+
+@pytest.mark.parametrize("name", GROWTH)
+def test_growth_through_a_norm_behind_an_activation(name: str) -> None:
+    f = curve(name, VALUES[name][0])
+    psi = f(grid.Z)
+    found = grid.square(derivative(f, grid.Z)) / (grid.square(psi) - grid.mean(psi) ** 2)
+    assert found == pytest.approx(GROWTH[name], rel=2e-6)
+
+
+def test_the_correlation_map_of_relu() -> None:
+    """Cho and Saul 2009; its slope is the share of angles at which both are on."""
+    psi = np.maximum(grid.Z, 0) * sqrt(2)
+    for r, value in ((0.0, 0.318309886), (0.5, 0.608997781), (0.9, 0.909538399)):
+        assert float(grid.pair(psi, r)) == pytest.approx(value, abs=1e-6)
+    for r, slope in ((0.5, 2 / 3), (0.9, 0.856433707)):
+        assert float(grid.pair_slope(psi, np.array([r]))[0]) == pytest.approx(slope, rel=3e-6 if r < 0.9 else 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("variance", "fixed", "chi"),
+    [(1.5, 0.286894, 1.040568), (2.0, 0.617965, 1.105529), (25 / 9, 1.178480, 1.209831), (3.0, 1.345393, 1.238797)],
+)
+def test_fixed_points_of_tanh(variance: float, fixed: float, chi: float) -> None:
+    q = 1.0
+    for _ in range(400):
+        q = variance * grid.square(np.tanh(sqrt(q) * grid.Z))
+    slope = grid.square(1 - np.tanh(sqrt(q) * grid.Z) ** 2)
+    assert q == pytest.approx(fixed, rel=3e-6)
+    assert variance * slope == pytest.approx(chi, rel=2e-6)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +183,16 @@ LARGEST = {
     3: (0.846284375, 1.275664448),
     4: (1.029375373, 1.551328895),
     9: (1.485013162, 2.562617418),
+    16: (1.765991393, 3.413735409),
+    49: (2.241189597, 5.239704318),
+}
+BEHIND = {
+    2: (0.681037072, 0.909154943),
+    3: (0.888147242, 1.251564638),
+    4: (1.045755516, 1.543785012),
+    9: (1.485261065, 2.562559128),
+    16: (1.765992523, 3.413735250),
+    49: (2.241189597, 5.239704318),
 }
 
 
@@ -100,8 +200,12 @@ LARGEST = {
 def test_the_largest_of_independent_normals(count: int) -> None:
     x = make((4, 16), white((4, 16), 1.0))
     psi, _ = largest(x, count, 0.0)
-    assert grid.mean(psi) == pytest.approx(LARGEST[count][0], abs=2e-3)
-    assert grid.square(psi) == pytest.approx(LARGEST[count][1], rel=3e-3)
+    assert grid.mean(psi) == pytest.approx(LARGEST[count][0], rel=1e-6)
+    assert grid.square(psi) == pytest.approx(LARGEST[count][1], rel=1e-6)
+    behind = x.changed(psi=np.maximum(grid.Z, 0))
+    psi, _ = largest(behind, count, 0.0)
+    assert grid.mean(psi) == pytest.approx(BEHIND[count][0], rel=1e-6)
+    assert grid.square(psi) == pytest.approx(BEHIND[count][1], rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ BODIES = {
     "selu": "x = x -> op: SELU()",
     "silu as a product": "x = x * sigmoid(x)",
     "max-pool": "x = x -> r: ReLU() -> op: MaxPool2d(2)",
+    "overlapping max-pool": "x = x -> r: ReLU() -> op: MaxPool2d(3, stride=2, padding=1)",
+    "average of a max-pool": "x = x -> r: ReLU() -> m: MaxPool2d(3, stride=2, padding=1) -> op: AvgPool2d(2)",
     "average": "x = x -> r: ReLU() -> op: AvgPool2d(2)",
     "strided": "x = x -> r: ReLU() -> op: Conv2d(48, 3, stride=2, padding=1)",
     "grouped": "x = x -> r: ReLU() -> op: Conv2d(48, 3, padding=1, groups=48)",
@@ -63,7 +65,7 @@ def look(spec: str, draws: int = 12, **sizes: int) -> tuple[list[Row], Measureme
 def misses(found: list[Row], measured: Measurement, goal: float, grad_goal: float) -> list[str]:
     out = []
     for row in found:
-        seen = measured.modules.get(row.path) if row.module else None
+        seen = measured.of(row)
         if seen is None or row.rms is None:
             continue
         if abs(row.rms / seen.rms - 1) > max(goal, 4 * seen.rms_error):
@@ -81,6 +83,86 @@ def test_an_op_between_two_convolutions(body: str) -> None:
     assert all(row.rms is not None for row in found)
     # The last layers see 8 samples of one draw of all weights before them.
     assert misses(found[:-1], measured, 0.04, 0.10) == []
+
+
+OTHERS = {
+    "the largest": "x = x -> a: Linear(64)\n  v, i = topk(x, 8)\n  return v -> fc: Linear(32)",
+    "the smallest": "x = x -> a: Linear(64)\n  v, i = topk(x, 8, largest=false)\n  return v -> fc: Linear(32)",
+    "sorted": "x = x -> a: Linear(64) -> relu\n  v, i = sort(x)\n  return v -> fc: Linear(32)",
+    "the unit matrix": "x = x -> a: Linear(64)\n  return matmul(x, eye(64)) -> fc: Linear(32)",
+    "a triangle": "x = x -> a: Linear(64)\n  return tril(x) -> fc: Linear(32)",
+    "gathered": "x = x -> a: Linear(64)\n  v, i = topk(x -> b: Linear(64), 64, axis=0)\n"
+    "  return gather(x, 0, i) -> fc: Linear(32)",
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_chooses_entries(name: str) -> None:
+    found, measured = look(f"model Net()(x: [64, 64]) {{\n  {OTHERS[name]}\n}}")
+    assert all(row.rms is not None for row in found)
+    assert misses(found, measured, 0.04, 0.06) == []
+
+
+def test_several_heads_of_queries_for_one_of_keys() -> None:
+    body = (
+        '  q = x -> wq: Linear(64) -> rearrange("b t (h d) -> b h t d", h=4)\n'
+        '  k = x -> wk: Linear(32) -> rearrange("b t (h d) -> b h t d", h=2)\n'
+        '  v = x -> wv: Linear(32) -> rearrange("b t (h d) -> b h t d", h=2)\n'
+        "  y = scaled_dot_product_attention(q, k, v, enable_gqa=true)\n"
+        '  return y -> rearrange("b h t d -> b t (h d)") -> out: Linear(64)'
+    )
+    # Scores tell 8 positions of 256 entries apart: as many positions as entries would share more of their values.
+    found, measured = look(f"model Net()(x: [8, 8, 256]) {{\n{body}\n}}", draws=16)
+    assert all(row.rms is not None for row in found)
+    assert misses(found, measured, 0.04, 0.10) == []
+
+
+RECURRENT = {
+    "Elman": "r = scan(cell: RNNCell(128), x, h=zeros(8, 128))\n  return r.y -> fc: Linear(64)",
+    "LSTM": "r = scan(cell: LSTMCell(128), x, h=zeros(8, 128), c=zeros(8, 128))\n  return r.y -> fc: Linear(64)",
+    "a matrix": "r = scan(cell: Own(128), x, h=zeros(8, 128))\n  return r.y -> fc: Linear(64)",
+    "GRU": "r = scan(cell: GRUCell(128), x, h=zeros(8, 128))\n  return r.y -> fc: Linear(64)",
+}
+
+
+OWN = """
+block Own(size: int)(x: [B, I], h: [B, size]) -> (y: [B, size], h: [B, size]) {
+  param w: [size, size] = normal(std=0.9 / sqrt(size))
+  h = tanh((x -> input: Linear(size)) + h @ w)
+  return h, h
+}
+"""
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_gradients_through_time(name: str) -> None:
+    """The same weights at every step: gates stay open for the same entries, one matrix brings gradients back."""
+    found, measured = look(f"{OWN}model Net()(x: [8, 16, 64]) {{\n  {RECURRENT[name]}\n}}", draws=10)
+    assert all(row.rms is not None for row in found)
+    assert misses(found, measured, 0.05, 0.07) == []
+    for key, value in found[-2].weights:
+        there, error = measured.weights[key]
+        assert abs(value / there - 1) < max(0.12, 4 * error), (key, value, there)
+
+
+def test_a_block_that_is_applied_to_its_own_result_adds_up_coherently() -> None:
+    """A tied residual loop grows far more than layers of their own would (Yang 2019)."""
+    text = """
+block Step()(x: [N, D]) -> [N, D] {
+  return x + 0.3 * (x -> a: Linear(D) -> relu -> b: Linear(D))
+}
+@init(linear=he_normal, bias=zeros)
+model Net()(x: [16, 256]) {
+  step = Step()
+  for i in 0..8 { x = step(x) }
+  return x -> head: Linear(64)
+}
+"""
+    found, measured = look(text, draws=12)
+    assert misses(found, measured, 0.06, 0.08) == []
+    single = fanin.signal(pipeline.check_text(text.replace("step = Step()", "steps = 8 * Step()").replace(
+        "for i in 0..8 { x = step(x) }", "x = steps(x)")).programs[-1])  # fmt: skip
+    assert found[-1].rms is not None and single[-1].rms is not None and found[-1].rms > 1.5 * single[-1].rms
 
 
 NETS = {

@@ -7,6 +7,7 @@ from math import atan2, degrees, hypot
 
 from fanin.emit.picture.columns import columns, ids
 from fanin.emit.picture.model import Box, Drawing, Edge, Item, Line, Node
+from fanin.emit.picture.paint import Legend
 
 FONT = "Helvetica,Arial,sans-serif"
 INK, GREY, RULE, ARROW, SKIP, TITLES = "#1a1a1a", "#666666", "#8a8a8a", "#4d4d4d", "#2b6ca3", "#34495e"
@@ -102,7 +103,16 @@ def _heading(drawing: Drawing) -> str:
     rows = f"<TR><TD><B>{text(drawing.title)}</B></TD></TR>"
     for small in filter(None, (drawing.subtitle, drawing.note)):
         rows += f'<TR><TD><FONT POINT-SIZE="9" COLOR="{GREY}">{text(small)}</FONT></TD></TR>'
+    if drawing.legend is not None:
+        rows += f"<TR><TD>{_legend(drawing.legend)}</TD></TR>"
     return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2">{rows}</TABLE>'
+
+
+def _legend(legend: Legend) -> str:
+    cells = f'<TD BORDER="0"><FONT POINT-SIZE="9">{text(legend.title)}</FONT></TD>'
+    for colour, words in legend.entries:
+        cells += f'<TD BGCOLOR="{colour}"><FONT POINT-SIZE="8">{text(words)}</FONT></TD>'
+    return f'<TABLE BORDER="0" CELLBORDER="1" CELLSPACING="3" CELLPADDING="3" COLOR="{RULE}"><TR>{cells}</TR></TABLE>'
 
 
 # -------------------------------------------------------------------------------------------------------- items
@@ -188,7 +198,7 @@ def _table(node: Node) -> str:
 
 
 def _row(node: Node, line: Line) -> str:
-    tint = TINTS.get(line.family, PLAIN)
+    tint = line.shade or TINTS.get(line.family, PLAIN)
     name = f"<B>{text(line.text)}</B>" if node.shape == "closed" else text(line.text)
     if not line.path:
         return f'<TR><TD COLSPAN="2" ALIGN="LEFT" BGCOLOR="{tint}">{name}</TD></TR>'

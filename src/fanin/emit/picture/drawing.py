@@ -8,19 +8,22 @@ from functools import cached_property
 
 from fanin.emit.picture.dot import dot
 from fanin.emit.picture.model import Drawing
+from fanin.emit.picture.paint import Paint
 from fanin.emit.picture.render import FORMATS, render
 from fanin.emit.picture.scene import draw_scene
 from fanin.ir.graph import Program
 
 
 class Picture:
-    """The picture of a program. ``depth`` levels are open, and what is at the paths of ``expand``.
+    """The picture of a program, coloured by ``paint``: ``depth`` levels are open, and what ``expand`` names.
 
     Raises NoSuchPath where ``expand`` names a path that the program does not have.
     """
 
-    def __init__(self, program: Program, *, depth: int | None = None, expand: Sequence[str] = ()) -> None:
-        self.drawing: Drawing = draw_scene(program, depth, (expand,) if isinstance(expand, str) else expand)
+    def __init__(
+        self, program: Program, *, depth: int | None = None, expand: Sequence[str] = (), paint: Paint | None = None
+    ) -> None:
+        self.drawing: Drawing = draw_scene(program, depth, (expand,) if isinstance(expand, str) else expand, paint)
 
     @cached_property
     def dot(self) -> str:
@@ -54,6 +57,7 @@ def draw(
     depth: int | None = None,
     expand: Sequence[str] = (),
     format: str | None = None,
+    paint: Paint | None = None,
 ) -> None:
     """Write the picture of a program to a file: svg, pdf, png or dot, by its ending or ``format``."""
-    Picture(program, depth=depth, expand=expand).save(path, format)
+    Picture(program, depth=depth, expand=expand, paint=paint).save(path, format)

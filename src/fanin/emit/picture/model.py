@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
+from fanin.emit.picture.paint import Legend
 from fanin.record import field, record
 
 Shape: TypeAlias = Literal["layers", "closed", "sign", "pill", "input", "output", "state", "port"]
@@ -13,11 +14,12 @@ Kind: TypeAlias = Literal["flow", "side", "skip", "shared", "tied"]
 
 @record
 class Line:
-    """One row of a node: what it does in words, the kind of op (its colour), and its path."""
+    """One row of a node: what it does in words, the kind of op (its colour), and its path; ``shade`` is paint on it."""
 
     text: str
     family: str = ""
     path: str = ""
+    shade: str = ""
 
 
 @record(frozen=False)
@@ -73,6 +75,7 @@ class Drawing:
     edges: list[Edge]
     description: str = ""
     note: str = ""
+    legend: Legend | None = None
 
     def nodes(self) -> Iterator[Node]:
         """Every node, in the order of the text."""

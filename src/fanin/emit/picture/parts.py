@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from fanin.analyses.reading import types_of
 from fanin.emit.picture import labels, totals
 from fanin.emit.picture.model import Box, Item, Line
 from fanin.emit.picture.model import Node as Drawn
 from fanin.emit.picture.opening import Opening
+from fanin.emit.picture.paint import Spot
 from fanin.emit.picture.plan import Plans, inner_graphs, trivial
 from fanin.emit.picture.sharing import Sharing
 from fanin.emit.picture.wiring import Scope, Sheet, Wire, join, read_indices, types_inside
@@ -51,6 +53,9 @@ def times_text(count: int) -> str:
     return f"{labels.TIMES}{count}" if count > 1 else ""
 
 
+_TURNS = 4096  # of more instances the first are told of
+
+
 @record(frozen=False, eq=False)
 class Parts:
     """Draws what has graphs inside. ``fill`` draws the items of a graph."""
@@ -83,7 +88,9 @@ class Parts:
                 box.items.append(frame)
             inputs = [scope.wire(operand) for operand in node.inputs]
             lent, sizes = getattr(node, "lent", ()), getattr(node, "sizes", ())
-            inner = scope.inside(graph, path, inputs, types, lent, sizes)
+            copies, turns = _turns(node, times)
+            inner = scope.inside(graph, path, inputs, types, lent, sizes, copies, turns)
+            inner.turns = _all_turns(scope, node, times)
             if not small:
                 self.sheet.add_ports(frame, inner, read_indices(graph))
             frame.items += self.fill(graph, inner, depth - 1)
@@ -105,10 +112,11 @@ class Parts:
         """A part as one node, with its totals."""
         path = self.shown_path(node, scope, times)
         local = scope.local(path)
-        name = Line(title or local or "composition", "block", local if title else "")
+        shade, said = self.shade(scope, times.alike(node))
+        name = Line(title or local or "composition", "block", local if title else "", shade)
         drawn = self.sheet.node("closed", (name,), badge)
         drawn.footer = self.cost(scope.graph, node, scope, times)
-        drawn.hint = path
+        drawn.hint = "\n".join(filter(None, (path, said)))
         self.sheet.take(node.inputs, drawn, scope)
         self.sheet.give(node.outputs, drawn, scope, scope.types(node.inputs))
         ref: ModuleRef | None = getattr(node, "module", None)
@@ -157,27 +165,57 @@ class Parts:
         footer = self.sheet.sizes.cost(params, self.outside(totals.run_flops(call), scope), each=run.count > 1)
         asked = self.opening.asked(path)
         if isinstance(call, Call) and (depth > 0 or asked):
-            inner = scope.inside(call.graph, path, wires, types_of(call.inputs), call.lent, call.sizes)
+            types = types_of(call.inputs)
+            inner = scope.inside(call.graph, path, wires, types, call.lent, call.sizes, run.count, run.count)
+            places = [f"{node.module.path}.{at + turn}" for turn in range(run.count)]
+            inner.turns = () if node.module.borrowed else tuple(scope.everywhere(places))[:_TURNS]
             box = self.sheet.box(call.graph.name, join(scope.path, several), badge)
             _describe(box, footer)
             self.sheet.add_ports(box, inner, read_indices(call.graph))
             box.items += self.fill(call.graph, inner, depth - 1)
             self.use(path, box, (call.graph,))
             return box, [inner.wire(result.value) for result in call.graph.results]
+        shade, said = self.run_shade(scope, path, run, params)
         if isinstance(call, Call):
-            drawn = self.sheet.node("closed", (Line(call.graph.name or "composition", "block", several),), badge)
+            name = Line(call.graph.name or "composition", "block", several, shade)
+            drawn = self.sheet.node("closed", (name,), badge)
             self.use(path, drawn, (call.graph,))
         else:
             words = labels.op_text(call, lambda size: self.sheet.sizes.text(scope.size(size)))
-            drawn = self.sheet.node("layers", (Line(words, labels.family(call.op), several),), badge)
+            drawn = self.sheet.node("layers", (Line(words, labels.family(call.op), several, shade),), badge)
             if params:
                 self.sharing.used(path, drawn)
-        drawn.footer = footer
+        drawn.footer, drawn.hint = footer, said
         for wire in wires:
             self.sheet.connect(wire, drawn)
         taken = [wire.type for wire in wires if wire is not None]
-        types = [scope.type(value.type) for value in call.outputs]
-        return drawn, [Wire(drawn.id, type, type not in taken) for type in types]
+        given = [scope.type(value.type) for value in call.outputs]
+        return drawn, [Wire(drawn.id, type, type not in taken) for type in given]
+
+    # -- paint
+
+    def shade(self, scope: Scope, nodes: Sequence[Node]) -> tuple[str, str]:
+        """The colour of what is drawn for nodes of a graph, and what is said of it; empty where nothing is painted."""
+        if self.sheet.paint is None:
+            return "", ""
+        params = sum(totals.node_params(scope.graph, node) for node in nodes) * scope.copies
+        flops: Dim = sum((self.outside(totals.node_flops(scope.graph, node), scope) for node in nodes), 0)
+        paths = tuple(path for node in nodes for path in _paths(node, scope))
+        return self.asked(Spot(paths, params, flops * substitute(scope.times, self.one)))
+
+    def run_shade(self, scope: Scope, path: str, run: Run, params: int) -> tuple[str, str]:
+        """The same for equal places of a repetition, the first of them at a path."""
+        if self.sheet.paint is None:
+            return "", ""
+        around, _, first = path.rpartition(".")
+        paths = tuple(f"{around}.{int(first) + turn}" for turn in range(run.count))
+        flops = self.outside(totals.run_flops(run.call), scope) * run.count
+        spot = Spot(paths, params * run.count * scope.copies, flops * substitute(scope.times, self.one))
+        return self.asked(spot)
+
+    def asked(self, spot: Spot) -> tuple[str, str]:
+        found = None if self.sheet.paint is None else self.sheet.paint.shade(spot)
+        return ("", "") if found is None else (found.colour, found.hint)
 
     # -- words
 
@@ -207,6 +245,39 @@ def _describe(box: Box, cost: str) -> None:
     params = next((part for part in cost.split(" · ") if "params" in part), "")
     box.footer = params.removesuffix(" each")
     box.hint = "\n".join(filter(None, (box.path, cost)))
+
+
+def _paths(node: Node, scope: Scope) -> Sequence[str]:
+    """The paths of the modules that a node applies, or of the name that its result has."""
+    ref: ModuleRef | None = getattr(node, "module", None)
+    if ref is not None:
+        paths = [scope.absolute(ref)] if ref.borrowed else scope.everywhere([ref.path])
+        return [f"{path}.{i}" for path in paths for i in range(node.count)] if isinstance(node, Repeat) else paths
+    name = scope.graph.names.get(node.outputs[0].index) if node.outputs else None
+    return scope.everywhere([name]) if name else []
+
+
+def _all_turns(scope: Scope, node: Node, times: Times) -> tuple[str, ...]:
+    """The paths of all instances of what a node runs, or of those around it where it makes none."""
+    refs = [ref for other in times.alike(node) if (ref := getattr(other, "module", None)) is not None]
+    if not refs:
+        return scope.turns
+    return () if any(ref.borrowed for ref in refs) else tuple(scope.everywhere([r.path for r in refs]))[:_TURNS]
+
+
+def _turns(node: Node, times: Times) -> tuple[int, Dim]:
+    """How many instances of what a node runs there are in all its turns, and how often they run."""
+    nodes = times.alike(node)
+    refs = {ref for other in nodes if (ref := getattr(other, "module", None)) is not None}
+    copies, turns = max(len(refs), 1), len(nodes)
+    match node:
+        case Scan():
+            return copies, turns * node.steps
+        case Iterate():
+            return copies, turns * node.limit
+        case Ensemble():
+            return copies * node.count, turns * node.count
+    return copies, turns
 
 
 def _places(runs: tuple[Run, ...]) -> Iterable[tuple[int, Run]]:
@@ -252,5 +323,5 @@ def _unframed(box: Box, node: Node) -> Item:
     assert isinstance(item, Drawn)
     ref: ModuleRef | None = getattr(node, "module", None)
     if ref is not None:
-        item.lines = tuple(Line(li.text, li.family, join(ref.path, li.path) if li.path else "") for li in item.lines)
+        item.lines = tuple(replace(line, path=join(ref.path, line.path) if line.path else "") for line in item.lines)
     return item

@@ -9,6 +9,7 @@ from fanin.emit.picture import labels, totals
 from fanin.emit.picture.model import Drawing, Item, Line
 from fanin.emit.picture.model import Node as Drawn
 from fanin.emit.picture.opening import MOST_NODES, Opening
+from fanin.emit.picture.paint import Paint
 from fanin.emit.picture.parts import Parts, Times
 from fanin.emit.picture.plan import Layers, Planned, Plans, Rolled
 from fanin.emit.picture.sharing import Sharing
@@ -20,19 +21,23 @@ from fanin.ir.graph import Apply, Graph, Node, Program, Read, Repeat, Value
 ONCE = Times()
 
 
-def draw_scene(program: Program, depth: int | None = None, expand: Sequence[str] = ()) -> Drawing:
+def draw_scene(
+    program: Program, depth: int | None = None, expand: Sequence[str] = (), paint: Paint | None = None
+) -> Drawing:
     """The drawing of a program, its blocks open to ``depth`` (by default, as far as the picture stays readable).
+
+    With ``paint``, lines of ops and closed parts have its colours.
 
     Raises NoSuchPath where ``expand`` names something that is not there.
     """
-    return _Scene(program, depth, expand).drawing()
+    return _Scene(program, depth, expand, paint).drawing()
 
 
 class _Scene:
-    def __init__(self, program: Program, depth: int | None, expand: Sequence[str]) -> None:
+    def __init__(self, program: Program, depth: int | None, expand: Sequence[str], paint: Paint | None) -> None:
         self.program = program
         self.plans = Plans()
-        self.sheet = Sheet(labels.Sizes(program.facts))
+        self.sheet = Sheet(labels.Sizes(program.facts), paint)
         self.sharing = Sharing()
         self.opening = Opening(program.graph, self.plans, depth, expand)
         self.parts = Parts(self.sheet, self.plans, self.opening, self.sharing, _one_example(program), self.fill)
@@ -65,7 +70,9 @@ class _Scene:
         takes = ", ".join(f"{name} {sizes.type(value.type)}" for name, value in ports)
         gives = ", ".join(f"{r.name} {sizes.type(r.value.type)}".strip() for r in graph.results)
         description = f"The network {program.name}, from {takes or 'nothing'} to {gives}; {params:,} parameters."
-        return Drawing(program.name, subtitle, items, edges, description, self.opening.note)
+        paint = self.sheet.paint
+        legend = None if paint is None else paint.legend
+        return Drawing(program.name, subtitle, items, edges, description, self.opening.note, legend)
 
     def closed(self, scope: Scope) -> Drawn:
         """The whole model as one node."""
@@ -148,7 +155,9 @@ class _Scene:
             params = sum(totals.node_params(scope.graph, node) for node in nodes)
             flops: Dim = sum((self.parts.outside(totals.node_flops(scope.graph, n), scope) for n in nodes), 0)
             drawn.footer = self.sheet.sizes.cost(params, flops, each=times.count > 1)
-            drawn.hint = "\n".join(f"{join(scope.path, line.path)}: {line.text}" for line in drawn.lines if line.path)
+            said = [f"{join(scope.path, line.path)}: {line.text}" for line in drawn.lines if line.path]
+            said += [hint for node in nodes if (hint := self.parts.shade(scope, times.alike(node))[1])]
+            drawn.hint = "\n".join(said)
         self.sheet.take(first.inputs, drawn, scope)
         for node in nodes:
             self.share(node, drawn, scope, times)
@@ -158,7 +167,7 @@ class _Scene:
     def line(self, node: Apply, scope: Scope, times: Times) -> Line:
         path = scope.local(self.parts.shown_path(node, scope, times))
         words = labels.op_text(node, lambda size: self.sheet.sizes.text(scope.size(size)))
-        return Line(words, labels.family(node.op), path)
+        return Line(words, labels.family(node.op), path, self.parts.shade(scope, times.alike(node))[0])
 
     def share(self, node: Apply, drawn: Drawn, scope: Scope, times: Times) -> None:
         """Remember whose weights a node applies, and what they are tied to."""

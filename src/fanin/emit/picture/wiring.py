@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fanin.analyses.reading import letters, types_of
 from fanin.emit.picture.labels import Sizes
 from fanin.emit.picture.model import Box, Edge, Line, Node, Shape
+from fanin.emit.picture.paint import Paint
 from fanin.ir.dims import Dim, Symbol, expand, substitute
 from fanin.ir.graph import Ensemble, Graph, ModuleRef, Operand, Scan, Value
 from fanin.ir.types import TensorType
@@ -31,6 +32,13 @@ class Scope:
     letters: Mapping[Symbol, Dim] = field(default_factory=dict)
     borrowed: Mapping[str, str] = field(default_factory=dict)
     wires: dict[int, Wire | None] = field(default_factory=dict)
+    copies: int = 1  # how many instances of it what is drawn stands for
+    times: Dim = 1  # and how often they run altogether
+    turns: tuple[str, ...] = ()  # the paths of these instances, where there are several
+
+    def everywhere(self, paths: Iterable[str]) -> list[str]:
+        """Paths in here as those of the model, for each instance that what is drawn stands for."""
+        return [join(turn, path) for turn in self.turns or (self.path,) for path in paths]
 
     def absolute(self, ref: ModuleRef) -> str:
         """The path of a module in the model."""
@@ -65,13 +73,26 @@ class Scope:
         types: Sequence[TensorType | None],
         lent: Sequence[ModuleRef] = (),
         sizes: Sequence[Dim] = (),
+        copies: int = 1,
+        times: Dim = 1,
     ) -> Scope:
-        """The scope of a graph that is used here, on ``types`` in the letters of this graph."""
+        """The scope of a graph that is used here, on ``types`` in the letters of this graph.
+
+        There are so many copies of it, and it is used so many times, here.
+        """
         bound = {symbol: self.size(size) for symbol, size in letters(graph, types, sizes).items()}
         borrowed = {name: self.absolute(ref) for name, ref in zip(graph.borrows, lent, strict=False)}
         given = [port.value for port in graph.ports if port.value is not None]
         inner = {value.index: wire for value, wire in zip(given, wires, strict=False)}
-        return Scope(graph, path, {**self.letters, **bound}, borrowed, inner)
+        return Scope(
+            graph,
+            path,
+            {**self.letters, **bound},
+            borrowed,
+            inner,
+            self.copies * copies,
+            self.times * self.size(times),
+        )
 
 
 def join(path: str, more: str) -> str:
@@ -95,8 +116,9 @@ def types_inside(node: object, inputs: Sequence[Operand | None]) -> list[TensorT
 class Sheet:
     """The paper: makes nodes and boxes, and draws arrows."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: Sizes, paint: Paint | None = None) -> None:
         self.sizes = sizes
+        self.paint = paint
         self.edges: dict[tuple[str, str], Edge] = {}
         self._labelled: set[tuple[str, str]] = set()
         self._serial = 0

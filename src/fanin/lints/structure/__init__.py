@@ -17,36 +17,55 @@ def check_structure(program: Program, seen: set[Graph]) -> Iterator[Diagnostic]:
         attention_without_position,
         batch_norm_in_recurrence,
         batch_of_one,
+        dead_branch,
         dense_on_grid,
         dropout_before_norm,
+        field,
         head_size,
+        hidden_width,
+        label_of_head,
+        lookahead,
         loss_against_law,
         loss_of_another_law,
         missing_entry,
+        next_token,
         skipped_inputs,
         softmax_before_loss,
         statistics_of_two_views,
+        table_without_compute,
+        unreachable_parameters,
+        vocabulary_size,
+        written_scores,
     )
 
     rules: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
         activation_twice.check,
         batch_norm_in_recurrence.check,
         batch_of_one.check,
+        dead_branch.check,
         dense_on_grid.check,
         dropout_before_norm.check,
         head_size.check,
+        hidden_width.check,
+        label_of_head.check,
         loss_of_another_law.check,
         skipped_inputs.check,
         softmax_before_loss.check,
+        written_scores.check,
     )
-    graphs = [g for g in reached(program.graph) if g not in seen]
+    every = reached(program.graph)
+    graphs = [g for g in every if g not in seen]
     for graph in graphs:
         seen.add(graph)
-        flow = Flow(graph)
+        flow = Flow(graph, program.facts)
         if flow.ops:
             for rule in rules:
                 yield from rule(flow)
+            yield from next_token.check(graph)
         yield from statistics_of_two_views.check(flow)
-    yield from attention_without_position.check(program)
     yield from loss_against_law.check(program)
     yield from missing_entry.check(program)
+    yield from lookahead.check(program, every)
+    yield from field.check(program)
+    for whole in (attention_without_position, table_without_compute, unreachable_parameters, vocabulary_size):
+        yield from whole.check(program)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import inf
 from typing import Any
 
-from fanin.ir.dims import Dim
+from fanin.ir.numbers import OPEN, Known, combined, is_number
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, call
-from fanin.ops.contract import Coupling, Op, OpAttrs, Reach, Result, couple, normal_axis
+from fanin.ops.contract import Op, OpAttrs, Result, normal_axis
 from fanin.ops.ports import X
+from fanin.ops.sees import Sees, Use, mixing, pointwise
+from fanin.ops.ties import Ties, tied
 from fanin.record import record
 
 
@@ -34,14 +38,13 @@ class AlongAxis(Op[SoftmaxAttrs]):
     def torch(self, a: SoftmaxAttrs, *types: TensorType) -> Code:
         return call(f"F.{self.name}", Input(0), dim=a.axis)
 
-    def saved(self, a: SoftmaxAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
+    def sees(self, a: SoftmaxAttrs, use: Use) -> Sees:
+        return mixing(use.x, (a.axis,)) if use.x.rank else pointwise(use.types, use.out)
 
-    def couplings(self, a: SoftmaxAttrs, *types: TensorType) -> tuple[Coupling, ...]:
-        return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank))
-
-    def reach(self, a: SoftmaxAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=(a.axis % max(types[0].rank, 1),) if types[0].rank else ())
+    def known(self, a: SoftmaxAttrs, use: Use, *inputs: Known) -> Known:
+        if self.name != "softmax":
+            return ()
+        return combined(lambda x: 0.0 if is_number(x) and x == -inf else OPEN, *inputs)
 
     def signal(self, a: SoftmaxAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.softmax import Softmax
@@ -49,3 +52,10 @@ class AlongAxis(Op[SoftmaxAttrs]):
         if self.name != "softmax" or not types[0].rank:
             return Unknown(f"nothing is known behind `{self.name}`")
         return Softmax(a.axis % types[0].rank)
+
+    def couplings(self, a: SoftmaxAttrs, *types: TensorType) -> Ties:
+        axis = a.axis % max(types[0].rank, 1)
+        return replace(tied(types[0]), fixed=((f"{axis}", f"`{self.name}` shares out over it"),))
+
+    def masked(self, a: SoftmaxAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return None

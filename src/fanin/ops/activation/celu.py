@@ -26,6 +26,7 @@ class Celu(Activation[CeluAttrs]):
     module = "CELU"
     attrs = CeluAttrs
     example = "y = x -> celu"
+    at_zero = 0.0
 
     def check(self, a: CeluAttrs) -> None:
         if a.alpha == 0:

@@ -26,6 +26,7 @@ class Elu(Activation[EluAttrs]):
     module = "ELU"
     attrs = EluAttrs
     example = "y = x -> elu"
+    at_zero = 0.0
 
     def curve(self, a: EluAttrs, x: Any) -> Any:
         import numpy as np

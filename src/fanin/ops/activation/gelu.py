@@ -27,6 +27,7 @@ class Gelu(Activation[GeluAttrs]):
     attrs = GeluAttrs
     places = 0
     example = 'y = x -> gelu(approximate="tanh")'
+    at_zero = 0.0
 
     def curve(self, a: GeluAttrs, x: Any) -> Any:
         import math

@@ -26,6 +26,7 @@ class Hardshrink(Activation[HardshrinkAttrs]):
     module = "Hardshrink"
     attrs = HardshrinkAttrs
     example = "y = x -> hardshrink(0.1)"
+    at_zero = 0.0
 
     def curve(self, a: HardshrinkAttrs, x: Any) -> Any:
         import numpy as np

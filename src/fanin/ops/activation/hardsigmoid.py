@@ -19,6 +19,7 @@ class Hardsigmoid(Activation[NoAttrs]):
     name = "hardsigmoid"
     module = "Hardsigmoid"
     example = "y = x -> hardsigmoid"
+    at_zero = 0.5
 
     def curve(self, a: NoAttrs, x: Any) -> Any:
         import numpy as np

@@ -19,6 +19,7 @@ class Hardswish(Activation[NoAttrs]):
     name = "hardswish"
     module = "Hardswish"
     example = "y = x -> hardswish"
+    at_zero = 0.0
 
     def curve(self, a: NoAttrs, x: Any) -> Any:
         import numpy as np

@@ -27,6 +27,7 @@ class LeakyRelu(Activation[LeakyReluAttrs]):
     module = "LeakyReLU"
     attrs = LeakyReluAttrs
     example = "y = x -> leaky_relu(0.2)"
+    at_zero = 0.0
 
     def curve(self, a: LeakyReluAttrs, x: Any) -> Any:
         import numpy as np

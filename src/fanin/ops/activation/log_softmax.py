@@ -18,3 +18,4 @@ class LogSoftmax(AlongAxis):
     name = "log_softmax"
     module = "LogSoftmax"
     example = "y = x -> log_softmax(axis=-1)"
+    kept = ("result",)

@@ -6,6 +6,7 @@ from typing import Any, final
 
 from fanin.ops.activation._activation import Activation
 from fanin.ops.contract import NoAttrs
+from fanin.ops.keeping import Backprop, Kept
 
 
 @final
@@ -18,6 +19,9 @@ class LogSigmoid(Activation[NoAttrs]):
     name = "logsigmoid"
     module = "LogSigmoid"
     example = "y = x -> logsigmoid"
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        return Kept((0,), more=(use.x,))
 
     def curve(self, a: NoAttrs, x: Any) -> Any:
         import numpy as np

@@ -19,6 +19,7 @@ class Mish(Activation[NoAttrs]):
     name = "mish"
     module = "Mish"
     example = "y = x -> mish"
+    at_zero = 0.0
 
     def curve(self, a: NoAttrs, x: Any) -> Any:
         import numpy as np

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.laws import Constant
+from fanin.ir.places import at, whole
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call
@@ -17,13 +19,14 @@ from fanin.ops.contract import (
     OpAttrs,
     ParamSpec,
     Port,
-    Reach,
     Result,
     Weighted,
     need_equal,
 )
 from fanin.ops.ports import FLOAT, X
+from fanin.ops.sees import Sees, Use, pointwise, same
 from fanin.ops.spelling import spell_fields
+from fanin.ops.ties import Letter, Ties, letters, tied
 from fanin.record import record
 
 
@@ -49,6 +52,7 @@ class Prelu(Weighted[PreluAttrs]):
     attrs = PreluAttrs
     inputs = X
     example = "y = x -> PReLU()"
+    kept = ("x",)
 
     def infer(self, a: PreluAttrs, *types: TensorType) -> Result:
         (x,) = types
@@ -69,8 +73,8 @@ class Prelu(Weighted[PreluAttrs]):
         args, keywords = spell_fields(a, 1)
         return Call("nn.PReLU", args, keywords)
 
-    def reach(self, a: PreluAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: PreluAttrs, use: Use) -> Sees:
+        return pointwise(use.types, use.out, own=(1,) if a.num_parameters > 1 else ())
 
     def signal(self, a: PreluAttrs, *types: TensorType) -> Any:
         import numpy as np
@@ -78,6 +82,16 @@ class Prelu(Weighted[PreluAttrs]):
         from fanin.signal.rules.pointwise import Curve
 
         return Curve(lambda x: np.where(x > 0, x, 0.25 * x))  # the slope that PyTorch starts with
+
+    def couplings(self, a: PreluAttrs, *types: TensorType) -> Ties:
+        found = tied(types[0])
+        if a.num_parameters == 1:
+            return replace(found, params=(("weight", (Letter("w", 1),)),))
+        channel = found.inputs[0][1]
+        return replace(found, params=(("weight", (channel,)),), resize=lambda n: replace(a, num_parameters=n(channel)))
+
+    def masked(self, a: PreluAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 else None
 
 
 @final
@@ -91,6 +105,7 @@ class PreluFunction(Op[NoAttrs]):
     inputs = (Port("x", FLOAT), Port("weight", FLOAT))
     example = "y = prelu(x, slope)"
     example_inputs = {"x": "[N, 8]", "slope": "[8]"}
+    kept = ("x", "weight")
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x, weight = types
@@ -106,5 +121,15 @@ class PreluFunction(Op[NoAttrs]):
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("F.prelu", Input(0), Input(1))
 
-    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: NoAttrs, use: Use) -> Sees:
+        size = use.types[1].shape[0] if use.types[1] is not None and use.types[1].rank else 1
+        slope = () if use.types[1] is not None and not use.types[1].rank else (at(0) if size == 1 else whole(1, size),)
+        return Sees(((same(use.x),), (slope,)))
+
+    def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
+        layout, weight = letters(types[0]), types[1]
+        slopes = (layout[1],) if weight.rank and weight.shape[0] != 1 else letters(weight, "w")
+        return Ties((layout, slopes), (layout,))
+
+    def masked(self, a: NoAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 else None

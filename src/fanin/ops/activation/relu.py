@@ -22,6 +22,7 @@ class Relu(Elementwise[NoAttrs]):
     module = "ReLU"
     inputs = (Port("x", REALS),)
     example = "y = x -> relu"
+    kept = ("result",)
 
     def fold(self, a: NoAttrs, *numbers: Any) -> Any:
         return max(numbers[0], 0)

@@ -20,6 +20,7 @@ class Relu6(Activation[NoAttrs]):
     module = "ReLU6"
     inputs = (Port("x", REALS),)
     example = "y = x -> relu6"
+    at_zero = 0.0
 
     def fold(self, a: NoAttrs, *numbers: Any) -> Any:
         return min(max(numbers[0], 0), 6)

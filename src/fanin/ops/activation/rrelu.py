@@ -6,8 +6,10 @@ from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.code import TRAINING, Call, Code, Input
-from fanin.ops.contract import Complaint, Op, OpAttrs, Reach, Result
+from fanin.ops.contract import Complaint, Op, OpAttrs, Result
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.ports import X
+from fanin.ops.sees import Sees, Use, pointwise
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
 
@@ -33,6 +35,7 @@ class Rrelu(Op[RreluAttrs]):
     inputs = X
     keeps = False
     example = "y = x -> rrelu"
+    at_zero = 0.0
 
     def infer(self, a: RreluAttrs, *types: TensorType) -> Result:
         if a.lower > a.upper:
@@ -47,8 +50,11 @@ class Rrelu(Op[RreluAttrs]):
         args, keywords = spell_fields(a, 2)
         return Call("F.rrelu", (Input(0), *args), (*keywords, ("training", TRAINING)))
 
-    def reach(self, a: RreluAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: RreluAttrs, use: Use) -> Sees:
+        return pointwise(use.types, use.out)
+
+    def saved(self, a: RreluAttrs, use: Backprop) -> Kept:
+        return Kept((0,), more=(use.x,))
 
     def curve(self, a: RreluAttrs, x: Any) -> Any:
         import numpy as np

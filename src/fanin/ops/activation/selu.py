@@ -20,6 +20,7 @@ class Selu(Activation[NoAttrs]):
     name = "selu"
     module = "SELU"
     example = "y = x -> selu"
+    at_zero = 0.0
 
     def curve(self, a: NoAttrs, x: Any) -> Any:
         import numpy as np

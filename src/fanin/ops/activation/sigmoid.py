@@ -22,6 +22,7 @@ class Sigmoid(FloatActivation):
     inputs = ANY_X
     function = "torch.sigmoid"
     example = "y = x -> sigmoid"
+    kept = ("result",)
 
     def fold(self, a: NoAttrs, *numbers: Any) -> Any:
         x = numbers[0]

@@ -19,6 +19,7 @@ class Silu(Activation[NoAttrs]):
     name = "silu"
     module = "SiLU"
     example = "y = x -> silu"
+    at_zero = 0.0
 
     def curve(self, a: NoAttrs, x: Any) -> Any:
         import numpy as np

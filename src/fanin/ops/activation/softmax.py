@@ -18,3 +18,4 @@ class Softmax(AlongAxis):
     name = "softmax"
     module = "Softmax"
     example = "y = x -> softmax(axis=-1)"
+    kept = ("result",)

@@ -6,8 +6,9 @@ from typing import final
 
 from fanin.ir.types import TensorType
 from fanin.ops.code import Call, call
-from fanin.ops.contract import Complaint, NoAttrs, Reach, Result, Weighted
+from fanin.ops.contract import Complaint, NoAttrs, Result, Weighted
 from fanin.ops.ports import X
+from fanin.ops.sees import Sees, Use, mixing
 
 
 @final
@@ -22,6 +23,7 @@ class Softmax2d(Weighted[NoAttrs]):
     inputs = X
     example = "y = x -> Softmax2d()"
     example_inputs = {"x": "[N, 3, 8, 8]"}
+    kept = ("result",)
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         if types[0].rank not in (3, 4):
@@ -31,5 +33,5 @@ class Softmax2d(Weighted[NoAttrs]):
     def construct(self, a: NoAttrs, *types: TensorType) -> Call:
         return call("nn.Softmax2d")
 
-    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=(types[0].rank - 3,))
+    def sees(self, a: NoAttrs, use: Use) -> Sees:
+        return mixing(use.x, (use.x.rank - 3,))

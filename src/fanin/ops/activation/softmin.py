@@ -18,3 +18,4 @@ class Softmin(AlongAxis):
     name = "softmin"
     module = "Softmin"
     example = "y = x -> softmin(axis=-1)"
+    kept = ("result",)

@@ -27,6 +27,7 @@ class Softshrink(Activation[SoftshrinkAttrs]):
     module = "Softshrink"
     attrs = SoftshrinkAttrs
     example = "y = x -> softshrink(0.1)"
+    at_zero = 0.0
 
     def curve(self, a: SoftshrinkAttrs, x: Any) -> Any:
         import numpy as np

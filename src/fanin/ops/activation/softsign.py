@@ -6,6 +6,7 @@ from typing import Any, final
 
 from fanin.ops.activation._floats import NUMBER_X, FloatActivation
 from fanin.ops.contract import NoAttrs
+from fanin.ops.keeping import Backprop, Kept
 
 
 @final
@@ -21,6 +22,9 @@ class Softsign(FloatActivation):
     inputs = NUMBER_X
     function = "F.softsign"
     example = "y = x -> softsign"
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        return Kept((0,), more=(use.x,))
 
     def curve(self, a: NoAttrs, x: Any) -> Any:
         import numpy as np

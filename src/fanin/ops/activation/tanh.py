@@ -23,6 +23,7 @@ class Tanh(FloatActivation):
     inputs = ANY_X
     function = "torch.tanh"
     example = "y = x -> tanh"
+    kept = ("result",)
 
     def fold(self, a: NoAttrs, *numbers: Any) -> Any:
         return tanh(numbers[0]) if isinstance(numbers[0], (int, float)) else None

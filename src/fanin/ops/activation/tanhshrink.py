@@ -6,6 +6,7 @@ from typing import Any, final
 
 from fanin.ops.activation._floats import NUMBER_X, FloatActivation
 from fanin.ops.contract import NoAttrs
+from fanin.ops.keeping import Backprop, Kept
 
 
 @final
@@ -20,6 +21,9 @@ class Tanhshrink(FloatActivation):
     inputs = NUMBER_X
     function = "F.tanhshrink"
     example = "y = x -> tanhshrink"
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        return Kept(more=(use.x,))  # the tanh
 
     def curve(self, a: NoAttrs, x: Any) -> Any:
         import numpy as np

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from math import prod, sqrt
+from dataclasses import replace
+from math import inf, prod, sqrt
 from typing import Any, cast, final
 
 from fanin.ir.dims import Dim, mod
 from fanin.ir.facts import Compare
 from fanin.ir.laws import ZEROS, Uniform
+from fanin.ir.places import Box, Span, through, whole
 from fanin.ir.types import DType, TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveInt, Probability
@@ -20,14 +22,16 @@ from fanin.ops.contract import (
     OpAttrs,
     ParamSpec,
     Port,
-    Reach,
     Result,
     Weighted,
     need_equal,
 )
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.ports import FLOAT
+from fanin.ops.sees import Sees, Use
 from fanin.ops.sizes import divisors_near
 from fanin.ops.spelling import optional, spell_unless
+from fanin.ops.ties import PARAM, Expr, Layout, Letter, Ties, Times, held, letters
 from fanin.record import KW_ONLY, record
 
 
@@ -156,9 +160,55 @@ class MultiheadAttention(Weighted[MultiheadAttrs]):
         projected = cast(Dim, prod(q.shape)) * 2 + cast(Dim, prod(k.shape)) + cast(Dim, prod(v.shape))
         return 2 * size * projected + 4 * count * rows * columns * size
 
-    def reach(self, a: MultiheadAttrs, *types: TensorType) -> Reach:
-        rank = types[0].rank
-        return Reach(mixes=(rank - 1, axes_of(rank, a.batch_first)[0] % rank))
+    def sees(self, a: MultiheadAttrs, use: Use) -> Sees:
+        q, k, v = use.types[:3]
+        assert q is not None and k is not None and v is not None
+        length, batch = axes_of(q.rank, a.batch_first)
+        keys = through(0, k.shape[length])
+
+        def box(t: TensorType, at: Span) -> Box:
+            axes = {length: at, q.rank - 1: through(1, t.shape[-1])}
+            return tuple(axes.get(i, whole(i, size)) for i, size in enumerate(t.shape))
+
+        reads: tuple[tuple[Box, ...], ...] = (
+            (box(q, whole(length, q.shape[length])),),
+            (box(k, keys),),
+            (box(v, keys),),
+        )
+        void: tuple[tuple[int, tuple[bool | float, ...]], ...] = ()
+        for i in (3, 4):
+            mask = use.types[i] if len(use.types) > i else None
+            if mask is None:
+                reads += ((),)
+                continue
+            first = () if batch is None else (whole(batch, q.shape[batch]),)
+            seen: Box = (*first, keys) if i == 3 else (whole(length, q.shape[length]), keys)
+            if mask.rank == 3:  # a mask for each head of each sample
+                seen = (Span((), 0, mask.shape[0] - 1), *seen)
+            reads += ((seen,),)
+            void += ((i, (True,) if mask.dtype is DType.BOOL else (-inf,)),)
+        last = q.rank - 1
+        told = ((0, last), (1, last), (2, last))
+        return Sees(reads[: len(use.types)], (k.shape[length], q.shape[-1]), (), void, (last,), told)
+
+    def saved(self, a: MultiheadAttrs, use: Backprop) -> Kept:
+        q, k, v = (t for t in use.inputs[:3] if t is not None)
+        length, batch = axes_of(q.rank, a.batch_first)
+        size, count = q.shape[-1], 1 if batch is None else q.shape[batch]
+        rows = numbers(q.shape[length], count, a.num_heads)
+        projected = (q, k.with_last(size), v.with_last(size))
+        copied = (q, k, v) if a.batch_first and batch is not None and use.learns else ()
+        padding, mask = optional(use.inputs, 3), optional(use.inputs, 4)
+        masks: tuple[TensorType, ...] = ()  # as floats, one for what is given
+        if padding is not None:
+            wide = () if mask is None else (q.shape[length],)
+            masks = (numbers(count, a.num_heads, *wide, k.shape[length]),)
+        elif mask is not None and mask.dtype is DType.BOOL:
+            masks = (numbers(*mask.shape),)
+        taken: tuple[int, ...] = (0, 1, 2) if use.learns and not copied else ()
+        if mask is not None and not masks:
+            taken += (4,)
+        return Kept(taken, more=(*copied, *projected, q, rows, *masks))
 
     def signal(self, a: MultiheadAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.multihead import Multihead
@@ -166,6 +216,42 @@ class MultiheadAttention(Weighted[MultiheadAttrs]):
         if len(types) > 3 or not a.batch_first:
             return Unknown("nothing is known behind `MultiheadAttention` with masks, or with positions first")
         return Multihead(a.num_heads)
+
+    def couplings(self, a: MultiheadAttrs, *types: TensorType) -> Ties:
+        q, k, v = types[:3]
+        size = cast(int, q.shape[-1])
+        h, d = Letter("h", a.num_heads), Letter("d", size // a.num_heads)
+        e, three = Times((h, d)), Letter("three", 3)
+        rows = Times((three, h, d))
+        within: list[Expr] = [e, e, e]
+        params: list[tuple[str, Layout]] = []
+        if self.packed(q, k, v):
+            params.append(("in_proj_weight", (rows, e)))
+        else:
+            for n, (letter, t) in enumerate((("q", q), ("k", k), ("v", v))):
+                within[n] = e if n == 0 else Letter(letter, t.shape[-1])
+                params.append((f"{letter}_proj_weight", (e, within[n])))
+        bias = (("in_proj_bias", (rows,)),) if a.bias else ()
+        last = (("out_proj.bias", (e,)),) if a.bias else ()
+        length, batch = axes_of(q.rank, a.batch_first)
+
+        def layout(t: TensorType, name: str, expr: Expr) -> Layout:
+            names = {length: Letter(name, t.shape[length])}
+            if batch is not None:
+                names[batch] = Letter("n", t.shape[batch])
+            return (*(names[i] for i in range(t.rank - 1)), expr)
+
+        more = tuple(letters(t, f"m{i}.") for i, t in enumerate(types[3:]))
+        fixed = held(more, "a mask has it")
+        why = "the module sizes its heads by what comes in"
+        return Ties(
+            (layout(q, "l", within[0]), layout(k, "s", within[1]), layout(v, "s", within[2]), *more),
+            (layout(q, "l", e),),
+            (*params, *bias, ("out_proj.weight", (e, e)), *last),
+            (*fixed, ("three", why), ("d", why), ("s", "attention shares out over it")),
+            (("k", PARAM), ("v", PARAM)),
+            lambda n: replace(a, num_heads=n(h)),
+        )
 
 
 def axes_of(rank: int, batch_first: bool) -> tuple[int, int | None]:

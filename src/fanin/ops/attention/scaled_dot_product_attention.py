@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
+from math import inf, prod
 from typing import Any, cast, final
 
-from fanin.ir.dims import Dim, mod
+from fanin.ir.dims import Dim, floordiv, mod
 from fanin.ir.facts import Compare
+from fanin.ir.numbers import place
+from fanin.ir.places import Box, Digit, at, normal, through, whole
 from fanin.ir.types import DType, TensorType
-from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import Probability
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import OMIT, TRAINING, Code, Infix, Input, call, unless
-from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Port, Reach, Result, need_equal
+from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
+from fanin.ops.keeping import ALIKE, Backprop, Kept, Lies, numbers
 from fanin.ops.ports import FLOAT
+from fanin.ops.sees import Sees, Use, aligned
 from fanin.ops.spelling import optional, optional_input, spell, spell_unless
+from fanin.ops.ties import SUM, Expr, Layout, Letter, Measure, Ties, Times, stretch
 from fanin.record import record
 
 
@@ -112,15 +116,90 @@ class ScaledDotProductAttention(Op[AttentionAttrs]):
         pairs = q.shape[-2] * k.shape[-2]
         return 2 * scores * pairs * q.shape[-1] + 2 * outer * pairs * v.shape[-1]
 
-    def reach(self, a: AttentionAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=(types[0].rank - 2,))
+    def sees(self, a: AttentionAttrs, use: Use) -> Sees:
+        q, k, v = use.types[:3]
+        assert q is not None and k is not None and v is not None
+        out, rank = use.out, use.out.rank
+        row, keys = whole(rank - 2, q.shape[-2]), through(0, k.shape[-2])
+
+        def outer(t: TensorType) -> Box:
+            box = list(aligned(t.with_shape(*t.shape[:-2]), out.with_shape(*out.shape[:-2])))
+            if a.enable_gqa and t.shape[-3] != 1 and t.shape[-3] != q.shape[-3]:
+                share = floordiv(q.shape[-3], t.shape[-3])
+                box[-1] = normal([(1, Digit(rank - 3, share, t.shape[-3]))], 0, 0)
+            return tuple(box)
+
+        query = (*outer(q), row, through(1, q.shape[-1]))
+        key = (*outer(k), keys, through(1, k.shape[-1]))
+        value = (*outer(v), keys, whole(rank - 1, v.shape[-1]))
+        reads: tuple[tuple[Box, ...], ...] = ((query,), (key,), (value,))
+        void: tuple[tuple[int, tuple[bool | float, ...]], ...] = ()
+        mask = use.types[3] if len(use.types) > 3 else None
+        if mask is not None:
+            scores = out.with_shape(*out.shape[:-1], k.shape[-2])
+            box = list(aligned(mask, scores))
+            box[-1] = at(0) if mask.shape[-1] == 1 else keys
+            reads += ((tuple(box),),)
+            void = ((3, (False,) if mask.dtype is DType.BOOL else (-inf,)),)
+        only = (place(rank - 2, q.shape[-2]) - place(-1, k.shape[-2]),) if a.is_causal else ()
+        return Sees(reads, (k.shape[-2], q.shape[-1]), only, void)
+
+    def saved(self, a: AttentionAttrs, use: Backprop) -> Kept:
+        y = use.results[0]
+        q, k, v = (t for t in use.inputs[:3] if t is not None)
+        alike = q.shape[:2] == k.shape[:2] == v.shape[:2] and q.shape[-1] == v.shape[-1]
+        if q.rank != 4 or not alike or use.asked(3):  # no fused kernel: the scores are written down
+            scores = numbers(*y.shape[:-1], k.shape[-2])
+            if a.enable_gqa:  # each head of the query has its own copy
+                heads = q.shape[:-2]
+                return Kept(more=(q, numbers(*heads, *k.shape[-2:]), numbers(*heads, *v.shape[-2:]), scores))
+            return Kept((2,), more=(q, k, scores))
+        rows = numbers(*y.shape[:-1])  # logarithms of the sums of the softmax
+        return Kept(tuple(range(len(use.inputs))), (0,), (rows,))
+
+    def lies(self, a: AttentionAttrs, *types: TensorType) -> Lies:
+        return ALIKE  # fused kernels write as the queries lie
 
     def signal(self, a: AttentionAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.softmax import Attention
 
-        if a.enable_gqa and types[0].shape[-3] != types[1].shape[-3]:
-            return Unknown("nothing is known behind grouped-query attention yet")
         return Attention(a.scale, a.is_causal)
+
+    def couplings(self, a: AttentionAttrs, *types: TensorType) -> Ties:
+        q, k, v = types[:3]
+        mask = optional(types, 3)
+        e, m = Letter("e", q.shape[-1]), Letter("m", v.shape[-1])
+        rows, keys = Letter("l", q.shape[-2]), Letter("s", k.shape[-2])
+        outer = [t.with_shape(*t.shape[:-2]) for t in (q, k, v)]
+        batch, out = stretch(outer, max(t.rank for t in outer), "b")
+        if a.enable_gqa and k.shape[-3] != q.shape[-3]:
+            batch, out = shared_heads(batch, out, q.shape[-3], k.shape[-3])
+        layouts = [(*batch[0], rows, e), (*batch[1], keys, e), (*batch[2], keys, m)]
+        if mask is not None:
+            over = (*out, rows, keys)[-mask.rank :]
+            layouts.append(tuple(Letter(f"m{i}", 1) if s == 1 else over[i] for i, s in enumerate(mask.shape)))
+        scale = a.scale
+        if scale is None and isinstance(q.shape[-1], int):
+            scale = float(q.shape[-1]) ** -0.5
+
+        def resize(n: Measure) -> AttentionAttrs:
+            return a if n(e) == q.shape[-1] else replace(a, scale=scale)  # what divided the scores still does
+
+        fixed: tuple[tuple[str, str], ...] = (("s", "attention shares out over it"),)
+        if a.is_causal:
+            fixed += (("l", "a row sees the keys up to its own place"),)
+        return Ties(tuple(layouts), ((*out, rows, m),), fixed=fixed, ends=(("e", SUM),), resize=resize)
+
+    def masked(self, a: AttentionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[2]
+
+
+def shared_heads(batch: tuple[Layout, ...], out: Layout, ours: Dim, theirs: Dim) -> tuple[tuple[Layout, ...], Layout]:
+    """Heads of queries as (group, head in it): a key and a value serve a group, and go with all of it."""
+    group, inner = Letter("kv", theirs), Letter("r", cast(int, ours) // cast(int, theirs))
+    every: Expr = Times((group, inner))
+    q, k, v = ((*layout[:-1], head) for layout, head in zip(batch, (every, group, group), strict=True))
+    return (q, k, v), (*out[:-1], every)
 
 
 def common(inner: int, *operands: tuple[str, TensorType]) -> tuple[tuple[Dim, ...], tuple[Need, ...]]:

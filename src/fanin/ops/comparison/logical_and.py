@@ -29,5 +29,10 @@ class LogicalAnd(Comparison):
                 raise Complaint(f"`{self.title}` takes true and false, not a number", port, kind="type")
         return DType.BOOL
 
+    def at_place(self, x: Any, y: Any) -> Any:
+        if x is False or y is False:
+            return False
+        return super().at_place(x, y)
+
     def number(self, x: Any, y: Any) -> Any:
         return x and y

@@ -20,6 +20,7 @@ class LogicalNot(Elementwise[NoAttrs]):
     inputs = (Port("x", BOOLS),)
     example = "y = not x"
     example_inputs = {"x": "bool[N, 8]"}
+    kept = ()
 
     def fold(self, a: NoAttrs, *numbers: Any) -> Any:
         return not numbers[0]

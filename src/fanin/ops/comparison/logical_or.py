@@ -29,5 +29,10 @@ class LogicalOr(Comparison):
                 raise Complaint(f"`{self.title}` takes true and false, not a number", port, kind="type")
         return DType.BOOL
 
+    def at_place(self, x: Any, y: Any) -> Any:
+        if x is True or y is True:
+            return True
+        return super().at_place(x, y)
+
     def number(self, x: Any, y: Any) -> Any:
         return x or y

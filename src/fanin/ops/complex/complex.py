@@ -7,8 +7,9 @@ from typing import final
 from fanin.ir.types import DType, TensorType
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, call
-from fanin.ops.contract import Inferred, NoAttrs, Op, Port, Reach, Result
+from fanin.ops.contract import Inferred, NoAttrs, Op, Port, Result
 from fanin.ops.ports import FLOAT
+from fanin.ops.sees import Sees, Use, pointwise
 
 
 @final
@@ -22,6 +23,7 @@ class Complex(Op[NoAttrs]):
     inputs = (Port("real", FLOAT), Port("imag", FLOAT))
     example = "y = complex(a, b)"
     example_inputs = {"a": "[N, 8]", "b": "[N, 8]"}
+    kept = ("real", "imag")
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         shape, needs = broadcast(("real", types[0]), ("imag", types[1]), what="the two parts")
@@ -30,5 +32,5 @@ class Complex(Op[NoAttrs]):
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("torch.complex", Input(0), Input(1))
 
-    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: NoAttrs, use: Use) -> Sees:
+        return pointwise(use.types, use.out)

@@ -20,6 +20,7 @@ class Conj(Pointwise[NoAttrs]):
     inputs = (Port("x", FLOATS),)
     example = "y = conj(x)"
     example_inputs = {"x": "complex[N, 8]"}
+    kept = ()
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         return types[0]

@@ -7,8 +7,9 @@ from typing import final
 from fanin.ir.types import DType, TensorType
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, call
-from fanin.ops.contract import Inferred, NoAttrs, Op, Port, Reach, Result
+from fanin.ops.contract import Inferred, NoAttrs, Op, Port, Result
 from fanin.ops.ports import FLOAT
+from fanin.ops.sees import Sees, Use, pointwise
 
 
 @final
@@ -22,6 +23,7 @@ class Polar(Op[NoAttrs]):
     inputs = (Port("abs", FLOAT), Port("angle", FLOAT))
     example = "y = polar(a, b)"
     example_inputs = {"a": "[N, 8]", "b": "[N, 8]"}
+    kept = ("result",)
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         shape, needs = broadcast(("abs", types[0]), ("angle", types[1]), what="the two parts")
@@ -30,5 +32,5 @@ class Polar(Op[NoAttrs]):
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("torch.polar", Input(0), Input(1))
 
-    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: NoAttrs, use: Use) -> Sees:
+        return pointwise(use.types, use.out)

@@ -20,6 +20,7 @@ class Bool(Pointwise[NoAttrs]):
     name = "bool"
     inputs = (Port("x", ANY),)
     example = "y = bool(x)"
+    kept = ()
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         return types[0].with_dtype(DType.BOOL)

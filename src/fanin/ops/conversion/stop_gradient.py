@@ -7,6 +7,7 @@ from typing import Any, final
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Elementwise, NoAttrs, Port
+from fanin.ops.keeping import Lies, same
 
 
 @final
@@ -20,9 +21,13 @@ class StopGradient(Elementwise[NoAttrs]):
     inputs = (Port("x", ANY),)
     example = "y = stop_gradient(x)"
     differentiable = False
+    kept = ()
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return method(Input(0), "detach")
+
+    def lies(self, a: NoAttrs, *types: TensorType) -> Lies:
+        return same(types[0])
 
     def signal(self, a: Any, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Stop

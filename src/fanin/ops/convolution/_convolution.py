@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from math import prod, sqrt
 from typing import Any, ClassVar, Literal, TypeAlias, cast
 
-from fanin.ir.dims import Dim, mod
+from fanin.ir.dims import Dim, floordiv, mod
 from fanin.ir.facts import Compare
 from fanin.ir.laws import Uniform
+from fanin.ir.places import Box, Digit, Span, normal, through, whole
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import Kernel, Padding, PositiveInt, spread
@@ -15,22 +18,22 @@ from fanin.ops.code import Call, Code, Input, call, unless
 from fanin.ops.contract import (
     Axis,
     Complaint,
-    Coupling,
     Inferred,
     Need,
     Op,
     OpAttrs,
     ParamSpec,
     Port,
-    Reach,
     Result,
     Weighted,
-    couple,
     need_at_least,
     need_equal,
 )
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.ports import FLOAT, X
+from fanin.ops.sees import Sees, Use
 from fanin.ops.spelling import optional, optional_input, spell, spell_unless
+from fanin.ops.ties import PARAM, SUM, Expr, Layout, Letter, Measure, Ties, held, times
 from fanin.ops.windows import batch, channels, check_spatial, need_room, slide
 from fanin.record import KW_ONLY, record
 
@@ -185,20 +188,19 @@ class Convolution(Weighted[ConvAttrs]):
         within = cast(int, channels(x, n)) // a.groups
         return 2 * batch(x, n) * cast(Dim, prod(g.sizes(x))) * a.out_channels * within * prod(g.kernel)
 
-    def saved(self, a: ConvAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
+    def saved(self, a: ConvAttrs, use: Backprop) -> Kept:
+        if a.padding_mode == "zeros":
+            return Kept((0,))
+        n, g = self.spatial, self.geometry(a)
+        wide = [d * (k - 1) if g.same else 2 * p for d, k, p in zip(g.dilation, g.kernel, g.padding, strict=True)]
+        padded = (size + more for size, more in zip(use.x.shape[-n:], wide, strict=True))
+        return Kept((0,) if a.padding_mode != "circular" else (), more=(numbers(*use.x.shape[:-n], *padded),))
 
-    def couplings(self, a: ConvAttrs, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
-        c = f"[{-self.spatial - 1}]"
-        outs = ("weight.out", "bias.out", f"y{c}") if a.bias else ("weight.out", f"y{c}")
-        if a.groups == 1:
-            return couple(f"x{c}", "weight.in"), couple(*outs)
-        if a.groups == a.out_channels == channels(types[0], self.spatial):
-            return (couple(f"x{c}", *outs),)  # depthwise: a channel is its filter
-        return Unknown("the channels of a grouped convolution can be cut only evenly over its groups")
-
-    def reach(self, a: ConvAttrs, *types: TensorType) -> Reach:
-        return spatial_reach(self.spatial, types[0].rank, self.geometry(a))
+    def sees(self, a: ConvAttrs, use: Use) -> Sees:
+        x, c = use.x, use.x.rank - self.spatial - 1
+        box = window_box(x, use.out, self.geometry(a), a.groups, a.padding_mode)
+        told = tuple((0, axis) for axis in range(c, x.rank))
+        return Sees(((box,),), (floordiv(x.shape[c], a.groups),), own=(c,), weighted=told)
 
     def signal(self, a: ConvAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.convolution import Convolve
@@ -207,14 +209,74 @@ class Convolution(Weighted[ConvAttrs]):
         pads = tuple(d * (k - 1) // 2 for k, d in zip(g.kernel, g.dilation, strict=True)) if g.same else g.padding
         return Convolve(list(zip(g.kernel, g.stride, pads, g.dilation, strict=True)), a.groups, mode=a.padding_mode)
 
+    def couplings(self, a: ConvAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        n, kernel = self.spatial, spread(a.kernel_size, self.spatial, "kernel_size")
+        g = Letter("g", a.groups)
+        i = Letter("i", cast(int, channels(x, n)) // a.groups)
+        o = Letter("o", a.out_channels // a.groups)
+        into, out = times(*((g, i) if a.groups > 1 else (i,))), times(*((g, o) if a.groups > 1 else (o,)))
+        weight = (out, i, *(Letter(f"k{k}", size) for k, size in enumerate(kernel)))
+        params = (("weight", weight), *((("bias", (out,)),) if a.bias else ()))
+        return slid(
+            x,
+            self.geometry(a).sizes(x),
+            (into, out),
+            params,
+            PARAM,
+            lambda size: replace(a, out_channels=size(out), groups=size(g) if a.groups > 1 else 1),
+        )
 
-def spatial_reach(n: int, rank: int, g: Geometry) -> Reach:
-    """What a position sees: a window along each spatial axis, and every channel."""
-    axes = []
-    for i, (k, s, d, p) in enumerate(zip(g.kernel, g.stride, g.dilation, g.padding, strict=True)):
-        span = d * (k - 1) + 1
-        axes.append((rank - n + i, (span, s, (span - 1) // 2 if g.same else p)))
-    return Reach(tuple(axes), (rank - n - 1,))
+    def folds(self, a: ConvAttrs) -> bool:
+        plain = a.padding in (0, "valid") or (isinstance(a.padding, tuple) and not any(a.padding))
+        return a.bias and a.groups == 1 and (plain or a.padding_mode != "zeros")
+
+
+def slid(
+    x: TensorType,
+    sizes: tuple[Dim, ...],
+    channel: tuple[Expr, Expr],
+    params: tuple[tuple[str, Layout], ...],
+    end: str,
+    resize: Callable[[Measure], ConvAttrs] | None,
+) -> Ties:
+    """Samples pass, places and kernels cannot be cut, and channels in and out are tied as ``channel`` says."""
+    n = len(sizes)
+    outer = tuple(Letter(f"n{i}", s) for i, s in enumerate(x.shape[: -n - 1]))
+    before = tuple(Letter(f"s{i}", s) for i, s in enumerate(x.shape[-n:]))
+    after = tuple(Letter(f"t{i}", s) for i, s in enumerate(sizes))
+    kernels = [layout[2:] for _, layout in params if len(layout) > 2]
+    fixed = held((before, after, *kernels), "a convolution runs along it")
+    used = (("i", end),)
+    return Ties(((*outer, channel[0], *before),), ((*outer, channel[1], *after),), params, fixed, used, resize)
+
+
+def window_box(x: TensorType, out: TensorType, g: Geometry, groups: int, mode: str = "zeros") -> Box:
+    """What a position sees: a window along each spatial axis, and the channels of its group."""
+    n = len(g.kernel)
+    c = x.rank - n - 1
+    box = [whole(i, size) for i, size in enumerate(x.shape[:c])]
+    box.append(group_of(c, x.shape[c], out.shape[c], groups))
+    for axis, k, s, d, p in zip(range(c + 1, x.rank), g.kernel, g.stride, g.dilation, g.padding, strict=True):
+        extent = d * (k - 1) + 1
+        before = (extent - 1) // 2 if g.same else p
+        low, high = -before, extent - 1 - before
+        if mode == "reflect" or (mode == "replicate" and high < 0):  # mirrored at an edge, it may reach further back
+            wide = max(before, high)
+            low, high = min(low, -3 * wide), max(high, 3 * wide) if 2 * before > extent - 1 else high
+            low = low if 2 * before > extent - 1 else -before
+        wraps = x.shape[axis] if mode == "circular" and extent > 1 else None
+        box.append(normal([(s, Digit(axis, 1, out.shape[axis]))], low, high, wraps))
+    return tuple(box)
+
+
+def group_of(axis: int, channels: Dim, outs: Dim, groups: int) -> Span:
+    """The channels that one of those that go out sees; the places of its group are gone through."""
+    within, share = floordiv(channels, groups), floordiv(outs, groups)
+    if groups == 1:
+        return through(0, channels)
+    group = (within, Digit(axis, share, groups))
+    return normal([group, *through(0, within).terms], 0, 0)
 
 
 # ------------------------------------------------------------------------------------------------- as a function
@@ -233,6 +295,7 @@ class ConvolutionFunction(Op[ConvFunctionAttrs]):
 
     attrs = ConvFunctionAttrs
     inputs = (Port("x", FLOAT), Port("weight", FLOAT), Port("bias", FLOAT, optional=True))
+    kept = ("x", "weight")
     spatial: ClassVar[int]
 
     def geometry(self, a: ConvFunctionAttrs, weight: TensorType) -> Geometry:
@@ -271,8 +334,32 @@ class ConvolutionFunction(Op[ConvFunctionAttrs]):
         g = self.geometry(a, weight)
         return 2 * batch(x, self.spatial) * cast(Dim, prod(g.sizes(x))) * weight.numel()
 
-    def reach(self, a: ConvFunctionAttrs, *types: TensorType) -> Reach:
-        return spatial_reach(self.spatial, types[0].rank, self.geometry(a, types[1]))
+    def sees(self, a: ConvFunctionAttrs, use: Use) -> Sees:
+        x, c, weight = use.x, use.x.rank - self.spatial - 1, use.types[1]
+        assert weight is not None
+        within = floordiv(x.shape[c], a.groups)
+        box = window_box(x, use.out, self.geometry(a, weight), a.groups)
+        kernel = (whole(c, use.out.shape[c]), through(0, within), *(Span((), 0, k - 1) for k in weight.shape[2:]))
+        more = (((whole(c, use.out.shape[c]),),),) if len(use.types) > 2 and use.types[2] is not None else ()
+        told = tuple((0, axis) for axis in range(c + 1, x.rank)) + tuple((1, axis) for axis in range(2, weight.rank))
+        return Sees(((box,), (kernel,), *more), (within,), weighted=told)
+
+    def couplings(self, a: ConvFunctionAttrs, *types: TensorType) -> Ties | Unknown:
+        x, weight, *bias = types
+        n = self.spatial
+        sizes = (channels(x, n), *weight.shape[:2])
+        if a.groups > 1 and not all(isinstance(s, int) for s in sizes):
+            return Unknown("the channels of a grouped convolution are open")
+        g, i = Letter("g", a.groups), Letter("i", weight.shape[1])
+        o = Letter("o", cast(int, weight.shape[0]) // a.groups if a.groups > 1 else weight.shape[0])
+        into, out = times(*((g, i) if a.groups > 1 else (i,))), times(*((g, o) if a.groups > 1 else (o,)))
+        kernel = (out, i, *(Letter(f"k{k}", size) for k, size in enumerate(weight.shape[2:])))
+        found = slid(x, self.geometry(a, weight).sizes(x), (into, out), (("weight", kernel),), SUM, None)
+        resize = (lambda size: replace(a, groups=size(g))) if a.groups > 1 else None
+        return replace(found, inputs=(*found.inputs, kernel, *((out,) for _ in bias)), params=(), resize=resize)
+
+    def masked(self, a: ConvFunctionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[1] == 0 and all(v == 0 for v in values[2:]) else None
 
 
 def number_kernel(name: str, weight: TensorType, n: int) -> tuple[int, ...]:

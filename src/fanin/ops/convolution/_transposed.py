@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod, sqrt
 from typing import Any, ClassVar, cast
 
-from fanin.ir.dims import Dim
+from fanin.ir.dims import Dim, ceildiv, floordiv
 from fanin.ir.laws import Uniform
+from fanin.ir.places import Digit, normal, whole
 from fanin.ir.types import TensorType
-from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import Kernel, Padding, PositiveInt, spread
 from fanin.ops.code import Call, Code, Input, call, unless
 from fanin.ops.contract import (
     Axis,
     Complaint,
-    Coupling,
     Inferred,
     Need,
     Op,
@@ -23,13 +23,14 @@ from fanin.ops.contract import (
     Port,
     Result,
     Weighted,
-    couple,
     need_at_least,
     need_equal,
 )
-from fanin.ops.convolution._convolution import check_out, need_bias, need_groups, number_kernel
+from fanin.ops.convolution._convolution import check_out, group_of, need_bias, need_groups, number_kernel, slid
 from fanin.ops.ports import FLOAT, X
+from fanin.ops.sees import Sees, Use
 from fanin.ops.spelling import optional, optional_input, spell, spell_unless
+from fanin.ops.ties import PARAM, Letter, Ties, times
 from fanin.ops.windows import batch, channels, check_spatial
 from fanin.record import KW_ONLY, record
 
@@ -96,11 +97,24 @@ def spread_out(
     return s
 
 
+def transposed_sees(use: Use, s: Spread, groups: int) -> Sees:
+    """What a position sees: the inputs whose spread kernel reaches it, and the channels of its group."""
+    x, c = use.x, use.x.rank - len(s.kernel) - 1
+    box = [whole(i, size) for i, size in enumerate(x.shape[:c])]
+    box.append(group_of(c, x.shape[c], use.out.shape[c], groups))
+    for axis, k, step, d, p in zip(range(c + 1, x.rank), s.kernel, s.stride, s.dilation, s.padding, strict=True):
+        digit = Digit(axis, step, ceildiv(use.out.shape[axis], step))
+        box.append(normal([(1, digit)], -((d * (k - 1) - p) // step), (p + step - 1) // step))
+    told = tuple((0, axis) for axis in range(c, x.rank))
+    return Sees(((tuple(box),),), (floordiv(x.shape[c], groups),), own=(c,), weighted=told)
+
+
 class Transposed(Weighted[TransposedAttrs]):
     """A transposed convolution with a learned kernel."""
 
     attrs = TransposedAttrs
     inputs = X
+    kept = ("x",)
     spatial: ClassVar[int]
 
     def spread(self, a: TransposedAttrs) -> Spread:
@@ -113,6 +127,9 @@ class Transposed(Weighted[TransposedAttrs]):
         check_out(a.out_channels, a.groups)
         y = x.with_shape(*x.shape[: -n - 1], a.out_channels, *s.sizes(x))
         return Inferred((y,), need_groups(channels(x, n), a.groups, -n - 1) + s.needs(x))
+
+    def sees(self, a: TransposedAttrs, use: Use) -> Sees:
+        return transposed_sees(use, self.spread(a), a.groups)
 
     def params(self, a: TransposedAttrs, *types: TensorType) -> tuple[ParamSpec, ...]:
         n = self.spatial
@@ -145,21 +162,26 @@ class Transposed(Weighted[TransposedAttrs]):
         kernel = spread(a.kernel_size, self.spatial, "kernel_size")
         return 2 * x.numel() * (a.out_channels // a.groups) * prod(kernel)
 
-    def saved(self, a: TransposedAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
-
-    def couplings(self, a: TransposedAttrs, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
-        c = f"[{-self.spatial - 1}]"
-        if a.groups > 1:
-            return Unknown("the channels of a grouped convolution can be cut only evenly over its groups")
-        outs = ("weight.out", "bias.out", f"y{c}") if a.bias else ("weight.out", f"y{c}")
-        return couple(f"x{c}", "weight.in"), couple(*outs)
-
     def signal(self, a: TransposedAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.convolution import Convolve
 
         g = self.spread(a)
         return Convolve(list(zip(g.kernel, g.stride, g.padding, g.dilation, strict=True)), a.groups, transposed=True)
+
+    def couplings(self, a: TransposedAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        n, kernel = self.spatial, spread(a.kernel_size, self.spatial, "kernel_size")
+        g = Letter("g", a.groups)
+        i = Letter("i", cast(int, channels(x, n)) // a.groups)
+        o = Letter("o", a.out_channels // a.groups)
+        into, out = times(*((g, i) if a.groups > 1 else (i,))), times(*((g, o) if a.groups > 1 else (o,)))
+        weight = (into, o, *(Letter(f"k{k}", size) for k, size in enumerate(kernel)))
+        params = (("weight", weight), *((("bias", (out,)),) if a.bias else ()))
+        sizes = self.spread(a).sizes(x)
+        found = slid(x, sizes, (into, out), params, PARAM, None)
+        return replace(
+            found, resize=lambda size: replace(a, out_channels=size(out), groups=size(g) if a.groups > 1 else 1)
+        )
 
 
 # ------------------------------------------------------------------------------------------------- as a function
@@ -179,6 +201,7 @@ class TransposedFunction(Op[TransposedFunctionAttrs]):
 
     attrs = TransposedFunctionAttrs
     inputs = (Port("x", FLOAT), Port("weight", FLOAT), Port("bias", FLOAT, optional=True))
+    kept = ("x", "weight")
     spatial: ClassVar[int]
 
     def infer(self, a: TransposedFunctionAttrs, *types: TensorType) -> Result:

@@ -7,10 +7,12 @@ from typing import Any, TypeAlias, final
 
 from fanin.ir.dims import Dim, Poly, ceildiv
 from fanin.ir.facts import Compare
+from fanin.ir.numbers import Known, everywhere, place
 from fanin.ir.types import DType, TensorType
 from fanin.ops.code import Code, call
 from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Result
 from fanin.ops.creation._shaped import DEVICE, DTYPE
+from fanin.ops.sees import Use
 from fanin.ops.sizes import at_least
 from fanin.record import record
 
@@ -36,6 +38,7 @@ class Arange(Op[ArangeAttrs]):
     inputs = ()
     example = "y = arange(10)"
     example_inputs = {}
+    kept = ()
 
     def infer(self, a: ArangeAttrs, *types: TensorType) -> Result:
         start, end = _ends(a)
@@ -54,6 +57,12 @@ class Arange(Op[ArangeAttrs]):
             message = f"`arange` cannot go from {start} to {end} in steps of {a.step}"
             needs += (Need(Compare(">=", length, 0), message, kind="too-small"),)
         return Inferred((TensorType(DType.INT, (ceildiv(length, step),)),), needs)
+
+    def known(self, a: ArangeAttrs, use: Use, *inputs: Known) -> Known:
+        start, _ = _ends(a)
+        if isinstance(start, float) or isinstance(a.step, float):
+            return ()
+        return everywhere(place(0, use.out.shape[0]) * a.step + start)
 
     def torch(self, a: ArangeAttrs, *types: TensorType) -> Code:
         start, end = _ends(a)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import final
 
 from fanin.ir.dims import Poly
+from fanin.ir.numbers import Known, everywhere
 from fanin.ir.types import DType, TensorType, promote
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use
 from fanin.ops.spelling import spell
 from fanin.record import record
 
@@ -29,6 +31,7 @@ class FullLike(Op[FullLikeAttrs]):
     inputs = (Port("x", ANY),)
     example = "y = full_like(x, 0.5)"
     differentiable = False
+    kept = ()
 
     def infer(self, a: FullLikeAttrs, *types: TensorType) -> Result:
         value = a.fill_value
@@ -37,6 +40,12 @@ class FullLike(Op[FullLikeAttrs]):
             message = f"{kind.value} numbers do not fit into this {types[0].dtype.value} tensor"
             raise Complaint(message, "fill_value", kind="type")
         return types[0]
+
+    def sees(self, a: FullLikeAttrs, use: Use) -> Sees:
+        return Sees(((),))
+
+    def known(self, a: FullLikeAttrs, use: Use, *inputs: Known) -> Known:
+        return everywhere(a.fill_value)
 
     def torch(self, a: FullLikeAttrs, *types: TensorType) -> Code:
         return call("torch.full_like", Input(0), spell(a.fill_value))

@@ -34,6 +34,7 @@ class Linspace(Op[LinspaceAttrs]):
     inputs = ()
     example = "y = linspace(0, 1, 11)"
     example_inputs = {}
+    kept = ()
 
     def infer(self, a: LinspaceAttrs, *types: TensorType) -> Result:
         return Inferred((floats(a.steps),), need_sizes(a.steps))

@@ -16,7 +16,9 @@ class Ones(Shaped):
     """
 
     name = "ones"
+    fill = 1.0
     example = "y = ones(2, 3)"
+    filled = 1.0
 
     def signal(self, a: Any, *types: TensorType) -> Any:
         from fanin.signal.rules.create import Filled

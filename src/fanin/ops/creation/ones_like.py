@@ -16,7 +16,9 @@ class OnesLike(Alike):
     """
 
     name = "ones_like"
+    fill = 1.0
     example = "y = ones_like(x)"
+    filled = 1.0
 
     def signal(self, a: Any, *types: TensorType) -> Any:
         from fanin.signal.rules.create import Filled

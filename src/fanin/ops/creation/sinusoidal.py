@@ -62,6 +62,7 @@ class Sinusoidal(Op[SinusoidalAttrs]):
     inputs = ()
     example = "y = sinusoidal(10, 8)"
     example_inputs = {}
+    kept = ()
 
     def infer(self, a: SinusoidalAttrs, *types: TensorType) -> Result:
         needs = need_sizes(a.length, a.width)

@@ -16,7 +16,9 @@ class Zeros(Shaped):
     """
 
     name = "zeros"
+    fill = 0.0
     example = "y = zeros(2, 3)"
+    filled = 0.0
 
     def signal(self, a: Any, *types: TensorType) -> Any:
         from fanin.signal.rules.create import Filled

@@ -16,7 +16,9 @@ class ZerosLike(Alike):
     """
 
     name = "zeros_like"
+    fill = 0.0
     example = "y = zeros_like(x)"
+    filled = 0.0
 
     def signal(self, a: Any, *types: TensorType) -> Any:
         from fanin.signal.rules.create import Filled

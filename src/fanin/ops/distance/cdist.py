@@ -30,6 +30,7 @@ class Cdist(Op[CdistAttrs]):
     inputs = (Port("x", FLOAT), Port("y", FLOAT))
     example = "z = cdist(x, y)"
     example_inputs = {"x": "[N, 5, 8]", "y": "[N, 6, 8]"}
+    kept = ("x", "y", "result")
 
     def infer(self, a: CdistAttrs, *types: TensorType) -> Result:
         x, y = types

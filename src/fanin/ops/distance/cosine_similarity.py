@@ -9,6 +9,7 @@ from fanin.ops.attributes import NonNegativeFloat
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
@@ -49,3 +50,10 @@ class CosineSimilarity(Op[CosineAttrs]):
     def torch(self, a: CosineAttrs, *types: TensorType) -> Code:
         args, keywords = spell_fields(a)
         return Call("F.cosine_similarity", (Input(0), Input(1), *args), keywords)
+
+    def saved(self, a: CosineAttrs, use: Backprop) -> Kept:
+        x1, x2 = use.x, use.inputs[1]
+        assert x2 is not None
+        whole = numbers(*broadcast(("x1", x1), ("x2", x2), what="")[0])
+        rows = use.results[0]
+        return Kept((0, 1), more=(whole, whole, rows, rows, rows, rows))

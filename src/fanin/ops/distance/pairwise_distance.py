@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import final
 
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import NonNegativeFloat
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Port, Result
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
@@ -49,3 +51,8 @@ class PairwiseDistance(Op[DistanceAttrs]):
     def torch(self, a: DistanceAttrs, *types: TensorType) -> Code:
         args, keywords = spell_fields(a)
         return Call("F.pairwise_distance", (Input(0), Input(1), *args), keywords)
+
+    def saved(self, a: DistanceAttrs, use: Backprop) -> Kept | Unknown:
+        if any(t is not None and t.shape != use.x.shape for t in use.inputs[:2]):
+            return Unknown("nothing is said of what is kept of tensors that are stretched")
+        return Kept(results=(0,), more=(use.x,))  # the difference

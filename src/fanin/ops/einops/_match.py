@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import TypeAlias, cast
 
@@ -11,6 +12,7 @@ from fanin.ops.attributes import Size
 from fanin.ops.contract import Complaint, Need, need_equal
 from fanin.ops.einops._pattern import DOTS, Group, Side, parse_pattern
 from fanin.ops.sizes import at_least, need_quotient
+from fanin.ops.ties import Expr, Layout, Letter, Measure, times
 from fanin.record import record
 
 Given: TypeAlias = tuple[tuple[str, Size], ...]
@@ -141,3 +143,18 @@ def _spelled_out(side: Side, dots: int, which: str) -> tuple[Group, ...]:
             axes += many if axis == DOTS else [f"{axis}#{which}{place}.{i}" if axis.isdigit() else axis]
         groups.append(tuple(axes))
     return tuple(groups)
+
+
+def lettered(m: Matched, given: Given, x: TensorType) -> tuple[Layout, Layout, Callable[[Measure], Given]]:
+    """The axes of x and of the result by the names of the pattern, and the sizes it gives after a cut."""
+
+    def axis(group: Group, side: str, place: int) -> Expr:
+        return times(*(Letter(name, m.sizes[name]) for name in group)) if group else Letter(f"{side}{place}", 1)
+
+    left = tuple(axis(group, "left", i) for i, group in enumerate(m.left))
+    right = tuple(axis(group, "right", i) for i, group in enumerate(m.right))
+
+    def sizes(n: Measure) -> Given:
+        return tuple((name, n(Letter(name, s)) if isinstance(s, int) else s) for name, s in given)
+
+    return left, right, sizes

@@ -8,12 +8,16 @@ from string import ascii_lowercase, ascii_uppercase
 from typing import Any, cast, final
 
 from fanin.ir.dims import Dim
+from fanin.ir.places import Box, Span, at, through, whole
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import FLOATS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
 from fanin.ops.einops._pattern import DOTS, Group, parse_equation
+from fanin.ops.keeping import Backprop, Kept, crosswise
+from fanin.ops.sees import Sees, Use
+from fanin.ops.ties import SUM, Letter, Ties
 from fanin.record import record
 
 
@@ -70,6 +74,28 @@ class Einsum(Op[EinsumAttrs]):
         shape = tuple(s for axis in result for s in (dots if axis == DOTS else (sizes[axis],)))
         return Inferred((TensorType(types[0].dtype, shape),), (*needs, *more))
 
+    def sees(self, a: EinsumAttrs, use: Use) -> Sees:
+        terms, result = parse_equation(a.equation)
+        types = [t for t in use.types if t is not None]
+        places = dict(_placed_in(result, use.out))
+        sizes: dict[str, Dim] = {}
+        for term, t in zip(terms, types, strict=True):
+            for i, axis in _named_places(term, t):
+                if axis not in places and (axis not in sizes or sizes[axis] == 1):
+                    sizes[axis] = t.shape[i]
+        gone = list(sizes)
+        boxes: list[Box] = []
+        for term, t in zip(terms, types, strict=True):
+            box: list[Span] = [at(0)] * t.rank
+            for i, axis in _named_places(term, t):
+                if t.shape[i] != 1:
+                    box[i] = (
+                        whole(places[axis], t.shape[i]) if axis in places else through(gone.index(axis), sizes[axis])
+                    )
+            boxes.append(tuple(box))
+        void = tuple((i, (0,)) for i in range(len(types)))
+        return Sees(tuple((box,) for box in boxes), tuple(sizes.values()), void=void)
+
     def flops(self, a: EinsumAttrs, *types: TensorType) -> Dim:
         terms, result = parse_equation(a.equation)
         # An axis of size 1 costs nothing, and is not there for what has it.
@@ -97,6 +123,11 @@ class Einsum(Op[EinsumAttrs]):
         equation = f"{left}->{''.join(letters[axis] for axis in result)}"
         return call("torch.einsum", equation, *(Input(i) for i in range(len(types))))
 
+    def saved(self, a: EinsumAttrs, use: Backprop) -> Kept | Unknown:
+        if len(use.inputs) > 2:
+            return Unknown("what a product of more than two tensors keeps hangs on the order that is chosen for it")
+        return Kept(crosswise(use)) if len(use.inputs) == 2 else Kept()
+
     def signal(self, a: EinsumAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.linear import Contract
 
@@ -107,6 +138,23 @@ class Einsum(Op[EinsumAttrs]):
         letters = _letters(terms)
         left, right = ("".join(letters[axis] for axis in term) for term in terms)
         return Contract(left, right, "".join(letters[axis] for axis in result))
+
+    def couplings(self, a: EinsumAttrs, *types: TensorType) -> Ties | Unknown:
+        terms, result = parse_equation(a.equation)
+        if any(len(set(term)) < len(term) or DOTS in term for term in (*terms, result)):
+            return Unknown("an axis stands twice in a term of this `einsum`, or in its dots")
+        sizes: dict[str, Dim] = {}
+        for term, t in zip(terms, types, strict=True):
+            sizes |= {axis: s for axis, s in zip(term, t.shape, strict=True) if s != 1 or axis not in sizes}
+        inner = tuple(
+            tuple(Letter(x if s == sizes[x] else f"{x}.1", s) for x, s in zip(term, t.shape, strict=True))
+            for term, t in zip(terms, types, strict=True)
+        )
+        ends = tuple((x, SUM) for x in sizes if x not in result)
+        return Ties(inner, (tuple(Letter(x, sizes[x]) for x in result),), ends=ends)
+
+    def masked(self, a: EinsumAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if 0.0 in values else None
 
 
 def _letters(terms: tuple[Group, ...]) -> dict[str, str]:
@@ -172,3 +220,15 @@ def _dots(terms: tuple[Group, ...], types: tuple[TensorType, ...]) -> tuple[tupl
             start = term.index(DOTS)
             operands.append((f"tensors[{number}]", t.with_shape(*t.shape[start : start + t.rank - len(term) + 1])))
     return broadcast(*operands, what="the axes in `...`") if operands else ((), ())
+
+
+def _named_places(term: Group, t: TensorType) -> Iterator[tuple[int, str]]:
+    """Every axis of a tensor with its name; those in the dots are counted from the last."""
+    yield from _placed(term, t)
+    if DOTS in term:
+        start, count = term.index(DOTS), t.rank - len(term) + 1
+        yield from ((start + i, f"{DOTS}{count - i}") for i in range(count))
+
+
+def _placed_in(result: Group, out: TensorType) -> Iterator[tuple[str, int]]:
+    return ((axis, i) for i, axis in _named_places(result, out))

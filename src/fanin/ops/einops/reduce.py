@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Any, Literal, cast, final
 
@@ -11,9 +12,12 @@ from fanin.ir.types import DType, TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.code import Code, Input, Sequence, method
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
-from fanin.ops.einops._match import Given, match
+from fanin.ops.einops._match import Given, lettered, match
 from fanin.ops.einops._steps import steps
+from fanin.ops.keeping import Backprop, Kept
+from fanin.ops.sees import Sees, Use, named
 from fanin.ops.sizes import at_least
+from fanin.ops.ties import SUM, Ties
 from fanin.record import record
 
 
@@ -53,6 +57,10 @@ class Reduce(Op[ReduceAttrs]):
             needs += (Need(Compare(">=", count, 1), message, kind="too-small"),)
         return Inferred((result.with_dtype(_kind(a.reduction, x.dtype)),), needs)
 
+    def sees(self, a: ReduceAttrs, use: Use) -> Sees:
+        m = match(a.pattern, a.sizes, use.x, name=self.name)
+        return Sees(((named(m.left, m.right, m.sizes, m.gone),),), tuple(m.sizes[axis] for axis in m.gone))
+
     def torch(self, a: ReduceAttrs, *types: TensorType) -> Code:
         name = {"max": "amax", "min": "amin"}.get(a.reduction, a.reduction)
 
@@ -65,12 +73,26 @@ class Reduce(Op[ReduceAttrs]):
 
         return steps(Input(0), match(a.pattern, a.sizes, types[0], name=self.name), taken)
 
+    def saved(self, a: ReduceAttrs, use: Backprop) -> Kept:
+        return Kept((0,), (0,)) if a.reduction in ("max", "min", "prod") else Kept()
+
     def signal(self, a: ReduceAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.rearranged import rearranged
 
         if a.reduction not in ("sum", "mean"):
             return Unknown(f"nothing is known behind `reduce` by {a.reduction}")
         return rearranged(match(a.pattern, a.sizes, types[0], name=self.name), a.reduction)
+
+    def couplings(self, a: ReduceAttrs, *types: TensorType) -> Ties:
+        m = match(a.pattern, a.sizes, types[0], name=self.name)
+        left, right, sizes = lettered(m, a.sizes, types[0])
+        end = SUM if a.reduction == "sum" else f"the {a.reduction} is taken over fewer"
+        ends = tuple((name, end) for name in m.gone)
+        return Ties((left,), (right,), ends=ends, resize=lambda n: replace(a, sizes=sizes(n)))
+
+    def masked(self, a: ReduceAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        kept = a.reduction in ("mean", "max", "min") or (a.reduction in ("sum", "prod") and values[0] == 0)
+        return values[0] if kept else None
 
 
 def _kind(reduction: str, dtype: DType) -> DType:

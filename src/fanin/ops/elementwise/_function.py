@@ -77,6 +77,7 @@ class StepFunction(Elementwise[NoAttrs]):
     """A function that keeps the kind of number. Subclasses say what it is for a number."""
 
     differentiable = False
+    kept = ()
 
     @abstractmethod
     def number(self, x: Any) -> Any:
@@ -95,6 +96,7 @@ class StepFunction(Elementwise[NoAttrs]):
 class Question(Pointwise[NoAttrs]):
     """True or false of every number. Subclasses say which for a number."""
 
+    kept = ()
     inputs = (Port("x", ANY),)
 
     @abstractmethod

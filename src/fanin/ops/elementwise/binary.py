@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from math import inf
 from typing import Any, ClassVar
 
 from fanin.ir.dims import Poly
+from fanin.ir.numbers import OPEN, Form, Known, combined, compared, is_number
 from fanin.ir.types import DType, TensorType, promote
-from fanin.ir.unknown import Unknown
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Infix, Input
-from fanin.ops.contract import ANY, Complaint, Coupling, Inferred, NoAttrs, Op, Port, Reach, Result, couple
+from fanin.ops.contract import ANY, Complaint, Inferred, NoAttrs, Op, Port, Result
 from fanin.ops.dtypes import own_float
 from fanin.ops.elementwise._function import folded
+from fanin.ops.keeping import ALIKE, Lies
+from fanin.ops.sees import Sees, Use, pointwise
+from fanin.ops.ties import Ties, stretch
 
 
 class Binary(Op[NoAttrs]):
@@ -57,17 +61,24 @@ class Binary(Op[NoAttrs]):
         x, y = types
         return own_float(code, x, y) if self.kind(x.dtype, y.dtype) is DType.FLOAT else code
 
-    def couplings(self, a: NoAttrs, *types: TensorType) -> tuple[Coupling, ...] | Unknown:
-        x, y = types
-        rank = max(x.rank, y.rank)
-        tied = []
-        for i in range(-rank, 0):
-            members = [f"{p}[{i}]" for p, t in (("x", x), ("y", y)) if -i <= t.rank and t.shape[i] != 1]
-            tied.append(couple(*members, f"z[{i}]"))
-        return tuple(tied)
+    def sees(self, a: NoAttrs, use: Use) -> Sees:
+        return pointwise(use.types, use.out)
 
-    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def known(self, a: NoAttrs, use: Use, *inputs: Known) -> Known:
+        return combined(self.at_place, *inputs)
+
+    def at_place(self, x: Any, y: Any) -> Any:
+        """The function at two numbers that are known at a place, of which one may be OPEN or a form. A hook."""
+        if not (is_number(x) and is_number(y)):
+            return OPEN
+        try:
+            found = self.number(x, y)
+        except (ValueError, OverflowError, ZeroDivisionError, TypeError):
+            return OPEN
+        return found if is_number(found) else OPEN
+
+    def lies(self, a: NoAttrs, *types: TensorType) -> Lies:
+        return ALIKE
 
     def signal(self, a: NoAttrs, *types: TensorType) -> Any:
         import numpy as np
@@ -84,6 +95,19 @@ class Binary(Op[NoAttrs]):
             return np.frompyfunc(safe, 2, 1)(x, y).astype(float)
 
         return Joint(arrays)
+
+    def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
+        inner, outer = stretch(types, max(t.rank for t in types))
+        return Ties(inner, (outer,))
+
+    def masked(self, a: NoAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        x, y = values
+        if x is None or y is None:
+            return None
+        try:
+            return float(self.number(x, y))
+        except (ValueError, OverflowError, ZeroDivisionError, TypeError):
+            return inf
 
 
 class Arithmetic(Binary):
@@ -111,10 +135,16 @@ class WholeDivision(Binary):
 class Comparison(Binary):
     """An infix operator that gives true or false; ``sign`` is how Python writes it."""
 
+    kept = ()
     sign: ClassVar[str]
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return Infix(self.sign, Input(0), Input(1))
+
+    def at_place(self, x: Any, y: Any) -> Any:
+        if isinstance(x, Form) or isinstance(y, Form):
+            return OPEN if x is OPEN or y is OPEN else compared(self.sign, x, y)
+        return super().at_place(x, y)
 
 
 def ordered_kind(x: DType, y: DType, title: str) -> DType:

@@ -18,6 +18,7 @@ class Exp(FloatFunction):
 
     name = "exp"
     example = "y = exp(x)"
+    kept = ("result",)
 
     def number(self, x: float) -> float:
         return math.exp(x)

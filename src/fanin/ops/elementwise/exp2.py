@@ -17,6 +17,7 @@ class Exp2(FloatFunction):
 
     name = "exp2"
     example = "y = exp2(x)"
+    kept = ("result",)
 
     def number(self, x: float) -> float:
         return math.pow(2.0, x)

@@ -17,6 +17,7 @@ class Expm1(FloatFunction):
 
     name = "expm1"
     example = "y = expm1(x)"
+    kept = ("result",)
 
     def number(self, x: float) -> float:
         return math.expm1(x)

@@ -8,6 +8,7 @@ from fanin.ir.types import DType, TensorType
 from fanin.ops.code import Code, Infix, Input, as_tensor, call
 from fanin.ops.contract import NoAttrs
 from fanin.ops.elementwise.binary import WholeDivision
+from fanin.ops.keeping import Backprop, Kept
 
 
 @final
@@ -32,3 +33,6 @@ class FloorDivide(WholeDivision):
             return Infix("//", Input(0), Input(1))
         # The operator has no gradient for floats; this has one, of 0.
         return self.settled(call("torch.div", as_tensor(0), Input(1), rounding_mode="floor"), *types)
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        return Kept((0, 1) if use.asked(1) else (1,))

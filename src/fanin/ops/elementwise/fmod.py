@@ -9,6 +9,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import ANY, NoAttrs, Port
 from fanin.ops.elementwise.binary import WholeDivision
+from fanin.ops.keeping import Backprop, Kept
 
 
 @final
@@ -29,3 +30,6 @@ class Fmod(WholeDivision):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return self.settled(call("torch.fmod", Input(0), Input(1)), *types)
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        return Kept((0, 1) if use.asked(1) else ())

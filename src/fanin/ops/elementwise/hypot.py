@@ -23,6 +23,7 @@ class Hypot(Binary):
     inputs = (Port("x", ANY, number=True), Port("y", ANY, number=True))
     example = "z = hypot(x, y)"
     example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
+    kept = ("x", "y", "result")
 
     def kind(self, x: DType, y: DType) -> DType:
         kind = ordered_kind(x, y, self.title)

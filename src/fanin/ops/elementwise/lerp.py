@@ -8,8 +8,10 @@ from fanin.ir.dims import Poly
 from fanin.ir.types import TensorType, promote
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, as_tensor, call
-from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Reach, Result
+from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Result
 from fanin.ops.dtypes import to_float
+from fanin.ops.sees import Sees, Use, pointwise
+from fanin.ops.ties import Ties, stretch
 
 
 @final
@@ -23,6 +25,7 @@ class Lerp(Op[NoAttrs]):
     inputs = (Port("x", FLOATS, number=True), Port("end", FLOATS, number=True), Port("weight", FLOATS, number=True))
     example = "z = lerp(x, y, 0.5)"
     example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
+    kept = ()
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x, end, weight = (t.with_dtype(to_float(t.dtype)) for t in types)  # whole numbers may stand here too
@@ -35,8 +38,15 @@ class Lerp(Op[NoAttrs]):
         x, end, weight = numbers
         return None if any(isinstance(n, Poly) for n in numbers) else x + weight * (end - x)
 
-    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: NoAttrs, use: Use) -> Sees:
+        return pointwise(use.types, use.out)
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("torch.lerp", as_tensor(0), as_tensor(1), Input(2))
+
+    def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
+        inner, outer = stretch(types, max(t.rank for t in types))
+        return Ties(inner, (outer,))
+
+    def masked(self, a: NoAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0] if values[0] == values[1] else None

@@ -23,6 +23,7 @@ class Logaddexp(Binary):
     inputs = (Port("x", REALS, number=True), Port("y", REALS, number=True))
     example = "z = logaddexp(x, y)"
     example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
+    kept = ("x", "y")
 
     def kind(self, x: DType, y: DType) -> DType:
         kind = promote(x, y)

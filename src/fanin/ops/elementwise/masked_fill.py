@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from fanin.ir.numbers import OPEN, Known, combined
 from fanin.ir.types import TensorType, promote
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, method
-from fanin.ops.contract import ANY, BOOLS, Complaint, Inferred, NoAttrs, Op, Port, Reach, Result
+from fanin.ops.contract import ANY, BOOLS, Complaint, Inferred, NoAttrs, Op, Port, Result
+from fanin.ops.sees import Sees, Use, pointwise
+from fanin.ops.ties import Ties, stretch
 
 
 @final
@@ -21,6 +24,7 @@ class MaskedFill(Op[NoAttrs]):
     inputs = (Port("x", ANY), Port("mask", BOOLS), Port("value", ANY, number=True))
     example = "y = masked_fill(x, mask, -inf)"
     example_inputs = {"x": "[N, 8]", "mask": "bool[N, 8]"}
+    kept = ("mask",)
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x, mask, value = types
@@ -32,8 +36,11 @@ class MaskedFill(Op[NoAttrs]):
         shape, needs = broadcast(("x", x), ("mask", mask), what="the tensor and the mask")
         return Inferred((TensorType(x.dtype, shape),), needs)
 
-    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: NoAttrs, use: Use) -> Sees:
+        return pointwise(use.types, use.out)
+
+    def known(self, a: NoAttrs, use: Use, *inputs: Known) -> Known:
+        return combined(lambda x, mask, value: value if mask is True else x if mask is False else OPEN, *inputs)
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return method(Input(0), "masked_fill", Input(1), Input(2))
@@ -42,3 +49,10 @@ class MaskedFill(Op[NoAttrs]):
         from fanin.signal.rules.masks import Masked
 
         return Masked("masked_fill")
+
+    def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
+        inner, outer = stretch(types, max(t.rank for t in types))
+        return Ties(inner, (outer,))
+
+    def masked(self, a: NoAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0] if values[0] == values[2] else None

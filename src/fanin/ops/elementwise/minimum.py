@@ -22,6 +22,7 @@ class Minimum(Binary):
     title = "minimum"
     example = "z = minimum(x, y)"
     example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
+    kept = ("x", "y")
 
     def kind(self, x: DType, y: DType) -> DType:
         return ordered_kind(x, y, self.title)

@@ -8,6 +8,7 @@ from fanin.ir.types import DType, TensorType
 from fanin.ops.code import Code, IfNumber, Infix, Input, as_tensor, call
 from fanin.ops.contract import NoAttrs
 from fanin.ops.elementwise.binary import WholeDivision
+from fanin.ops.keeping import Backprop, Kept
 
 
 @final
@@ -31,3 +32,6 @@ class Mod(WholeDivision):
         # A number to the left of the operator leaves what stands right without a gradient.
         number = call("torch.remainder", as_tensor(0), Input(1))
         return self.settled(IfNumber(0, number, Infix("%", Input(0), Input(1))), *types)
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        return Kept((0, 1) if use.asked(1) else ())

@@ -21,6 +21,7 @@ class Neg(Elementwise[NoAttrs]):
     name = "neg"
     inputs = (Port("x", NUMBERS),)
     example = "y = -x"
+    kept = ()
 
     def fold(self, a: NoAttrs, *numbers: Any) -> Any:
         return -numbers[0]

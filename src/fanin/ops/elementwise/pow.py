@@ -9,6 +9,7 @@ from fanin.ir.dims import Poly
 from fanin.ir.types import DType, TensorType, promote
 from fanin.ops.contract import Complaint, NoAttrs
 from fanin.ops.elementwise.binary import Arithmetic
+from fanin.ops.keeping import Backprop, Kept
 
 _MOST_BITS = 4096  # of a whole number, so that elaboration ends
 
@@ -43,3 +44,8 @@ class Pow(Arithmetic):
 
     def dimension(self, x: Any, y: Any) -> Any:
         return x**y if isinstance(x, Poly) and isinstance(y, int) and 0 <= y <= 8 else None
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        if use.asked(1):
+            return Kept((0, 1), (0,))
+        return Kept((0, 1))

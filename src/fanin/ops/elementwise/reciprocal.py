@@ -16,6 +16,7 @@ class Reciprocal(FloatFunction):
 
     name = "reciprocal"
     example = "y = reciprocal(x)"
+    kept = ("result",)
 
     def number(self, x: float) -> float:
         return 1 / x

@@ -17,6 +17,7 @@ class Rsqrt(FloatFunction):
 
     name = "rsqrt"
     example = "y = rsqrt(x)"
+    kept = ("result",)
 
     def number(self, x: float) -> float:
         return 1 / math.sqrt(x)

@@ -18,6 +18,7 @@ class Sqrt(FloatFunction):
 
     name = "sqrt"
     example = "y = sqrt(x)"
+    kept = ("result",)
 
     def number(self, x: float) -> float:
         return math.sqrt(x)

@@ -17,6 +17,7 @@ class Tan(FloatFunction):
 
     name = "tan"
     example = "y = tan(x)"
+    kept = ("result",)
 
     def number(self, x: float) -> float:
         return math.tan(x)

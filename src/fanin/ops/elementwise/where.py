@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from fanin.ir.numbers import OPEN, Known, combined
 from fanin.ir.types import DType, TensorType, promote
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, call
-from fanin.ops.contract import ANY, BOOLS, Inferred, NoAttrs, Op, Port, Reach, Result
+from fanin.ops.contract import ANY, BOOLS, Inferred, NoAttrs, Op, Port, Result
 from fanin.ops.dtypes import own_float
+from fanin.ops.sees import Sees, Use, pointwise
+from fanin.ops.ties import Ties, stretch
 
 
 @final
@@ -23,6 +26,7 @@ class Where(Op[NoAttrs]):
     inputs = (Port("condition", BOOLS), Port("x", ANY, number=True), Port("y", ANY, number=True))
     example = "y = where(mask, x, 0)"
     example_inputs = {"x": "[N, 8]", "mask": "bool[N, 8]"}
+    kept = ("condition",)
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         condition, x, y = types
@@ -30,8 +34,11 @@ class Where(Op[NoAttrs]):
         shape, needs = broadcast(*operands, what="the condition and the two sides of `where`")
         return Inferred((TensorType(promote(x.dtype, y.dtype), shape),), needs)
 
-    def reach(self, a: NoAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: NoAttrs, use: Use) -> Sees:
+        return pointwise(use.types, use.out)
+
+    def known(self, a: NoAttrs, use: Use, *inputs: Known) -> Known:
+        return combined(lambda holds, x, y: x if holds is True else y if holds is False else OPEN, *inputs)
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         code = call("torch.where", Input(0), Input(1), Input(2))
@@ -42,3 +49,10 @@ class Where(Op[NoAttrs]):
         from fanin.signal.rules.masks import Masked
 
         return Masked("where")
+
+    def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
+        inner, outer = stretch(types, max(t.rank for t in types))
+        return Ties(inner, (outer,))
+
+    def masked(self, a: NoAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[1] if values[1] == values[2] else None

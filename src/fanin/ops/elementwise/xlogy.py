@@ -24,6 +24,7 @@ class Xlogy(Binary):
     inputs = (Port("x", REALS, number=True), Port("y", REALS, number=True))
     example = "z = xlogy(x, y)"
     example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
+    kept = ("x", "y")
 
     def kind(self, x: DType, y: DType) -> DType:
         return to_float(promote(x, y))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.laws import Normal
+from fanin.ir.places import through, whole
 from fanin.ir.types import DType, TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
@@ -12,19 +14,18 @@ from fanin.ops.contract import (
     INTS,
     Axis,
     Complaint,
-    Coupling,
     Inferred,
     Op,
     OpAttrs,
     ParamSpec,
     Port,
-    Reach,
     Result,
     Weighted,
-    couple,
     need_at_least,
 )
 from fanin.ops.ports import FLOAT
+from fanin.ops.sees import Sees, Use, same
+from fanin.ops.ties import Letter, Ties, letters
 from fanin.record import KW_ONLY, record
 
 
@@ -56,6 +57,7 @@ class Embedding(Weighted[EmbeddingAttrs]):
     inputs = (Port("x", INTS),)
     example = "y = x -> Embedding(100, 8)"
     example_inputs = {"x": "int[B, T]"}
+    kept = ("x",)
 
     def infer(self, a: EmbeddingAttrs, *types: TensorType) -> Result:
         (x,) = types
@@ -71,16 +73,20 @@ class Embedding(Weighted[EmbeddingAttrs]):
     def construct(self, a: EmbeddingAttrs, *types: TensorType) -> Call:
         return call("nn.Embedding", a.num_embeddings, a.embedding_dim, padding_idx=unless(a.padding_idx, None))
 
-    def couplings(self, a: EmbeddingAttrs, *types: TensorType) -> tuple[Coupling, ...]:
-        return (couple("weight.feature", "y[-1]"),)
-
-    def reach(self, a: EmbeddingAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: EmbeddingAttrs, use: Use) -> Sees:
+        return Sees(((same(use.x),),), own=(use.x.rank,))
 
     def signal(self, a: EmbeddingAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.linear import Lookup
 
         return Lookup(a.num_embeddings)
+
+    def couplings(self, a: EmbeddingAttrs, *types: TensorType) -> Ties:
+        outer = letters(types[0])
+        v, d = Letter("v", a.num_embeddings), Letter("d", a.embedding_dim)
+        fixed = (("v", "an index may be any of the vocabulary"),)
+        weight = (("weight", (v, d)),)
+        return Ties((outer,), ((*outer, d),), weight, fixed, resize=lambda n: replace(a, embedding_dim=n(d)))
 
 
 @final
@@ -94,6 +100,7 @@ class EmbeddingFunction(Op[OpAttrs]):
     inputs = (Port("x", INTS), Port("weight", FLOAT))
     example = "y = embedding(x, table)"
     example_inputs = {"x": "int[B, T]", "table": "[100, 8]"}
+    kept = ("x",)
 
     def infer(self, a: OpAttrs, *types: TensorType) -> Result:
         x, weight = types
@@ -103,5 +110,20 @@ class EmbeddingFunction(Op[OpAttrs]):
         needs = need_at_least(weight.shape[0], 1, message, ("weight", 0))
         return Inferred((TensorType(weight.dtype, (*x.shape, weight.shape[1])),), needs)
 
+    def sees(self, a: OpAttrs, use: Use) -> Sees:
+        table = use.types[1]
+        assert table is not None
+        row = (through(0, table.shape[0]), whole(use.x.rank, table.shape[1]))
+        return Sees(((same(use.x),), (row,)), (table.shape[0],), weighted=((1, 0),))
+
     def torch(self, a: OpAttrs, *types: TensorType) -> Code:
         return call("F.embedding", Input(0), Input(1))
+
+    def couplings(self, a: OpAttrs, *types: TensorType) -> Ties:
+        outer = letters(types[0])
+        v, d = Letter("v", types[1].shape[0]), Letter("d", types[1].shape[1])
+        fixed = (("v", "an index may be any of the vocabulary"),)
+        return Ties((outer, (v, d)), ((*outer, d),), fixed=fixed)
+
+    def masked(self, a: OpAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[1]

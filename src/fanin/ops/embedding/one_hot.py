@@ -8,7 +8,8 @@ from fanin.ir.poly import Poly
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Range
 from fanin.ops.code import Attribute, Code, Infix, Input, Name, Subscript, call, method
-from fanin.ops.contract import INTS, Op, OpAttrs, Port, Reach, Result
+from fanin.ops.contract import INTS, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use, same
 from fanin.record import record
 
 
@@ -31,6 +32,7 @@ class OneHot(Op[OneHotAttrs]):
     inputs = (Port("x", INTS),)
     example = "y = x -> one_hot(10)"
     example_inputs = {"x": "int[N]"}
+    kept = ()
 
     def infer(self, a: OneHotAttrs, *types: TensorType) -> Result:
         return types[0].with_shape(*types[0].shape, a.num_classes)
@@ -42,5 +44,5 @@ class OneHot(Op[OneHotAttrs]):
         places = call("torch.arange", a.num_classes, device=Attribute(Input(0), "device"))
         return method(Infix("==", Subscript(Input(0), (Name("..."), None)), places), "long")
 
-    def reach(self, a: OneHotAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: OneHotAttrs, use: Use) -> Sees:
+        return Sees(((same(use.x),),), own=(use.x.rank,))

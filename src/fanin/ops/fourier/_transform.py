@@ -16,11 +16,11 @@ from fanin.ops.contract import (
     Op,
     OpAttrs,
     Port,
-    Reach,
     Result,
     need_at_least,
     normal_axis,
 )
+from fanin.ops.sees import Sees, Use, mixing
 from fanin.ops.sizes import at_least
 from fanin.record import record
 
@@ -62,8 +62,9 @@ class Transform(Op[TransformAttrs]):
         dim, norm = unless(a.axis, -1), unless(a.norm, "backward")
         return call(f"torch.fft.{self.name}", Input(0), n=n, dim=dim, norm=norm)
 
-    def reach(self, a: TransformAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=(normal_axis(a.axis, types[0].rank),))
+    def sees(self, a: TransformAttrs, use: Use) -> Sees:
+        axis = normal_axis(a.axis, use.x.rank)
+        return mixing(use.x, (axis,), keeps=False, own=(axis,), weighted=True)
 
 
 @record
@@ -97,6 +98,6 @@ class PlaneTransform(Op[PlaneAttrs]):
     def torch(self, a: PlaneAttrs, *types: TensorType) -> Code:
         return call(f"torch.fft.{self.name}", Input(0), norm=unless(a.norm, "backward"))
 
-    def reach(self, a: PlaneAttrs, *types: TensorType) -> Reach:
-        rank = types[0].rank
-        return Reach(mixes=(rank - 2, rank - 1))
+    def sees(self, a: PlaneAttrs, use: Use) -> Sees:
+        axes = (use.x.rank - 2, use.x.rank - 1)
+        return mixing(use.x, axes, keeps=False, own=axes, weighted=True)

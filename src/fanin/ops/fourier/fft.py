@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import final
 
-from fanin.ops.fourier._transform import Transform
+from fanin.ir.types import DType
+from fanin.ops.fourier._transform import Transform, TransformAttrs
+from fanin.ops.keeping import Backprop, Kept
 
 
 @final
@@ -17,3 +19,6 @@ class Fft(Transform):
 
     name = "fft"
     example = "y = fft(x)"
+
+    def saved(self, a: TransformAttrs, use: Backprop) -> Kept:
+        return Kept((0,) if use.x.dtype is DType.FLOAT else ())

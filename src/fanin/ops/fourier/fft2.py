@@ -16,3 +16,4 @@ class Fft2(PlaneTransform):
 
     name = "fft2"
     example = "y = fft2(x)"
+    kept = ()

@@ -18,3 +18,4 @@ class Ifft(Transform):
     name = "ifft"
     example = "y = ifft(x)"
     example_inputs = {"x": "complex[N, 8]"}
+    kept = ()

@@ -17,3 +17,4 @@ class Ifft2(PlaneTransform):
     name = "ifft2"
     example = "y = ifft2(x)"
     example_inputs = {"x": "complex[N, 3, 8, 8]"}
+    kept = ()

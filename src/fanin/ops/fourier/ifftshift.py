@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import final
 
+from fanin.ir.places import Span
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
 from fanin.ops.axes import normal_axes
 from fanin.ops.code import OMIT, Code, Input, call
-from fanin.ops.contract import ANY, Op, OpAttrs, Port, Reach, Result
+from fanin.ops.contract import ANY, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use, same
 from fanin.record import record
 
 
@@ -28,6 +30,7 @@ class Ifftshift(Op[IfftshiftAttrs]):
     attrs = IfftshiftAttrs
     inputs = (Port("x", ANY),)
     example = "y = ifftshift(x, axis=1)"
+    kept = ()
 
     def infer(self, a: IfftshiftAttrs, *types: TensorType) -> Result:
         normal_axes(a.axis, types[0].rank)
@@ -36,5 +39,8 @@ class Ifftshift(Op[IfftshiftAttrs]):
     def torch(self, a: IfftshiftAttrs, *types: TensorType) -> Code:
         return call("torch.fft.ifftshift", Input(0), dim=OMIT if a.axis is None else a.axis)
 
-    def reach(self, a: IfftshiftAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=normal_axes(a.axis, types[0].rank))
+    def sees(self, a: IfftshiftAttrs, use: Use) -> Sees:
+        box = list(same(use.x))
+        for i in normal_axes(a.axis, use.x.rank):
+            box[i] = Span((), 0, use.x.shape[i] - 1)
+        return Sees(((tuple(box),),), own=tuple(range(use.x.rank)))

@@ -22,6 +22,7 @@ class Irfft(Transform):
     least = 2
     example = "y = irfft(x)"
     example_inputs = {"x": "complex[N, 5]"}
+    kept = ()
 
     def length(self, size: Dim, a: TransformAttrs) -> Dim:
         return 2 * (size - 1) if a.n is None else a.n

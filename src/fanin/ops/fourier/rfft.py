@@ -21,6 +21,7 @@ class Rfft(Transform):
     name = "rfft"
     inputs = (Port("x", (DType.FLOAT,)),)
     example = "y = rfft(x)"
+    kept = ("x",)
 
     def length(self, size: Dim, a: TransformAttrs) -> Dim:
         return (size if a.n is None else a.n) // 2 + 1

@@ -20,6 +20,7 @@ class Rfft2(PlaneTransform):
     name = "rfft2"
     inputs = (Port("x", (DType.FLOAT,)),)
     example = "y = rfft2(x)"
+    kept = ("x",)
 
     def width(self, size: Dim) -> Dim:
         return size // 2 + 1

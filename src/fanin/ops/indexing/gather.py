@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
+from fanin.ir.places import Span
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, INTS, Inferred, Op, Port, Result, normal_axis
 from fanin.ops.indexing._places import AxisAttrs, need_rank, need_within
+from fanin.ops.sees import Sees, Use, same
 
 
 @final
@@ -24,6 +26,7 @@ class Gather(Op[AxisAttrs]):
     order = ("x", "axis", "index")
     example = "y = gather(x, 1, i)"
     example_inputs = {"x": "[N, 8]", "i": "int[N, 3]"}
+    kept = ("x", "index")
 
     def infer(self, a: AxisAttrs, *types: TensorType) -> Result:
         x, index = types
@@ -32,5 +35,16 @@ class Gather(Op[AxisAttrs]):
         needs = need_within(("index", index), ("x", x), self.name, axis)
         return Inferred((index.with_dtype(x.dtype),), needs)
 
+    def sees(self, a: AxisAttrs, use: Use) -> Sees:
+        axis = a.axis % use.x.rank
+        box = list(same(use.out))
+        box[axis] = Span((), 0, use.x.shape[axis] - 1)
+        return Sees(((tuple(box),), (same(use.out),)))
+
     def torch(self, a: AxisAttrs, *types: TensorType) -> Code:
         return method(Input(0), "gather", a.axis, Input(1))
+
+    def signal(self, a: AxisAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.picked import Picked
+
+        return Picked(a.axis % types[0].rank)

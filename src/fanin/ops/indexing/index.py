@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias, final
 
 from fanin.ir.bounds import SIZES
 from fanin.ir.dims import Dim, Poly, ceildiv, maximum, minimum
 from fanin.ir.facts import Compare
+from fanin.ir.places import Digit, Span, at, normal
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Cut, Input, Name, Subscript, method
 from fanin.ops.code import Sequence as Row
-from fanin.ops.contract import ANY, INTS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
+from fanin.ops.contract import ANY, INTS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, inferred
+from fanin.ops.keeping import NEW, PART, Backprop, Kept, Lies
+from fanin.ops.sees import Sees, Use, aligned
 from fanin.ops.sizes import at_least
+from fanin.ops.ties import SKIPPED, Expr, Letter, Measure, Plus, Ties, held, letters
 from fanin.record import record
 
 
@@ -96,6 +101,41 @@ class Index(Op[IndexAttrs]):
         front = _front(items)
         return Inferred((x.with_shape(*shape[:front], *picked, *shape[front:]),), needs)
 
+    def sees(self, a: IndexAttrs, use: Use) -> Sees:
+        x, *rest = use.types
+        assert x is not None
+        picks = [t for t in rest if t is not None]
+        items = _spelled_out(a.items, x)
+        rank = max((t.rank for t in picks), default=0)
+        front = _front(items)
+        picked = use.out.with_shape(*use.out.shape[front : front + rank])
+        box: list[Span] = []
+        place = 0  # among the axes of the result that are not those of the int tensors
+        for item in items:
+            axis = place if place < front else place + rank
+            if isinstance(item, NewAxis):
+                place += 1
+                continue
+            size = x.shape[len(box)]
+            if isinstance(item, At):
+                box.append(at(size + item.place if _below_zero(item.place) else item.place))
+            elif isinstance(item, Range):
+                start: Dim = 0 if item.start is None else item.start
+                start = maximum(size + start, 0) if _below_zero(start) else minimum(start, size)
+                step = item.step if isinstance(item.step, int) else 1
+                box.append(normal([(step, Digit(axis, 1, use.out.shape[axis]))], start, start))
+                place += 1
+            else:
+                box.append(Span((), 0, size - 1))
+        indices = []
+        for t in picks:
+            own = aligned(t, picked)
+            shifted = [
+                Span(tuple((f, replace(d, axis=d.axis + front)) for f, d in s.terms), s.low, s.high) for s in own
+            ]
+            indices.append((tuple(shifted),))
+        return Sees(((tuple(box),), *indices), moves=not picks)
+
     def torch(self, a: IndexAttrs, *types: TensorType) -> Code:
         x, *picks = types
         if not a.items:
@@ -114,6 +154,12 @@ class Index(Op[IndexAttrs]):
             return method(code, "movedim", here, there)
         moved = Row(tuple(range(here, here + rank))), Row(tuple(range(there, there + rank)))
         return method(code, "movedim", *moved)
+
+    def saved(self, a: IndexAttrs, use: Backprop) -> Kept:
+        return Kept(tuple(range(1, len(use.inputs))))
+
+    def lies(self, a: IndexAttrs, *types: TensorType) -> Lies:
+        return PART if len(types) == 1 else NEW
 
     def signal(self, a: IndexAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Part
@@ -142,6 +188,84 @@ class Index(Op[IndexAttrs]):
             axis += 1
         kept += range(axis, types[0].rank)
         return Part(kept, places)
+
+    def couplings(self, a: IndexAttrs, *types: TensorType) -> Ties | Unknown:
+        x, *picks = types
+        items = _spelled_out(a.items, x)
+        inner: list[Expr] = []
+        outer: list[Expr] = []
+        fixed: list[tuple[str, str]] = []
+        parts: dict[int, tuple[Letter, Letter]] = {}
+        for place, item in enumerate(items):
+            axis = len(inner)
+            if isinstance(item, NewAxis):
+                outer.append(Letter(f"new{place}", 1))
+                continue
+            size = x.shape[axis]
+            letter = Letter(f"{axis}", size)
+            cut = _cut(item, size) if isinstance(item, Range) else None
+            if item == Range():
+                inner.append(letter)
+                outer.append(letter)
+            elif cut is not None:
+                first, part, rest = (
+                    Letter(f"{word}{axis}", n) for word, n in zip(("first", "part", "rest"), cut, strict=True)
+                )
+                inner.append(Plus((first, part, rest)))
+                outer.append(part)
+                parts[place] = (first, part)
+            else:
+                inner.append(letter)
+                fixed.append((f"{axis}", "places on it are picked by number"))
+                if isinstance(item, Range):
+                    outer.append(Letter(f"some{axis}", _length(item, size, axis)[0]))
+                    fixed.append((f"some{axis}", "places on it are picked by number"))
+        given = [letters(t, f"p{i}.") for i, t in enumerate(picks)]
+        front = _front(items)
+        if picks:
+            (y,) = inferred(self.infer(a, *types)).types
+            rank = y.rank - len(outer)
+            outer[front:front] = [Letter(f"i{i}", s) for i, s in enumerate(y.shape[front : front + rank])]
+            fixed += held((*given, tuple(outer[front : front + rank])), "it holds places")
+        ends = [(first.name, SKIPPED) for first, _ in parts.values()]
+        ends += [(f"rest{part.name[4:]}", SKIPPED) for _, part in parts.values()]
+
+        def resize(n: Measure) -> IndexAttrs:
+            new = []
+            for place, item in enumerate(items):
+                if place not in parts:
+                    new.append(item)
+                    continue
+                first, part = parts[place]
+                start, stop = n(first), n(first) + n(part)
+                new.append(Range(start if start or not _opens(item) else None, None if _closes(item) else stop))
+            return replace(a, items=tuple(new))
+
+        return Ties((tuple(inner), *given), (tuple(outer),), (), tuple(fixed), tuple(ends), resize if parts else None)
+
+    def masked(self, a: IndexAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]
+
+
+def _cut(item: Range, size: Dim) -> tuple[int, int, int] | None:
+    """How many places stand before a slice, in it and behind it; None where one of them is open, or it skips some."""
+    ends = (item.start, item.stop)
+    if (
+        item.step not in (None, 1)
+        or not isinstance(size, int)
+        or not all(e is None or isinstance(e, int) for e in ends)
+    ):
+        return None
+    start, stop, _ = slice(*ends).indices(size)
+    return start, max(stop - start, 0), size - max(stop, start)
+
+
+def _opens(item: Any) -> bool:
+    return isinstance(item, Range) and item.start is None
+
+
+def _closes(item: Any) -> bool:
+    return isinstance(item, Range) and item.stop is None
 
 
 def _spelled_out(items: tuple[Item, ...], x: TensorType) -> tuple[Item, ...]:

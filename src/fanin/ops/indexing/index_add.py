@@ -23,6 +23,7 @@ class IndexAdd(Op[AxisAttrs]):
     order = ("x", "axis", "index", "source")
     example = "y = index_add(x, 1, i, s)"
     example_inputs = {"x": "[N, 8]", "i": "int[3]", "s": "[N, 3]"}
+    kept = ("index", "source")
 
     def infer(self, a: AxisAttrs, *types: TensorType) -> Result:
         x, index, source = types

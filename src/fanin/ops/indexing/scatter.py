@@ -24,6 +24,7 @@ class Scatter(Op[AxisAttrs]):
     order = ("x", "axis", "index", "source")
     example = "y = scatter(x, 1, i, s)"
     example_inputs = {"x": "[N, 8]", "i": "int[N, 3]", "s": "[N, 3]"}
+    kept = ("index",)
 
     def infer(self, a: AxisAttrs, *types: TensorType) -> Result:
         x, index, source = types

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import final
 
-from fanin.ir.types import TensorType
+from fanin.ir.types import DType, TensorType
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import ANY, INTS, Inferred, Op, Port, Result, normal_axis
 from fanin.ops.indexing._places import AxisAttrs, need_rank
+from fanin.ops.keeping import Backprop, Kept
 
 
 @final
@@ -35,3 +36,6 @@ class TakeAlongAxis(Op[AxisAttrs]):
 
     def torch(self, a: AxisAttrs, *types: TensorType) -> Code:
         return call("torch.take_along_dim", Input(0), Input(1), dim=a.axis)
+
+    def saved(self, a: AxisAttrs, use: Backprop) -> Kept:
+        return Kept((0,), more=(use.results[0].with_dtype(DType.INT),))  # its index, stretched

@@ -18,6 +18,7 @@ class Cholesky(OfSquare):
 
     name = "cholesky"
     example = "y = cholesky(x)"
+    kept = ("result",)
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x = types[0]

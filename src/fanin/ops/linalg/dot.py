@@ -7,6 +7,7 @@ from typing import final
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Result, need_equal
+from fanin.ops.keeping import Backprop, Kept, crosswise
 
 
 @final
@@ -34,3 +35,6 @@ class Dot(Op[NoAttrs]):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("torch.dot", Input(0), Input(1))
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        return Kept(crosswise(use))

@@ -21,6 +21,7 @@ class Eigh(OfSquare):
     inputs = (Port("x", (DType.FLOAT,)),)
     results = ("eigenvalues", "eigenvectors")
     example = "eigenvalues, eigenvectors = eigh(x)"
+    kept = ("eigenvalues", "eigenvectors")
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x = types[0]

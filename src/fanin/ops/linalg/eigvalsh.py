@@ -6,6 +6,7 @@ from typing import final
 
 from fanin.ir.types import DType, TensorType
 from fanin.ops.contract import Inferred, NoAttrs, Port, Result
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.linalg._square import OfSquare, need_square
 
 
@@ -24,3 +25,6 @@ class Eigvalsh(OfSquare):
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x = types[0]
         return Inferred((x.with_shape(*x.shape[:-1]),), need_square(x, self.name))
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        return Kept(results=(0,), more=(use.x,))

@@ -18,6 +18,7 @@ class Inv(OfSquare):
 
     name = "inv"
     example = "y = inv(x)"
+    kept = ("result",)
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x = types[0]

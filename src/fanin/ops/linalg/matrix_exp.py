@@ -18,6 +18,7 @@ class MatrixExp(OfSquare):
 
     name = "matrix_exp"
     example = "y = matrix_exp(x)"
+    kept = ("x",)
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         return Inferred((types[0],), need_square(types[0], self.name))

@@ -7,6 +7,8 @@ from typing import final
 from fanin.ir.types import TensorType, promote
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import ANY, Complaint, NoAttrs, Op, Port, Result
+from fanin.ops.keeping import Backprop, Kept, crosswise
+from fanin.ops.ties import Letter, Ties
 
 
 @final
@@ -30,3 +32,13 @@ class Outer(Op[NoAttrs]):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("torch.outer", Input(0), Input(1))
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        return Kept(crosswise(use))
+
+    def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
+        i, j = Letter("i", types[0].shape[0]), Letter("j", types[1].shape[0])
+        return Ties(((i,), (j,)), ((i, j),))
+
+    def masked(self, a: NoAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if 0.0 in values else None

@@ -20,6 +20,7 @@ class Pinv(Op[NoAttrs]):
     name = "pinv"
     inputs = (Port("x", FLOATS),)
     example = "y = pinv(x)"
+    kept = ("x", "result")
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x = types[0]

@@ -21,6 +21,7 @@ class Qr(Op[NoAttrs]):
     inputs = (Port("x", FLOATS),)
     results = ("q", "r")
     example = "q, r = qr(x)"
+    kept = ("q", "r")
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x = types[0]

@@ -6,6 +6,7 @@ from typing import final
 
 from fanin.ir.types import DType, TensorType
 from fanin.ops.contract import Inferred, NoAttrs, Result
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.linalg._square import OfSquare, need_square
 
 
@@ -24,3 +25,6 @@ class Slogdet(OfSquare):
         x = types[0]
         sign = x.with_shape(*x.shape[:-2])
         return Inferred((sign, sign.with_dtype(DType.FLOAT)), need_square(x, self.name))
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        return Kept((0,), (0,), (use.x, use.x.with_dtype(DType.INT).with_shape(*use.x.shape[:-1])))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import final
 
-from fanin.ir.types import TensorType
+from fanin.ir.types import DType, TensorType
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import FLOATS, Complaint, Inferred, NoAttrs, Op, Port, Result, need_equal
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.linalg._square import need_square
 
 
@@ -40,3 +41,6 @@ class Solve(Op[NoAttrs]):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("torch.linalg.solve", Input(0), Input(1))
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        return Kept((0,), (0,), (use.x, use.x.with_dtype(DType.INT).with_shape(*use.x.shape[:-1])))

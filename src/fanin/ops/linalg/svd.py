@@ -22,6 +22,7 @@ class Svd(Op[NoAttrs]):
     inputs = (Port("x", (DType.FLOAT,)),)
     results = ("u", "s", "vh")
     example = "u, s, vh = svd(x)"
+    kept = ("u", "s", "vh")
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x = types[0]

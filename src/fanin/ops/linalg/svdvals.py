@@ -8,6 +8,7 @@ from fanin.ir.dims import minimum
 from fanin.ir.types import DType, TensorType
 from fanin.ops.code import Code, Input, call
 from fanin.ops.contract import Complaint, NoAttrs, Op, Port, Result
+from fanin.ops.keeping import Backprop, Kept, numbers
 
 
 @final
@@ -29,3 +30,8 @@ class Svdvals(Op[NoAttrs]):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return call("torch.linalg.svdvals", Input(0))
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        *batch, rows, columns = use.x.shape
+        least = use.results[0].shape[-1]
+        return Kept(results=(0,), more=(numbers(*batch, rows, least), numbers(*batch, least, columns)))

@@ -19,6 +19,7 @@ class Trace(Op[NoAttrs]):
     name = "trace"
     inputs = (Port("x", NUMBERS),)
     example = "y = trace(x)"
+    kept = ()
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x = types[0]

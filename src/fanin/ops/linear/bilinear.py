@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import sqrt
 from typing import cast, final
 
 from fanin.ir.laws import Uniform
+from fanin.ir.places import through
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
@@ -24,7 +26,9 @@ from fanin.ops.contract import (
     need_equal,
 )
 from fanin.ops.ports import FLOAT
+from fanin.ops.sees import Sees, Use, same
 from fanin.ops.spelling import optional, optional_input
+from fanin.ops.ties import PARAM, Letter, Ties, letters
 from fanin.record import KW_ONLY, record
 
 
@@ -60,10 +64,17 @@ class Bilinear(Weighted[BilinearAttrs]):
     inputs = (Port("x1", FLOAT), Port("x2", FLOAT))
     example = "y = Bilinear(10)(a, b)"
     example_inputs = {"a": "[N, 8]", "b": "[N, 4]"}
+    kept = ("x1", "x2")
 
     def infer(self, a: BilinearAttrs, *types: TensorType) -> Result:
         x1, x2 = types
         return Inferred((x1.with_last(a.out_features),), need_rows(self.name, x1, x2))
+
+    def sees(self, a: BilinearAttrs, use: Use) -> Sees:
+        boxes = [(*same(t)[:-1], through(n, t.shape[-1])) for n, t in enumerate(use.types[:2]) if t is not None]
+        sizes = tuple(t.shape[-1] for t in use.types[:2] if t is not None)
+        last = use.out.rank - 1
+        return Sees(tuple((box,) for box in boxes), sizes, own=(last,), weighted=((0, last), (1, last)))
 
     def params(self, a: BilinearAttrs, *types: TensorType) -> tuple[ParamSpec, ...]:
         first, second = (cast(int, t.shape[-1]) for t in types)
@@ -75,6 +86,15 @@ class Bilinear(Weighted[BilinearAttrs]):
     def construct(self, a: BilinearAttrs, *types: TensorType) -> Call:
         first, second = (t.shape[-1] for t in types)
         return call("nn.Bilinear", first, second, a.out_features, bias=unless(a.bias, True))
+
+    def couplings(self, a: BilinearAttrs, *types: TensorType) -> Ties:
+        x, y = types
+        outer, o = letters(x)[:-1], Letter("o", a.out_features)
+        i, j = Letter("i", x.shape[-1]), Letter("j", y.shape[-1])
+        params = (("weight", (o, i, j)), *((("bias", (o,)),) if a.bias else ()))
+        ends = (("i", PARAM), ("j", PARAM))
+        layouts = (*outer, i), (*outer, j)
+        return Ties(layouts, ((*outer, o),), params, ends=ends, resize=lambda n: replace(a, out_features=n(o)))
 
 
 @final
@@ -88,6 +108,7 @@ class BilinearFunction(Op[NoAttrs]):
     inputs = (Port("x1", FLOAT), Port("x2", FLOAT), Port("weight", FLOAT), Port("bias", FLOAT, optional=True))
     example = "y = bilinear(a, b, w)"
     example_inputs = {"a": "[N, 8]", "b": "[N, 4]", "w": "[10, 8, 4]"}
+    kept = ("x1", "x2", "weight")
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:
         x1, x2, weight = types[:3]

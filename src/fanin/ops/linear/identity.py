@@ -7,6 +7,7 @@ from typing import Any, final
 from fanin.ir.types import TensorType
 from fanin.ops.code import Call, Code, Input, call
 from fanin.ops.contract import ANY, Elementwise, NoAttrs, Port
+from fanin.ops.keeping import Lies, same
 
 
 @final
@@ -21,6 +22,7 @@ class Identity(Elementwise[NoAttrs]):
     module = "Identity"
     inputs = (Port("x", ANY),)
     example = "y = x -> identity"
+    kept = ()
 
     def fold(self, a: NoAttrs, *numbers: Any) -> Any:
         return numbers[0]
@@ -30,6 +32,9 @@ class Identity(Elementwise[NoAttrs]):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return Input(0)
+
+    def lies(self, a: NoAttrs, *types: TensorType) -> Lies:
+        return same(types[0])
 
     def inverse(self, a: NoAttrs) -> tuple[str, NoAttrs]:
         return "identity", a

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import sqrt
 from typing import Any, cast, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.laws import Uniform
+from fanin.ir.places import through, whole
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
 from fanin.ops.contract import (
     Axis,
     Complaint,
-    Coupling,
     Inferred,
     Op,
     OpAttrs,
     ParamSpec,
     Port,
-    Reach,
     Result,
     Weighted,
-    couple,
     need_equal,
 )
+from fanin.ops.keeping import Backprop, Kept, crosswise
 from fanin.ops.ports import X
+from fanin.ops.sees import Sees, Use, mixing, same
+from fanin.ops.ties import PARAM, SUM, Letter, Ties, letters
 from fanin.record import KW_ONLY, record
 
 
@@ -71,20 +73,26 @@ class Linear(Weighted[LinearAttrs]):
     def flops(self, a: LinearAttrs, *types: TensorType) -> Dim:
         return 2 * types[0].numel() * a.out_features
 
-    def saved(self, a: LinearAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
+    def saved(self, a: LinearAttrs, use: Backprop) -> Kept:
+        return Kept((0,) if use.learns else ())
 
-    def couplings(self, a: LinearAttrs, *types: TensorType) -> tuple[Coupling, ...]:
-        outs = ("weight.out", "bias.out", "y[-1]") if a.bias else ("weight.out", "y[-1]")
-        return couple("x[-1]", "weight.in"), couple(*outs)
-
-    def reach(self, a: LinearAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=(types[0].rank - 1,))
+    def sees(self, a: LinearAttrs, use: Use) -> Sees:
+        return mixing(use.x, (-1,), keeps=False, own=(use.x.rank - 1,), weighted=True)
 
     def signal(self, a: LinearAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.linear import Dense
 
         return Dense()
+
+    def couplings(self, a: LinearAttrs, *types: TensorType) -> Ties:
+        *outer, i = letters(types[0])
+        o = Letter("o", a.out_features)
+        params = (("weight", (o, i)), *((("bias", (o,)),) if a.bias else ()))
+        ends = ((f"{types[0].rank - 1}", PARAM),)
+        return Ties(((*outer, i),), ((*outer, o),), params, ends=ends, resize=lambda n: replace(a, out_features=n(o)))
+
+    def folds(self, a: LinearAttrs) -> bool:
+        return a.bias
 
 
 @final
@@ -124,11 +132,21 @@ class LinearFunction(Op[OpAttrs]):
                 needs += need_equal(bias.shape[0], out, message, ("bias", 0), ("weight", 0))
         return Inferred((x.with_last(out),), needs)
 
+    def sees(self, a: OpAttrs, use: Use) -> Sees:
+        x, last = use.x, use.x.rank - 1
+        row = (*same(x)[:-1], through(0, x.shape[-1]))
+        weight = (whole(last, use.out.shape[-1]), through(0, x.shape[-1]))
+        more = (((whole(last, use.out.shape[-1]),),),) if len(use.types) > 2 and use.types[2] is not None else ()
+        return Sees(((row,), (weight,), *more), (x.shape[-1],), void=((0, (0,)), (1, (0,))))
+
     def torch(self, a: OpAttrs, *types: TensorType) -> Code:
         return call("F.linear", *(Input(i) for i in range(len(types))))
 
     def flops(self, a: OpAttrs, *types: TensorType) -> Dim:
         return 2 * types[0].numel() * types[1].shape[0]
+
+    def saved(self, a: OpAttrs, use: Backprop) -> Kept:
+        return Kept(crosswise(use))
 
     def signal(self, a: OpAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.chain import Shifted
@@ -137,3 +155,12 @@ class LinearFunction(Op[OpAttrs]):
         batch = "abcdef"[: types[0].rank - 1]
         inner = Contract(batch + "z", "yz", batch + "y")
         return Shifted(inner) if len(types) > 2 else inner
+
+    def couplings(self, a: OpAttrs, *types: TensorType) -> Ties:
+        *outer, i = letters(types[0])
+        o = Letter("o", types[1].shape[0])
+        bias = tuple((o if t.shape[0] == types[1].shape[0] else Letter("b", 1),) for t in types[2:])
+        return Ties(((*outer, i), (o, i), *bias), ((*outer, o),), ends=((f"{types[0].rank - 1}", SUM),))
+
+    def masked(self, a: OpAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[1] == 0 and all(v == 0 for v in values[2:]) else None

@@ -7,9 +7,11 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from fanin.ir.dims import Dim
 from fanin.ir.types import DType, TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Attribute, Call, Code, IfNumber, Input, call, method
 from fanin.ops.contract import REALS, A, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import optional, spell_fields
 from fanin.record import record
@@ -57,6 +59,19 @@ def number_like_x(dtype: DType, scalar: Code) -> Code:
     return IfNumber(1, call("torch.full_like", Input(0), Input(1)), own)
 
 
+def filled(use: Backprop) -> tuple[TensorType, ...]:
+    """A number as the target is one for every x."""
+    target = use.inputs[1]
+    return () if target is None or 1 not in use.numbers or not use.x.rank else (use.x,)
+
+
+def stretched(use: Backprop) -> Unknown | None:
+    """The reason where two inputs are not of one shape."""
+    if use.inputs[1] is not None and use.x.shape == use.inputs[1].shape:
+        return None
+    return Unknown("nothing is said of what is kept of tensors that are stretched")
+
+
 def check_target(name: str, target: TensorType) -> None:
     """Raises Complaint for a tensor of ints: a number may be one."""
     if target.rank and target.dtype is not DType.FLOAT:
@@ -67,6 +82,9 @@ class Distance(Loss[A]):
     """A function of the difference of two tensors, broadcast."""
 
     inputs = (X, TARGET)
+
+    def saved(self, a: A, use: Backprop) -> Kept | Unknown:
+        return Kept((0, 1), more=filled(use))
 
     def distance(self, a: Any, *types: TensorType) -> Result:
         x, target = types

@@ -7,7 +7,8 @@ from typing import final
 
 from fanin.ir.types import TensorType
 from fanin.ops.contract import Complaint, Result
-from fanin.ops.loss._loss import TARGET, WEIGHT, Binary, LossAttrs, X
+from fanin.ops.keeping import Backprop, Kept
+from fanin.ops.loss._loss import TARGET, WEIGHT, Binary, LossAttrs, X, filled
 
 
 @final
@@ -35,3 +36,6 @@ class BinaryCrossEntropy(Binary[LossAttrs]):
 
     def infer(self, a: LossAttrs, *types: TensorType) -> Result:
         return self.binary(a, *types)
+
+    def saved(self, a: LossAttrs, use: Backprop) -> Kept:
+        return Kept(tuple(range(len(use.inputs))), more=filled(use))

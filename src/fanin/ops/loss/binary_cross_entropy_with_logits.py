@@ -6,7 +6,8 @@ from typing import final
 
 from fanin.ir.types import TensorType
 from fanin.ops.contract import Port, Result
-from fanin.ops.loss._loss import TARGET, WEIGHT, Binary, LossAttrs, X
+from fanin.ops.keeping import Backprop, Kept
+from fanin.ops.loss._loss import TARGET, WEIGHT, Binary, LossAttrs, X, filled
 from fanin.ops.ports import FLOAT
 
 
@@ -32,3 +33,6 @@ class BinaryCrossEntropyWithLogits(Binary[LossAttrs]):
 
     def infer(self, a: LossAttrs, *types: TensorType) -> Result:
         return self.binary(a, *types)
+
+    def saved(self, a: LossAttrs, use: Backprop) -> Kept:
+        return Kept(tuple(range(len(use.inputs))), more=filled(use))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import final
 
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import REALS, Complaint, Inferred, Op, OpAttrs, Port, Result
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.loss._loss import Reduction, reduced
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import spell_fields
@@ -52,3 +54,11 @@ class CosineEmbeddingLoss(Op[CosineEmbeddingAttrs]):
     def torch(self, a: CosineEmbeddingAttrs, *types: TensorType) -> Code:
         _, keywords = spell_fields(a)
         return Call("F.cosine_embedding_loss", (Input(0), Input(1), Input(2)), keywords)
+
+    def saved(self, a: CosineEmbeddingAttrs, use: Backprop) -> Kept | Unknown:
+        if any(t is not None and t.shape != use.x.shape for t in use.inputs[:2]) or (
+            use.inputs[2] is not None and use.inputs[2].shape != use.x.shape[:-1]
+        ):
+            return Unknown("nothing is said of what is kept of tensors that are stretched")
+        rows = numbers(*use.x.shape[:-1])
+        return Kept((0, 1), more=(rows,) * 7)

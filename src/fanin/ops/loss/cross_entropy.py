@@ -7,6 +7,7 @@ from typing import final
 from fanin.ir.types import DType, TensorType
 from fanin.ops.attributes import Probability
 from fanin.ops.contract import REALS, Complaint, Inferred, OpAttrs, Port, Result
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.loss._loss import WEIGHT, Loss, Reduction, X, classified, need_classes, reduced
 from fanin.ops.spelling import optional
 from fanin.record import record
@@ -46,3 +47,8 @@ class CrossEntropy(Loss[CrossEntropyAttrs]):
             raise Complaint("`ignore_index` is for targets that are indices", "ignore_index", kind="type")
         axis, outer, needs = classified(self.name, x, target)
         return Inferred((reduced(x, outer, a.reduction),), needs + need_classes(optional(types, 2), x, axis))
+
+    def saved(self, a: CrossEntropyAttrs, use: Backprop) -> Kept:
+        target = use.inputs[1]
+        smoothed = (numbers(*target.shape),) if a.label_smoothing and target is not None else ()
+        return Kept(tuple(range(1, len(use.inputs))), more=(use.x, *smoothed))  # the logarithm of the softmax

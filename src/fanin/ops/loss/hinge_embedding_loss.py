@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import final
 
-from fanin.ir.types import TensorType
+from fanin.ir.types import DType, TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.contract import OpAttrs, Result
-from fanin.ops.loss._loss import Distance, Reduction
+from fanin.ops.keeping import Backprop, Kept
+from fanin.ops.loss._loss import Distance, Reduction, stretched
 from fanin.record import record
 
 
@@ -31,3 +33,9 @@ class HingeEmbeddingLoss(Distance[HingeEmbeddingLossAttrs]):
 
     def infer(self, a: HingeEmbeddingLossAttrs, *types: TensorType) -> Result:
         return self.distance(a, *types)
+
+    def saved(self, a: HingeEmbeddingLossAttrs, use: Backprop) -> Kept | Unknown:
+        reason = stretched(use)
+        if reason is not None:
+            return reason
+        return Kept(more=(use.x, use.x.with_dtype(DType.BOOL), use.x.with_dtype(DType.BOOL)))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Literal, final
 
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.contract import OpAttrs, Port, Result
-from fanin.ops.loss._loss import Distance, X
+from fanin.ops.keeping import Backprop, Kept
+from fanin.ops.loss._loss import Distance, X, stretched
 from fanin.ops.ports import FLOAT
 from fanin.record import record
 
@@ -36,3 +38,11 @@ class KlDiv(Distance[KlDivAttrs]):
 
     def infer(self, a: KlDivAttrs, *types: TensorType) -> Result:
         return self.distance(a, *types)
+
+    def saved(self, a: KlDivAttrs, use: Backprop) -> Kept | Unknown:
+        reason = stretched(use)
+        if reason is not None:
+            return reason
+        if a.log_target:
+            return Unknown("nothing is said of what is kept with these settings")
+        return Kept((0, 1))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import final
 
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.contract import Result
-from fanin.ops.loss._loss import Distance, LossAttrs
+from fanin.ops.keeping import Backprop, Kept
+from fanin.ops.loss._loss import Distance, LossAttrs, stretched
 
 
 @final
@@ -25,3 +27,9 @@ class L1Loss(Distance[LossAttrs]):
 
     def infer(self, a: LossAttrs, *types: TensorType) -> Result:
         return self.distance(a, *types)
+
+    def saved(self, a: LossAttrs, use: Backprop) -> Kept | Unknown:
+        reason = stretched(use)
+        if reason is not None:
+            return reason
+        return Kept(more=(use.x,))  # the difference

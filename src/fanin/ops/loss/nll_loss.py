@@ -32,6 +32,7 @@ class NllLoss(Loss[NllAttrs]):
     likelihood = ("categorical",)
     example = "y = x -> log_softmax(axis=1) -> nll_loss(target)"
     example_inputs = {"x": "[N, 10]", "target": "int[N]"}
+    kept = ("x", "target", "weight")
 
     def infer(self, a: NllAttrs, *types: TensorType) -> Result:
         x = types[0]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import final
 
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveFloat
 from fanin.ops.contract import OpAttrs, Result
-from fanin.ops.loss._loss import Distance, Reduction
+from fanin.ops.keeping import Backprop, Kept
+from fanin.ops.loss._loss import Distance, Reduction, stretched
 from fanin.record import record
 
 
@@ -35,3 +37,11 @@ class PoissonNllLoss(Distance[PoissonNllLossAttrs]):
 
     def infer(self, a: PoissonNllLossAttrs, *types: TensorType) -> Result:
         return self.distance(a, *types)
+
+    def saved(self, a: PoissonNllLossAttrs, use: Backprop) -> Kept | Unknown:
+        reason = stretched(use)
+        if reason is not None:
+            return reason
+        if not a.log_input or a.full:
+            return Unknown("nothing is said of what is kept with these settings")
+        return Kept((0, 1), more=(use.x,))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import final
 
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import NonNegativeFloat
 from fanin.ops.contract import OpAttrs, Result
-from fanin.ops.loss._loss import Distance, Reduction
+from fanin.ops.keeping import Backprop, Kept
+from fanin.ops.loss._loss import Distance, Reduction, stretched
 from fanin.record import record
 
 
@@ -34,3 +36,8 @@ class SmoothL1Loss(Distance[SmoothL1LossAttrs]):
 
     def infer(self, a: SmoothL1LossAttrs, *types: TensorType) -> Result:
         return self.distance(a, *types)
+
+    def saved(self, a: SmoothL1LossAttrs, use: Backprop) -> Kept | Unknown:
+        if a.beta == 0:  # as the L1 loss
+            return stretched(use) or Kept(more=(use.x,))
+        return super().saved(a, use)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import final
 
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveFloat
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Call, Code, Input
 from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Port, Result
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.loss._loss import Reduction, reduced
 from fanin.ops.ports import FLOAT
 from fanin.ops.spelling import spell_fields
@@ -59,3 +61,9 @@ class TripletMarginLoss(Op[TripletAttrs]):
     def torch(self, a: TripletAttrs, *types: TensorType) -> Code:
         _, keywords = spell_fields(a)
         return Call("F.triplet_margin_loss", (Input(0), Input(1), Input(2)), keywords)
+
+    def saved(self, a: TripletAttrs, use: Backprop) -> Kept | Unknown:
+        if a.swap or any(t is not None and t.shape != use.x.shape for t in use.inputs[:3]):
+            return Unknown("nothing is said of what is kept of tensors that are stretched")
+        rows = numbers(*use.x.shape[:-1])
+        return Kept(more=(use.x, use.x, rows, rows, rows))

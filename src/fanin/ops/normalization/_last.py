@@ -9,6 +9,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import show
 from fanin.ops.code import Attribute, Code, Cut, Input, Sequence, Subscript
 from fanin.ops.contract import Axis, Complaint, Need, need_equal
+from fanin.ops.ties import NORM, Ties, letters
 
 
 def check_axes(name: str, axes: int, x: TensorType) -> None:
@@ -54,3 +55,12 @@ def need_last(port: str, given: TensorType | None, axes: int, x: TensorType) -> 
         message = f"`{port}` has {{left}} numbers for an axis of {{right}}"
         found += need_equal(given.shape[i], x.shape[i], message, (port, i), ("x", i))
     return found
+
+
+def normalised(axes: int, x: TensorType, params: tuple[str, ...], given: tuple[TensorType | None, ...] = ()) -> Ties:
+    """The last axes are normalised together: what goes must be zero, and the old count stay the divisor."""
+    layout = letters(x)
+    last = layout[-axes:]
+    ends = tuple((str(i), NORM) for i in range(x.rank - axes, x.rank))
+    more = tuple(() if t is None else last for t in given)
+    return Ties((layout, *more), (layout,), tuple((name, last) for name in params), ends=ends)

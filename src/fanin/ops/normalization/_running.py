@@ -14,19 +14,19 @@ from fanin.ops.code import Call, Code, call
 from fanin.ops.contract import (
     Axis,
     Complaint,
-    Coupling,
     Inferred,
     Need,
     OpAttrs,
     ParamSpec,
-    Reach,
     Result,
     Weighted,
-    couple,
     need_at_least,
 )
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.ports import X
+from fanin.ops.sees import Sees, Use, mixing, pointwise
 from fanin.ops.spelling import spell_unless
+from fanin.ops.ties import Ties, letters
 from fanin.ops.windows import check_spatial
 from fanin.record import KW_ONLY, record
 
@@ -64,11 +64,13 @@ def running_params(count: Dim, affine: bool, tracked: bool) -> tuple[ParamSpec, 
     return found
 
 
-def running_couplings(x: TensorType, axis: int, affine: bool, tracked: bool) -> tuple[Coupling, ...]:
-    """A channel is cut with its scale, its shift and its statistics; the other axes pass."""
+def channelwise(x: TensorType, axis: int, affine: bool, tracked: bool) -> Ties:
+    """A channel goes with its scale, its shift and its statistics; the other axes pass."""
     names = ("weight", "bias") * affine + ("running_mean", "running_var") * tracked
-    channel = couple(f"x[{axis}]", *(f"{name}.feature" for name in names), f"y[{axis}]")
-    return tuple(channel if i == axis else couple(f"x[{i}]", f"y[{i}]") for i in range(x.rank))
+    layout = letters(x)
+    params = tuple((name, (layout[axis],)) for name in names)
+    fixed = tuple((str(i), "statistics are taken over it") for i in range(x.rank) if i not in (0, axis))
+    return Ties((layout,), (layout,), params, fixed)
 
 
 class BatchNorm(Weighted[BatchNormAttrs]):
@@ -98,20 +100,27 @@ class BatchNorm(Weighted[BatchNormAttrs]):
     def construct(self, a: BatchNormAttrs, *types: TensorType) -> Call:
         return construct_running(f"nn.{self.module}", types[0].shape[1], a, affine=True, tracked=True)
 
-    def saved(self, a: BatchNormAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
+    def saved(self, a: BatchNormAttrs, use: Backprop) -> Kept:
+        statistics = numbers(use.x.shape[1])
+        return Kept((0,), more=(statistics, statistics))
 
-    def couplings(self, a: BatchNormAttrs, *types: TensorType) -> tuple[Coupling, ...]:
-        return running_couplings(types[0], 1, a.affine, a.track_running_stats)
-
-    def reach(self, a: BatchNormAttrs, *types: TensorType) -> Reach:
-        # In training, through the statistics of the batch; what they are otherwise depends on no input.
-        return Reach(mixes=tuple(i for i in range(types[0].rank) if i != 1))
+    def sees(self, a: BatchNormAttrs, use: Use) -> Sees:
+        own = (1,) if a.affine or a.track_running_stats else ()
+        if a.track_running_stats and not use.training:
+            return pointwise(use.types, use.out, own=own)
+        return mixing(use.x, [i for i in range(use.x.rank) if i != 1], own=own)
 
     def signal(self, a: BatchNormAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.normalise import Normalise
 
         return Normalise([0, *range(2, types[0].rank)], a.eps)
+
+    def couplings(self, a: BatchNormAttrs, *types: TensorType) -> Ties:
+        return channelwise(types[0], 1, a.affine, a.track_running_stats)
+
+    def masked(self, a: BatchNormAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        # Without scale and shift the running mean makes another number of it.
+        return 0.0 if own and a.affine else None
 
 
 class InstanceNorm(Weighted[InstanceNormAttrs]):
@@ -140,20 +149,30 @@ class InstanceNorm(Weighted[InstanceNormAttrs]):
         size = types[0].shape[-self.spatial - 1]
         return construct_running(f"nn.{self.module}", size, a, affine=False, tracked=False)
 
-    def saved(self, a: InstanceNormAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
+    def saved(self, a: InstanceNormAttrs, use: Backprop) -> Kept:
+        # as a batch norm of one sample with so many channels: what is per channel is repeated for it
+        statistics = numbers(cast(Dim, prod(use.x.shape[: -self.spatial])))
+        return Kept((0,), more=(statistics,) * (2 + 2 * a.track_running_stats + a.affine))
 
-    def couplings(self, a: InstanceNormAttrs, *types: TensorType) -> tuple[Coupling, ...]:
-        axis = types[0].rank - self.spatial - 1
-        return running_couplings(types[0], axis, a.affine, a.track_running_stats)
-
-    def reach(self, a: InstanceNormAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=tuple(range(types[0].rank - self.spatial, types[0].rank)))
+    def sees(self, a: InstanceNormAttrs, use: Use) -> Sees:
+        first = use.x.rank - self.spatial
+        own = (first - 1,) if a.affine or a.track_running_stats else ()
+        if a.track_running_stats and not use.training:
+            return pointwise(use.types, use.out, own=own)
+        return mixing(use.x, range(first, use.x.rank), own=own)
 
     def signal(self, a: InstanceNormAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.normalise import Normalise
 
         return Normalise(range(2, types[0].rank), a.eps)
+
+    def couplings(self, a: InstanceNormAttrs, *types: TensorType) -> Ties:
+        return channelwise(types[0], types[0].rank - self.spatial - 1, a.affine, a.track_running_stats)
+
+    def masked(self, a: InstanceNormAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        if own and a.affine:
+            return 0.0
+        return 0.0 if values[0] is not None and not a.track_running_stats else None
 
 
 def construct_running(

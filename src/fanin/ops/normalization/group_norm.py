@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Any, cast, final
 
 from fanin.ir.dims import Dim, floordiv, mod
 from fanin.ir.facts import Compare
 from fanin.ir.laws import ONES, ZEROS
+from fanin.ir.places import Digit, normal, through, whole
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import NonNegativeFloat, PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
@@ -20,15 +22,17 @@ from fanin.ops.contract import (
     OpAttrs,
     ParamSpec,
     Port,
-    Reach,
     Result,
     Weighted,
     need_at_least,
     need_equal,
 )
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.ports import FLOAT, X
+from fanin.ops.sees import Sees, Use, same
 from fanin.ops.sizes import divisors_near
 from fanin.ops.spelling import optional, optional_input
+from fanin.ops.ties import NORM, Expr, Letter, Ties, letters, times
 from fanin.record import KW_ONLY, record
 
 
@@ -54,6 +58,27 @@ def infer_groups(name: str, groups: int, x: TensorType) -> tuple[Need, ...]:
     count = floordiv(cast(Dim, prod(x.shape)), groups)
     message = f"`{name}` needs more than one value for each group to find a variance, and {x} has {{left}}"
     return needs + need_at_least(count, 2, message, ("x", 0))
+
+
+def groups_together(x: TensorType, groups: int, own: tuple[int, ...] = ()) -> Sees:
+    """An entry sees its group of channels, at all places."""
+    within = floordiv(x.shape[1], groups)
+    group = normal([(within, Digit(1, within, groups)), *through(0, within).terms], 0, 0)
+    places = tuple(through(n, size) for n, size in enumerate(x.shape[2:], 1))
+    box = (whole(0, x.shape[0]), through(0, within) if groups == 1 else group, *places)
+    return Sees(((same(x), box),), (within, *x.shape[2:]), own=own)
+
+
+def grouped(a: GroupNormAttrs | GroupNormFunctionAttrs, x: TensorType, params: tuple[str, ...]) -> Ties:
+    """Whole groups can go; within a group, what goes takes its share of the statistics along."""
+    outer = letters(x)
+    g, c = Letter("g", a.num_groups), Letter("c", floordiv(x.shape[1], a.num_groups))
+    channel: Expr = times(g, c)
+    layout = (outer[0], channel, *outer[2:])
+    tied = tuple((name, (channel,)) for name in params)
+    fixed = tuple((str(i), "statistics are taken over it") for i in range(2, x.rank))
+    ends = (("c", NORM),)
+    return Ties((layout,), (layout,), tied, fixed, ends, lambda n: replace(a, num_groups=n(g)))
 
 
 @final
@@ -85,16 +110,20 @@ class GroupNorm(Weighted[GroupNormAttrs]):
         eps, affine = unless(a.eps, 1e-5), unless(a.affine, True)
         return call("nn.GroupNorm", a.num_groups, types[0].shape[1], eps=eps, affine=affine)
 
-    def saved(self, a: GroupNormAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
+    def saved(self, a: GroupNormAttrs, use: Backprop) -> Kept:
+        statistics = numbers(use.x.shape[0], a.num_groups)
+        return Kept((0,), more=(statistics, statistics))
 
-    def reach(self, a: GroupNormAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=tuple(range(1, types[0].rank)))
+    def sees(self, a: GroupNormAttrs, use: Use) -> Sees:
+        return groups_together(use.x, a.num_groups, own=(1,) if a.affine else ())
 
     def signal(self, a: GroupNormAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.normalise import Normalise
 
         return Normalise((), a.eps, groups=a.num_groups)
+
+    def couplings(self, a: GroupNormAttrs, *types: TensorType) -> Ties:
+        return grouped(a, types[0], ("weight", "bias") if a.affine else ())
 
 
 @record
@@ -138,8 +167,22 @@ class GroupNormFunction(Op[GroupNormFunctionAttrs]):
             eps=unless(a.eps, 1e-5),
         )
 
-    def reach(self, a: GroupNormFunctionAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=tuple(range(1, types[0].rank)))
+    def sees(self, a: GroupNormFunctionAttrs, use: Use) -> Sees:
+        found = groups_together(use.x, a.num_groups)
+        more = tuple(() if t is None else ((whole(1, t.shape[0]),),) for t in use.types[1:])
+        return replace(found, reads=(*found.reads, *more))
+
+    def saved(self, a: GroupNormFunctionAttrs, use: Backprop) -> Kept:
+        statistics = numbers(use.x.shape[0], a.num_groups)
+        return Kept((0, 1)[: len(use.inputs)], more=(statistics, statistics))
+
+    def couplings(self, a: GroupNormFunctionAttrs, *types: TensorType) -> Ties:
+        found = grouped(a, types[0], ())
+        channel = found.inputs[0][1]
+        return replace(found, inputs=(*found.inputs, *(() if t is None else (channel,) for t in types[1:])))
+
+    def masked(self, a: GroupNormFunctionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if len(values) > 1 and all(v == 0 for v in values[1:]) else None
 
 
 def need_channels(port: str, given: TensorType, x: TensorType) -> tuple[Need, ...]:

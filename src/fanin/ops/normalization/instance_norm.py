@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import cast, final
 
 from fanin.ir.dims import Dim
+from fanin.ir.places import whole
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import NonNegativeFloat
 from fanin.ops.code import Code, Input, call, unless
-from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Port, Reach, Result, need_at_least
+from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Port, Result, need_at_least
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.normalization.group_norm import need_channels
 from fanin.ops.ports import FLOAT
+from fanin.ops.sees import Sees, Use, mixing
 from fanin.ops.spelling import optional, optional_input
 from fanin.record import record
 
@@ -53,5 +57,11 @@ class InstanceNormFunction(Op[InstanceNormFunctionAttrs]):
         weight, bias = optional_input(types, 1), optional_input(types, 2)
         return call("F.instance_norm", Input(0), weight=weight, bias=bias, eps=unless(a.eps, 1e-5))
 
-    def reach(self, a: InstanceNormFunctionAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=tuple(range(2, types[0].rank)))
+    def sees(self, a: InstanceNormFunctionAttrs, use: Use) -> Sees:
+        found = mixing(use.x, range(2, use.x.rank))
+        more = tuple(() if t is None else ((whole(1, t.shape[0]),),) for t in use.types[1:])
+        return replace(found, reads=(*found.reads, *more))
+
+    def saved(self, a: InstanceNormFunctionAttrs, use: Backprop) -> Kept:
+        statistics = numbers(use.x.shape[0] * use.x.shape[1])
+        return Kept((0,), more=(statistics,) * (2 + (len(use.inputs) > 1 and use.inputs[1] is not None)))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
-from fanin.ir.dims import Dim
 from fanin.ir.laws import ONES, ZEROS
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import NonNegativeFloat, PositiveInt
 from fanin.ops.code import Call, Code, Input, call, unless
-from fanin.ops.contract import Inferred, Op, OpAttrs, ParamSpec, Port, Reach, Result, Weighted
-from fanin.ops.normalization._last import check_axes, feature_axes, need_last, own_shape, spell_shape
+from fanin.ops.contract import Inferred, Op, OpAttrs, ParamSpec, Port, Result, Weighted
+from fanin.ops.keeping import Backprop, Kept, numbers
+from fanin.ops.normalization._last import check_axes, feature_axes, need_last, normalised, own_shape, spell_shape
 from fanin.ops.ports import FLOAT, X
+from fanin.ops.sees import Sees, Use, aligned, mixing
 from fanin.ops.spelling import optional, optional_input
+from fanin.ops.ties import Ties
 from fanin.record import KW_ONLY, record
 
 
@@ -61,18 +64,30 @@ class LayerNorm(Weighted[LayerNormAttrs]):
             bias=unless(a.bias, True),
         )
 
-    def saved(self, a: LayerNormAttrs, *types: TensorType) -> Dim:
-        return types[0].numel()
+    def saved(self, a: LayerNormAttrs, use: Backprop) -> Kept:
+        statistics = numbers(*use.x.shape[: -a.axes], 1)
+        return Kept((0,), more=(statistics, statistics))
 
-    def reach(self, a: LayerNormAttrs, *types: TensorType) -> Reach:
-        rank = types[0].rank
-        return Reach(mixes=tuple(range(rank - a.axes, rank)))
+    def sees(self, a: LayerNormAttrs, use: Use) -> Sees:
+        axes = range(use.x.rank - a.axes, use.x.rank)
+        return mixing(use.x, axes, own=axes if a.elementwise_affine else ())
 
     def signal(self, a: LayerNormAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.normalise import Normalise
 
         rank = types[0].rank
         return Normalise(range(rank - a.axes, rank), a.eps)
+
+    def couplings(self, a: LayerNormAttrs, *types: TensorType) -> Ties:
+        names = (("weight", "bias") if a.bias else ("weight",)) if a.elementwise_affine else ()
+        return normalised(a.axes, types[0], names)
+
+    def divided(self, a: LayerNormAttrs, by: int) -> tuple[str, tuple[tuple[str, Any], ...]] | None:
+        if a.axes != 1:
+            return None
+        usual = LayerNormAttrs()
+        given = (("eps", a.eps, usual.eps), ("affine", a.elementwise_affine, True), ("shift", a.bias, True))
+        return "KeptLayerNorm", (("size", by), *((name, value) for name, value, default in given if value != default))
 
 
 @record
@@ -111,9 +126,14 @@ class LayerNormFunction(Op[LayerNormFunctionAttrs]):
             eps=unless(a.eps, 1e-5),
         )
 
-    def reach(self, a: LayerNormFunctionAttrs, *types: TensorType) -> Reach:
-        rank = types[0].rank
-        return Reach(mixes=tuple(range(rank - a.axes, rank)))
+    def sees(self, a: LayerNormFunctionAttrs, use: Use) -> Sees:
+        found = mixing(use.x, range(use.x.rank - a.axes, use.x.rank))
+        more = tuple(() if t is None else (aligned(t, use.out),) for t in use.types[1:])
+        return replace(found, reads=(*found.reads, *more))
+
+    def saved(self, a: LayerNormFunctionAttrs, use: Backprop) -> Kept:
+        statistics = numbers(*use.x.shape[: -a.axes], 1)
+        return Kept(tuple(range(len(use.inputs))), more=(statistics, statistics))
 
     def signal(self, a: LayerNormFunctionAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.chain import Scaled
@@ -122,3 +142,9 @@ class LayerNormFunction(Op[LayerNormFunctionAttrs]):
         rank = types[0].rank
         inner = Normalise(range(rank - a.axes, rank), a.eps)
         return Scaled(inner) if len(types) > 1 else inner
+
+    def couplings(self, a: LayerNormFunctionAttrs, *types: TensorType) -> Ties:
+        return normalised(a.axes, types[0], (), types[1:])
+
+    def masked(self, a: LayerNormFunctionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if len(values) > 1 and values[1] == 0 and all(v == 0 for v in values[2:]) else None

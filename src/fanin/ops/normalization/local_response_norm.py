@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import final
 
+from fanin.ir.places import Span
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input
-from fanin.ops.contract import Complaint, Op, OpAttrs, Reach, Result
+from fanin.ops.contract import Complaint, Op, OpAttrs, Result
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.ports import X
+from fanin.ops.sees import Sees, Use, same
 from fanin.ops.spelling import spell_fields
 from fanin.record import record
 
@@ -49,5 +52,12 @@ class LocalResponseNorm(Op[LocalResponseAttrs]):
         args, keywords = spell_fields(a, 1)
         return Call("F.local_response_norm", (Input(0), *args), keywords)
 
-    def reach(self, a: LocalResponseAttrs, *types: TensorType) -> Reach:
-        return Reach(axes=((1, (a.size, 1, a.size // 2)),))
+    def sees(self, a: LocalResponseAttrs, use: Use) -> Sees:
+        box = list(same(use.x))
+        box[1] = Span(box[1].terms, -(a.size // 2), (a.size - 1) // 2)
+        return Sees(((tuple(box),),))
+
+    def saved(self, a: LocalResponseAttrs, use: Backprop) -> Kept:
+        n, c, *places = use.x.shape
+        padded = numbers(n, c + a.size - 1, *places)
+        return Kept((0,), more=(padded, use.x, use.x))  # the squares, their mean and its power

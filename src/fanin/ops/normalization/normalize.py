@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import NonNegativeFloat
 from fanin.ops.code import Call, Code, Input
-from fanin.ops.contract import Op, OpAttrs, Reach, Result, normal_axis
+from fanin.ops.contract import Op, OpAttrs, Result, normal_axis
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.ports import X
+from fanin.ops.sees import Sees, Use, mixing, pointwise
 from fanin.ops.spelling import spell_fields
+from fanin.ops.ties import SUM, Ties, tied
 from fanin.record import record
 
 
@@ -41,9 +45,12 @@ class Normalize(Op[NormalizeAttrs]):
         args, keywords = spell_fields(a)
         return Call("F.normalize", (Input(0), *args), keywords)
 
-    def reach(self, a: NormalizeAttrs, *types: TensorType) -> Reach:
-        rank = types[0].rank
-        return Reach(mixes=(a.axis % rank,) if rank else ())
+    def sees(self, a: NormalizeAttrs, use: Use) -> Sees:
+        return mixing(use.x, (a.axis,)) if use.x.rank else pointwise(use.types, use.out)
+
+    def saved(self, a: NormalizeAttrs, use: Backprop) -> Kept:
+        rows = use.x.with_axis(a.axis, 1)
+        return Kept((0,), more=(rows, rows))
 
     def signal(self, a: NormalizeAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.normalise import Normalise
@@ -52,3 +59,9 @@ class Normalize(Op[NormalizeAttrs]):
             return Unknown(f"nothing is known behind `normalize` with p={a.p}")
         axis = a.axis % types[0].rank
         return Normalise([axis], 0.0, centre=False, to=1 / types[0].shape[axis])  # type: ignore[operator]
+
+    def couplings(self, a: NormalizeAttrs, *types: TensorType) -> Ties:
+        return replace(tied(types[0]), ends=((f"{a.axis % max(types[0].rank, 1)}", SUM),))
+
+    def masked(self, a: NormalizeAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 else None

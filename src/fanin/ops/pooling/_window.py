@@ -9,8 +9,10 @@ from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import spread
 from fanin.ops.code import Call, Code, Input, Sequence
-from fanin.ops.contract import A, Complaint, Coupling, Inferred, Need, Op, Reach, Result, couple
+from fanin.ops.contract import A, Complaint, Inferred, Need, Op, Result
+from fanin.ops.sees import Sees, Use, windows
 from fanin.ops.spelling import spell_fields
+from fanin.ops.ties import Ties, passing
 from fanin.ops.windows import check_spatial, need_room, slide
 
 
@@ -46,13 +48,15 @@ class WindowPool(Op[A]):
             return args, keywords
         return tuple(map(alone, args)), tuple((name, alone(value)) for name, value in keywords)
 
-    def couplings(self, a: A, *types: TensorType) -> tuple[Coupling, ...]:
-        return tuple(couple(f"x[{i}]", f"y[{i}]") for i in range(types[0].rank - self.spatial))
+    def sees(self, a: A, use: Use) -> Sees:
+        w, x = self.window(a), use.x
+        spans = [(d * (k - 1) + 1, s, p) for k, s, p, d in zip(w.kernel, w.stride, w.padding, w.dilation, strict=True)]
+        return Sees(((tuple(windows(x, use.out, spans, x.rank - self.spatial)),),))
 
-    def reach(self, a: A, *types: TensorType) -> Reach:
-        w, first = self.window(a), types[0].rank - self.spatial
-        spans = zip(w.kernel, w.stride, w.padding, w.dilation, strict=True)
-        return Reach(tuple((first + i, (d * (k - 1) + 1, s, p)) for i, (k, s, p, d) in enumerate(spans)))
+    def couplings(self, a: A, *types: TensorType) -> Ties:
+        x, outer = types[0], types[0].rank - self.spatial
+        y = x.with_shape(*x.shape[:outer], *self.window(a).sizes(x))
+        return passing(x, y, {i: i for i in range(outer)}, f"`{self.name}` runs along it")
 
 
 def alone(value: Code) -> Code:

@@ -21,3 +21,4 @@ class AvgPool1d(AvgPool):
     spatial = 1
     example = "y = x -> avg_pool1d(2)"
     example_inputs = {"x": "[N, 3, 16]"}
+    kept = ("x",)

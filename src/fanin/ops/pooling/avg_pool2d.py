@@ -21,3 +21,4 @@ class AvgPool2d(AvgPool):
     spatial = 2
     example = "y = x -> avg_pool2d(2)"
     example_inputs = {"x": "[N, 3, 16, 16]"}
+    kept = ("x",)

@@ -21,3 +21,4 @@ class AvgPool3d(AvgPool):
     spatial = 3
     example = "y = x -> avg_pool3d(2)"
     example_inputs = {"x": "[N, 3, 8, 8, 8]"}
+    kept = ("x",)

@@ -22,6 +22,7 @@ class Bernoulli(Elementwise[NoAttrs]):
     inputs = (Port("x", (DType.FLOAT,)),)
     example = "y = bernoulli(p)"
     example_inputs = {"p": "[N, 8]"}
+    kept = ()
     keeps = False
     differentiable = False
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import final
 
-from fanin.ir.types import TensorType
+from fanin.ir.types import DType, TensorType
 from fanin.ops.attributes import PositiveFloat
 from fanin.ops.code import Code, Input, call, unless
-from fanin.ops.contract import Inferred, Op, OpAttrs, Port, Reach, Result, need_at_least, normal_axis
+from fanin.ops.contract import Inferred, Op, OpAttrs, Port, Result, need_at_least, normal_axis
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.ports import FLOAT
+from fanin.ops.sees import Sees, Use, mixing
 from fanin.record import record
 
 
@@ -44,5 +46,10 @@ class GumbelSoftmax(Op[GumbelSoftmaxAttrs]):
             "F.gumbel_softmax", Input(0), tau=unless(a.tau, 1.0), hard=unless(a.hard, False), dim=unless(a.axis, -1)
         )
 
-    def reach(self, a: GumbelSoftmaxAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=(normal_axis(a.axis, types[0].rank),))
+    def sees(self, a: GumbelSoftmaxAttrs, use: Use) -> Sees:
+        return mixing(use.x, (a.axis,), own=range(use.x.rank))
+
+    def saved(self, a: GumbelSoftmaxAttrs, use: Backprop) -> Kept:
+        if not a.hard:
+            return Kept(results=(0,))
+        return Kept(more=(use.x, use.x.with_dtype(DType.INT).with_axis(a.axis, 1)))

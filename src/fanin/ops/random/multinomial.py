@@ -31,6 +31,7 @@ class Multinomial(Op[MultinomialAttrs]):
     inputs = (Port("x", (DType.FLOAT,)),)
     example = "y = multinomial(p, 2)"
     example_inputs = {"p": "[N, 8]"}
+    kept = ()
     keeps = False
 
     def infer(self, a: MultinomialAttrs, *types: TensorType) -> Result:

@@ -35,6 +35,7 @@ class Randint(Op[RandintAttrs]):
     order = ("low", "high", "*shape")
     example = "y = randint(0, 10, 2, 3)"
     example_inputs = {}
+    kept = ()
     keeps = False
 
     def infer(self, a: RandintAttrs, *types: TensorType) -> Result:

@@ -30,6 +30,7 @@ class Randperm(Op[RandpermAttrs]):
     inputs = ()
     example = "y = randperm(10)"
     example_inputs = {}
+    kept = ()
     keeps = False
 
     def infer(self, a: RandpermAttrs, *types: TensorType) -> Result:

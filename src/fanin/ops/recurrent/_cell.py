@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import sqrt
 from typing import ClassVar, cast
 
 from fanin.ir.dims import Dim
 from fanin.ir.laws import Uniform
+from fanin.ir.places import Span
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Function
@@ -23,6 +25,8 @@ from fanin.ops.contract import (
     need_equal,
 )
 from fanin.ops.ports import FLOAT
+from fanin.ops.sees import Sees, Use, same
+from fanin.ops.ties import PARAM, Expr, Layout, Letter, Ties, Times
 from fanin.record import KW_ONLY, record
 
 X, H, C = Port("x", FLOAT), Port("h", FLOAT), Port("c", FLOAT)
@@ -89,7 +93,38 @@ class Cell(Weighted[A]):
             found += ParamSpec("bias_ih", (rows,), law, "bias"), ParamSpec("bias_hh", (rows,), law, "bias")
         return found
 
+    def sees(self, a: A, use: Use) -> Sees:
+        reads = []
+        for number, t in enumerate(use.types):
+            assert t is not None
+            cell = number == 2  # what an LSTM keeps, it keeps number by number
+            reads.append((same(t) if cell else (*same(t)[:-1], Span((), 0, t.shape[-1] - 1)),))
+        return Sees(tuple(reads), own=(use.x.rank - 1,))
+
     def products(self, hidden: int, x: TensorType) -> Dim:
         """Flops of the two matrix products."""
         count: Dim = x.shape[0] if x.rank == 2 else 1
         return 2 * count * self.gates * hidden * (x.shape[-1] + hidden)
+
+    def couplings(self, a: A, *types: TensorType) -> Ties:
+        x, *states = types
+        size: int = a.hidden_size  # type: ignore[attr-defined]
+        h, i = Letter("h", size), Letter("i", x.shape[-1])
+        outer: Layout = (Letter("b", x.shape[0]),) if x.rank == 2 else ()
+        rows: Expr = Times((Letter("gates", self.gates), h)) if self.gates > 1 else h
+        params: tuple[tuple[str, Layout], ...] = (("weight_ih", (rows, i)), ("weight_hh", (rows, h)))
+        if a.bias:  # type: ignore[attr-defined]
+            params += (("bias_ih", (rows,)), ("bias_hh", (rows,)))
+        layout = (*outer, h)
+        return Ties(
+            ((*outer, i), *((layout,) * len(states))),
+            (layout,) * (1 + len(states)),
+            params,
+            (("gates", "a cell has its gates"),),
+            (("i", PARAM),),
+            lambda n: replace(a, hidden_size=n(h)),  # type: ignore[call-arg]
+        )
+
+    def masked(self, a: A, values: tuple[float | None, ...], own: bool) -> float | None:
+        # With every gate at its middle and no candidate, a state that is zero stays so.
+        return 0.0 if own and all(v == 0 for v in values[1:]) else None

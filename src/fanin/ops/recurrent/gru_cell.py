@@ -9,6 +9,7 @@ from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, Module, call, helper, unless
 from fanin.ops.contract import ParamSpec, Result
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.recurrent._cell import STEP, Cell, CellAttrs, H, X
 
 
@@ -47,6 +48,10 @@ class GRUCell(Cell[CellAttrs]):
 
     def flops(self, a: CellAttrs, *types: TensorType) -> Dim:
         return self.products(a.hidden_size, types[0])
+
+    def saved(self, a: CellAttrs, use: Backprop) -> Kept:
+        h = use.results[0]
+        return Kept((0, 1) if use.learns else (1,), more=(h,) * 6)  # the gates, and what they are made of
 
     def signal(self, a: Any, *types: TensorType) -> Any:
         from fanin.signal.rules.recurrent import Cell

@@ -9,6 +9,7 @@ from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.code import Call, Code, Input, Module, call, helper, unless
 from fanin.ops.contract import ParamSpec, Result
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.recurrent._cell import LSTM_STEP, C, Cell, CellAttrs, H, X
 
 
@@ -48,6 +49,10 @@ class LSTMCell(Cell[CellAttrs]):
 
     def flops(self, a: CellAttrs, *types: TensorType) -> Dim:
         return self.products(a.hidden_size, types[0])
+
+    def saved(self, a: CellAttrs, use: Backprop) -> Kept:
+        h = use.results[0]
+        return Kept((0, 1, 2) if use.learns else (2,), more=(h,) * 5)  # four gates, and the tanh of the cell
 
     def signal(self, a: Any, *types: TensorType) -> Any:
         from fanin.signal.rules.recurrent import Cell

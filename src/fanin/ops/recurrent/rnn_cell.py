@@ -10,6 +10,7 @@ from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, Module, call, helper, unless
 from fanin.ops.contract import OpAttrs, ParamSpec, Result
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.recurrent._cell import STEP, Cell, H, X
 from fanin.record import KW_ONLY, record
 
@@ -62,6 +63,9 @@ class RNNCell(Cell[RNNCellAttrs]):
 
     def flops(self, a: RNNCellAttrs, *types: TensorType) -> Dim:
         return self.products(a.hidden_size, types[0])
+
+    def saved(self, a: RNNCellAttrs, use: Backprop) -> Kept:
+        return Kept((0, 1) if use.learns else (), (0,))
 
     def signal(self, a: Any, *types: TensorType) -> Any:
         from fanin.signal.rules.recurrent import Cell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from math import prod
 from typing import ClassVar, TypeVar, cast
 
@@ -12,8 +13,10 @@ from fanin.ir.types import DType, TensorType
 from fanin.ops.attributes import Axes, Axis
 from fanin.ops.axes import normal_axes, spelled
 from fanin.ops.code import OMIT, Code, Input, Sequence, method, unless
-from fanin.ops.contract import ANY, FLOATS, Complaint, Inferred, Need, Op, OpAttrs, Port, Reach, Result
+from fanin.ops.contract import ANY, FLOATS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use, reducing, same, up_to
 from fanin.ops.sizes import at_least
+from fanin.ops.ties import SUM, Letter, Ties, letters, tied
 from fanin.record import KW_ONLY, record
 
 
@@ -62,6 +65,14 @@ def need_some(x: TensorType, axis: int | tuple[int, ...] | None, name: str) -> t
     return (Need(Compare(">=", count, 1), f"`{name}` of {{left}} numbers has no value", places, "too-small"),)
 
 
+def taken_together(x: TensorType, axis: int | tuple[int, ...] | None, keepdim: bool, end: str) -> Ties:
+    """Axes that are used up, in the way that ``end`` says (``ties.Ties.ends``); the others pass."""
+    axes, inner = normal_axes(axis, x.rank), letters(x)
+    one = tuple(Letter(f"one{i}", 1) if i in axes else letter for i, letter in enumerate(inner))
+    out = one if keepdim else tuple(letter for i, letter in enumerate(inner) if i not in axes)
+    return Ties((inner,), (out,), ends=tuple((f"{i}", end) for i in axes))
+
+
 A = TypeVar("A", ReductionAttrs, SingleAttrs, VarianceAttrs)
 
 
@@ -71,6 +82,8 @@ class Reduction(Op[A]):
     inputs = (Port("x", ANY),)
     nonempty: ClassVar[bool] = False
     """Whether there is no value for no numbers."""
+    tells_places: ClassVar[bool] = False
+    """Whether it tells where a number stands."""
 
     @abstractmethod
     def kind(self, dtype: DType) -> DType:
@@ -81,8 +94,20 @@ class Reduction(Op[A]):
         result = reduced(x, a.axis, a.keepdim).with_dtype(self.kind(x.dtype))
         return Inferred((result,), need_some(x, a.axis, self.name)) if self.nonempty else result
 
-    def reach(self, a: A, *types: TensorType) -> Reach:
-        return Reach(mixes=normal_axes(a.axis, types[0].rank))
+    def sees(self, a: A, use: Use) -> Sees:
+        axes = normal_axes(a.axis, use.x.rank)
+        told = tuple((0, i) for i in axes) if self.tells_places else ()
+        box = reducing(use.x, axes, use.out, a.keepdim)
+        return Sees(((box,),), tuple(use.x.shape[i] for i in sorted(axes)), weighted=told)
+
+    changes: ClassVar[str] = "`{name}` of fewer numbers is another"
+    """Why taking fewer numbers together changes the result, unless what goes is zero; empty where it does not then."""
+
+    def couplings(self, a: A, *types: TensorType) -> Ties:
+        return taken_together(types[0], a.axis, a.keepdim, self.changes.format(name=self.name) or SUM)
+
+    def masked(self, a: A, values: tuple[float | None, ...], own: bool) -> float | None:
+        return None
 
 
 class Folding(Reduction[ReductionAttrs]):
@@ -130,8 +155,22 @@ class Running(Op[AlongAttrs]):
         normal_axes(a.axis, x.rank)
         return x.with_dtype(whole(x.dtype))
 
+    def sees(self, a: AlongAttrs, use: Use) -> Sees:
+        box = list(same(use.x))
+        if box:
+            axis = a.axis % use.x.rank
+            box[axis] = up_to(axis, use.x.shape[axis])
+        return Sees(((tuple(box),),))
+
     def torch(self, a: AlongAttrs, *types: TensorType) -> Code:
         return method(Input(0), self.name, dim=a.axis)
+
+    def couplings(self, a: AlongAttrs, *types: TensorType) -> Ties:
+        axis = a.axis % max(types[0].rank, 1)
+        return replace(tied(types[0]), fixed=((f"{axis}", f"`{self.name}` runs along it"),))
+
+    def masked(self, a: AlongAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 else None
 
 
 def along(axis: int | tuple[int, ...] | None, x: TensorType, keepdim: bool = False) -> Code:

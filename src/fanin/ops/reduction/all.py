@@ -19,6 +19,7 @@ class All(Folding):
     name = "all"
     inputs = (Port("x", ANY),)
     example = "y = all(x, axis=1)"
+    kept = ()
 
     def kind(self, dtype: DType) -> DType:
         return DType.BOOL

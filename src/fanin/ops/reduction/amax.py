@@ -21,6 +21,7 @@ class Amax(Folding):
     name = "amax"
     inputs = (Port("x", (DType.BOOL, DType.INT, DType.FLOAT)),)
     example = "y = amax(x, axis=1)"
+    kept = ("x", "result")
     nonempty = True
 
     def kind(self, dtype: DType) -> DType:
@@ -30,3 +31,6 @@ class Amax(Folding):
         from fanin.signal.rules.reduce import Largest
 
         return Largest(normal_axes(a.axis, types[0].rank))
+
+    def masked(self, a: Any, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import DType
 from fanin.ops.contract import Port
@@ -20,7 +20,11 @@ class Amin(Folding):
     name = "amin"
     inputs = (Port("x", (DType.BOOL, DType.INT, DType.FLOAT)),)
     example = "y = amin(x, axis=1)"
+    kept = ("x", "result")
     nonempty = True
 
     def kind(self, dtype: DType) -> DType:
         return dtype
+
+    def masked(self, a: Any, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]

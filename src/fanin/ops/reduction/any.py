@@ -19,6 +19,7 @@ class AnyOf(Folding):
     name = "any"
     inputs = (Port("x", ANY),)
     example = "y = any(x, axis=1)"
+    kept = ()
 
     def kind(self, dtype: DType) -> DType:
         return DType.BOOL

@@ -18,8 +18,10 @@ class Argmax(Choosing):
     """
 
     name = "argmax"
+    tells_places = True
     inputs = (Port("x", REALS),)
     example = "y = argmax(x, axis=1)"
+    kept = ()
 
     def kind(self, dtype: DType) -> DType:
         return DType.INT

@@ -18,8 +18,10 @@ class Argmin(Choosing):
     """
 
     name = "argmin"
+    tells_places = True
     inputs = (Port("x", REALS),)
     example = "y = argmin(x, axis=1)"
+    kept = ()
 
     def kind(self, dtype: DType) -> DType:
         return DType.INT

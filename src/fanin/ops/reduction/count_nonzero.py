@@ -28,6 +28,7 @@ class CountNonzero(Op[CountNonzeroAttrs]):
     attrs = CountNonzeroAttrs
     inputs = (Port("x", ANY),)
     example = "y = count_nonzero(x, axis=1)"
+    kept = ()
 
     def infer(self, a: CountNonzeroAttrs, *types: TensorType) -> Result:
         return reduced(types[0], a.axis, False).with_dtype(DType.INT)

@@ -22,6 +22,7 @@ class Cummin(Op[AlongAttrs]):
     inputs = (Port("x", (DType.BOOL, DType.INT, DType.FLOAT)),)
     results = ("values", "indices")
     example = "values, indices = cummin(x, axis=1)"
+    kept = ("x", "indices")
 
     def infer(self, a: AlongAttrs, *types: TensorType) -> Result:
         x = types[0]

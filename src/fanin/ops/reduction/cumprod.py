@@ -16,3 +16,4 @@ class Cumprod(Running):
 
     name = "cumprod"
     example = "y = cumprod(x, axis=1)"
+    kept = ("x", "result")

@@ -16,3 +16,4 @@ class Cumsum(Running):
 
     name = "cumsum"
     example = "y = cumsum(x, axis=1)"
+    kept = ()

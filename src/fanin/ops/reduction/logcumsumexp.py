@@ -21,6 +21,7 @@ class Logcumsumexp(Op[AlongAttrs]):
     attrs = AlongAttrs
     inputs = (Port("x", (DType.FLOAT,)),)
     example = "y = logcumsumexp(x, axis=1)"
+    kept = ("x", "result")
 
     def infer(self, a: AlongAttrs, *types: TensorType) -> Result:
         normal_axis(a.axis, types[0].rank)

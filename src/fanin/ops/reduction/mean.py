@@ -9,8 +9,10 @@ from fanin.ir.unknown import Unknown
 from fanin.ops.axes import normal_axes
 from fanin.ops.code import Code, Infix, Input, method, unless
 from fanin.ops.contract import FLOATS, Complaint, Inferred, Op, Port, Result
-from fanin.ops.reduction._reduction import ReductionAttrs, along, reduced
+from fanin.ops.reduction._reduction import ReductionAttrs, along, reduced, taken_together
 from fanin.ops.reduction._several import added, together
+from fanin.ops.sees import Sees, Use, pointwise, reducing
+from fanin.ops.ties import Ties, stretch
 
 
 @final
@@ -25,6 +27,7 @@ class Mean(Op[ReductionAttrs]):
     attrs = ReductionAttrs
     inputs = (Port("x", FLOATS, variadic=True),)
     example = "y = mean(x, axis=1)"
+    kept = ()
 
     def infer(self, a: ReductionAttrs, *types: TensorType) -> Result:
         if not types:
@@ -33,6 +36,13 @@ class Mean(Op[ReductionAttrs]):
             return reduced(types[0], a.axis, a.keepdim)
         result, needs = together(a, self.name, *types)
         return Inferred((result.with_dtype(promote(*(t.dtype for t in types))),), needs)
+
+    def sees(self, a: ReductionAttrs, use: Use) -> Sees:
+        if len(use.types) > 1:
+            return pointwise(use.types, use.out)
+        axes = normal_axes(a.axis, use.x.rank)
+        box = reducing(use.x, axes, use.out, a.keepdim)
+        return Sees(((box,),), tuple(use.x.shape[i] for i in sorted(axes)))
 
     def torch(self, a: ReductionAttrs, *types: TensorType) -> Code:
         if len(types) == 1:
@@ -46,3 +56,12 @@ class Mean(Op[ReductionAttrs]):
         if len(types) != 1 or types[0].dtype is not DType.FLOAT:
             return Total(1 / len(types)) if len(types) > 1 else Unknown("nothing is known behind a mean of a list")
         return MeanOver(normal_axes(a.axis, types[0].rank))
+
+    def couplings(self, a: ReductionAttrs, *types: TensorType) -> Ties:
+        if len(types) > 1:  # entry by entry
+            inner, outer = stretch(types, max(t.rank for t in types))
+            return Ties(inner, (outer,))
+        return taken_together(types[0], a.axis, a.keepdim, "the mean is taken over fewer")
+
+    def masked(self, a: ReductionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0] if all(v == values[0] for v in values) else None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import DType, TensorType
 from fanin.ops.code import Attribute, Code, Input, method, unless
 from fanin.ops.contract import Port
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.reduction._reduction import Choosing, SingleAttrs
 
 
@@ -30,3 +31,11 @@ class Median(Choosing):
         if a.axis is not None:
             return Attribute(method(Input(0), "median", dim=a.axis, keepdim=unless(a.keepdim, False)), "values")
         return method(method(Input(0), "median"), "reshape", *(1 for _ in range(types[0].rank)))
+
+    def saved(self, a: SingleAttrs, use: Backprop) -> Kept:
+        if a.axis is None:
+            return Kept((0,), (0,))
+        return Kept(more=(use.results[0].with_dtype(DType.INT),))
+
+    def masked(self, a: Any, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]

@@ -21,6 +21,7 @@ class Prod(Reduction[SingleAttrs]):
     attrs = SingleAttrs
     inputs = (Port("x", ANY),)
     example = "y = prod(x, axis=1)"
+    kept = ("x", "result")
 
     def kind(self, dtype: DType) -> DType:
         return whole(dtype)

@@ -17,3 +17,4 @@ class Std(Spread):
 
     name = "std"
     example = "y = std(x, axis=1)"
+    kept = ("x", "result")

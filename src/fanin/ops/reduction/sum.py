@@ -10,8 +10,10 @@ from fanin.ops.axes import normal_axes
 from fanin.ops.code import Code, Input, method, unless
 from fanin.ops.contract import ANY, Complaint, Inferred, Op, Port, Result
 from fanin.ops.dtypes import own_float
-from fanin.ops.reduction._reduction import ReductionAttrs, along, reduced, whole
+from fanin.ops.reduction._reduction import ReductionAttrs, along, reduced, taken_together, whole
 from fanin.ops.reduction._several import added, together
+from fanin.ops.sees import Sees, Use, pointwise, reducing
+from fanin.ops.ties import SUM, Ties, stretch
 
 
 @final
@@ -26,6 +28,7 @@ class Sum(Op[ReductionAttrs]):
     attrs = ReductionAttrs
     inputs = (Port("x", ANY, variadic=True, number=True),)
     example = "y = sum(x, axis=1)"
+    kept = ()
 
     def infer(self, a: ReductionAttrs, *types: TensorType) -> Result:
         if not types:
@@ -35,6 +38,13 @@ class Sum(Op[ReductionAttrs]):
             return reduced(types[0], a.axis, a.keepdim).with_dtype(dtype)
         result, needs = together(a, self.name, *types)
         return Inferred((result.with_dtype(dtype),), needs)
+
+    def sees(self, a: ReductionAttrs, use: Use) -> Sees:
+        if len(use.types) > 1:
+            return pointwise(use.types, use.out)
+        axes = normal_axes(a.axis, use.x.rank)
+        box = reducing(use.x, axes, use.out, a.keepdim)
+        return Sees(((box,),), tuple(use.x.shape[i] for i in sorted(axes)))
 
     def fold(self, a: ReductionAttrs, *numbers: Any) -> Any:
         return sum(numbers)
@@ -54,3 +64,12 @@ class Sum(Op[ReductionAttrs]):
         if len(types) != 1 or types[0].dtype is not DType.FLOAT:
             return Total(1.0) if len(types) > 1 else Unknown("nothing is known behind a sum of a list")
         return MeanOver(normal_axes(a.axis, types[0].rank), total=True)
+
+    def couplings(self, a: ReductionAttrs, *types: TensorType) -> Ties:
+        if len(types) > 1:  # entry by entry
+            inner, outer = stretch(types, max(t.rank for t in types))
+            return Ties(inner, (outer,))
+        return taken_together(types[0], a.axis, a.keepdim, SUM)
+
+    def masked(self, a: ReductionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if all(v == 0 for v in values) else None

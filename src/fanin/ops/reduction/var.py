@@ -17,3 +17,4 @@ class Var(Spread):
 
     name = "var"
     example = "y = var(x, axis=1)"
+    kept = ("x",)

@@ -7,9 +7,12 @@ from typing import Any, final
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Probability
 from fanin.ops.code import TRAINING, Code, Infix, Input, call, method
-from fanin.ops.contract import Complaint, Op, OpAttrs, Reach, Result
+from fanin.ops.contract import Complaint, Op, OpAttrs, Result
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.ports import X
+from fanin.ops.sees import Sees, Use, pointwise
 from fanin.ops.spelling import spell
+from fanin.ops.ties import Ties, tied
 from fanin.record import record
 
 
@@ -46,10 +49,19 @@ class StochasticDepth(Op[StochasticDepthAttrs]):
         ones = method(Input(0), "new_ones", x.shape[0], *(1,) * (x.rank - 1))
         return Infix("*", Input(0), call("F.dropout", ones, spell(a.p), training=TRAINING))
 
-    def reach(self, a: StochasticDepthAttrs, *types: TensorType) -> Reach:
-        return Reach()
+    def sees(self, a: StochasticDepthAttrs, use: Use) -> Sees:
+        return pointwise(use.types, use.out)
+
+    def saved(self, a: StochasticDepthAttrs, use: Backprop) -> Kept:
+        return Kept(more=(numbers(use.x.shape[0]),))
 
     def signal(self, a: StochasticDepthAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.noise import Drop
 
         return Drop(a.p, range(1, types[0].rank))
+
+    def couplings(self, a: StochasticDepthAttrs, *types: TensorType) -> Ties:
+        return tied(types[0])
+
+    def masked(self, a: StochasticDepthAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 else None

@@ -6,10 +6,25 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from fanin.ir.dims import Dim, minimum
+from fanin.ir.places import Span, whole
 from fanin.ir.types import TensorType
 from fanin.ops.code import Call, Code, call
-from fanin.ops.contract import ANY, A, Complaint, Inferred, Need, OpAttrs, Port, Result, Weighted, need_at_least
+from fanin.ops.contract import (
+    ANY,
+    A,
+    Complaint,
+    Inferred,
+    Need,
+    OpAttrs,
+    Port,
+    Result,
+    Weighted,
+    inferred,
+    need_at_least,
+)
+from fanin.ops.sees import Sees, Use, same
 from fanin.ops.spelling import spell
+from fanin.ops.ties import Ties, passing
 from fanin.ops.windows import check_spatial
 from fanin.record import record
 
@@ -49,6 +64,27 @@ def need_left(size: Dim, before: Dim, after: Dim, axis: int) -> tuple[Need, ...]
     return need_at_least(left, 0, message, ("x", axis))
 
 
+def padded(use: Use, widths: Sequence[Dim], mode: str) -> Sees:
+    """What stands at a place of a tensor with so much more around it."""
+    x = use.x
+    box = list(same(use.out))
+    for i in range(len(widths) // 2):
+        axis, before, after = x.rank - 1 - i, widths[2 * i], widths[2 * i + 1]
+        if before == 0 and after == 0:
+            continue
+        at = box[axis] = whole(axis, use.out.shape[axis], -before)
+        if mode == "circular":
+            box[axis] = Span(at.terms, at.low, at.high, x.shape[axis])
+        elif mode != "constant":  # mirrored or repeated at the edges, as far as the widths go
+            reach = 2 * before + 2 * after if mode == "reflect" else before + after
+            box[axis] = Span(at.terms, -before - reach, reach - before)
+    return Sees(((tuple(box),),))
+
+
+def widths_of(padding: int | tuple[int, ...], n: int) -> tuple[int, ...]:
+    return (padding,) * (2 * n) if isinstance(padding, int) else padding
+
+
 @record
 class PadAttrs(OpAttrs):
     padding: int | tuple[int, ...]
@@ -78,6 +114,14 @@ class PadModule(Weighted[A]):
             raise Complaint(f"`{self.name}` pads the last {n} axes, and {x} has {x.rank}", "x")
         return pad_axes(x, widths, self.mode, "padding")
 
+    def couplings(self, a: A, *types: TensorType) -> Ties:
+        x = types[0]
+        (y,) = inferred(self.infer(a, *types)).types
+        return passing(x, y, {i: i for i in range(x.rank) if x.shape[i] == y.shape[i]}, "it is padded")
+
+    def masked(self, a: A, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 and not getattr(a, "value", 0) else None
+
 
 class PlainPad(PadModule[PadAttrs]):
     """Padding that takes only its widths."""
@@ -86,6 +130,9 @@ class PlainPad(PadModule[PadAttrs]):
 
     def infer(self, a: PadAttrs, *types: TensorType) -> Result:
         return self.padded(a.padding, types[0])
+
+    def sees(self, a: PadAttrs, use: Use) -> Sees:
+        return padded(use, widths_of(a.padding, self.spatial), self.mode)
 
     def construct(self, a: PadAttrs, *types: TensorType) -> Call:
         return call(f"nn.{self.module}", spell(a.padding))
@@ -100,6 +147,9 @@ class ValuePad(PadModule[ConstantPadAttrs]):
 
     def infer(self, a: ConstantPadAttrs, *types: TensorType) -> Result:
         return self.padded(a.padding, types[0])
+
+    def sees(self, a: ConstantPadAttrs, use: Use) -> Sees:
+        return padded(use, widths_of(a.padding, self.spatial), self.mode)
 
     def construct(self, a: ConstantPadAttrs, *types: TensorType) -> Call:
         value: Code = spell(a.value)

@@ -7,9 +7,12 @@ from math import floor
 from typing import TypeAlias
 
 from fanin.ir.dims import Dim, floordiv
+from fanin.ir.division import exact_quotient
+from fanin.ir.places import Digit, Span, normal
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveFloat, Size
 from fanin.ops.contract import Complaint, Inferred, Need, need_at_least
+from fanin.ops.sees import Sees, Use, same
 
 Scale: TypeAlias = PositiveFloat | tuple[PositiveFloat, ...] | None
 Extent: TypeAlias = Size | tuple[Size, ...] | None
@@ -69,3 +72,29 @@ def scaled(size: Dim, scale: float) -> Dim:
         message = f"a scale of {scale} is no binary fraction, so what it makes of {size} hangs on rounding"
         raise Complaint(message, "scale_factor", help="give the `size`, such as `size=(H // 3, W // 3)`")
     return floordiv(size * exact.numerator, exact.denominator)
+
+
+_AROUND = {
+    "nearest": (0, 0),
+    "nearest-exact": (0, 0),
+    "area": (0, 0),
+    "linear": (-1, 1),
+    "bilinear": (-1, 1),
+    "trilinear": (-1, 1),
+    "bicubic": (-2, 2),
+}
+
+
+def resized(use: Use, mode: str, far: bool) -> Sees:
+    """What a place of a resized tensor sees: where it grows by a whole number, those around the one it came from."""
+    x = use.x
+    box = list(same(x))
+    for axis in range(2, x.rank):
+        factor = exact_quotient(use.out.shape[axis], x.shape[axis])
+        if far or not isinstance(factor, int) or mode not in _AROUND:
+            box[axis] = Span((), 0, x.shape[axis] - 1)
+        elif factor > 1:
+            low, high = _AROUND[mode]
+            box[axis] = normal([(1, Digit(axis, factor, x.shape[axis]))], low, high)
+    told = tuple((0, i) for i in range(2, x.rank)) if mode in SMOOTH else ()
+    return Sees(((tuple(box),),), weighted=told)

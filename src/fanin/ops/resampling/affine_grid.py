@@ -7,8 +7,9 @@ from typing import final
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Attribute, Code, Input, Sequence, Subscript, call
-from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Port, Reach, Result, need_equal
+from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Port, Result, need_equal
 from fanin.ops.ports import FLOAT
+from fanin.ops.sees import Sees, Use, all_of
 from fanin.record import KW_ONLY, record
 
 
@@ -33,6 +34,7 @@ class AffineGrid(Op[AffineGridAttrs]):
     inputs = (Port("theta", FLOAT),)
     example = "y = affine_grid(theta, 5, 6)"
     example_inputs = {"theta": "[N, 2, 3]"}
+    kept = ()
 
     def infer(self, a: AffineGridAttrs, *types: TensorType) -> Result:
         (theta,) = types
@@ -47,5 +49,5 @@ class AffineGrid(Op[AffineGridAttrs]):
         size = Sequence((count, 1, a.height, a.width), "[]")
         return call("F.affine_grid", Input(0), size, align_corners=a.align_corners)
 
-    def reach(self, a: AffineGridAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=(1, 2))
+    def sees(self, a: AffineGridAttrs, use: Use) -> Sees:
+        return all_of(use.types, use.out)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import final
 
-from fanin.ir.dims import mod
+from fanin.ir.dims import floordiv, mod
 from fanin.ir.facts import Compare
+from fanin.ir.places import Digit, normal
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call, Code, Input, call
-from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Reach, Result
+from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result
+from fanin.ops.sees import Sees, Use, moved, same
+from fanin.ops.ties import Letter, Ties, Times, letters
 from fanin.record import record
 
 
@@ -33,6 +37,7 @@ class ChannelShuffle(Op[ChannelShuffleAttrs]):
     inputs = (Port("x", ANY),)
     example = "y = x -> channel_shuffle(2)"
     example_inputs = {"x": "[N, 6, 8, 8]"}
+    kept = ()
 
     def infer(self, a: ChannelShuffleAttrs, *types: TensorType) -> Result:
         (x,) = types
@@ -50,5 +55,15 @@ class ChannelShuffle(Op[ChannelShuffleAttrs]):
     def torch(self, a: ChannelShuffleAttrs, *types: TensorType) -> Code:
         return call("F.channel_shuffle", Input(0), a.groups)
 
-    def reach(self, a: ChannelShuffleAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=(1,) if a.groups > 1 else ())
+    def sees(self, a: ChannelShuffleAttrs, use: Use) -> Sees:
+        groups, size = a.groups, use.x.shape[1]
+        each = floordiv(size, groups)  # from (group, place) to (place, group)
+        box = list(same(use.x))
+        box[1] = normal([(each, Digit(1, 1, groups)), (1, Digit(1, groups, each))], 0, 0)
+        return moved(tuple(box))
+
+    def couplings(self, a: ChannelShuffleAttrs, *types: TensorType) -> Ties:
+        outer = letters(types[0])
+        g, c = Letter("g", a.groups), Letter("c", floordiv(types[0].shape[1], a.groups))
+        x, y = (outer[0], Times((g, c)), *outer[2:]), (outer[0], Times((c, g)), *outer[2:])
+        return Ties((x,), (y,), resize=lambda n: replace(a, groups=n(g)))

@@ -24,3 +24,4 @@ class CircularPad1d(PlainPad):
     mode = "circular"
     example = "y = x -> CircularPad1d(1)"
     example_inputs = {"x": "[N, 3, 8]"}
+    kept = ()

@@ -24,3 +24,4 @@ class CircularPad2d(PlainPad):
     mode = "circular"
     example = "y = x -> CircularPad2d(1)"
     example_inputs = {"x": "[N, 3, 8, 8]"}
+    kept = ()

@@ -24,3 +24,4 @@ class CircularPad3d(PlainPad):
     mode = "circular"
     example = "y = x -> CircularPad3d(1)"
     example_inputs = {"x": "[N, 3, 8, 8, 8]"}
+    kept = ()

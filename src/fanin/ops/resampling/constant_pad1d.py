@@ -21,3 +21,4 @@ class ConstantPad1d(ValuePad):
     spatial = 1
     example = "y = x -> ConstantPad1d(1, 0.5)"
     example_inputs = {"x": "[N, 3, 8]"}
+    kept = ()

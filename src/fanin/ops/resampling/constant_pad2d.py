@@ -21,3 +21,4 @@ class ConstantPad2d(ValuePad):
     spatial = 2
     example = "y = x -> ConstantPad2d(1, 0.5)"
     example_inputs = {"x": "[N, 3, 8, 8]"}
+    kept = ()

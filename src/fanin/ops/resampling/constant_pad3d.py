@@ -21,3 +21,4 @@ class ConstantPad3d(ValuePad):
     spatial = 3
     example = "y = x -> ConstantPad3d(1, 0.5)"
     example_inputs = {"x": "[N, 3, 8, 8, 8]"}
+    kept = ()

@@ -38,6 +38,7 @@ class Fold(Op[FoldAttrs]):
     inputs = (Port("x"),)
     example = "y = x -> fold(4, 2, stride=2)"
     example_inputs = {"x": "[N, 12, 4]"}
+    kept = ()
 
     def infer(self, a: FoldAttrs, *types: TensorType) -> Result:
         (x,) = types

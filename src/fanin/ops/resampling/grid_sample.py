@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, final
 
+from fanin.ir.places import Span, whole
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, call, unless
-from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Port, Reach, Result, need_at_least, need_equal
+from fanin.ops.contract import Complaint, Inferred, Op, OpAttrs, Port, Result, need_at_least, need_equal
 from fanin.ops.ports import FLOAT
+from fanin.ops.sees import Sees, Use
 from fanin.record import KW_ONLY, record
 
 
@@ -33,6 +35,7 @@ class GridSample(Op[GridSampleAttrs]):
     inputs = (Port("x", FLOAT), Port("grid", FLOAT))
     example = "y = grid_sample(x, grid)"
     example_inputs = {"x": "[N, 3, 8, 8]", "grid": "[N, 5, 6, 2]"}
+    kept = ("x", "grid")
 
     def infer(self, a: GridSampleAttrs, *types: TensorType) -> Result:
         x, grid = types
@@ -52,5 +55,14 @@ class GridSample(Op[GridSampleAttrs]):
             padding_mode=unless(a.padding_mode, "zeros"), align_corners=a.align_corners,
         )  # fmt: skip
 
-    def reach(self, a: GridSampleAttrs, *types: TensorType) -> Reach:
-        return Reach(mixes=(2, 3))
+    def sees(self, a: GridSampleAttrs, use: Use) -> Sees:
+        x, grid = use.types[:2]
+        assert x is not None and grid is not None
+        out = use.out
+        image = (whole(0, out.shape[0]), whole(1, out.shape[1]), *(Span((), 0, size - 1) for size in x.shape[2:]))
+        places = (
+            whole(0, out.shape[0]),
+            *(whole(i, out.shape[i]) for i in range(2, out.rank)),
+            Span((), 0, out.rank - 3),
+        )
+        return Sees(((image,), (places,)))

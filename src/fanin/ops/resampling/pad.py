@@ -7,9 +7,12 @@ from typing import Literal, final
 from fanin.ir.poly import Poly
 from fanin.ir.types import TensorType
 from fanin.ops.code import Call, Code, Input
-from fanin.ops.contract import ANY, FLOATS, Complaint, Op, OpAttrs, Port, Reach, Result
-from fanin.ops.resampling._padding import WIDTHS, pad_axes
+from fanin.ops.contract import ANY, FLOATS, Complaint, Op, OpAttrs, Port, Result, inferred
+from fanin.ops.keeping import Backprop, Kept
+from fanin.ops.resampling._padding import WIDTHS, pad_axes, padded
+from fanin.ops.sees import Sees, Use
 from fanin.ops.spelling import spell_fields
+from fanin.ops.ties import Ties, passing
 from fanin.record import record
 
 
@@ -56,8 +59,16 @@ class Pad(Op[PadFunctionAttrs]):
         args, keywords = spell_fields(a, 1)
         return Call("F.pad", (Input(0), *args), keywords)
 
-    def reach(self, a: PadFunctionAttrs, *types: TensorType) -> Reach:
-        rank = types[0].rank
-        places = range(len(a.pad) // 2) if a.mode == "constant" else ()
-        before = [(rank - 1 - i, a.pad[2 * i]) for i in places]
-        return Reach(axes=tuple((axis, (1, 1, width)) for axis, width in before if isinstance(width, int)))
+    def sees(self, a: PadFunctionAttrs, use: Use) -> Sees:
+        return padded(use, a.pad, a.mode)
+
+    def saved(self, a: PadFunctionAttrs, use: Backprop) -> Kept:
+        return Kept((0,) if a.mode in ("reflect", "replicate") else ())
+
+    def couplings(self, a: PadFunctionAttrs, *types: TensorType) -> Ties:
+        x = types[0]
+        (y,) = inferred(self.infer(a, *types)).types
+        return passing(x, y, {i: i for i in range(x.rank) if x.shape[i] == y.shape[i]}, "it is padded")
+
+    def masked(self, a: PadFunctionAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return 0.0 if values[0] == 0 and not a.value else None

@@ -24,3 +24,4 @@ class ReflectionPad1d(PlainPad):
     mode = "reflect"
     example = "y = x -> ReflectionPad1d(1)"
     example_inputs = {"x": "[N, 3, 8]"}
+    kept = ("x",)

@@ -24,3 +24,4 @@ class ReflectionPad2d(PlainPad):
     mode = "reflect"
     example = "y = x -> ReflectionPad2d(1)"
     example_inputs = {"x": "[N, 3, 8, 8]"}
+    kept = ("x",)

@@ -25,3 +25,4 @@ class ReflectionPad3d(PlainPad):
     mode = "reflect"
     example = "y = x -> ReflectionPad3d(1)"
     example_inputs = {"x": "[N, 3, 8, 8, 8]"}
+    kept = ("x",)

@@ -24,3 +24,4 @@ class ReplicationPad1d(PlainPad):
     mode = "replicate"
     example = "y = x -> ReplicationPad1d(1)"
     example_inputs = {"x": "[N, 3, 8]"}
+    kept = ("x",)

@@ -24,3 +24,4 @@ class ReplicationPad2d(PlainPad):
     mode = "replicate"
     example = "y = x -> ReplicationPad2d(1)"
     example_inputs = {"x": "[N, 3, 8, 8]"}
+    kept = ("x",)

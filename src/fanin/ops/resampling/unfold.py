@@ -36,6 +36,7 @@ class Unfold(Op[UnfoldAttrs]):
     inputs = (Port("x"),)
     example = "y = x -> unfold(3, padding=1)"
     example_inputs = {"x": "[N, 3, 8, 8]"}
+    kept = ()
 
     def infer(self, a: UnfoldAttrs, *types: TensorType) -> Result:
         (x,) = types

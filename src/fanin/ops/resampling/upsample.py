@@ -8,10 +8,12 @@ from fanin.ir.types import TensorType
 from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import PositiveInt
 from fanin.ops.code import Call
-from fanin.ops.contract import OpAttrs, Result, Weighted
+from fanin.ops.contract import OpAttrs, Result, Weighted, inferred
 from fanin.ops.ports import X
-from fanin.ops.resampling._resize import Scale, resize
+from fanin.ops.resampling._resize import Scale, resize, resized
+from fanin.ops.sees import Sees, Use
 from fanin.ops.spelling import spell_fields
+from fanin.ops.ties import Ties, passing
 from fanin.record import record
 
 
@@ -36,9 +38,13 @@ class Upsample(Weighted[UpsampleAttrs]):
     inputs = X
     example = "y = x -> Upsample(scale_factor=2)"
     example_inputs = {"x": "[N, 3, 8, 8]"}
+    kept = ()
 
     def infer(self, a: UpsampleAttrs, *types: TensorType) -> Result:
         return resize(self.name, types[0], a.size, a.scale_factor, a.mode, a.align_corners)
+
+    def sees(self, a: UpsampleAttrs, use: Use) -> Sees:
+        return resized(use, a.mode, bool(a.align_corners))
 
     def construct(self, a: UpsampleAttrs, *types: TensorType) -> Call:
         args, keywords = spell_fields(a)
@@ -50,3 +56,10 @@ class Upsample(Weighted[UpsampleAttrs]):
         if a.mode != "nearest":
             return Unknown(f"nothing is known behind `{self.name}` by mode={a.mode!r}")
         return Stretch(tiled=False)
+
+    def couplings(self, a: UpsampleAttrs, *types: TensorType) -> Ties:
+        (y,) = inferred(self.infer(a, *types)).types
+        return passing(types[0], y, {0: 0, 1: 1}, f"`{self.name}` resizes it")
+
+    def masked(self, a: UpsampleAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]

@@ -24,3 +24,4 @@ class ZeroPad1d(PlainPad):
     mode = "constant"
     example = "y = x -> ZeroPad1d(1)"
     example_inputs = {"x": "[N, 3, 8]"}
+    kept = ()

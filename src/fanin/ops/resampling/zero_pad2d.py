@@ -24,3 +24,4 @@ class ZeroPad2d(PlainPad):
     mode = "constant"
     example = "y = x -> ZeroPad2d(1)"
     example_inputs = {"x": "[N, 3, 8, 8]"}
+    kept = ()

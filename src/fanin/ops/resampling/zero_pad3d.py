@@ -24,3 +24,4 @@ class ZeroPad3d(PlainPad):
     mode = "constant"
     example = "y = x -> ZeroPad3d(1)"
     example_inputs = {"x": "[N, 3, 8, 8, 8]"}
+    kept = ()

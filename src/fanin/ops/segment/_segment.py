@@ -7,10 +7,12 @@ from typing import Annotated
 
 from fanin.ir.dims import Poly
 from fanin.ir.facts import Compare
+from fanin.ir.places import through
 from fanin.ir.types import DType, TensorType
 from fanin.ops.attributes import Range
 from fanin.ops.code import Code, Function, Input, helper
 from fanin.ops.contract import INTS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
+from fanin.ops.sees import Sees, Use, same
 from fanin.ops.sizes import at_least
 from fanin.record import record
 
@@ -43,6 +45,10 @@ class Segment(Op[SegmentAttrs]):
             message = "there is no segment to sum into: there are {left}"
             needs += (Need(Compare(">=", a.size, 1), message, kind="too-small"),)
         return Inferred((self.rows(a, x),), needs)
+
+    def sees(self, a: SegmentAttrs, use: Use) -> Sees:
+        rows = use.x.shape[0]
+        return Sees((((through(0, rows), *same(use.x)[1:]),), ((through(0, rows),),)), (rows,))
 
 
 class PerSegment(Segment):

@@ -7,6 +7,7 @@ from typing import final
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Function
 from fanin.ops.contract import INTS, REALS, Port
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.segment._segment import PerSegment, SegmentAttrs, printed
 
 MAX = Function(
@@ -33,3 +34,6 @@ class SegmentMax(PerSegment):
 
     def torch(self, a: SegmentAttrs, *types: TensorType) -> Code:
         return printed(MAX, a)
+
+    def saved(self, a: SegmentAttrs, use: Backprop) -> Kept:
+        return Kept((0, 1), (0,), (use.results[0],))

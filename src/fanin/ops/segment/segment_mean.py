@@ -6,6 +6,7 @@ from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Function
+from fanin.ops.keeping import Backprop, Kept, numbers
 from fanin.ops.segment._segment import PerSegment, SegmentAttrs, printed
 
 MEAN = Function(
@@ -32,6 +33,9 @@ class SegmentMean(PerSegment):
 
     def torch(self, a: SegmentAttrs, *types: TensorType) -> Code:
         return printed(MEAN, a)
+
+    def saved(self, a: SegmentAttrs, use: Backprop) -> Kept:
+        return Kept((0, 1), more=(numbers(use.results[0].shape[0]),))
 
     def signal(self, a: SegmentAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.picked import Segments

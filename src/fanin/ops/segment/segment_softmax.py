@@ -6,6 +6,7 @@ from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Function
+from fanin.ops.keeping import Backprop, Kept
 from fanin.ops.segment._segment import Segment, SegmentAttrs, printed
 
 SOFTMAX = Function(
@@ -39,6 +40,9 @@ class SegmentSoftmax(Segment):
 
     def torch(self, a: SegmentAttrs, *types: TensorType) -> Code:
         return printed(SOFTMAX, a)
+
+    def saved(self, a: SegmentAttrs, use: Backprop) -> Kept:
+        return Kept((1,), more=(use.x, use.x))
 
     def signal(self, a: SegmentAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.picked import SegmentSoftmax as Shares

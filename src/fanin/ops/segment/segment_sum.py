@@ -20,6 +20,7 @@ class SegmentSum(PerSegment):
     name = "segment_sum"
     inputs = (Port("x", NUMBERS), Port("index", INTS))
     example = "y = segment_sum(x, i, 5)"
+    kept = ("x", "index")
 
     def torch(self, a: SegmentAttrs, *types: TensorType) -> Code:
         empty = method(Input(0), "new_zeros", a.size, *types[0].shape[1:])

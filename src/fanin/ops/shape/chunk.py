@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from fanin.ir.dims import Dim, floordiv
+from fanin.ir.places import whole
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis, PositiveInt
 from fanin.ops.code import Code, Input, Subscript, method, unless
 from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.keeping import PART, Lies
+from fanin.ops.sees import Sees, Use, moved, same
+from fanin.ops.shape.split import SplitAttrs
 from fanin.ops.sizes import need_quotient
+from fanin.ops.ties import Letter, Measure, Plus, Ties, letters
 from fanin.record import record
 
 
@@ -31,6 +37,7 @@ class Chunk(Op[ChunkAttrs]):
     inputs = (Port("x", ANY),)
     listed = True
     example = "a, b = x -> chunk(2, axis=1)"
+    kept = ()
 
     def infer(self, a: ChunkAttrs, *types: TensorType) -> Result:
         x = types[0]
@@ -39,11 +46,41 @@ class Chunk(Op[ChunkAttrs]):
         size, needs = need_quotient(x.shape[axis], a.chunks, message, ("x", axis), about="chunks")
         return Inferred((x.with_axis(axis, size),) * a.chunks, needs)
 
+    def sees(self, a: ChunkAttrs, use: Use) -> tuple[Sees, ...]:
+        axis = a.axis % use.x.rank
+        start: Dim = 0
+        found: list[Sees] = []
+        for out in use.outs:
+            box = list(same(out))
+            box[axis] = whole(axis, out.shape[axis], start)
+            found.append(moved(tuple(box)))
+            start = start + out.shape[axis]
+        return tuple(found)
+
     def torch(self, a: ChunkAttrs, *types: TensorType) -> Code:
         pieces = method(Input(0), "chunk", a.chunks, dim=unless(a.axis, 0))
         return pieces if a.chunks > 1 else Subscript(pieces, (0,))
+
+    def lies(self, a: ChunkAttrs, *types: TensorType) -> Lies:
+        return PART
 
     def signal(self, a: ChunkAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Part
 
         return Part(range(types[0].rank))
+
+    def couplings(self, a: ChunkAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        axis = a.axis % x.rank
+        layout, size = letters(x), floordiv(x.shape[axis], a.chunks)
+        parts = tuple(Letter(f"part{n}", size) for n in range(a.chunks))
+        outs = tuple((*layout[:axis], part, *layout[axis + 1 :]) for part in parts)
+        sizes = tuple(part for part in parts)
+
+        def resize(n: Measure) -> ChunkAttrs | tuple[str, SplitAttrs]:
+            new = tuple(n(part) for part in sizes)
+            return a if len(set(new)) == 1 else ("split", SplitAttrs(new, a.axis))  # pieces of several sizes
+
+        if not isinstance(size, int):
+            return Ties(((*layout[:axis], Letter("whole", x.shape[axis]), *layout[axis + 1 :]),), outs)
+        return Ties(((*layout[:axis], Plus(parts), *layout[axis + 1 :]),), outs, resize=resize)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any, final
 
 from fanin.ir.dims import Dim
+from fanin.ir.places import Box, whole
 from fanin.ir.types import TensorType, promote
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, Sequence, call
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal, normal_axis
+from fanin.ops.sees import Sees, Use, same
+from fanin.ops.ties import Letter, Plus, Ties, letters
 from fanin.record import KW_ONLY, record
 
 
@@ -32,6 +35,7 @@ class Concat(Op[ConcatAttrs]):
     order = ("*xs",)
     example = "z = concat(x, y, axis=1)"
     example_inputs = {"x": "[N, 8]", "y": "[N, 4]"}
+    kept = ()
 
     def infer(self, a: ConcatAttrs, *types: TensorType) -> Result:
         if not types:
@@ -53,6 +57,18 @@ class Concat(Op[ConcatAttrs]):
         joined = first.with_dtype(promote(*(t.dtype for t in types))).with_axis(axis, length)
         return Inferred((joined,), needs)
 
+    def sees(self, a: ConcatAttrs, use: Use) -> Sees:
+        axis = a.axis % use.x.rank
+        start: Dim = 0
+        boxes: list[Box] = []
+        for t in use.types:
+            assert t is not None
+            box = list(same(use.out))
+            box[axis] = whole(axis, use.out.shape[axis], -start)
+            boxes.append(tuple(box))
+            start = start + t.shape[axis]
+        return Sees(tuple((box,) for box in boxes), own=(axis,) if len(boxes) > 1 else ())
+
     def torch(self, a: ConcatAttrs, *types: TensorType) -> Code:
         return call("torch.cat", Sequence(tuple(Input(i) for i in range(len(types)))), dim=a.axis)
 
@@ -60,3 +76,10 @@ class Concat(Op[ConcatAttrs]):
         from fanin.signal.rules.shape import Join
 
         return Join(a.axis % types[0].rank)
+
+    def couplings(self, a: ConcatAttrs, *types: TensorType) -> Ties:
+        axis = a.axis % types[0].rank
+        outer = letters(types[0])
+        parts = tuple(Letter(f"part{n}", t.shape[axis]) for n, t in enumerate(types))
+        inner = tuple((*outer[:axis], part, *outer[axis + 1 :]) for part in parts)
+        return Ties(inner, ((*outer[:axis], Plus(parts), *outer[axis + 1 :]),))

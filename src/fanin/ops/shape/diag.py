@@ -23,6 +23,7 @@ class Diag(Op[TriangleAttrs]):
     inputs = (Port("x", ANY),)
     example = "y = diag(x)"
     example_inputs = {"x": "[8]"}
+    kept = ()
 
     def infer(self, a: TriangleAttrs, *types: TensorType) -> Result:
         x = types[0]

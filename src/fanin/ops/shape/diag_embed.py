@@ -29,6 +29,7 @@ class DiagEmbed(Op[DiagEmbedAttrs]):
     attrs = DiagEmbedAttrs
     inputs = (Port("x", ANY),)
     example = "y = diag_embed(x)"
+    kept = ()
 
     def infer(self, a: DiagEmbedAttrs, *types: TensorType) -> Result:
         x = types[0]

@@ -8,6 +8,7 @@ from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, method, unless
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.keeping import PART, Lies
 from fanin.ops.shape._diagonals import diagonal_length
 from fanin.record import record
 
@@ -31,6 +32,7 @@ class Diagonal(Op[DiagonalAttrs]):
     inputs = (Port("x", ANY),)
     example = "y = diagonal(x)"
     example_inputs = {"x": "[N, N]"}
+    kept = ()
 
     def infer(self, a: DiagonalAttrs, *types: TensorType) -> Result:
         x = types[0]
@@ -44,3 +46,6 @@ class Diagonal(Op[DiagonalAttrs]):
         return method(
             Input(0), "diagonal", offset=unless(a.offset, 0), dim1=unless(a.axis1, 0), dim2=unless(a.axis2, 1)
         )
+
+    def lies(self, a: DiagonalAttrs, *types: TensorType) -> Lies:
+        return PART

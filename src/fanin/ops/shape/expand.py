@@ -8,8 +8,11 @@ from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
-from fanin.ops.shape._stretch import expanded, stretched
+from fanin.ops.keeping import PART, Lies
+from fanin.ops.sees import Sees, Use, aligned, moved
+from fanin.ops.shape._stretch import expanded, stretched, stretched_ties
 from fanin.ops.shape.reshape import SizeOrRest
+from fanin.ops.ties import Ties
 from fanin.record import record
 
 
@@ -30,17 +33,31 @@ class Expand(Op[ExpandAttrs]):
     inputs = (Port("x", ANY),)
     order = ("x", "*shape")
     example = "y = expand(x, 3, -1, 8)"
+    kept = ()
 
     def infer(self, a: ExpandAttrs, *types: TensorType) -> Result:
         return stretched(types[0], _kept(types[0], a.shape), self.name)
 
+    def sees(self, a: ExpandAttrs, use: Use) -> Sees:
+        return moved(aligned(use.x, use.out))
+
     def torch(self, a: ExpandAttrs, *types: TensorType) -> Code:
         return expanded(Input(0), types[0], _kept(types[0], a.shape))
+
+    def lies(self, a: ExpandAttrs, *types: TensorType) -> Lies:
+        return PART
 
     def signal(self, a: ExpandAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Stretch
 
         return Stretch()
+
+    def couplings(self, a: ExpandAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        return stretched_ties(x, _kept(x, a.shape), a, a.shape)
+
+    def masked(self, a: ExpandAttrs, values: tuple[float | None, ...], own: bool) -> float | None:
+        return values[0]
 
 
 def _kept(x: TensorType, shape: tuple[Dim, ...]) -> tuple[Dim, ...]:

@@ -7,9 +7,13 @@ from typing import Any, cast, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import Axis
 from fanin.ops.code import OMIT, Call, Code, Input, Invoke, Module, call, method
-from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result, inferred, normal_axis
+from fanin.ops.keeping import Lies, packed
+from fanin.ops.sees import Sees, Use, moved, reshaped
+from fanin.ops.ties import Ties, regroup
 from fanin.record import record
 
 
@@ -50,19 +54,34 @@ class Flatten(Op[FlattenAttrs]):
     inputs = (Port("x", ANY),)
     example = "y = x -> flatten(1)"
     example_inputs = {"x": "[N, 3, 8, 8]"}
+    kept = ()
 
     def infer(self, a: FlattenAttrs, *types: TensorType) -> Result:
         return flattened(types[0], a.start_axis, a.end_axis)
+
+    def sees(self, a: FlattenAttrs, use: Use) -> Sees:
+        return moved(reshaped(use.x, use.out))
 
     def torch(self, a: FlattenAttrs, *types: TensorType) -> Code:
         if a.end_axis != -1:
             return method(Input(0), "flatten", a.start_axis, a.end_axis)
         return method(Input(0), "flatten", *((a.start_axis,) if a.start_axis else ()))
 
+    def lies(self, a: FlattenAttrs, *types: TensorType) -> Lies:
+        return packed(types[0])
+
     def signal(self, a: FlattenAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Reshape
 
         return Reshape()
+
+    def couplings(self, a: FlattenAttrs, *types: TensorType) -> Ties | Unknown:
+        (x,) = types
+        (y,) = inferred(self.infer(a, x)).types
+        found = regroup(x.shape, y.shape)
+        if found is None:
+            return Unknown(f"`{self.name}` cuts across the axes of {x}")
+        return Ties((found[0],), (found[1],))
 
 
 @final
@@ -78,9 +97,13 @@ class FlattenModule(Op[FlattenModuleAttrs]):
     inputs = (Port("x", ANY),)
     example = "y = x -> Flatten()"
     example_inputs = {"x": "[N, 3, 8, 8]"}
+    kept = ()
 
     def infer(self, a: FlattenModuleAttrs, *types: TensorType) -> Result:
         return flattened(types[0], a.start_axis, a.end_axis)
+
+    def sees(self, a: FlattenModuleAttrs, use: Use) -> Sees:
+        return moved(reshaped(use.x, use.out))
 
     def construct(self, a: FlattenModuleAttrs, *types: TensorType) -> Call:
         end = OMIT if a.end_axis == -1 else a.end_axis
@@ -89,7 +112,18 @@ class FlattenModule(Op[FlattenModuleAttrs]):
     def torch(self, a: FlattenModuleAttrs, *types: TensorType) -> Code:
         return Invoke(Module(), (Input(0),))
 
+    def lies(self, a: FlattenModuleAttrs, *types: TensorType) -> Lies:
+        return packed(types[0])
+
     def signal(self, a: FlattenModuleAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Reshape
 
         return Reshape()
+
+    def couplings(self, a: FlattenModuleAttrs, *types: TensorType) -> Ties | Unknown:
+        (x,) = types
+        (y,) = inferred(self.infer(a, x)).types
+        found = regroup(x.shape, y.shape)
+        if found is None:
+            return Unknown(f"`{self.name}` cuts across the axes of {x}")
+        return Ties((found[0],), (found[1],))

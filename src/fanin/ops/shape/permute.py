@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from fanin.ir.places import whole
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
 from fanin.ops.axes import normal_axes
 from fanin.ops.code import Code, Input, method
 from fanin.ops.contract import ANY, Complaint, Op, OpAttrs, Port, Result
+from fanin.ops.keeping import Lies, permuted
+from fanin.ops.sees import Sees, Use, moved, same
+from fanin.ops.ties import Ties, letters
 from fanin.record import record
 
 
@@ -29,6 +33,7 @@ class Permute(Op[PermuteAttrs]):
     inputs = (Port("x", ANY),)
     order = ("x", "*axes")
     example = "y = permute(x, 1, 0)"
+    kept = ()
 
     def infer(self, a: PermuteAttrs, *types: TensorType) -> Result:
         x = types[0]
@@ -37,8 +42,17 @@ class Permute(Op[PermuteAttrs]):
             raise Complaint(f"`permute` names {len(axes)} of {x.rank} axes", "axes")
         return x.with_shape(*(x.shape[i] for i in axes))
 
+    def sees(self, a: PermuteAttrs, use: Use) -> Sees:
+        box = list(same(use.x))
+        for place, axis in enumerate(a.axes):
+            box[axis] = whole(place, use.out.shape[place])
+        return moved(tuple(box))
+
     def torch(self, a: PermuteAttrs, *types: TensorType) -> Code:
         return method(Input(0), "permute", *a.axes) if a.axes else Input(0)
+
+    def lies(self, a: PermuteAttrs, *types: TensorType) -> Lies:
+        return permuted([i % types[0].rank for i in a.axes])
 
     def inverse(self, a: PermuteAttrs) -> tuple[str, PermuteAttrs]:
         axes = [i % len(a.axes) for i in a.axes]
@@ -49,3 +63,8 @@ class Permute(Op[PermuteAttrs]):
 
         order = [axis % types[0].rank for axis in a.axes]
         return Reorder(order)
+
+    def couplings(self, a: PermuteAttrs, *types: TensorType) -> Ties:
+        (x,) = types
+        layout = letters(x)
+        return Ties((layout,), (tuple(layout[i % x.rank] for i in a.axes),))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Annotated, Any, TypeAlias, cast, final
 
 from fanin.ir.dims import Dim, Poly
 from fanin.ir.types import TensorType
+from fanin.ir.unknown import Unknown
 from fanin.ops.attributes import Range
 from fanin.ops.code import Code, Input, Sequence, method
-from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal
+from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, inferred, need_equal
+from fanin.ops.keeping import Lies, packed
+from fanin.ops.sees import Sees, Use, moved, reshaped
 from fanin.ops.sizes import need_quotient, need_sizes
+from fanin.ops.ties import Layout, Measure, Ties, regroup
 from fanin.record import record
 
 SizeOrRest: TypeAlias = Annotated[int | Poly, Range(-1)]
@@ -49,6 +54,11 @@ def printed(shape: tuple[Dim, ...]) -> tuple[Code, ...]:
     return shape
 
 
+def resized(shape: tuple[Dim, ...], axes: Layout, n: Measure) -> tuple[Dim, ...]:
+    """The sizes of a shape after a cut; open ones and -1 stay."""
+    return tuple(n(axis) if isinstance(s, int) and s != -1 else s for s, axis in zip(shape, axes, strict=True))
+
+
 @final
 class Reshape(Op[ReshapeAttrs]):
     """The numbers of x, in their order, in another shape; one size may be -1, for what is left.
@@ -61,16 +71,31 @@ class Reshape(Op[ReshapeAttrs]):
     inputs = (Port("x", ANY),)
     order = ("x", "*shape")
     example = "y = reshape(x, -1, 4)"
+    kept = ()
 
     def infer(self, a: ReshapeAttrs, *types: TensorType) -> Result:
         x = types[0]
         shape, needs = filled(a.shape, x.numel(), "shape", *(("x", i) for i in range(x.rank)))
         return Inferred((x.with_shape(*shape),), needs)
 
+    def sees(self, a: ReshapeAttrs, use: Use) -> Sees:
+        return moved(reshaped(use.x, use.out))
+
     def torch(self, a: ReshapeAttrs, *types: TensorType) -> Code:
         return method(Input(0), "reshape", *printed(a.shape)) if a.shape else method(Input(0), "reshape", Sequence(()))
+
+    def lies(self, a: ReshapeAttrs, *types: TensorType) -> Lies:
+        return packed(types[0])
 
     def signal(self, a: ReshapeAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Reshape
 
         return Reshape()
+
+    def couplings(self, a: ReshapeAttrs, *types: TensorType) -> Ties | Unknown:
+        (x,) = types
+        (y,) = inferred(self.infer(a, x)).types
+        found = regroup(x.shape, y.shape)
+        if found is None:
+            return Unknown(f"`{self.name}` cuts across the axes of {x}")
+        return Ties((found[0],), (found[1],), resize=lambda n: replace(a, shape=resized(a.shape, found[1], n)))

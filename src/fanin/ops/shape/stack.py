@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, final
 
+from fanin.ir.places import whole
 from fanin.ir.types import TensorType, promote
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, Sequence, call, unless
 from fanin.ops.contract import ANY, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, need_equal, normal_axis
+from fanin.ops.sees import Sees, Use
+from fanin.ops.ties import Letter, Ties, letters
 from fanin.record import KW_ONLY, record
 
 
@@ -30,6 +33,7 @@ class Stack(Op[StackAttrs]):
     order = ("*xs",)
     example = "z = stack(x, y, axis=1)"
     example_inputs = {"x": "[N, 8]", "y": "[N, 8]"}
+    kept = ()
 
     def infer(self, a: StackAttrs, *types: TensorType) -> Result:
         if not types:
@@ -47,6 +51,11 @@ class Stack(Op[StackAttrs]):
         stacked = TensorType(dtype, (*first.shape[:axis], len(types), *first.shape[axis:]))
         return Inferred((stacked,), needs)
 
+    def sees(self, a: StackAttrs, use: Use) -> Sees:
+        axis = a.axis % use.out.rank
+        box = tuple(whole(i + (i >= axis), size) for i, size in enumerate(use.x.shape))
+        return Sees(((box,),) * len(use.types), own=(axis,))
+
     def torch(self, a: StackAttrs, *types: TensorType) -> Code:
         return call("torch.stack", Sequence(tuple(Input(i) for i in range(len(types)))), dim=unless(a.axis, 0))
 
@@ -54,3 +63,9 @@ class Stack(Op[StackAttrs]):
         from fanin.signal.rules.stacked import Stacked
 
         return Stacked(a.axis % (types[0].rank + 1))
+
+    def couplings(self, a: StackAttrs, *types: TensorType) -> Ties:
+        axis, layout = a.axis % (types[0].rank + 1), letters(types[0])
+        new = Letter("new", len(types))
+        out = (*layout[:axis], new, *layout[axis:])
+        return Ties((layout,) * len(types), (out,), fixed=(("new", "each of its slices is a tensor of its own"),))

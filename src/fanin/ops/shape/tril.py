@@ -16,4 +16,6 @@ class Tril(Triangle):
     """
 
     name = "tril"
+    lower = True
     example = "y = tril(x)"
+    kept = ()

@@ -16,4 +16,6 @@ class Triu(Triangle):
     """
 
     name = "triu"
+    lower = False
     example = "y = triu(x)"
+    kept = ()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fanin.ir.types import DType
 from fanin.ops.attributes import Axis
 from fanin.ops.code import Code, Input, method, unless
 from fanin.ops.contract import OpAttrs
+from fanin.ops.sees import Sees, Use, mixing, pointwise
 from fanin.record import KW_ONLY, record
 
 ORDERED = (DType.BOOL, DType.INT, DType.FLOAT)
@@ -28,3 +31,12 @@ def sorting(name: str, a: SortAttrs) -> Code:
         descending=unless(a.descending, False),
         stable=unless(a.stable, False),
     )
+
+
+def ordered(use: Use, axis: int) -> tuple[Sees, Sees]:
+    """What values in order, and their places, are made of: all along the axis."""
+    if not use.x.rank:
+        return (pointwise(use.types, use.out),) * 2
+    axis %= use.x.rank
+    values = mixing(use.x, (axis,), keeps=False, own=(axis,))
+    return values, replace(values, weighted=((0, axis),))

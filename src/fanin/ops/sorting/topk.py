@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.facts import Compare
 from fanin.ir.types import DType, TensorType
 from fanin.ops.attributes import Axis, Size
 from fanin.ops.code import Code, Input, method, unless
 from fanin.ops.contract import REALS, Complaint, Inferred, Need, Op, OpAttrs, Port, Result, normal_axis
+from fanin.ops.sees import Sees, Use
 from fanin.ops.sizes import at_least, need_sizes
+from fanin.ops.sorting._order import ordered
 from fanin.record import record
 
 
@@ -34,6 +36,7 @@ class Topk(Op[TopkAttrs]):
     inputs = (Port("x", REALS),)
     results = ("values", "indices")
     example = "values, indices = topk(x, 2)"
+    kept = ("indices",)
 
     def infer(self, a: TopkAttrs, *types: TensorType) -> Result:
         x = types[0]
@@ -47,6 +50,9 @@ class Topk(Op[TopkAttrs]):
         values = x.with_axis(axis, a.k)
         return Inferred((values, values.with_dtype(DType.INT)), needs)
 
+    def sees(self, a: TopkAttrs, use: Use) -> tuple[Sees, Sees]:
+        return ordered(use, a.axis)
+
     def torch(self, a: TopkAttrs, *types: TensorType) -> Code:
         return method(
             Input(0),
@@ -56,3 +62,9 @@ class Topk(Op[TopkAttrs]):
             largest=unless(a.largest, True),
             sorted=unless(a.sorted, True),
         )
+
+    def signal(self, a: TopkAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.reduce import Top
+
+        assert isinstance(a.k, int)
+        return Top(a.axis % types[0].rank, a.k, smallest=not a.largest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from fanin.signal import grid, table
 from fanin.signal.grid import Array
 from fanin.signal.state import Gradient, Signal, gradient
 from fanin.signal.table import AGREE
+from fanin.signal.units import Meeting, Sent, Units
 
 
 class Cannot(Exception):
@@ -53,6 +55,16 @@ class Rule(ABC):
     ) -> list[Gradient | None]:
         """The gradients at the inputs, given those at the outputs (None where nothing comes back)."""
 
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        """The same for units that are drawn, where weights are met again. Raises Cannot."""
+        raise Cannot("its weights are met again")
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        """The gradients in front of ``drawn``: a ``Gradient`` where an input was stretched."""
+        raise Cannot("its weights are met again")
+
 
 def joined_notes(xs: Sequence[Signal], *more: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(note for x in xs for note in x.approx)) + tuple(more)
@@ -69,10 +81,20 @@ def scaled_by(g: Gradient, x: Signal, factor: Array, source: int | None = None) 
     G, R = table.same_states(g.G, x.R)
     if size <= 0:
         return gradient(np.zeros_like(G), source=g.source if source is None else source, profile=g.profile)
-    before = grid.pair(g.h, R)
+    before = g.envelope(x.shape, R)
     eps = np.where(np.abs(before) > 1e-12, G / np.where(np.abs(before) > 1e-12, before, 1.0), 0.0)
-    after = eps * grid.pair(h, R)
-    return Gradient(after, h / np.sqrt(size), g.source if source is None else source, g.profile)
+    after = eps * g.envelope(x.shape, R, factor)
+    terms = tuple(scaled_by(t, x, factor) for t in g.terms)
+    lean = None if g.lean is None else g.lean * factor / np.sqrt(size)
+    found = Gradient(
+        after, h / np.sqrt(size), g.source if source is None else source, g.profile, terms=terms, lean=lean
+    )
+    return found if g.tilt is None else replace(found, tilt=_tilted(g.tilt, x, factor))
+
+
+def _tilted(tilt: Array, x: Signal, factor: Array) -> Array:
+    tilt, R = table.same_states(tilt, x.R)
+    return np.asarray(tilt * grid.pair(factor, R))
 
 
 def stein(y: Signal, g: Gradient) -> Array | None:
@@ -82,12 +104,19 @@ def stein(y: Signal, g: Gradient) -> Array | None:
     Stein's lemma, ``cov(x_i, z)^2 E h'(z) h'(z')``: a relu opens for inputs that look like its weights. The table is
     that of the second term, for a covariance of 1.
     """
+    if g.terms or g.tilt is not None:
+        known = [g.tilt, *(stein(y, replace(t, tilt=None)) for t in g.terms or (g,))]
+        found = table.same_states(*(k for k in known if k is not None)) if any(k is not None for k in known) else []
+        return np.asarray(sum(found[1:], found[0])) if found else None
     if np.ptp(g.h) == 0 or not is_gaussian(y):
         return None
     G, R = table.same_states(g.G, y.R)
-    before = grid.pair(g.h, R)
+    before = g.envelope(y.shape, R)
     eps = np.where(np.abs(before) > 1e-12, G / np.where(np.abs(before) > 1e-12, before, 1.0), 0.0)
-    return np.asarray(eps * grid.pair_slope(g.h, R))
+    slope = grid.pair_slope(g.mean, R)
+    if g.lean is not None:
+        slope[(AGREE,) * slope.ndim] = grid.pair_slope(g.h, np.ones(1))[0]
+    return np.asarray(eps * slope)
 
 
 def same_latent(a: Signal, b: Signal) -> bool:
@@ -116,4 +145,4 @@ def folded(G: Array, shape: Sequence[int], to: Sequence[int]) -> Array:
 
 def unchanged(g: Gradient | None, G: Array) -> Gradient | None:
     """The same gradient with its axes in another order or number."""
-    return None if g is None else Gradient(G, g.h, g.source, (None,) * G.ndim)
+    return None if g is None else Gradient(G, g.h, g.source, (None,) * G.ndim, lean=g.lean)

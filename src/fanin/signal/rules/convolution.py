@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -14,7 +16,7 @@ from fanin.signal.grid import Array
 from fanin.signal.rules.base import Rule, Weights, stein
 from fanin.signal.rules.linear import kurtosis
 from fanin.signal.state import Gradient, Signal, gradient, make
-from fanin.signal.table import AGREE
+from fanin.signal.table import AGREE, NEAR
 
 
 def classes(lag: Array) -> Array:
@@ -229,13 +231,20 @@ class Convolve(Rule):
             # The squared covariances of an output with its inputs add up to the second moment of one input.
             self.norms["weight"] += y.shape[c] * prod(rest) ** 2 * x.q * float(own)
         profile: list[Array | None] = [None] * (c + 1)
+        tilt = None if g.tilt is None else np.take(table.plain(g.tilt, c, y.shape[c]), AGREE, axis=c)
         for i, window in enumerate(self.windows):
             lags, edge = self.back(x.shape[c + 1 + i], y.shape[c + 1 + i], window, sides[c + 1 + i])
             agree = through(agree, c + i, lags, y.shape[c + 1 + i], sides[c + 1 + i])
+            if tilt is not None:  # of what moves an output, each tap brings its share
+                tilt = through(tilt, c + i, lags, y.shape[c + 1 + i], None) / window[0]
             profile.append(flat(edge))
         agree = out * w.var("weight") * agree
         G_in = np.stack([np.zeros_like(agree), agree], axis=c)
-        return [gradient(table.tidy(G_in, x.shape), profile=profile)]
+        back = gradient(table.tidy(G_in, x.shape), profile=profile)
+        if tilt is not None:
+            tilt = out * w.var("weight") * tilt
+            back = replace(back, tilt=table.tidy(np.stack([np.zeros_like(tilt), tilt], axis=c), x.shape))
+        return [back]
 
     def weight_norms(self, x: Signal, y: Signal, G: Array, sides: Sequence[Array | None], c: int) -> None:
         """Over taps, and over pairs of positions: what comes in times what comes back."""
@@ -257,11 +266,11 @@ class Convolve(Rule):
             else:
                 lags, _ = mapping("windows", n, count, window, x.profile[c + 1 + i])
             M = through(M, c + i, lags, n, x.profile[c + 1 + i])
-        product = M * total
-        for axis in reversed(range(product.ndim)):
-            product = table.average(product, axis, (*y.shape[:c], *y.shape[c + 1 :])[axis])
+        both = M * total
+        for axis in reversed(range(both.ndim)):
+            both = table.average(both, axis, (*y.shape[:c], *y.shape[c + 1 :])[axis])
         n_in = x.shape[c] // self.groups
-        self.norms["weight"] = n_in * y.shape[c] * others**2 * float(product)
+        self.norms["weight"] = n_in * y.shape[c] * others**2 * float(both)
 
 
 class MeanWindow(Rule):
@@ -329,9 +338,20 @@ class LargestWindow(Rule):
         r = 1.0 if count == 1 else (mean - 1 / count) / (1 - 1 / count)
         return count, float(np.clip(r, 0.0, 0.999999))
 
+    def overlaps(self) -> list[tuple[tuple[int, ...], int]]:
+        """For neighbouring windows, by the axes along which they are neighbours, how many entries both hold."""
+        found = []
+        for near in product((AGREE, NEAR), repeat=len(self.windows)):
+            both = prod(
+                k if a == AGREE else max(k - stride, 0) for a, (k, stride, *_) in zip(near, self.windows, strict=True)
+            )
+            if NEAR in near and both:
+                found.append((near, both))
+        return found
+
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
         from fanin.signal import grid
-        from fanin.signal.rules.reduce import largest
+        from fanin.signal.rules.reduce import largest, overlapping
 
         x, shape = xs[0], shapes[0]
         first = len(shape) - len(self.windows)
@@ -350,6 +370,8 @@ class LargestWindow(Rule):
         shared = np.clip(R / max(top, 1e-12), -1, 1)
         M = grid.pair(common, shared)
         M[(AGREE,) * M.ndim] = grid.square(psi)
+        for place, both in self.overlaps():
+            M[(AGREE,) * first + place] += overlapping(x, count, both, r)
         return [make(shape, table.tidy(M, shape), psi, bases=x.bases, noise=x.noise, approx=x.approx,
                      profile=[*x.profile[:first], *(None,) * len(self.windows)])]  # fmt: skip
 
@@ -364,26 +386,18 @@ class LargestWindow(Rule):
         first = len(y.shape) - len(self.windows)
         count, r = self.inner(x)
         G = g.G
-        whole = 1.0
-        for i, (k, stride, _, _) in enumerate(self.windows):
+        for i in range(len(self.windows)):
             G = table.lagged(G, first + i)
-            whole *= y.shape[first + i] / x.shape[first + i]
-            far, agree, near = (np.take(G, [j], axis=first + i) for j in range(3))
-            # Windows that overlap have one winner now and then: their gradients add there.
-            again = 2 * max(k - stride, 0) / k * _shared(k, stride) * near if stride < k else 0.0
-            rate = (y.shape[first + i] / x.shape[first + i]) ** 2
-            G = np.concatenate([far * rate, agree + again, (far + near) / 2 * rate], axis=first + i)
-        index = (slice(None),) * first + (AGREE,) * len(self.windows)
-        own = G[(AGREE,) * first + (AGREE,) * len(self.windows)]
-        scale = np.ones_like(G) / count**0
-        G = G * scale
-        rest = G[index] * whole**2
-        G[index] = rest
+        own = G[(AGREE,) * G.ndim]
+        for place, both in self.overlaps():
+            # Windows that overlap have one largest entry now and then, in the share of overlap over union.
+            around = prod(2 - 2 / n for a, n in zip(place, y.shape[first:], strict=True) if a == NEAR)
+            own += around * both / (2 * count - both) * G[(AGREE,) * first + place]
+        whole = 1.0
+        for i in range(len(self.windows)):
+            far, agree, close = (np.take(G, [j], axis=first + i) for j in range(3))
+            rate = y.shape[first + i] / x.shape[first + i]
+            whole *= rate
+            G = np.concatenate([far * rate**2, agree * rate**2, (far + close) / 2 * rate**2], axis=first + i)
         G[(AGREE,) * G.ndim] = own * whole
-        return [gradient(table.tidy(G, x.shape), winner(count, r))]
-
-
-def _shared(kernel: int, stride: int) -> float:
-    """The chance that two overlapping windows along an axis have one largest entry: overlap over union."""
-    overlap = kernel - stride
-    return overlap / (kernel + stride)
+        return [winner(table.tidy(G, x.shape), count, r)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fanin.signal import table
-from fanin.signal.rules.base import Rule, Weights
+from fanin.signal.rules.base import Cannot, Rule, Weights
 from fanin.signal.state import Gradient, Signal, make
+from fanin.signal.units import Meeting, Sent, Units, constant
 
 
 class Spread(Rule):
@@ -42,4 +43,14 @@ class Filled(Rule):
     def backward(
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
     ) -> list[Gradient | None]:
+        return [None for _ in xs]
+
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        if self.variance:
+            raise Cannot("noise is drawn")
+        return [constant(s, self.mean) for s in shapes]
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
         return [None for _ in xs]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from math import comb, pi, prod
 
@@ -13,6 +14,7 @@ from fanin.signal.grid import Array
 from fanin.signal.rules.base import Cannot, Rule, Weights, bases, is_gaussian, joined_notes, stein
 from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.table import AGREE, DIFFER
+from fanin.signal.units import Meeting, Sent, Units
 
 
 def kurtosis(x: Signal) -> float:
@@ -100,7 +102,29 @@ class Dense(Rule):
             self.norms["weight"] += out * count * x.q * shared
         G_in = np.stack([equal, equal + out * w.var("weight") * agree], axis=-1)
         self.norms["weight"] *= _together(x.profile, g.profile)
-        return [gradient(table.tidy(G_in, x.shape), profile=(*g.profile[:-1], None) if g.profile else ())]
+        back = gradient(table.tidy(G_in, x.shape), profile=(*g.profile[:-1], None) if g.profile else ())
+        if g.tilt is not None and x.bases & y.bases:
+            inner = out * w.var("weight") * table.plain(g.tilt, g.tilt.ndim - 1, out)[..., AGREE]
+            back = replace(back, tilt=table.tidy(np.stack([np.zeros_like(inner), inner], axis=-1), x.shape))
+        return [back]
+
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        (x,), (shape,) = xs, shapes
+        if w.mean("weight"):
+            raise Cannot("its weights are met again and have a mean")
+        process = at.space.process((at.key, "forwards"))
+        pieces = [(width * w.var("weight"), v) for width, v in x.flat()]
+        rows = process.meet([*pieces, (w.var("bias"), np.ones_like(pieces[0][1]))])
+        values = process.values(rows).reshape(*x.points, -1) + w.mean("bias")
+        return [Units(shape, ((shape[-1], values),), process, rows, w.mean("bias"))]
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        if gs[0] is None:
+            return [None]
+        at.space.uses.setdefault(at.key, []).append((xs[0], gs[0]))
+        return [Sent(at.key, tuple((width * w.var("weight"), v) for width, v in gs[0].flat()))]
 
 
 def _together(x: Sequence[Array | None], g: Sequence[Array | None]) -> float:
@@ -189,6 +213,21 @@ class Contract(Rule):
             G = contracted(g.G, self.out, other.M, labels, own_labels, sizes)
             found.append(gradient(table.tidy(G, own.shape)))
         return found
+
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        """A product with a matrix of the network's own, as a dense layer."""
+        if at.key in (None, "") or len(self.right) != 2 or self.left[-1] != self.right[0] or self.out != (
+            self.left[:-1] + self.right[1]
+        ):  # fmt: skip
+            raise Cannot("it is a product of two tensors")
+        matrix = xs[1].pieces[0][1]
+        return Dense().drawn(xs[:1], Weights({"weight": (0.0, float(np.mean(matrix**2)))}, {}), shapes, at)
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        laws = Weights({"weight": (0.0, float(np.mean(xs[1].pieces[0][1] ** 2)))}, {})
+        return [*Dense().drawn_back(xs[:1], ys, gs, laws, at), None]
 
 
 def contracted(a: Array, left: str, b: Array, right: str, out: str, sizes: dict[str, int]) -> Array:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from fanin.signal import table
-from fanin.signal.rules.base import Rule, Weights
+from fanin.signal.rules.base import Cannot, Rule, Weights
 from fanin.signal.state import Gradient, Signal, make
 from fanin.signal.table import AGREE
+from fanin.signal.units import Meeting, Sent, Units
 
 
 class AlphaDrop(Rule):
@@ -57,6 +58,36 @@ class AlphaDrop(Rule):
         return [gradient(table.tidy(G, x.shape))]
 
 
+class Kept(Rule):
+    """Entries of the last two axes set to zero outside a triangle, which holds this share of them."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def factor(self, M: np.ndarray) -> np.ndarray:
+        found = np.full_like(M, self.share**2)
+        found[(..., AGREE, AGREE)] = self.share
+        return found
+
+    def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        from fanin.signal.grid import W, sorted_quantiles
+
+        x = xs[0]
+        psi = sorted_quantiles(np.append(x.psi, 0.0), np.append(W * self.share, 1 - self.share))
+        note = "the zeros of a triangle are spread over all positions"
+        return [make(x.shape, table.tidy(x.M * self.factor(x.M), x.shape), psi, bases=x.bases, noise=x.noise,
+                     approx=(*x.approx, *(() if note in x.approx else (note,))), learned=x.learned)]  # fmt: skip
+
+    def backward(
+        self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
+    ) -> list[Gradient | None]:
+        from fanin.signal.state import gradient
+
+        g = gs[0]
+        return [None if g is None else gradient(table.tidy(g.G * self.factor(g.G), xs[0].shape))]
+
+
 class Drop(Rule):
     """Each entry kept with probability ``1 - p`` and divided by it; ``whole`` are the axes that fall together."""
 
@@ -96,3 +127,16 @@ class Drop(Rule):
         from fanin.signal.state import gradient
 
         return [gradient(table.tidy(g.G * self.factor(g.G), x.shape), profile=g.profile)]
+
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        if self.whole:
+            raise Cannot("channels fall as a whole")
+        keep = 1 - self.p
+        self.masks = [(at.space.uniform(v.shape) < keep) / keep if keep > 0 else 0 * v for _, v in xs[0].pieces]
+        return [xs[0].like([v * m for (_, v), m in zip(xs[0].pieces, self.masks, strict=True)])]
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        g = gs[0]
+        return [None if g is None else g.like([v * m for (_, v), m in zip(g.pieces, self.masks, strict=True)])]

@@ -3,13 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from fanin.signal import grid, table
-from fanin.signal.rules.base import Rule, Weights
+from fanin.signal.rules.base import Cannot, Rule, Weights
 from fanin.signal.state import Gradient, Signal, gradient, make
-from fanin.signal.table import AGREE
+from fanin.signal.table import AGREE, DIFFER
+from fanin.signal.units import Meeting, Sent, Units
+
+
+@grid.remembered
+def growth(M: grid.Array, axes: Sequence[int], shape: Sequence[int]) -> float:
+    """``E[1 / s²] E[s²]`` of the variance s² that is taken over axes, over units.
+
+    Of a unit, s² is a quadratic form in its weights: ``Σ λ χ²`` with the eigenvalues of the table over these axes,
+    which for entries that are alike are those of contrasts along some axes and of means along the others. And
+    ``E 1/Σ λ χ² = ∫ Π (1 + 2 t λ)^(-1/2) dt``.
+    """
+    lams, times = M, np.ones((1,) * M.ndim)
+    for axis in range(M.ndim):
+        if axis not in axes:
+            lams = np.take(lams, [AGREE], axis=axis)
+            continue
+        n = shape[axis]
+        lams = table.plain(lams, axis, n)
+        differ, agree = np.take(lams, [DIFFER], axis=axis), np.take(lams, [AGREE], axis=axis)
+        lams = np.concatenate([agree + (n - 1) * differ, agree - differ], axis=axis)
+        times = np.concatenate([times, (n - 1) * times], axis=axis)
+    value, count = np.maximum(lams.ravel(), 0.0), times.ravel()
+    total = float(value @ count)
+    if total <= 0 or float(((value / total) ** 2) @ count) > 0.25:  # four degrees of freedom: too few to tell
+        return 2.0
+    t = np.exp(np.linspace(-12.0, 12.0, 241))
+    log = -0.5 * np.log1p(2 * t[:, None] * (value / total)[None, :]) @ count
+    return float(np.sum(t * np.exp(log)) * 0.1)
 
 
 class Normalise(Rule):
@@ -117,20 +146,18 @@ class Normalise(Rule):
         d = (d + self.eps) / self.to
         axes = self.over(x.M.ndim)
         G, R, M = table.same_states(G, R, M)
-        eps = np.divide(G, grid.pair(g.h, R), out=np.zeros_like(G), where=np.abs(grid.pair(g.h, R)) > 1e-12)
+        seen = g.envelope(x.shape, R)
+        eps = np.divide(G, seen, out=np.zeros_like(G), where=np.abs(seen) > 1e-12)
         shown = (psi - w.mean("bias")) / scale if scale else psi
-        pairs = eps * grid.pair(g.h * shown, R)
+        pairs = eps * g.envelope(x.shape, R, shown)
         self.affine_norms(pairs, G, x.shape, scale, w)
         projected = table.average_over(pairs, axes, x.shape)
         mean = table.average_over(G, axes, x.shape) if self.centre else 0.0
-        rho = table.average_over((M / d) ** 2, axes, x.shape)
-        J = 1 / max(1 - 2 * float(rho[(AGREE,) * M.ndim]), 0.5)
-        R_all = projected
-        out = J / d * (G - mean - M / d * R_all)
+        out = growth(M / d, axes, x.shape) / d * (G - mean - M / d * projected)
         out[(AGREE,) * out.ndim] = max(float(out[(AGREE,) * out.ndim]), 0.0)
         if self.groups:
             out = table.merge(out, 1, x.shape[1:3])
-            return [gradient(out), *rest]
+            return [replace(gradient(out, g.h), lean=g.lean), *rest]
         profile = list(g.profile) or [None] * out.ndim
         for axis, heights in enumerate(x.profile if self.own(x) else ()):
             if heights is None or axis in self.axes or len(heights) != x.shape[axis]:
@@ -140,8 +167,38 @@ class Normalise(Rule):
             squares = squares / np.maximum(heights**2, 1e-12)
             mean = float(squares.mean())
             out, profile[axis] = out * mean, np.sqrt(squares / mean)
-        g = Gradient(g.G, g.h, g.source, tuple(profile))
-        return [Gradient(table.tidy(out, x.shape), g.h, gradient(out).source, g.profile), *rest]
+        return [replace(gradient(table.tidy(out, x.shape), g.h, profile=profile), lean=g.lean), *rest]
+
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        x = xs[0]
+        if self.axes != (len(x.shape) - 1,) or self.groups or len(xs) > 1:
+            raise Cannot("it is normalised over more than units")
+        mean = self.share(x, x) if self.centre else 0.0
+        centred = x.like([v - mean for _, v in x.pieces])
+        self.sizes = np.sqrt((self.share(centred, centred, power=2) + self.eps) / self.to)
+        scale = w.mean("weight") if "weight" in w else 1.0
+        return [centred.like([v / self.sizes * scale + w.mean("bias") for _, v in centred.pieces])]
+
+    @staticmethod
+    def share(x: Units, y: Units, power: int = 1) -> grid.Array:
+        """The mean over units of x, or of x times y."""
+        total = sum(width for width, _ in x.pieces)
+        return np.asarray(sum(
+            n / total * (a * b if power == 2 else a).mean(axis=-1, keepdims=True)
+            for (n, a), (_, b) in zip(x.pieces, y.pieces, strict=True)
+        ))  # fmt: skip
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        g, scale = gs[0], w.mean("weight") if "weight" in w else 1.0
+        if g is None or not scale:
+            return [None]
+        shown = ys[0].like([(v - w.mean("bias")) / scale for _, v in ys[0].pieces])
+        mean = self.share(g, g) if self.centre else 0.0
+        along = self.share(g, shown, power=2) / self.to
+        return [g.like([(d - mean - along * v) * scale / self.sizes
+                        for (_, d), (_, v) in zip(g.pieces, shown.pieces, strict=True)])]  # fmt: skip
 
     def affine_norms(self, pairs: grid.Array, G: grid.Array, shape: tuple[int, ...], scale: float, w: Weights) -> None:
         """Scale and shift are summed over all that shares them: over all axes but the channels, or the last ones."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from fanin.signal import table
 from fanin.signal.rules.base import Rule, Weights, joined_notes
-from fanin.signal.rules.softmax import concentration
+from fanin.signal.rules.softmax import shares_of
 from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.table import AGREE, DIFFER
 
@@ -65,7 +65,7 @@ class SegmentSoftmax(Rule):
         x = xs[0]
         k = max(x.shape[0] / self.count, 1.0)
         size = max(round(k), 1)
-        own = concentration(size, round(x.variance, 6))
+        own = shares_of(size, x.variance)
         M = np.full((2,) * len(x.shape), 1 / k**2)
         M[(AGREE,) * M.ndim] = own / k
         notes = joined_notes((x,), *(() if _REGULAR in x.approx else (_REGULAR,)))
@@ -83,7 +83,7 @@ class SegmentSoftmax(Rule):
         if g is None:
             return [None, *rest]
         size = max(round(x.shape[0] / self.count), 1)
-        two, three = (concentration(size, round(x.variance, 6), p) for p in (2, 3))
+        two, three = (shares_of(size, x.variance, p) for p in (2, 3))
         G = np.zeros((2,) * len(x.shape))
         G[(AGREE,) * G.ndim] = g.q * max(two - 2 * three + two * two, 0.0) / size
         return [gradient(table.tidy(G, x.shape)), *rest]

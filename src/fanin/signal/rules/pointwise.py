@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from fanin.signal import grid, table
 from fanin.signal.grid import Array
 from fanin.signal.rules.base import (
+    Cannot,
     Rule,
     Weights,
     bases,
@@ -19,8 +21,10 @@ from fanin.signal.rules.base import (
     scaled_by,
 )
 from fanin.signal.state import Gradient, Signal, gradient, make
+from fanin.signal.units import Meeting, Sent, Units, table_of
 
 _NODES = 24
+_FEW = 12  # where a curve is only averaged
 
 
 def derivative(f: Callable[[Array], Array], x: Array) -> Array:
@@ -41,8 +45,6 @@ class Curve(Rule):
         with np.errstate(all="ignore"):
             psi = np.asarray(self.f(x.psi), dtype=np.float64)
         if not np.all(np.isfinite(psi)):
-            from fanin.signal.rules.base import Cannot
-
             raise Cannot("it has no value at some of the numbers that may come in")
         return [make(x.shape, grid.pair(psi, x.R), psi, R=x.R, root=x.root, bases=x.bases,
                      profile=x.profile, noise=x.noise * self.slope(x, psi) ** 2, approx=x.approx,
@@ -75,6 +77,19 @@ class Curve(Rule):
             slope = np.nan_to_num(derivative(self.f, x.psi))
         return [scaled_by(g, x, slope)]
 
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        return [xs[0].like([self.f(v) for _, v in xs[0].pieces])]
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        (x,), (g,) = xs, gs
+        if g is None:
+            return [None]
+        with np.errstate(all="ignore"):
+            slopes = [np.nan_to_num(derivative(self.f, v)) for _, v in x.pieces]
+        return [g.like([v * s for (_, v), s in zip(g.pieces, slopes, strict=True)])]
+
 
 class Sum(Rule):
     """``y = s1 x1 + s2 x2``, broadcast."""
@@ -96,16 +111,33 @@ class Sum(Rule):
         if g is None:
             return [None] * len(xs)
         found: list[Gradient | None] = []
-        for x, sign in zip(xs, self.signs, strict=False):
+        for i, (x, sign) in enumerate(zip(xs, self.signs, strict=False)):
+            rest = _rest(xs[1 - i], self.signs[1 - i]) if len(xs) == 2 else _others(x, y, sign)
             if x.shape != y.shape:
                 found.append(gradient(folded(g.G, y.shape, x.shape), source=g.source))
                 continue
-            if x.root == y.root or np.ptp(g.h) == 0:
-                h = g.h
+            h, lean = (g.h, g.lean) if x.root == y.root or np.ptp(g.h) == 0 else _seen_from(x, y, g, sign, rest)
+            if x.root != y.root and g.terms:
+                terms = tuple(
+                    t if np.ptp(t.h) == 0 else _replaced(t, *_seen_from(x, y, t, sign, rest)) for t in g.terms
+                )
             else:
-                h = _seen_from(x, y, g.h, sign)
-            found.append(Gradient(g.G, h if sign > 0 else -h, g.source, g.profile))
+                terms = g.terms
+            lean = None if lean is None else lean * np.sign(sign)
+            found.append(Gradient(g.G, h * np.sign(sign), g.source, g.profile, tilt=g.tilt, terms=terms, lean=lean))
         return found
+
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        signs = self.signs[: len(xs)]
+        return [together(xs, lambda *vs: sum(s * v for s, v in zip(signs, vs, strict=True)), shapes[0])]
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        return [
+            None if gs[0] is None else shrunk(gs[0].like([sign * v for _, v in gs[0].pieces]), x)
+            for x, sign in zip(xs, self.signs, strict=False)
+        ]
 
 
 def _signed(x: Signal, sign: float) -> Signal:
@@ -172,18 +204,15 @@ def _convolved(x: Signal, y: Signal) -> Array:
     """The quantile function of a sum of independent numbers."""
     if is_gaussian(x):
         x, y = y, x
-    nodes = _nodes(y)
-    values = (x.psi[:, None] + nodes[None, :]).ravel()
-    weights = np.repeat(grid.W / len(nodes), len(nodes))
-    return grid.sorted_quantiles(values, weights)
+    return grid.of_two(x.psi, _nodes(y), False)
 
 
-def _nodes(x: Signal) -> Array:
+def _nodes(x: Signal, count: int = _NODES) -> Array:
     """Numbers that stand for equal shares of a law."""
-    at = (np.arange(_NODES) + 0.5) / _NODES
+    at = (np.arange(count) + 0.5) / count
     ordered = np.sort(x.psi) if not np.all(np.diff(x.psi) >= 0) else x.psi
     if is_gaussian(x):
-        return np.asarray(x.mean + np.sqrt(x.variance) * grid.quantiles(_NODES))
+        return np.asarray(x.mean + np.sqrt(x.variance) * grid.quantiles(count))
     levels = grid.LEVELS if ordered is x.psi else np.cumsum(grid.W[np.argsort(x.psi)])
     nodes = np.interp(at, levels, ordered)
     spread = nodes.std()
@@ -197,19 +226,32 @@ def _fitted(psi: Array, mean: float, variance: float) -> Array:
     return psi if v <= 0 else np.asarray(mean + (psi - m) * np.sqrt(max(variance, 0) / v))
 
 
-def _seen_from(x: Signal, y: Signal, h: Array, sign: float) -> Array:
-    """The envelope of a sum's gradient as a function of one summand's latent: ``h(z)^2 = E[h_y^2 | z]``."""
+def _rest(other: Signal, sign: float) -> Array:
+    """Numbers that stand for the other summand."""
+    return np.asarray(sign * _nodes(other, _FEW))
+
+
+def _others(x: Signal, y: Signal, sign: float) -> Array:
+    """Numbers that stand for all summands but one, as a normal law."""
     rest = max(y.variance - x.variance, 0.0)
-    offset = y.mean - sign * x.mean
-    nodes = offset + np.sqrt(rest) * grid.quantiles(_NODES)
-    at = (sign * x.psi)[:, None] + nodes[None, :]
+    return np.asarray(y.mean - sign * x.mean + np.sqrt(rest) * grid.quantiles(_FEW))
+
+
+def _replaced(g: Gradient, h: Array, lean: Array | None) -> Gradient:
+    return replace(g, h=h, lean=lean)
+
+
+def _seen_from(x: Signal, y: Signal, g: Gradient, sign: float, rest: Array) -> tuple[Array, Array | None]:
+    """The envelopes of a sum's gradient as functions of one summand's latent: ``E[h_y^2 | z]`` and ``E[h_y | z]``."""
+    at = (sign * x.psi)[:, None] + rest[None, :]
     ordered = y.psi if np.all(np.diff(y.psi) >= 0) else np.sort(y.psi)
     keep = np.concatenate([[True], np.diff(ordered) > 0])
     latents = np.interp(at, ordered[keep], grid.Z[keep])
-    inner = np.interp(latents, grid.Z, h * h)
-    found = np.sqrt(inner.mean(axis=1))
+    found = np.sqrt(np.interp(latents, grid.Z, g.h**2).mean(axis=1))
     size = grid.square(found)
-    return found / np.sqrt(size) if size > 0 else grid.ONES
+    if size <= 0:
+        return grid.ONES, None
+    return found / np.sqrt(size), np.interp(latents, grid.Z, g.mean).mean(axis=1) / np.sqrt(size)
 
 
 class Product(Rule):
@@ -228,14 +270,31 @@ class Product(Rule):
             return [scaled_by(g, x, other.psi), scaled_by(g, other, x.psi)]
         return [_factor_gradient(a, b, y, g) for a, b in ((x, other), (other, x))]
 
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        return [together(xs, lambda a, b: a * b, shapes[0])]
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        g = gs[0]
+        if g is None:
+            return [None, None]
+        return [shrunk(together([g, other], lambda a, b: a * b, g.shape), x) for x, other in (xs, xs[::-1])]
+
 
 def _factor_gradient(x: Signal, other: Signal, y: Signal, g: Gradient) -> Gradient:
     if other.is_constant and x.shape == y.shape:
         c = float(other.psi[0])
-        return Gradient(g.G * c * c, g.h if c >= 0 else -g.h, g.source, g.profile)
+        lean = None if g.lean is None else g.lean * np.sign(c)
+        return replace(g, G=g.G * c * c, h=g.h if c >= 0 else -g.h, lean=lean, terms=())
     rank = len(y.shape)
     G, M = table.same_states(g.G, table.align(other.M, rank))
-    return gradient(folded(G * M, y.shape, x.shape))
+    found = gradient(folded(G * M, y.shape, x.shape))
+    if x.shape == y.shape == other.shape and x.bases & other.bases:
+        # What both factors were made of moves the other one, and with it this gradient.
+        G, R = table.same_states(g.G, other.R)
+        found = replace(found, tilt=G * grid.pair_slope(other.psi, R))
+    return found
 
 
 def multiply(x: Signal, y: Signal, shape: tuple[int, ...]) -> Signal:
@@ -258,8 +317,7 @@ def multiply(x: Signal, y: Signal, shape: tuple[int, ...]) -> Signal:
         notes += (
             () if "a product of tensors that share a part" in notes else ("a product of tensors that share a part",)
         )
-    nodes = _nodes(y)
-    psi = grid.sorted_quantiles((x.psi[:, None] * nodes[None, :]).ravel(), np.repeat(grid.W / len(nodes), len(nodes)))
+    psi = grid.of_two(x.psi, _nodes(y), True)
     psi = _fitted(psi, x.mean * y.mean, x.q * y.q - (x.mean * y.mean) ** 2)
     return make(shape, a * b, psi, bases=bases((x, y)), profile=_profiles(x, y, rank), noise=x.noise + y.noise,
                 approx=notes, learned=x.learned and y.learned)  # fmt: skip
@@ -273,8 +331,6 @@ class Joint(Rule):
         self.f = f
 
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
-        from fanin.signal.rules.base import Cannot
-
         x, y = xs
         if not same_latent(x, y) and not x.is_constant and not y.is_constant:
             raise Cannot("it takes two tensors together that are no functions of one")
@@ -305,6 +361,44 @@ class Joint(Rule):
             found.append(scaled_by(g, own, np.nan_to_num(slope)))
         return found
 
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        return [together(xs, self.f, shapes[0])]
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        g = gs[0]
+        if g is None:
+            return [None, None]
+        slopes = (
+            lambda d, a, b: d * derivative(lambda v: self.f(v, b), a),
+            lambda d, a, b: d * derivative(lambda v: self.f(a, v), b),
+        )
+        return [shrunk(together([g, *xs], slope, g.shape), x) for x, slope in zip(xs, slopes, strict=True)]
+
+
+def together(xs: Sequence[Units], f: Callable[..., Array], shape: tuple[int, ...]) -> Units:
+    """A function of several tensors' units, piece by piece; a tensor of numbers that are all one fits any pieces."""
+    lead = max(xs, key=lambda x: (len(x.pieces), len(x.points), x.shape))
+    columns: list[list[Array]] = []
+    for x in xs:
+        if [w for w, _ in x.pieces] == [w for w, _ in lead.pieces]:
+            columns.append([v for _, v in x.pieces])
+        elif len(x.pieces) == 1 and np.ptp(x.pieces[0][1]) == 0:
+            columns.append([x.pieces[0][1]] * len(lead.pieces))
+        else:
+            raise Cannot("it takes together what lies along its last axis in different pieces")
+        if x.points and x.points != lead.points[len(lead.points) - len(x.points) :] and np.prod(x.points) > 1:
+            raise Cannot("it stretches one of two tensors")
+    return lead.like([np.asarray(f(*vs)) for vs in zip(*columns, strict=True)], shape)
+
+
+def shrunk(g: Units, x: Units) -> Units | Gradient:
+    """A gradient at what came in, which may have been stretched."""
+    if x.shape == g.shape:
+        return g
+    return gradient(folded(table_of(g), g.shape, x.shape))
+
 
 class Quotient(Rule):
     """``y = x1 / x2``: by a number, or by what is no part of the first."""
@@ -320,6 +414,14 @@ class Quotient(Rule):
     ) -> list[Gradient | None]:
         first, second = Product().backward([xs[0], self.turned], ys, gs, w)
         return [first, *self.inner.backward([xs[1]], [self.turned], [second], w)]
+
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        return Joint(np.divide).drawn(xs, w, shapes, at)
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        return Joint(np.divide).drawn_back(xs, ys, gs, w, at)
 
 
 class Total(Rule):
@@ -339,4 +441,12 @@ class Total(Rule):
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
     ) -> list[Gradient | None]:
         parts = Sum((1.0,) * len(xs)).backward(xs, ys, gs, w)
-        return [None if p is None else Gradient(p.G * self.factor**2, p.h, p.source, p.profile) for p in parts]
+        return [None if p is None else replace(p, G=p.G * self.factor**2, terms=(), tilt=None) for p in parts]
+
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        return Sum((self.factor,) * len(xs)).drawn(xs, w, shapes, at)
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        return Sum((self.factor,) * len(xs)).drawn_back(xs, ys, gs, w, at)

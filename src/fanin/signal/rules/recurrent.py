@@ -1,7 +1,7 @@
 """Cells of recurrent networks, put together from dense layers, gates and products.
 
-The weights are the same at every step. Steps are taken one by one, and what the steps before have to do with the
-weights of this one is left out: the law of the state is a few percent off, and the analysis says so.
+The weights are the same at every step. ``signal/recurrence.py`` follows what that does; where it cannot, steps are
+taken one by one, what those before have to do with the weights of this one is left out, and the analysis says so.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fanin.signal.rules.linear import Dense
 from fanin.signal.rules.pointwise import Curve, Product, Sum
 from fanin.signal.state import Gradient, Signal
 
-_NOTE = "steps of a recurrence are taken as independent"
+NOTE = "steps of a recurrence are taken as independent"
 
 
 def sigmoid(x: Array) -> Array:
@@ -115,7 +115,7 @@ class Cell(Rule):
             t.put("y", Sum(), "new", "kept", shape=shape)
             out = [t.values["y"]] * 2
         notes = joined_notes(xs)
-        notes += () if _NOTE in notes else (_NOTE,)
+        notes += () if NOTE in notes else (NOTE,)
         return [o.changed(approx=notes) for o in out]
 
     def backward(

@@ -12,6 +12,7 @@ from fanin.signal.grid import Array
 from fanin.signal.rules.base import Cannot, Rule, Weights, bases, folded, joined_notes, unchanged
 from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.table import AGREE, DIFFER
+from fanin.signal.units import Meeting, Sent, Units
 
 
 def moved(
@@ -32,6 +33,14 @@ class Same(Rule):
     ) -> list[Gradient | None]:
         return [gs[0], *(None for _ in xs[1:])]
 
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        return [xs[0] for _ in shapes]
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        return [gs[0], *(None for _ in xs[1:])]
+
 
 class Stop(Same):
     """The tensor, with no gradient through it."""
@@ -39,6 +48,11 @@ class Stop(Same):
     def backward(
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
     ) -> list[Gradient | None]:
+        return [None for _ in xs]
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
         return [None for _ in xs]
 
 
@@ -131,6 +145,42 @@ class Part(Rule):
             profile[axis] = one
         return [gradient(total, profile=profile)]
 
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        (x,) = xs
+        if len(self.places) == 1:
+            ((axis, place),) = self.places.items()
+            if axis >= len(x.points) or not (x.points[axis] == x.shape[axis] or 2 < x.points[axis] > place):
+                raise Cannot("a place is taken along an axis of which only the mean is known")
+            return [x.like([np.take(v, place, axis=axis) for _, v in x.pieces], shapes[0])]
+        if (
+            x.process is None
+            or len(x.pieces) != 1
+            or self.kept != tuple(range(len(x.shape)))
+            or any(s[:-1] != x.shape[:-1] for s in shapes)
+        ):
+            raise Cannot("it takes a part of what other weights are met by")
+        return [
+            Units(s, ((s[-1], x.process.values(x.rows, i).reshape(*x.points, -1) + x.shift),))
+            for i, s in enumerate(shapes)
+        ]
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        x = xs[0]
+        if len(self.places) == 1:
+            ((axis, place),) = self.places.items()
+            if gs[0] is None:
+                return [None]
+            index = (slice(None),) * axis + (place,)
+            out = [np.zeros_like(v) for _, v in x.pieces]
+            for at_x, (_, v) in zip(out, gs[0].pieces, strict=True):
+                at_x[index] = v
+            return [x.like(out)]
+        pieces = [(y.shape[-1], np.zeros_like(y.pieces[0][1]) if g is None else g.pieces[0][1])
+                  for y, g in zip(ys, gs, strict=True)]  # fmt: skip
+        return [Units(x.shape, tuple(pieces))]
+
 
 def spread(G: Array, kept: Sequence[int | None], part: Sequence[int], whole: Sequence[int]) -> Array:
     """The table of a gradient that is zero outside a part of a tensor, averaged over the places of the whole."""
@@ -169,17 +219,14 @@ class Join(Rule):
         tables = table.same_states(*(table.plain(x.M, axis, x.shape[axis]) for x in xs))
         shares = np.array([x.shape[axis] for x in xs]) / shape[axis]
         agree = sum(s * np.take(M, AGREE, axis=axis) for s, M in zip(shares, tables, strict=True))
-        total: Array | float = 0.0
+        means = np.array([x.mean for x in xs])
+        total: Array | float = float(shares @ means) ** 2  # of two pieces, unless they are one tensor
         for i, (x, M) in enumerate(zip(xs, tables, strict=True)):
-            for j, (y, N) in enumerate(zip(xs, tables, strict=True)):
-                if i == j:
-                    n = x.shape[axis]
-                    own = np.take(M, AGREE, axis=axis) / n + np.take(M, DIFFER, axis=axis) * (1 - 1 / n)
-                elif x.root == y.root:
-                    own = np.take(M, DIFFER, axis=axis)
-                else:
-                    own = np.full(np.take(N, DIFFER, axis=axis).shape, x.mean * y.mean)
-                total = total + shares[i] * shares[j] * own
+            n, differ = x.shape[axis], np.take(M, DIFFER, axis=axis)
+            own = np.take(M, AGREE, axis=axis) / n + differ * (1 - 1 / n)
+            total = total + shares[i] ** 2 * (own - means[i] ** 2)
+            twins = sum(shares[j] for j, y in enumerate(xs) if j != i and y.root == x.root)
+            total = total + shares[i] * twins * (differ - means[i] ** 2)
         n = shape[axis]
         differ = agree if n == 1 else (total - agree / n) / (1 - 1 / n)
         M = np.stack([differ, agree], axis=axis)
@@ -222,6 +269,19 @@ class Join(Rule):
             out.append(gradient(table.tidy(G, x.shape) * float(np.mean(heights**2))))
         return out
 
+    def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
+        if self.axis != len(shapes[0]) - 1 or any(x.points != xs[0].points for x in xs):
+            raise Cannot("it joins what weights are met by again along an axis that is not the last")
+        return [Units(shapes[0], tuple(piece for x in xs for piece in x.pieces))]
+
+    def drawn_back(
+        self, xs: Sequence[Units], ys: Sequence[Units], gs: Sequence[Units | None], w: Weights, at: Meeting
+    ) -> list[Units | Sent | Gradient | None]:
+        if gs[0] is None:
+            return [None for _ in xs]
+        pieces = iter(gs[0].pieces)
+        return [Units(x.shape, tuple(next(pieces) for _ in x.pieces)) for x in xs]
+
 
 def _heights(xs: Sequence[Signal], axis: int) -> Array | None:
     """The amplitudes along an axis of pieces that differ in size: a class token in front of patches."""
@@ -248,7 +308,7 @@ def put_together(gs: Sequence[Gradient], parts: Sequence[Signal], axis: int) -> 
     sizes = np.array([p.shape[axis] for p in parts], dtype=float)
     tables = table.same_states(*(table.plain(g.G, axis, p.shape[axis]) for g, p in zip(gs, parts, strict=True)))
     G = sum(s * t for s, t in zip(sizes / sizes.sum(), tables, strict=True))
-    return Gradient(np.asarray(G), gs[0].h, gradient(np.asarray(G)).source, (), tuple(gs))
+    return Gradient(np.asarray(G), gs[0].h, gradient(np.asarray(G)).source, (), tuple(gs), lean=gs[0].lean)
 
 
 class Stretch(Rule):

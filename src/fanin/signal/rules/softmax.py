@@ -26,15 +26,34 @@ def concentration(count: int, variance: float, powers: int = 2) -> float:
         return 1.0
     if variance < 1e-12:
         return float(count ** (1.0 - powers))
-    s = np.sqrt(variance)
-    x = np.exp(s * grid.Z - variance / 2)
-    u = np.exp(np.linspace(-30, 12, 700)) / count
-    step = np.log(u[1] / u[0])
-    damped = np.exp(-u[:, None] * x[None, :])
-    whole = damped @ grid.W
-    weighted = damped @ (grid.W * x**powers)
+    u, whole, weighted = _transforms(variance)
     gamma = {2: 1.0, 3: 2.0}[powers]
-    return float(count * np.sum(u**powers * weighted * whole ** (count - 1)) * step / gamma)
+    return float(count * np.sum(u**powers * weighted[powers] * whole ** (count - 1)) * _STEP / gamma)
+
+
+_STEP = 0.08
+
+
+@lru_cache(maxsize=256)
+def _transforms(variance: float) -> tuple[Array, Array, dict[int, Array]]:
+    """``E e^(-u x)`` of one exponential x = e^logit, and ``E x^p e^(-u x)``, at points u."""
+    x = np.exp(np.sqrt(variance) * grid.Z - variance / 2)
+    u = np.exp(np.arange(-45.0, 12.0, _STEP))
+    damped = np.exp(-u[:, None] * x[None, :])
+    return u, damped @ grid.W, {p: damped @ (grid.W * x**p) for p in (2, 3)}
+
+
+def shares_of(count: int, variance: float, powers: int = 2) -> float:
+    """``concentration`` between four variances where it is known, by a cubic in the logarithm: to five digits."""
+    if count == 1 or variance < 1e-6:
+        return concentration(count, variance, powers)
+    at = 4 * np.log2(variance)
+    start = int(np.floor(at)) - 1
+    total = 0.0
+    for i in range(4):
+        weight = np.prod([(at - start - j) / (i - j) for j in range(4) if j != i])
+        total += float(weight) * concentration(count, 2.0 ** ((start + i) / 4), powers)
+    return total
 
 
 def alike(count: int, variance: float, r: float, own: float) -> float:
@@ -72,7 +91,7 @@ class Softmax(Rule):
         x, g = xs[0], gs[0]
         if g is None:
             return [None]
-        return [gradient(logit_gradient(g.G, x, self.axis))]
+        return [gradient(logit_gradient(g.G, x, self.axis, causal=x.masked))]
 
 
 def attend(x: Signal, axis: int) -> Signal:
@@ -82,7 +101,7 @@ def attend(x: Signal, axis: int) -> Signal:
     agree, differ = np.take(M, AGREE, axis=axis), np.take(M, DIFFER, axis=axis)
     common = np.maximum(agree - differ, 0.0)  # by the other axes: what two rows' logits share, entry by entry
     variance = float(common[(AGREE,) * common.ndim])
-    own = concentration(n, round(variance, 6))
+    own = shares_of(n, variance)
     rows = (
         np.vectorize(lambda c: own if c >= variance * (1 - 1e-12) else alike(n, variance, c / variance, own))(common)
         if variance > 1e-12
@@ -107,7 +126,7 @@ def causal(x: Signal) -> Signal:
     M = table.plain(x.M, x.M.ndim - 1, n)
     variance = max(float(M[(AGREE,) * M.ndim] - M[(AGREE,) * (M.ndim - 1) + (DIFFER,)]), 0.0)
     lengths = np.unique(np.round(np.geomspace(1, n, 12)).astype(int))
-    known = [concentration(int(t), round(variance, 4)) for t in lengths]
+    known = [shares_of(int(t), variance) for t in lengths]
     own = float(np.mean(np.interp(np.arange(1, n + 1), lengths, known)))
     t = np.arange(1, n + 1)
     other = float((2 * np.sum((t - 1) / t)) / (n * (n - 1))) if n > 1 else 1.0  # rows alike: 1 / the longer
@@ -123,7 +142,14 @@ def causal(x: Signal) -> Signal:
                 approx=joined_notes((x,), "causal positions are averaged"))  # fmt: skip
 
 
-def logit_gradient(G: Array, x: Signal, axis: int) -> Array:
+@lru_cache(maxsize=4096)
+def _passed(n: int, variance: float) -> float:
+    """``E a² (1 - 2 a + Σ a²)`` of one of n shares: what reaches its logit of gradients that are not shared."""
+    two, three = (shares_of(n, variance, p) for p in (2, 3))
+    return max(two - 2 * three + two * two, 0.0) / n
+
+
+def logit_gradient(G: Array, x: Signal, axis: int, *, causal: bool = False) -> Array:
     """``a (g - sum a g)``: of gradients that the entries of a row do not share."""
     n = x.shape[axis]
     G = table.plain(G, axis, n)
@@ -131,8 +157,11 @@ def logit_gradient(G: Array, x: Signal, axis: int) -> Array:
     index = [AGREE] * M.ndim
     index[axis] = DIFFER
     variance = max(float(M[(AGREE,) * M.ndim] - M[tuple(index)]), 0.0)
-    two, three = (concentration(n, round(variance, 6), p) for p in (2, 3))
-    share = max(two - 2 * three + two * two, 0.0) / n
+    share = _passed(n, variance)
+    if causal:
+        lengths = np.unique(np.round(np.geomspace(1, n, 12)).astype(int))
+        known = [_passed(int(t), variance) * t for t in lengths]
+        share = float(np.mean(np.interp(np.arange(1, n + 1), lengths, known))) / n
     own = np.take(G, AGREE, axis=axis) - np.take(G, DIFFER, axis=axis)
     rows = attend(x, axis).M
     at = np.take(table.plain(rows, axis, n), AGREE, axis=axis)
@@ -153,6 +182,7 @@ class Attention(Rule):
         self.scale, self.causal = scale, is_causal
 
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
+        xs = self.widened(xs)
         q, k, v = xs[:3]
         self.logits = self.scored(q, k)
         self.shares = causal(self.logits) if self.causal else attend(self.logits, len(q.shape) - 1)
@@ -161,6 +191,15 @@ class Attention(Rule):
         return [make(shapes[0], table.tidy(M, shapes[0]), bases=bases(xs[:3]), approx=joined_notes((q, k, v), *(
             ("causal positions are averaged",) if self.causal else ())), mean=v.mean,
             noise=v.noise)]  # fmt: skip
+
+    def widened(self, xs: Sequence[Signal]) -> list[Signal]:
+        """Keys and values for each head of the queries, where several heads share one."""
+        from fanin.signal.rules.shape import Stretch
+
+        heads, self.times = xs[0].shape[:-2], [Stretch(), Stretch()]
+        wide = [rule.forward([x], Weights({}, {}), [(*heads, *x.shape[-2:])])[0] if x.shape[:-2] != heads else x
+                for rule, x in zip(self.times, xs[1:3], strict=True)]  # fmt: skip
+        return [xs[0], *wide]
 
     def scored(self, q: Signal, k: Signal) -> Signal:
         d = q.shape[-1]
@@ -181,7 +220,8 @@ class Attention(Rule):
     def backward(
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
     ) -> list[Gradient | None]:
-        q, k, v = xs[:3]
+        narrow = xs[1:3]
+        q, k, v = self.widened(xs)
         g = gs[0]
         rest: list[Gradient | None] = [None] * (len(xs) - 3)
         if g is None:
@@ -190,9 +230,12 @@ class Attention(Rule):
         G_v = table.tidy(contracted(g.G, out, self.shares.M, left, right, sizes), v.shape)
         G_a = table.tidy(contracted(g.G, out, v.M, right, left, sizes), self.shares.shape)
         scale = q.shape[-1] ** -0.5 if self.scale is None else self.scale
-        G_s = logit_gradient(G_a, self.logits, len(q.shape) - 1) * scale**2
+        G_s = logit_gradient(G_a, self.logits, len(q.shape) - 1, causal=self.causal) * scale**2
         batch = "abcdef"[: len(q.shape) - 2]
         all_sizes = sizes | {"z": q.shape[-1]}
         G_q = contracted(G_s, batch + "st", k.M, batch + "tz", batch + "sz", all_sizes)
         G_k = contracted(G_s, batch + "st", q.M, batch + "sz", batch + "tz", all_sizes)
-        return [gradient(table.tidy(G_q, q.shape)), gradient(table.tidy(G_k, k.shape)), gradient(G_v), *rest]
+        found: list[Gradient | None] = [gradient(table.tidy(G_q, q.shape))]
+        for rule, x, wide, G in zip(self.times, narrow, (k, v), (table.tidy(G_k, k.shape), G_v), strict=True):
+            found += [gradient(G)] if x.shape == wide.shape else rule.backward([x], [wide], [gradient(G)], w)
+        return [*found, *rest]

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from fanin.signal import table
-from fanin.signal.rules.base import Rule, Weights
+from fanin.signal.rules.base import Cannot, Rule, Weights
 from fanin.signal.rules.shape import Join
 from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.table import AGREE
+from fanin.signal.units import Meeting, Sent, Units
 
 
 class Stacked(Rule):
@@ -31,6 +32,19 @@ class Stacked(Rule):
     def backward(self, xs: Any, ys: Any, gs: Any, w: Weights) -> list[Gradient | None]:
         parts = self.inner.backward(self.ones, ys, gs, w)
         return [None if p is None else gradient(np.take(p.G, AGREE, axis=self.axis)) for p in parts]
+
+    def drawn(self, xs: Any, w: Weights, shapes: Any, at: Meeting) -> list[Units]:
+        if self.axis == len(shapes[0]) - 1:
+            raise Cannot("it stacks along the last axis")
+        # Of a recurrence that is cut short the steps that are followed stand for all.
+        columns = zip(*([v for _, v in x.pieces] for x in xs), strict=True)
+        return [xs[0].like([np.stack(vs, axis=self.axis) for vs in columns], shapes[0])]
+
+    def drawn_back(self, xs: Any, ys: Any, gs: Any, w: Weights, at: Meeting) -> list[Units | Sent | Gradient | None]:
+        g = gs[0]
+        if g is None:
+            return [None for _ in xs]
+        return [x.like([np.take(v, i, axis=self.axis) for _, v in g.pieces]) for i, x in enumerate(xs)]
 
 
 class Copies(Rule):
