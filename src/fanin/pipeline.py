@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fanin.emit.comparison import Change
     from fanin.emit.picture.paint import Paint
     from fanin.emit.torch.uses import EmitError
-    from fanin.ir.recipe import Phase
+    from fanin.ir.recipe import Phase, System
     from fanin.repairs.roles import Effect, Size
     from fanin.repairs.run import Repaired
     from fanin.runtime.export import Exported
@@ -208,7 +208,11 @@ def _check_recipe(
             from fanin.analyses.promises import broken_promises
             from fanin.lints.recipes import check_recipe
 
-            problems = [*problems, *broken_promises(systems[0].program), *check_recipe(systems[0])]
+            grown = {id(system): system for system in systems}.values()
+            problems = [*problems, *(d for system in grown for d in broken_promises(system.program))]
+            problems += check_recipe(systems)
+            if not any(d.severity is Severity.ERROR for d in problems):
+                problems += _training_not_emitted(systems)
         return problems, reached
     experiment, problems, reached = elaborate_experiment(unit, name)
     if experiment is not None:
@@ -216,6 +220,17 @@ def _check_recipe(
 
         problems = [*problems, *check_experiment(experiment)]
     return problems, reached
+
+
+def _training_not_emitted(systems: Sequence[System]) -> list[Diagnostic]:
+    """What of a training cannot be put into PyTorch, found before anyone trains."""
+    from fanin.emit.torch.limits import emission_error, training_error
+
+    found = [(system, emission_error(system.program)) for system in dict.fromkeys(systems)]
+    problems = [_not_emitted(system.program, error) for system, error in found if error is not None]
+    if not problems and (error := training_error(systems)) is not None:
+        problems = [_not_emitted(systems[0].program, error)]
+    return problems
 
 
 def _at_initialisation(unit: Unit, programs: Mapping[str, Program], hyper: Hyper, start: Start) -> list[Diagnostic]:
