@@ -118,8 +118,7 @@ SYS711 = Code("SYS711", "stage-without-training")
 SYS712 = Code("SYS712", "constant-term", W)
 SYS713 = Code("SYS713", "collapse-prone", W)
 SYS714 = Code("SYS714", "not-probabilities", W)
-SYS715 = Code("SYS715", "unused-follower", W)
-SYS716 = Code("SYS716", "line-never-taken", W)
+SYS715 = Code("SYS715", "line-never-taken", W)
 
 # SIG: signal and initialisation
 

@@ -31,7 +31,6 @@ def _check(system: System, places: tuple[int, ...]) -> Iterator[Diagnostic]:
     from fanin.lints.recipes import (
         collapse,
         constant_terms,
-        idle_followers,
         logits,
         lost_paths,
         trained_targets,
@@ -59,5 +58,4 @@ def _check(system: System, places: tuple[int, ...]) -> Iterator[Diagnostic]:
     yield from next_token.check(system.graph)
     yield from constant_terms.check(recipe)
     yield from collapse.check(recipe)
-    yield from idle_followers.check(system)
     yield from statistics_of_two_views.check(Flow(system.graph), frozenset(f.path for f in system.followers))

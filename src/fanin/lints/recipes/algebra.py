@@ -76,7 +76,8 @@ class Algebra:
 
 def _operand(operand: Operand | None, env: Mapping[int, Terms]) -> Terms:
     if isinstance(operand, Value):
-        return env.get(operand.index) or _atom(object(), True, operand)
+        known = env.get(operand.index)
+        return _atom(object(), True, operand) if known is None else known
     if isinstance(operand, Scalar):
         value = operand.value
         if isinstance(value, int | float):

@@ -1,10 +1,10 @@
-"""SYS711: a stage without anything to train. SYS716: a line of the system that no stage takes."""
+"""SYS711: a stage without anything to train. SYS715: a line of the system that no stage takes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fanin.diagnostics.codes import SYS711, SYS716
+from fanin.diagnostics.codes import SYS711, SYS715
 from fanin.diagnostics.model import Diagnostic
 from fanin.ir.recipe import System
 
@@ -22,7 +22,7 @@ def check(system: System) -> Iterator[Diagnostic]:
     if system.stages and all(stage.trains for stage in system.stages):
         for line in system.trains:
             yield Diagnostic(
-                SYS716,
+                SYS715,
                 "no stage takes this line: each has lines of its own",
                 line.span,
                 "never runs",
