@@ -171,7 +171,9 @@ GOOD = [
 
 @pytest.mark.parametrize("number", range(len(GOOD)))
 def test_a_recipe_as_it_should_be_has_no_finding(number: int) -> None:
-    found = [(d.code.id, d.headline, d.span.text) for d in checked(NETS + GOOD[number]) if d.code.id[:3] in ("SYS", "TRN")]
+    found = [
+        (d.code.id, d.headline, d.span.text) for d in checked(NETS + GOOD[number]) if d.code.id[:3] in ("SYS", "TRN")
+    ]
     assert found == []
 
 

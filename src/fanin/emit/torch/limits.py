@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from fanin.emit.torch.uses import EmitError
 from fanin.emit.torch.walk import reachable, units
 from fanin.ir.graph import Graph, Program
-from fanin.ir.recipe import System
+from fanin.ir.recipe import Phase
 
 
 def emission_error(program: Program) -> EmitError | None:
     """Why a program that uses an instance in several ways has no source; other programs are not tried."""
-    if _is_plain(program.graph):
+    if is_plain(program.graph):
         return None
     from fanin.emit.torch.writer import emit_source
 
@@ -23,20 +23,17 @@ def emission_error(program: Program) -> EmitError | None:
     return None
 
 
-def training_error(systems: Sequence[System]) -> EmitError | None:
-    """The same for the training of a system, given as it is in each of its stages."""
-    if not systems[0].every_line() or all(_is_plain(system.graph) for system in systems):
-        return None
+def training_error(phases: Sequence[Phase]) -> EmitError | None:
+    """The same for the training of a system."""
     from fanin.emit.torch.writer import emit_training
-    from fanin.rewrites.training_plan import training_plan
 
     try:
-        emit_training(training_plan(systems))
+        emit_training(phases)
     except EmitError as error:
         return error
     return None
 
 
-def _is_plain(root: Graph) -> bool:
+def is_plain(root: Graph) -> bool:
     """Whether each instance is used in one way."""
     return all(len(unit.graphs) == 1 for graph in reachable(root) for unit in units(graph))

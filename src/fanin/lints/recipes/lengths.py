@@ -36,10 +36,14 @@ def _schedule(stage: Stage, line: Train) -> Iterator[Diagnostic]:
         what = f"the learning rate is still warming up when the stage `{stage.name}` ends, after {stage.count} steps"
         help_ = f"warm up over less, such as `warmup={max(stage.count // 10, 1)}`"
     elif args.get("after", 0) >= stage.count:
-        what = f"the learning rate would fall after {args['after']} steps, and the stage `{stage.name}` has {stage.count}"
+        what = (
+            f"the learning rate would fall after {args['after']} steps, and the stage `{stage.name}` has {stage.count}"
+        )
         help_ = f"let it fall earlier, such as `after={stage.count // 2}`"
     elif line.schedule.name == "step" and args.get("every", 0) >= stage.count:
-        what = f"the learning rate would fall every {args['every']} steps, and the stage `{stage.name}` has {stage.count}"
+        what = (
+            f"the learning rate would fall every {args['every']} steps, and the stage `{stage.name}` has {stage.count}"
+        )
         help_ = f"let it fall earlier, such as `every={max(stage.count // 3, 1)}`"
     elif line.schedule.name == "step" and (late := [at for at in args.get("at", ()) if at >= stage.count]):
         what = f"the learning rate would fall at step {late[0]}, and the stage `{stage.name}` has {stage.count}"

@@ -18,6 +18,8 @@ class Recipe:
         self.keys = dict(_parameters(system))  # what can be learned, by the leaf or parameter that holds it
         self.weights: Sources = frozenset(self.keys)
         self.groups = [system.stages[i].trains or system.trains for i in places] if system.stages else [system.trains]
+        if system.stages and 0 in places and all(stage.trains for stage in system.stages):
+            self.groups.append(system.trains)  # no stage takes them, and they are still read
         self.lines = tuple({line.span.start: line for group in self.groups for line in group}.values())
         self.measures: dict[str, Measure] = {m.name: m for m in system.measures}
         self.reach = Reach()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fanin.analyses.effects import network_of
 from fanin.analyses.reach import NOTHING, gradient_path
 from fanin.diagnostics.codes import SYS706
 from fanin.diagnostics.model import Diagnostic, Label
-from fanin.ir.graph import Graph, Node, Value
+from fanin.ir.graph import Value
 from fanin.lints.recipes.recipe import Recipe
 
 
@@ -19,7 +20,7 @@ def check(recipe: Recipe) -> Iterator[Diagnostic]:
         if not moved:
             continue
         for node in gradient_path(graph, recipe.measures[line.loss].value):
-            network = _network(graph, node)
+            network = network_of(graph, node)
             if network is None or (line.span.start, network) in seen:
                 continue
             own = recipe.own(network)
@@ -40,12 +41,3 @@ def check(recipe: Recipe) -> Iterator[Diagnostic]:
                 (Label(node.span, "computed here, with gradient"),),
                 helps=(f"write `stop_gradient({node.span.text})`" if short else "use `stop_gradient`",),
             )
-
-
-def _network(graph: Graph, node: Node) -> str | None:
-    """The child of the system that a node runs."""
-    module = getattr(node, "module", None)
-    if module is None or module.borrowed:
-        return None
-    paths = [c.path for c in graph.children if module.path == c.path or module.path.startswith(f"{c.path}.")]
-    return paths[0] if paths else None
