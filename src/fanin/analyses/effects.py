@@ -16,8 +16,8 @@ from fanin.record import record
 class Effect:
     """A line, in the stage of that name (or ``""``), or an update by hand, whose ``loss`` and ``rule`` are empty.
 
-    ``moved`` are the keys of the parameters that it moves, with ``weights`` numbers in all; ``through`` are the networks
-    that the gradient passes on its way to them, and leaves as they are.
+    ``moved`` are the keys of the parameters that it moves, with ``weights`` numbers in all; ``through`` are the
+    networks that the gradient passes on its way to them, and leaves as they are.
     """
 
     stage: str

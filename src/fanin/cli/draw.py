@@ -30,7 +30,7 @@ COLORS = ("cost", "parameters", "signal", "loss")
 @click.option(
     "--color",
     type=click.Choice(COLORS),
-    help="Paint by share of FLOPs (cost) or of parameters, by predicted size (signal), or a system by what trains it (loss).",
+    help="Paint by share of FLOPs (cost) or of parameters, by predicted size (signal), or by what trains (loss).",
 )
 @options.as_json
 def command(

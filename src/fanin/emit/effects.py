@@ -14,7 +14,7 @@ def table(system: System) -> str:
     """A line for each ``train`` line; then the losses that train nothing."""
     found = effects(system)
     staged = any(effect.stage for effect in found)
-    rows = [("stage" if staged else "", "loss", "by", "moves", "weights", "passes through")]
+    rows: list[Sequence[str]] = [("stage" if staged else "", "loss", "by", "moves", "weights", "passes through")]
     rows += [(e.stage, *_row(e)) for e in found]
     trained = {e.loss for e in found}
     rows += [("", m.name, "", "-", "", "") for m in system.measures if m.kind == "loss" and m.name not in trained]

@@ -23,7 +23,10 @@ _FOLLOWS, _STILL = "#d9d9d9", "#ffffff"
 
 
 class LossPaint:
-    """A colour for each loss, or set of losses, that trains something. What has no weights keeps the tint of its kind."""
+    """A colour for each loss, or set of losses, that trains something.
+
+    What has no weights keeps the tint of its kind.
+    """
 
     def __init__(self, system: System) -> None:
         self._moved: dict[str, set[str]] = {}

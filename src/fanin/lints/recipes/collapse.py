@@ -2,8 +2,8 @@
 
 A network that gives the same for every input has the least distance between what it makes of two views. Contrastive
 losses push other samples away (Hadsell et al. 2006); BYOL takes the one branch from a slow copy (Grill et al. 2020) and
-SimSiam from ``stop_gradient`` (Chen and He 2021, section 4.1: without it the loss is at its least after a few steps, with
-and without a predictor); VICReg keeps the variance up (Bardes et al. 2022). The rule asks for a loss in which there is
+SimSiam from ``stop_gradient`` (Chen and He 2021, section 4.1: without it the loss is at its least after a few steps,
+with a predictor as well); VICReg keeps the variance up (Bardes et al. 2022). The rule asks for a loss in which there is
 nothing but what the line trains, between whose branches stand distances alone, and no batch statistics or labels.
 """
 
@@ -45,8 +45,8 @@ def check(recipe: Recipe) -> Iterator[Diagnostic]:
             (Label(first.span, "one branch"), Label(second.span, "the other, with a gradient as well")),
             notes=("nothing in it pushes different samples apart",),
             helps=(
-                f"take one branch from `ema({network}, decay=0.99)` or through `stop_gradient`, with a predictor on the "
-                "other; or compare with other samples, as `cross_entropy` of all similarities does",
+                f"take one branch from `ema({network}, decay=0.99)` or through `stop_gradient`, with a predictor on "
+                "the other; or compare with other samples, as `cross_entropy` of all similarities does",
             ),
         )
 

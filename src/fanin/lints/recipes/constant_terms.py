@@ -46,18 +46,18 @@ def check(recipe: Recipe) -> Iterator[Diagnostic]:
                                     makers[term.index].span, line)  # fmt: skip
                 continue
             hangs = hangs or hanging(graph)
-            if not recipe.found.get(term.index) and _with(hangs.get(term.index, frozenset()), moved):
-                if not _stopped(makers, term):
-                    told.add(term.index)
-                    yield Diagnostic(
-                        SYS712,
-                        f"a term of `{line.loss}` is computed with what this line trains, and has no gradient",
-                        makers[term.index].span,
-                        "no gradient",
-                        (Label(line.span, "the line"),),
-                        notes=("whole numbers and truth values, as of `argmax` and `==`, have none",),
-                        helps=("leave it out of the loss, and report it as a `metric`",),
-                    )
+            computed = not recipe.found.get(term.index) and _with(hangs.get(term.index, frozenset()), moved)
+            if computed and not _stopped(makers, term):
+                told.add(term.index)
+                yield Diagnostic(
+                    SYS712,
+                    f"a term of `{line.loss}` is computed with what this line trains, and has no gradient",
+                    makers[term.index].span,
+                    "no gradient",
+                    (Label(line.span, "the line"),),
+                    notes=("whole numbers and truth values, as of `argmax` and `==`, have none",),
+                    helps=("leave it out of the loss, and report it as a `metric`",),
+                )
 
 
 def _constant(headline: str, span: object, line: Train) -> Diagnostic:

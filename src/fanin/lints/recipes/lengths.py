@@ -60,7 +60,7 @@ def _never(stage: Stage, line: Train) -> Iterator[Diagnostic]:
     if first > stage.count:
         yield Diagnostic(
             TRN803,
-            f"this line moves weights for the first time at step {first}, and the stage `{stage.name}` has {stage.count}",
+            f"this line first moves weights at step {first}, and the stage `{stage.name}` has {stage.count}",
             line.span,
             "never moves anything",
             (Label(_head(stage), f"{stage.count} steps"),),

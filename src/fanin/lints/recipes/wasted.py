@@ -15,7 +15,7 @@ from fanin.lints.recipes.recipe import Recipe
 def check(recipe: Recipe) -> Iterator[Diagnostic]:
     graph = recipe.system.graph
     seen: set[tuple[int, str]] = set()
-    for line, group in ((line, group) for group in recipe.groups for line in group):
+    for line, group in ((line, lines) for lines in recipe.groups for line in lines):
         moved = recipe.covered(line.targets, recipe.reached.get(line.loss, NOTHING))
         if not moved:
             continue
