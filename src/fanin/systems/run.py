@@ -28,6 +28,7 @@ from fanin.systems.problems import RunFailed
 from fanin.systems.settings import Settings
 from fanin.systems.training import Loop, Watch, system_class
 from fanin.systems.values import Value
+from fanin.systems.warnings import warnings_of
 
 Values = Callable[[str, nn.Module], Value]
 """From the name of a value and a system to the value."""
@@ -98,6 +99,8 @@ def start(
             state = folder.state()
             if state is not None:
                 loop.resume(state)
+        for text in warnings_of(phases, parts, settings):
+            loop.watch("warning", {"text": text})
         loop.go()
         if folder is not None and machine.leads:
             folder.save_weights(loop.system.state_dict())

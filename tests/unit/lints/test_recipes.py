@@ -140,7 +140,7 @@ GOOD = [
     FIT + CE + "  r = ramp(0, 1, steps=50)\n  loss l = r * ce\n  train net on l with sgd(lr=0.1), cosine(warmup=10), every(2)\n  stage a for 100 steps { }\n}",
     FIT + CE + "  train net on ce with sgd(lr=0.1), cosine(warmup=1000)\n  stage a for 1 epochs { }\n}",
     FIT + CE + "  train net on ce with lbfgs(), every(2)\n}",
-    "system S()(x: [N, 6], y: [N]) {\n  param w: [6] = zeros\n  loss l = mean((x @ w - y) ** 2)\n  update w = w - 0.1 * grad(l, w)\n}",
+    "system S()(x: [N, 6], y: [N]) {\n  param w: [6] = zeros\n  loss l = mean((x @ w - y) ** 2)\n  g = grad(l, w)\n  update w = w - 0.1 * g\n}",
     # contrastive, with negatives, slow copies, stopped gradients, variance kept up
     VIEWS + "  z = normalize(concat(net(one), net(two), axis=0), axis=1)\n  s = masked_fill(z @ transpose(z, 0, 1) / 0.5, bool(eye(2 * N)), -inf)\n"
     "  loss l = cross_entropy(s, (arange(2 * N) + N) % (2 * N))\n" + OF_VIEWS,
