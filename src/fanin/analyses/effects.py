@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from math import prod
 
 from fanin.analyses.paths import parameters
-from fanin.analyses.reach import NOTHING, Reach, Sources, gradient_path, leaves
+from fanin.analyses.reach import NOTHING, Reach, Sources, gradient_path
 from fanin.ir.graph import Graph, Node, Value
 from fanin.ir.recipe import System, Train
 from fanin.record import record
@@ -57,7 +58,7 @@ def _effect(system: System, stage: str, line: Train, sizes: dict[str, int], foun
     through: dict[str, None] = {}
     for node in gradient_path(system.graph, loss):
         name = network_of(system.graph, node)
-        if name is None or any(key == name or key.startswith(f"{name}.") for key in moved) or not _has(system, name):
+        if name is None or _below(name, moved) or not _below(name, sizes):
             continue
         before = {s for o in node.inputs if isinstance(o, Value) for s in found.get(o.index, NOTHING)}
         if any(key == s or key.startswith(f"{s}.") for key in moved for s in before if isinstance(s, str)):
@@ -71,10 +72,8 @@ def _effect(system: System, stage: str, line: Train, sizes: dict[str, int], foun
     )
 
 
-def _has(system: System, network: str) -> bool:
-    """Whether a child of the system has weights, or follows one that has."""
-    follows = any(f.path == network for f in system.followers)
-    return follows or any(next(leaves(c.instance, c.path), None) for c in system.graph.children if c.path == network)
+def _below(name: str, keys: Iterable[str]) -> bool:
+    return any(key.startswith(f"{name}.") for key in keys)
 
 
 def network_of(graph: Graph, node: Node) -> str | None:

@@ -26,4 +26,4 @@ def warnings_of(phases: Sequence[Phase], parts: Mapping[str, Data | Stream], set
     for name in names:
         if name in _WHOLE:
             of = "a stream" if rows is None else f"{rows:,}"
-            yield f"{_WHOLE[name]}: {settings.batch_size} rows of {of} (`batch_size=None`, `--batch-size all` takes all)"
+            yield f"{_WHOLE[name]}: {settings.batch_size} rows of {of} (`--batch-size all` takes all of them)"

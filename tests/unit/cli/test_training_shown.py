@@ -96,7 +96,9 @@ def test_a_system_is_painted_by_what_trains_it(tmp_path: Path) -> None:
     assert found.exit_code != 0
 
 
-@pytest.mark.parametrize(("rule", "rows", "said"), [("rprop()", 8, True), ("rprop()", None, False), ("sgd(lr=0.1)", 8, False)])
+@pytest.mark.parametrize(
+    ("rule", "rows", "said"), [("rprop()", 8, True), ("rprop()", None, False), ("sgd(lr=0.1)", 8, False)]
+)
 def test_optimisers_for_whole_sets_are_warned_of(tmp_path: Path, rule: str, rows: int | None, said: bool) -> None:
     told: list[str] = []
     data = {"x": np.random.default_rng(0).normal(size=(32, 4)), "y": np.zeros(32)}
