@@ -33,7 +33,7 @@ def command(target: Target, hyper: dict[str, Value], after: str | None, depth: i
         if not report.ok:
             raise CheckFailed(report)
         programs = list(report.programs)
-    system = pipeline.recipe(path, name, hyper)
+    system = None if name is None else pipeline.recipe(path, name, hyper)
     if as_json:
         write_json({"file": path, "models": [pipeline.show_document(program, system) for program in programs]})
     else:
