@@ -15,6 +15,7 @@ class Recipe:
 
     def __init__(self, system: System, places: tuple[int, ...]) -> None:
         self.system = system
+        self._covered: dict[tuple[Target, ...], Sources] = {}
         self.keys = dict(_parameters(system))  # what can be learned, by the leaf or parameter that holds it
         self.weights: Sources = frozenset(self.keys)
         self.groups = [system.stages[i].trains or system.trains for i in places] if system.stages else [system.trains]
@@ -31,8 +32,12 @@ class Recipe:
 
     def covered(self, targets: tuple[Target, ...], weights: Sources | None = None) -> Sources:
         """The holders of weights that some targets move, or move a part of; of ``weights`` alone, if given."""
-        among = self.keys if weights is None else [w for w in weights if isinstance(w, str)]
-        return frozenset(w for w in among if any(t.covers(key) for t in targets for key in self.keys.get(w, (w,))))
+        found = self._covered.get(targets)
+        if found is None:
+            held = self.keys.items()
+            found = frozenset(w for w, keys in held if any(t.covers(key) for t in targets for key in keys))
+            self._covered[targets] = found
+        return found if weights is None else found & weights
 
     def moved(self, line: Train) -> frozenset[str]:
         """The parameters that a line moves, by their keys."""
