@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fanin.emit.comparison import Change
     from fanin.emit.picture.paint import Paint
     from fanin.emit.torch.uses import EmitError
-    from fanin.ir.recipe import Phase
+    from fanin.ir.recipe import Phase, System
     from fanin.repairs.roles import Effect, Size
     from fanin.repairs.run import Repaired
     from fanin.runtime.export import Exported
@@ -208,7 +208,11 @@ def _check_recipe(
             from fanin.analyses.promises import broken_promises
             from fanin.lints.recipes import check_recipe
 
-            problems = [*problems, *broken_promises(systems[0].program), *check_recipe(systems[0])]
+            grown = {id(system): system for system in systems}.values()
+            problems = [*problems, *(d for system in grown for d in broken_promises(system.program))]
+            problems += check_recipe(systems)
+            if not any(d.severity is Severity.ERROR for d in problems):
+                problems += _training_not_emitted(systems)
         return problems, reached
     experiment, problems, reached = elaborate_experiment(unit, name)
     if experiment is not None:
@@ -216,6 +220,21 @@ def _check_recipe(
 
         problems = [*problems, *check_experiment(experiment)]
     return problems, reached
+
+
+def _training_not_emitted(systems: Sequence[System]) -> list[Diagnostic]:
+    """What of a training cannot be put into PyTorch, found before anyone trains."""
+    from fanin.emit.torch.limits import emission_error, is_plain, training_error
+    from fanin.rewrites.training_plan import training_plan
+
+    if all(is_plain(system.graph) for system in systems):
+        return []
+    found = [(system, emission_error(system.program)) for system in dict.fromkeys(systems)]
+    problems = [_not_emitted(system.program, error) for system, error in found if error is not None]
+    trains = bool(systems[0].every_line() or systems[0].updates())
+    if not problems and trains and (error := training_error(training_plan(systems))) is not None:
+        problems = [_not_emitted(systems[0].program, error)]
+    return problems
 
 
 def _at_initialisation(unit: Unit, programs: Mapping[str, Program], hyper: Hyper, start: Start) -> list[Diagnostic]:
@@ -374,10 +393,39 @@ def show(program: Program, after: str | None = None, depth: int | None = None) -
     return table(program, depth) if after is None else dump(program, after)
 
 
-def show_document(program: Program) -> dict[str, Any]:
+def show_document(program: Program, system: System | None = None) -> dict[str, Any]:
+    """A program for JSON, and with a system what its losses train."""
     from fanin.emit.document import document
 
-    return document(program)
+    if system is None:
+        return document(program)
+    from fanin.emit.effects import documents
+
+    return {**document(program), "training": documents(system)}
+
+
+def show_training(system: System) -> str:
+    """The table of which loss trains what."""
+    from fanin.emit.effects import table
+
+    return table(system)
+
+
+def recipe(path: str, name: str | None, hyper: Hyper | None = None) -> System | None:
+    """The system of that name, as it is at first; None where the name is not a system's.
+
+    Raises Unreadable, and CheckFailed where the spec has errors.
+    """
+    source = read_source(path)
+    if name is None or not isinstance(declaration(load(source, path).units[0], name), tree.System):
+        return None
+    from fanin.elaborate.program import elaborate_stages
+
+    unit = load(source, path).units[0]
+    systems, problems, _ = elaborate_stages(unit, name, hyper)
+    if not systems:
+        raise CheckFailed(Report(tuple(in_order(problems)), (source,)))
+    return systems[0]
 
 
 def signal(
@@ -649,15 +697,18 @@ def draw(
     expand: Sequence[str] = (),
     format: str | None = None,
     color: str | None = None,
+    system: System | None = None,
 ) -> None:
     """The picture of a model, written to a file: svg, pdf, png or dot; ``color`` is as ``paint`` takes it."""
     from fanin.emit.picture.drawing import draw as draw_picture
 
-    draw_picture(program, path, depth=depth, expand=expand, format=format, paint=paint(program, color))
+    draw_picture(program, path, depth=depth, expand=expand, format=format, paint=paint(program, color, system))
 
 
-def paint(program: Program, color: str | None) -> Paint | None:
+def paint(program: Program, color: str | None, system: System | None = None) -> Paint | None:
     """What paints a picture: its ``cost`` (share of FLOPs), ``parameters``, or ``signal`` (predicted sizes).
+
+    That of a ``system`` can be painted by ``loss``: by what trains each part.
 
     Raises ValueError where there is no such paint, or it cannot be told for this program.
     """
@@ -672,6 +723,12 @@ def paint(program: Program, color: str | None) -> Paint | None:
         from fanin.signal.rows import rows
 
         return SignalPaint(rows(signal(program)))
+    if color == "loss":
+        if system is None:
+            raise ValueError("only the picture of a system is painted by loss: `fanin draw FILE:SYSTEM --color loss`")
+        from fanin.emit.picture.by_loss import LossPaint
+
+        return LossPaint(system)
     raise ValueError(f"a picture is painted by cost, parameters or signal, not by `{color}`")
 
 

@@ -14,9 +14,10 @@ from fanin.cli.values import Value
 
 if TYPE_CHECKING:
     from fanin.ir.graph import Program
+    from fanin.ir.recipe import System
 
 FORMATS = ("svg", "pdf", "png", "dot")
-COLORS = ("cost", "parameters", "signal")
+COLORS = ("cost", "parameters", "signal", "loss")
 
 
 @click.command("draw", short_help="Draw the model.")
@@ -29,7 +30,7 @@ COLORS = ("cost", "parameters", "signal")
 @click.option(
     "--color",
     type=click.Choice(COLORS),
-    help="Paint by share of FLOPs (cost) or of parameters, or by predicted size (signal).",
+    help="Paint by share of FLOPs (cost) or of parameters, by predicted size (signal), or by what trains (loss).",
 )
 @options.as_json
 def command(
@@ -56,8 +57,9 @@ def command(
     if format not in FORMATS:
         raise exits.Failure(f"{output} does not end with {', '.join(f'.{known}' for known in FORMATS)}")
     program = pipeline.elaborate(path, name, hyper)
+    system = pipeline.recipe(path, name, hyper) if color == "loss" else None
     try:
-        write(program, output, format, depth, expand, color)
+        write(program, output, format, depth, expand, color, system)
     except (CannotRender, ValueError) as error:
         raise exits.Failure(str(error)) from None
     if output != "-":
@@ -68,7 +70,13 @@ def command(
 
 
 def write(
-    program: Program, output: str, format: str, depth: int | None, expand: tuple[str, ...], color: str | None = None
+    program: Program,
+    output: str,
+    format: str,
+    depth: int | None,
+    expand: tuple[str, ...],
+    color: str | None = None,
+    system: System | None = None,
 ) -> None:
     """The picture into a file, or printed where it is text."""
     from fanin import pipeline
@@ -80,9 +88,9 @@ def write(
 
         with tempfile.TemporaryDirectory() as folder:
             place = os.path.join(folder, f"picture.{format}")
-            pipeline.draw(program, place, depth=depth, expand=expand, format=format, color=color)
+            pipeline.draw(program, place, depth=depth, expand=expand, format=format, color=color, system=system)
             with open(place, encoding="utf-8") as file:
                 out(file.read())
         return
     with files.replacing(output) as temporary:
-        pipeline.draw(program, temporary, depth=depth, expand=expand, format=format, color=color)
+        pipeline.draw(program, temporary, depth=depth, expand=expand, format=format, color=color, system=system)

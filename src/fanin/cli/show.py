@@ -33,7 +33,10 @@ def command(target: Target, hyper: dict[str, Value], after: str | None, depth: i
         if not report.ok:
             raise CheckFailed(report)
         programs = list(report.programs)
+    system = None if name is None else pipeline.recipe(path, name, hyper)
     if as_json:
-        write_json({"file": path, "models": [pipeline.show_document(program) for program in programs]})
+        write_json({"file": path, "models": [pipeline.show_document(program, system) for program in programs]})
     else:
         out("\n".join(pipeline.show(program, after=after, depth=depth).rstrip("\n") + "\n" for program in programs))
+        if system is not None and after is None and system.every_line():
+            out("\n" + pipeline.show_training(system))

@@ -115,6 +115,10 @@ SYS708 = Code("SYS708", "trained-target")
 SYS709 = Code("SYS709", "softmax-twice", W)
 SYS710 = Code("SYS710", "path-matches-nothing")
 SYS711 = Code("SYS711", "stage-without-training")
+SYS712 = Code("SYS712", "constant-term", W)
+SYS713 = Code("SYS713", "collapse-prone", W)
+SYS714 = Code("SYS714", "not-probabilities", W)
+SYS715 = Code("SYS715", "line-never-taken", W)
 
 # SIG: signal and initialisation
 
@@ -177,6 +181,13 @@ CST902 = Code("CST902", "hidden-width", A)
 CST903 = Code("CST903", "vocabulary-size", A)
 CST904 = Code("CST904", "table-without-compute", A)
 CST905 = Code("CST905", "written-scores", A)
+
+# TRN: training
+
+TRN801 = Code("TRN801", "spoiled-line-search", W)
+TRN802 = Code("TRN802", "schedule-past-the-end", W)
+TRN803 = Code("TRN803", "line-never-due", W)
+TRN804 = Code("TRN804", "ramp-past-the-end", W)
 
 # PRN: pruning
 

@@ -27,6 +27,7 @@ from fanin.systems.problems import RunFailed
 from fanin.systems.settings import Settings
 from fanin.systems.training import Loop, Watch, inputs_of, system_class
 from fanin.systems.values import Value
+from fanin.systems.warnings import warnings_of
 
 Values = Callable[[str, nn.Module], Value]
 """From the name of a value and a system to the value."""
@@ -93,6 +94,8 @@ def start(
             state = folder.state()
             if state is not None:
                 loop.resume(state)
+        for text in warnings_of(phases, parts, settings):
+            loop.watch("warning", {"text": text})
         loop.go()
         weights = machine.whole(loop.system.state_dict())
         if folder is not None and machine.leads:

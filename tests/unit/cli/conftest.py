@@ -80,7 +80,13 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         return name or str(names[0])
 
     def draw(
-        program: str, path: str, depth: int | None, expand: tuple[str, ...], format: str, color: str | None
+        program: str,
+        path: str,
+        depth: int | None,
+        expand: tuple[str, ...],
+        format: str,
+        color: str | None,
+        system: object | None,
     ) -> None:
         Path(path).write_text(f"<{format} {program} {depth} {list(expand)}>")
 
@@ -89,7 +95,8 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     fake.check_text = lambda text, name="<string>": findings(Source(name, text))
     fake.elaborate = elaborate
     fake.show = lambda program, after=None, depth=None: f"{program} after={after} depth={depth}"
-    fake.show_document = lambda program: {"name": program}
+    fake.show_document = lambda program, system=None: {"name": program}
+    fake.recipe = lambda path, name, hyper=None: None
     fake.draw = draw
     fake.source = lambda program: f"class {program}: ...\n"
     fake.compiled = lambda path, name, hyper=None: fake.source(elaborate(path, name, hyper))
