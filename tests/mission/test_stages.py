@@ -307,13 +307,13 @@ def test_s017_two_networks_and_one_hand(k: int) -> None:
             fake = own.gen(first)
         loss = F.softplus(-own.disc(real)).mean() + F.softplus(own.disc(fake)).mean()
         loss.backward()
-        assert abs(float(loss - seen["d"])) <= 1e-9
+        assert abs((loss - seen["d"]).item()) <= 1e-9
         d_opt.step()
         if noises:
             g_opt.zero_grad()
             loss = F.softplus(-own.disc(own.gen(noises[1]))).mean()
             loss.backward()
-            assert abs(float(loss - seen["g"])) <= 1e-9
+            assert abs((loss - seen["g"]).item()) <= 1e-9
             g_opt.step()
     assert largest_difference(training.system, own) <= 1e-6
 
