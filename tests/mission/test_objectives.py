@@ -78,7 +78,7 @@ LOSSES: dict[str, tuple[str, Callable[..., Tensor]]] = {
         lambda z, y, **_: F.cross_entropy(z, y.softmax(1)),
     ),
     "focal": (
-        "mean((1 - exp(-cross_entropy(z, c, reduction=\"none\"))) ** 2 * cross_entropy(z, c, reduction=\"none\"))",
+        'mean((1 - exp(-cross_entropy(z, c, reduction="none"))) ** 2 * cross_entropy(z, c, reduction="none"))',
         lambda z, c, **_: (
             (1 - z.softmax(1).gather(1, c[:, None])) ** 2 * -z.log_softmax(1).gather(1, c[:, None])
         ).mean(),
@@ -242,12 +242,13 @@ def test_s041_the_bound_of_a_linear_model_meets_its_evidence() -> None:
     noise = values[2:].mean()
     evidence = -0.5 * (6 * math.log(2 * math.pi) + np.log(values[:2]).sum() + 4 * math.log(noise) + 6)
     told = run.measure(open_data({"x": x}))
-    print("S041", told, evidence)
     assert -told["minus_elbo"] <= evidence + 1e-9
     assert -told["minus_elbo"] == pytest.approx(evidence, abs=1e-3)
     assert run.system.noise.exp().item() == pytest.approx(noise, rel=1e-2)
     assert told["estimate"] == pytest.approx(told["minus_elbo"], abs=0.03)  # 200,000 draws
-    far = trained(LINEAR_GAUSSIAN, "Ppca", {"x": x}, steps=20, batch_size=None, precision="float64", hyper={"beta": 4.0})
+    far = trained(
+        LINEAR_GAUSSIAN, "Ppca", {"x": x}, steps=20, batch_size=None, precision="float64", hyper={"beta": 4.0}
+    )
     own = far.measure(open_data({"x": x}))
     assert -(own["minus_elbo"] - 3 * own["divergence"]) < evidence - 0.1  # four times the divergence is another bound
 
@@ -358,7 +359,9 @@ def test_s064_a_step_on_the_penalty_is_autograds() -> None:
         h = torch.tanh(F.linear(row, before["0.weight"], before["0.bias"]))
         return F.linear(h, before["2.weight"], before["2.bias"])
 
-    penalty = torch.stack([torch.autograd.functional.jacobian(net, r, create_graph=True).square().sum() for r in x]).mean()
+    penalty = torch.stack(
+        [torch.autograd.functional.jacobian(net, r, create_graph=True).square().sum() for r in x]
+    ).mean()
     torch.testing.assert_close(told["exact"], penalty.detach(), rtol=0, atol=1e-10)
     slopes = torch.autograd.grad(penalty, list(before.values()), allow_unused=True)
     for (n, w), slope in zip(before.items(), slopes, strict=True):
@@ -370,17 +373,18 @@ def test_s064_a_penalty_halves_the_slopes_and_keeps_the_accuracy() -> None:
     settings: dict[str, Any] = {"epochs": 20, "val": 360, "log_every": 100}
     plain = trained(PENALISED, "Plain", "digits:flat=true", **settings).final
     smooth = trained(PENALISED, "Smooth", "digits:flat=true", **settings).final
-    print("S064", plain, smooth)
     assert math.sqrt(plain["slopes"] / smooth["slopes"]) >= 2
     assert smooth["accuracy"] >= plain["accuracy"] - 0.02
 
 
-# --------------------------------------------------------------------------------------------- losses beside the main one
+# ------------------------------------------------------------------------------------------ losses beside the main one
 
 
 def test_s077_the_middle_layers_of_googlenet_are_trained_beside_its_end(torchvision_models: Any) -> None:  # noqa: F811
     """A step of the zoo's system against torchvision's network: the three losses, and where the weights go."""
-    theirs = torchvision_models.googlenet(weights=None, init_weights=False, aux_logits=True, dropout=0.0, dropout_aux=0.0)
+    theirs = torchvision_models.googlenet(
+        weights=None, init_weights=False, aux_logits=True, dropout=0.0, dropout_aux=0.0
+    )
     text = (SPECS / "googlenet.arch").read_text().replace("(classes, 0.7)", "(classes, 0.0)")
     text = text.replace("net = GoogLeNet()", "net = GoogLeNet(p=0.0)").replace("224, 224]", "96, 96]")
     training = training_of(text, "Supervised", steps=10)

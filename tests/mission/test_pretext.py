@@ -62,7 +62,7 @@ def test_s028_only_masked_tokens_count() -> None:
     wanted = -logits.log_softmax(-1)[hidden].gather(1, token[hidden][:, None]).mean()
     torch.testing.assert_close(found, wanted)
     plain = F.cross_entropy(logits.flatten(0, 1), token.flatten())  # what counting all of them would be: a leak
-    assert abs(float(plain - found)) > 1e-3
+    assert abs((plain - found).item()) > 1e-3
 
 
 @pytest.mark.slow
@@ -148,7 +148,6 @@ def test_s075_telling_which_way_up_helps_to_tell_what_it_is(tmp_path: Path) -> N
             run = trained(TURNED, "Probe", own, epochs=60, seed=seed, weights=weights, log_every=1000)
             held = run.measure(open_data({"image": image[1437:], "label": label[1437:]}))
             found[name].append(held["accuracy"])
-    print("S075", found)
     assert np.mean(found["turns"]) >= np.mean(found["random"]) + 0.01
 
 
@@ -156,12 +155,13 @@ def test_s075_telling_which_way_up_helps_to_tell_what_it_is(tmp_path: Path) -> N
 
 FEW = """
 system Few()(image: [N, 1, 8, 8], label: int[N]) {
-  net = Conv2d(32, 3, padding=1) -> relu -> Conv2d(32, 3, padding=1) -> relu -> max_pool2d(2) -> flatten(1) -> Linear(10)
-  logits = net(image)
+  body = Conv2d(32, 3, padding=1) -> relu -> Conv2d(32, 3, padding=1) -> relu -> MaxPool2d(2)
+  head = Linear(10)
+  logits = image -> body -> flatten(1) -> head
   loss ce = cross_entropy(logits, label)
   metric accuracy = mean(float(argmax(logits, axis=1) == label))
   metric ink = mean(image)
-  train net on ce with adam(lr=1e-3)
+  train body, head on ce with adam(lr=1e-3)
 }
 """
 
@@ -179,7 +179,7 @@ def test_s105_changes_follow_from_the_seed_and_spare_what_is_held_out() -> None:
 
 
 def test_s105_a_turned_picture_is_torchvisions(torchvision_models: Any) -> None:  # noqa: F811
-    """Each picture of a batch is torchvision's rotation of itself by some angle of the range, which is found by trying."""
+    """Each picture of a batch is torchvision's rotation of itself by an angle of the range, which is found by trying."""
     from torchvision.transforms.functional import InterpolationMode, rotate
 
     data = open_data("digits:augment=rotate15:20")
@@ -204,5 +204,4 @@ def test_s105_shifts_and_turns_help_where_labels_are_few() -> None:
             run = trained(FEW, "Few", source, seed=seed, **settings)
             found.setdefault(source, []).append(run.test["accuracy"])
     without, with_ = found.values()
-    print("S105", found)
     assert np.mean(with_) >= np.mean(without) + 0.01

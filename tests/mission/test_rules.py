@@ -191,7 +191,6 @@ def test_s098_a_perceptron_errs_no_more_often_than_its_bound() -> None:
     rows = np.concatenate([np.ones((200, 1)), x], axis=1)
     margin = ((2 * label - 1) * (rows @ plane) / np.linalg.norm(plane)).min()
     bound = (np.linalg.norm(rows, axis=1).max() / margin) ** 2
-    print("S098 mistakes", per_epoch.sum(), "bound", bound, "epochs", int((per_epoch > 0).sum()))
     assert margin > 0
     assert 0 < per_epoch.sum() <= bound
     assert ((rows @ run.system.w.detach().numpy() >= 0) == label).all()
@@ -201,7 +200,9 @@ def test_s098_a_perceptron_errs_no_more_often_than_its_bound() -> None:
 def test_s098_what_no_line_divides_is_never_learned(values: tuple[int, ...], learned: bool) -> None:
     """AND and OR come to an end; exclusive or makes mistakes in each of 100 epochs."""
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
-    run = trained(PERCEPTRON, "Rosenblatt", {"x": x, "label": np.array(values)}, epochs=100, batch_size=1, hyper={"D": 2})
+    run = trained(
+        PERCEPTRON, "Rosenblatt", {"x": x, "label": np.array(values)}, epochs=100, batch_size=1, hyper={"D": 2}
+    )
     per_epoch = np.array(column(run, "mistakes")).reshape(100, 4).sum(1)
     assert (per_epoch[-1] == 0) if learned else (per_epoch > 0).all()
 

@@ -244,7 +244,9 @@ def test_s013_trained_in_one_run_or_in_a_run_each(tmp_path: Path) -> None:
         alone = trained(PARTS, name.title(), own, weights=files, **settings)
         assert largest_difference(getattr(whole.system, name), alone.system.net) <= 1e-6
         np.testing.assert_allclose(column(whole, f"of_{name}"), column(alone, "own"), rtol=0, atol=1e-6)
-        assert not same(snapshot(alone.system.net), {n[len(name) + 1 :]: w for n, w in start.items() if n.startswith(name)})
+        assert not same(
+            snapshot(alone.system.net), {n[len(name) + 1 :]: w for n, w in start.items() if n.startswith(name)}
+        )
 
 
 def test_s013_a_linear_map_for_each_component_fits_what_one_for_all_does_not() -> None:
@@ -253,7 +255,6 @@ def test_s013_a_linear_map_for_each_component_fits_what_one_for_all_does_not() -
     apart = max(run.measure(open_data(data))[f"of_{name}"] for name in NAMES)
     x, y = (np.concatenate([data[f"{name}{k}"] for k in range(4)]) for name in "xy")
     one = trained(PARTS, "One", {"x": x, "y": y}, epochs=60, batch_size=32).final["own"]
-    print("S013 apart", apart, "one", one)
     assert apart < 0.05 * one
 
 
@@ -334,16 +335,16 @@ system Valley(rate: float = 0.1)(y: [N]) {
 @pytest.mark.parametrize(("patience", "target"), [(1, 0.73), (5, 3.02), (8, 1.0)])
 def test_s104_a_run_stops_so_long_after_the_best_and_goes_back_to_it(patience: int, target: float) -> None:
     data = {"y": np.full(20, target, np.float32)}
-    run = trained(
-        VALLEY, "Valley", data, epochs=200, batch_size=None, val=10, monitor="off", patience=patience
-    )
+    run = trained(VALLEY, "Valley", data, epochs=200, batch_size=None, val=10, monitor="off", patience=patience)
     w, path = torch.tensor(0.0), []
     for _ in range(200):
         w = w.add(torch.tensor(-1.0), alpha=-0.1)
         path.append((float((w - torch.tensor(target)) ** 2), w.clone()))
     best = int(np.argmin([off for off, _ in path]))
     assert len(run.validation) == best + 1 + patience
-    np.testing.assert_allclose([row["off"] for row in run.validation], [o for o, _ in path[: best + 1 + patience]], rtol=1e-5)
+    np.testing.assert_allclose(
+        [row["off"] for row in run.validation], [o for o, _ in path[: best + 1 + patience]], rtol=1e-5
+    )
     assert torch.equal(run.system.w.detach(), path[best][1])
 
 
@@ -362,7 +363,7 @@ system Overfit()(x: [N, 8], y: [N, 1]) {
 
 
 def test_s104_what_overfits_is_better_stopped_early() -> None:
-    """40 noisy rows for 641 weights: held out data gets worse from some moment on; a loop by hand finds the same one."""
+    """40 noisy rows for 641 weights: held out data gets worse from some moment on, and the whole run says from when."""
     draw = np.random.default_rng(0)
     x = draw.normal(size=(400, 8)).astype(np.float32)
     y = (x[:, :1] + draw.normal(size=(400, 1))).astype(np.float32)
@@ -376,5 +377,4 @@ def test_s104_what_overfits_is_better_stopped_early() -> None:
     assert [row["mse"] for row in stopped.validation] == curve[: best + 21]
     at_best = trained(OVERFIT, "Overfit", data, **(settings | {"epochs": best + 1}))
     assert same(snapshot(stopped.system), snapshot(at_best.system))
-    print("S104 test", stopped.test, whole.test, "epoch", best)
     assert stopped.test["mse"] < 0.9 * whole.test["mse"]
