@@ -179,7 +179,7 @@ def test_s105_changes_follow_from_the_seed_and_spare_what_is_held_out() -> None:
 
 
 def test_s105_a_turned_picture_is_torchvisions(torchvision_models: Any) -> None:  # noqa: F811
-    """Each picture of a batch is torchvision's rotation of itself by an angle of the range, which is found by trying."""
+    """Each picture of a batch is torchvision's rotation of itself by an angle of the range, found by trying."""
     from torchvision.transforms.functional import InterpolationMode, rotate
 
     data = open_data("digits:augment=rotate15:20")
