@@ -289,25 +289,21 @@ def test_s041_the_divergence_is_pytorchs_and_warms_up() -> None:
 # ------------------------------------------------------------------------------------------- penalties of the Jacobian
 
 PENALISED = """
-## The sum of the squares of all slopes of a network: the mean over rows, one gradient for each output.
-fn jacobian_penalty(net: module, x: [N, D], outputs: int) -> [] {
-  y = net(x)
+## The sum of the squares of all slopes of y in x: the mean over rows, one gradient for each output.
+fn jacobian_penalty(y: [N, K], x: [N, D], outputs: int) -> [] {
   total = 0
   for k in 0..outputs { total += mean(sum(grad(y[:, k], x) ** 2, axis=1)) }
   return total
 }
 
 ## The same from one projection of the outputs, drawn for each row.
-fn drawn_penalty(net: module, x: [N, D]) -> [] {
-  y = net(x)
-  return mean(sum(grad(y * randn_like(y), x) ** 2, axis=1))
-}
+fn drawn_penalty(y: [N, K], x: [N, D]) -> [] { return mean(sum(grad(y * randn_like(y), x) ** 2, axis=1)) }
 
 system Plain()(x: [N, 64], label: int[N]) {
   net = Linear(64) -> tanh -> Linear(64) -> tanh -> Linear(10)
   y = net(x)
   loss ce = cross_entropy(y, label)
-  metric slopes = jacobian_penalty(net, x, 10)
+  metric slopes = jacobian_penalty(y, x, 10)
   metric accuracy = mean(float(argmax(y, axis=1) == label))
   train net on ce with adam(lr=1e-3)
 }
@@ -316,22 +312,24 @@ system Smooth(weight: float = 0.003)(x: [N, 64], label: int[N]) {
   net = Linear(64) -> tanh -> Linear(64) -> tanh -> Linear(10)
   y = net(x)
   loss ce = cross_entropy(y, label)
-  loss penalised = ce + weight * drawn_penalty(net, x)
-  metric slopes = jacobian_penalty(net, x, 10)
+  loss penalised = ce + weight * drawn_penalty(y, x)
+  metric slopes = jacobian_penalty(y, x, 10)
   metric accuracy = mean(float(argmax(y, axis=1) == label))
   train net on penalised with adam(lr=1e-3)
 }
 
 system Straight()(x: [N, 7]) {
   net = Linear(5)
-  loss exact = jacobian_penalty(net, x, 5)
-  loss drawn = drawn_penalty(net, x)
+  y = net(x)
+  loss exact = jacobian_penalty(y, x, 5)
+  loss drawn = drawn_penalty(y, x)
   train net on exact with sgd(lr=0.1)
 }
 
 system Curved()(x: [N, 7]) {
   net = Linear(6) -> tanh -> Linear(5)
-  loss exact = jacobian_penalty(net, x, 5)
+  y = net(x)
+  loss exact = jacobian_penalty(y, x, 5)
   train net on exact with sgd(lr=0.1)
 }
 """
