@@ -50,6 +50,7 @@ class Builder:
         self.nodes: list[Node] = []
         self.setup: list[Node] = []
         self.ends: list[Node] = []  # updates: they come last
+        self.reaches_out = False  # whether a gradient is wanted along what came in
         self.laws: tuple[Any, ...] = ()  # what the author says that values are the laws of
         self.updates: dict[str, Any] = {}  # the buffers that have been updated
         self.in_setup = False

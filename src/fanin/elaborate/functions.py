@@ -12,19 +12,22 @@ from fanin.elaborate.builder import Builder
 from fanin.elaborate.construction import show_hypers
 from fanin.elaborate.context import MAX_DEPTH, refuse
 from fanin.elaborate.declared import declared_results
-from fanin.elaborate.graphs import elaborate_body
+from fanin.elaborate.graphs import body_results, elaborate_body
 from fanin.elaborate.hypers import bind_hypers
 from fanin.elaborate.inputs import input_operands, input_type, results_of
 from fanin.elaborate.misfits import given_twice, unknown_keyword
-from fanin.elaborate.specialisation import GOING, MISSING, call_node, endless, type_key
+from fanin.elaborate.signatures import Letters, match
+from fanin.elaborate.specialisation import GOING, IN_PLACE, MISSING, call_node, endless, type_key
 from fanin.elaborate.values import (
     Argument,
     FnFunction,
     Poisoned,
+    Record,
     describe,
     key_of,
 )
 from fanin.ir.dims import Poly, expand
+from fanin.ir.graph import Value
 from fanin.source import Span
 from fanin.syntax import tree
 
@@ -97,6 +100,8 @@ def call_fn(body: Body, function: FnFunction, args: tuple[Argument, ...], flow: 
     numbering: dict[int, int] = {}
     key = (id(decl), tuple((k, key_of(_expanded(v), numbering)) for k, v in hypers.items()), type_key(types))
     special = None if shown in unit.broken else ctx.memo.get(key, MISSING)
+    if special is IN_PLACE:
+        return _in_place(body, decl, unit, hypers, operands, types, given, span)
     if special is None:
         return declared_results(body, decl, unit, tensors, types, hypers)
     if special is GOING:
@@ -120,12 +125,54 @@ def call_fn(body: Body, function: FnFunction, args: tuple[Argument, ...], flow: 
             except BaseException:
                 ctx.memo[key] = None
                 raise
+        if special is None and builder.reaches_out:
+            ctx.memo[key] = IN_PLACE
+            return _in_place(body, decl, unit, hypers, operands, types, given, span)
         ctx.memo[key] = special
         if special is None:
             return declared_results(body, decl, unit, tensors, types, hypers)
     node, _ = call_node(body, special, operands, types, None, span, [], hypers)
     body.builder.add(node)
     return results_of(node.outputs, [r.name for r in node.graph.results])
+
+
+def _in_place(
+    body: Body,
+    decl: tree.Fn,
+    unit: Any,
+    hypers: dict[str, Any],
+    operands: list[Any],
+    types: list[Any],
+    given: dict[str, Argument],
+    span: Span,
+) -> Any:
+    """A ``fn`` that takes a gradient along what it is given, carried out as if it were written where it is used."""
+    builder, shown = body.builder, decl.name.name
+    inner = Body(body.ctx, unit, builder, dict(hypers), pure=True)
+    tensors = [p for p in decl.params if isinstance(p.type, tree.ShapeType)]
+    before = builder.letters, builder.hyper_names
+    builder.letters, builder.hyper_names = {}, set(hypers)
+    try:
+        with body.ctx.inside(f"{shown}({show_hypers(hypers)})", span):
+            letters = Letters()
+            for p, t, o in zip(tensors, types, operands, strict=True):
+                value = o if isinstance(o, Value) else None
+                if t is not None and isinstance(p.type, tree.ShapeType):
+                    at = given[p.name.name].span
+                    match(inner, p.type, t, letters, f"`{p.name.name}` of `{shown}`", at, value)
+                inner.scope[p.name.name] = o
+            for star, sizes in letters.stars.items():
+                inner.scope.setdefault(star, tuple(sizes))
+            builder.letters.update(letters.sizes)
+            with suppress(Returned):
+                inner.run(decl.body.statements)
+            if inner.failed:
+                raise Poisoned
+            results = body_results(inner, decl, letters)
+    finally:
+        builder.letters, builder.hyper_names = before
+    values = [builder.own(r.value) for r in results]
+    return values[0] if len(values) == 1 else Record(tuple(r.name for r in results), tuple(values))
 
 
 def _expanded(value: Any) -> Any:

@@ -9,7 +9,7 @@ from fanin.elaborate.body import Body
 from fanin.elaborate.builder import Builder
 from fanin.elaborate.context import refuse
 from fanin.elaborate.expressions import operand
-from fanin.elaborate.values import Argument, describe
+from fanin.elaborate.values import Argument, Poisoned, describe
 from fanin.ir.graph import Grad, Value
 from fanin.ir.types import DType
 from fanin.source import Span
@@ -35,6 +35,9 @@ def grad(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
         found[name] = value
     y, x = found["y"], found["x"]
     if not _hangs_on(body.builder, y, x):
+        if body.pure and x.index in body.builder.port_origins and y.index in _from_outside(body.builder):
+            body.builder.reaches_out = True  # a `fn` that gets both: the body that uses it may know the way
+            raise Poisoned
         raise refuse(
             TYP401,
             f"`{named['y'].span.text}` is not computed from `{named['x'].span.text}` here, so it has no gradient there",
@@ -45,6 +48,15 @@ def grad(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
     out = body.builder.value(x.type)
     body.builder.add(Grad((y, x), (out,), span, body.builder.loop))
     return out
+
+
+def _from_outside(builder: Builder) -> set[int]:
+    """The values of a graph that are computed from what came in."""
+    found = set(builder.port_origins)
+    for node in builder.nodes:
+        if any(isinstance(o, Value) and o.index in found for o in node.inputs):
+            found.update(v.index for v in node.outputs)
+    return found
 
 
 def _hangs_on(builder: Builder, y: Value, x: Value) -> bool:

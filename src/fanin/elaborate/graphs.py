@@ -62,7 +62,7 @@ def elaborate_body(
     if inner.failed:
         return None
     try:
-        kept = _results(inner, decl, letters)
+        kept = body_results(inner, decl, letters)
     except Refusal as refusal:  # of this body, and no fault of the one that uses it
         ctx.report(refusal.diagnostic)
         return None
@@ -163,7 +163,7 @@ def enter_body(
     return hypers, letters
 
 
-def _results(inner: Body, decl: tree.Block | tree.Fn, letters: Letters) -> tuple[Result, ...]:
+def body_results(inner: Body, decl: tree.Block | tree.Fn, letters: Letters) -> tuple[Result, ...]:
     """The results, once they are what the declaration says."""
     shown = decl.name.name
     if inner.results is None:

@@ -69,6 +69,7 @@ MISSING: Any = object()
 
 
 GOING: Any = object()
+IN_PLACE: Any = object()  # a `fn` that is no graph of its own, but a part of each body that uses it
 
 
 def _owned(value: Any, instance: Instance) -> bool:

@@ -80,3 +80,44 @@ model Net()(x: [N]) -> ([N], [N]) {
         first, second = load(spec)(x)
     torch.testing.assert_close(first, 6 * x)
     torch.testing.assert_close(second, x**2)
+
+
+ALONG = """
+fn slopes(y: [M], x: [M, D]) -> (one: [M, D], squares: []) {
+  g = grad(y, x)
+  return g, mean(sum(g ** 2, axis=1))
+}
+
+fn weighed(y: [M], x: [M, D], by: float) -> [M, D] { return by * slopes(y, x).one }
+
+model Net(by: float = 3.0)(x: [N, 4]) -> (one: [N, 4], more: [N, 4], squares: []) {
+  y = x -> a: Linear(8) -> tanh -> b: Linear(1) -> squeeze(1)
+  found = slopes(y, x)
+  return found.one, weighed(y, x, by), found.squares
+}
+"""
+
+
+def test_a_function_takes_a_gradient_along_its_arguments() -> None:
+    net = load(ALONG)
+    a, b = net.get_submodule("a"), net.get_submodule("b")
+    x = torch.randn(5, 4).double()
+    slope = torch.func.grad(lambda x: b(torch.tanh(a(x))).sum())(x)
+    out = net(x)
+    torch.testing.assert_close(out.one, slope)
+    torch.testing.assert_close(out.more, 3 * slope)
+    torch.testing.assert_close(out.squares, (slope**2).sum(1).mean())
+
+
+def test_a_function_that_is_given_what_does_not_hang_together() -> None:
+    assert codes(ALONG.replace("found = slopes(y, x)", "found = slopes(y, 2 * x)")) == ["TYP401"]
+    assert codes(ALONG.replace("weighed(y, x, by)", "weighed(y, 2 * x, by)")) == ["TYP401"]
+    assert codes(ALONG.replace("slopes(y, x)\n", "slopes(y, x[:, :3, none])\n")) != []
+    assert codes(ALONG) == []
+
+
+def test_letters_of_a_function_carried_out_in_place_stay_in_it() -> None:
+    spec = ALONG.replace("found = slopes(y, x)", "found = slopes(y, x)\n  h: [M, D] = 2 * x")
+    net = load(spec)
+    x = torch.randn(5, 4).double()
+    assert net(x).one.shape == (5, 4)
