@@ -6,16 +6,21 @@ Rows S115, S116, S117, S118, S119, S136.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import Tensor
 from torch.nn import functional as F
 
+from fanin.cli.app import App
 from fanin.ir.rules import OPTIMISERS
-from tests.mission.systems import apart, begun, normal, twin
+from fanin.systems.run import RunWarning
+from tests.mission.systems import apart, begun, normal, run_of, twin
 
 STEPS = 50
 
@@ -153,7 +158,7 @@ def steps_down(training: Any, most: int, to: float = 1e-3) -> int:
 
 
 def test_s115_momentum_by_hand_and_down_a_bowl() -> None:
-    """606 steps, and plain descent is not there after 3,000 at the same rate nor at the best one."""
+    """629 steps, and plain descent is not there after 3,000 at the same rate nor at the best one."""
     rate, share = 1e-3, 0.9
     training = begun(BOWL.replace("RULE", f"sgd(lr={rate}, momentum={share})"), steps=3000)
     w, v = torch.ones(2).double(), torch.zeros(2).double()
@@ -161,7 +166,7 @@ def test_s115_momentum_by_hand_and_down_a_bowl() -> None:
         training(CURVATURE)
         v = share * v - rate * CURVATURE * w
         w = w + v
-        assert float((training.system.w - w).abs().max()) <= 1e-7
+        assert float((training.system.w.detach() - w).abs().max()) <= 1e-7
     found = steps_down(begun(BOWL.replace("RULE", f"sgd(lr={rate}, momentum={share})"), steps=3000), 3000)
     print(f"momentum: {found} steps")
     assert found <= 700
@@ -194,8 +199,8 @@ def test_s116_nesterov_measures_where_it_has_jumped_to() -> None:
         named(CURVATURE)
         v = share * v - rate * CURVATURE * (w + share * v)
         w = w + v
-        assert float((written.system.w - w).abs().max()) <= 1e-7
-        assert float((named.system.w - (w + share * v)).abs().max()) <= 1e-7
+        assert float((written.system.w.detach() - w).abs().max()) <= 1e-7
+        assert float((named.system.w.detach() - (w + share * v)).abs().max()) <= 1e-7
     found = [
         steps_down(begun(LOOK_AHEAD, steps=3000), 3000),
         steps_down(begun(BOWL.replace("RULE", "sgd(lr=1e-3, momentum=0.9, nesterov=true)"), steps=3000), 3000),
@@ -235,13 +240,14 @@ def test_s117_gains_by_hand(more: float, less: float, most: float) -> None:
             gain[i] = min(max(gain[i], 0.01), most)
             last[i] = g
             w[i] -= 1e-3 * gain[i] * g
-        assert float((training.system.w - torch.tensor(w).double()).abs().max()) <= 1e-7
+        assert float((training.system.w.detach() - torch.tensor(w).double()).abs().max()) <= 1e-7
 
 
 def test_s117_gains_go_down_the_bowl() -> None:
-    found = {rate: steps_down(begun(GAINS, steps=3000, rate=rate), 3000) for rate in (1e-4, 2e-4, 5e-4, 1e-3)}
-    print(f"gains: {found}")
-    assert min(found.values()) <= 400
+    """235 and 163 steps; plain descent at the better rate is not there after 3,000."""
+    found = [steps_down(begun(GAINS, steps=3000, rate=rate), 3000) for rate in (5e-4, 1e-3)]
+    print(f"gains: {found} steps")
+    assert max(found) <= 400
 
 
 def test_s118_rprop_goes_down_the_bowl_by_signs() -> None:
@@ -250,6 +256,35 @@ def test_s118_rprop_goes_down_the_bowl_by_signs() -> None:
     print(f"rprop: {found} steps, signs alone {alike}")
     assert found <= 60
     assert 998 <= alike <= 1001
+
+
+LINE = """
+system Line()(x: [N, 5], y: [N, 1]) {
+  net = Linear(1)
+  loss mse = mse_loss(net(x), y)
+  train net on mse with RULE
+}
+"""
+
+
+def test_s118_rprop_with_batches_warns() -> None:
+    """Over all rows at once it does not, nor do others with batches."""
+    with pytest.warns(RunWarning, match=r"`rprop` goes by the sign of a gradient, which batches of 64 do not agree on"):
+        run_of(LINE.replace("RULE", "rprop(lr=0.01)"), "Line", "linear", epochs=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RunWarning)
+        whole = run_of(LINE.replace("RULE", "rprop(lr=0.01)"), "Line", "linear", epochs=60, batch_size=None)
+        run_of(LINE.replace("RULE", "rmsprop(lr=0.01)"), "Line", "linear", epochs=1)
+    assert whole.final["mse"] < 0.02  # the noise has variance 0.01
+
+
+def test_s118_the_command_line_says_so_too(tmp_path: Path) -> None:
+    spec = tmp_path / "line.arch"
+    spec.write_text(LINE.replace("RULE", "rprop(lr=0.01)"))
+    command = ["train", str(spec), "--data", "linear", "--epochs", "1", "--out", str(tmp_path / "run")]
+    said = CliRunner().invoke(App(name="fanin"), command)
+    assert said.exit_code == 0
+    assert "warning: `rprop` goes by the sign of a gradient" in said.stderr
 
 
 def test_s119_rmsprop_by_hand() -> None:
@@ -261,7 +296,7 @@ def test_s119_rmsprop_by_hand() -> None:
             g = c * w[i]
             mean[i] = 0.9 * mean[i] + 0.1 * g * g
             w[i] -= 0.01 * g / (math.sqrt(mean[i]) + 1e-8)
-        assert float((training.system.w - torch.tensor(w).double()).abs().max()) <= 1e-7
+        assert float((training.system.w.detach() - torch.tensor(w).double()).abs().max()) <= 1e-7
 
 
 # ------------------------------------------------------------------------------------------------------------- schedules
@@ -347,4 +382,4 @@ def test_s136_a_schedule_as_an_expression() -> None:
         w.grad = slope.clone()
         optimiser.step()
         schedule.step()
-    assert float((training.system.w - w).abs().max()) <= 1e-9
+    assert float((training.system.w.detach() - w).abs().max()) <= 1e-9

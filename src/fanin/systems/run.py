@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -86,14 +87,15 @@ def start(
     """
     system = phases[0].system
     check(system, parts, settings)
+    watch = watch or _nobody
+    for text in doubts(phases, parts["train"], settings):
+        watch("warning", {"text": text})
     machine = Machine(settings)
     inputs = tuple(port.name for port in inputs_of(system))
     measures = tuple(measure.name for measure in system.measures)
     module = execute(system.name, program)
     with machine.connected():
-        loop = Loop(
-            module, inputs, measures, parts["train"], parts.get("val"), settings, machine, folder, watch or _nobody
-        )
+        loop = Loop(module, inputs, measures, parts["train"], parts.get("val"), settings, machine, folder, watch)
         if resumed and folder is not None:
             state = folder.state()
             if state is not None:
@@ -104,8 +106,28 @@ def start(
         return Run(loop, parts.get("test"), values)
 
 
+class RunWarning(UserWarning):
+    """Something about a run is likely not meant."""
+
+
 def _nobody(event: str, known: Mapping[str, Any]) -> None:
-    """Nobody watches."""
+    """Nobody watches: warnings go Python's way."""
+    if event == "warning":
+        warnings.warn(known["text"], RunWarning, stacklevel=2)
+
+
+def doubts(phases: tuple[Phase, ...], train: Data | Stream, settings: Settings) -> Iterator[str]:
+    """What is allowed, and likely not meant."""
+    rows = None if isinstance(train, Stream) else len(train)
+    size = settings.batch_size
+    if size is None or (rows is not None and size >= rows):
+        return
+    if any(line.rule.name == "rprop" for phase in phases for line in phase.lines):
+        yield (
+            f"`rprop` goes by the sign of a gradient, which batches of {size} do not agree on: nine slopes of 0.1 and one"
+            " of -0.9 cancel out, and their signs do not; give it all rows at once (`batch_size=None`, `--batch-size all`),"
+            " or take `rmsprop`"
+        )
 
 
 def leads() -> bool:
