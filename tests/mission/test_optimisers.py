@@ -121,12 +121,12 @@ def test_s115_s119_muon_moves_matrices_as_pytorchs() -> None:
 
 
 def test_s115_s119_every_optimiser_is_held() -> None:
-    """Those of sparse gradients need a gradient that is sparse; lars and lamb are held by loops in the tests of systems."""
+    """Sparse ones need gradients that are sparse; lars and lamb are held by loops in the tests of systems."""
     held = {rule.split("(")[0] for rule in RULES} | {"muon"}
     assert set(OPTIMISERS) - held == {"sparseadam", "lars", "lamb"}
 
 
-# ------------------------------------------------------------------------------------------ a bowl that is hard to go down
+# --------------------------------------------------------------------------------------- a bowl that is hard to go down
 
 BOWL = """
 ## An ellipse of which one axis is a thousand times as steep as the other.

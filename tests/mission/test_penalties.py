@@ -123,7 +123,7 @@ def test_s107_ridge(strength: float) -> None:
 
 
 def test_s107_weight_decay_is_the_penalty_in_plain_descent_and_not_in_adam() -> None:
-    """Coupled decay adds λw to the gradient: sgd and adam; adamw takes it off the weights (Loshchilov and Hutter 2019)."""
+    """Coupled decay adds λw to the gradient; adamw takes it off the weights (Loshchilov and Hutter 2019)."""
     x, y = task("linear:n=50,dims=4,seed=2")
 
     def after(rule: str, strength: float) -> Tensor:

@@ -124,9 +124,9 @@ def doubts(phases: tuple[Phase, ...], train: Data | Stream, settings: Settings) 
         return
     if any(line.rule.name == "rprop" for phase in phases for line in phase.lines):
         yield (
-            f"`rprop` goes by the sign of a gradient, which batches of {size} do not agree on: nine slopes of 0.1 and one"
-            " of -0.9 cancel out, and their signs do not; give it all rows at once (`batch_size=None`, `--batch-size all`),"
-            " or take `rmsprop`"
+            f"`rprop` goes by the sign of a gradient, which batches of {size} do not agree on: nine slopes of 0.1"
+            " and one of -0.9 cancel out, and their signs do not; give it all rows at once (`batch_size=None`,"
+            " `--batch-size all`), or take `rmsprop`"
         )
 
 
