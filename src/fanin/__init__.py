@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fanin import probe as probe
-    from fanin.api import check, draw, elaborate, export, load, loads, repair, resume, signal, source, train, training
+    from fanin.api import (
+        check,
+        draw,
+        elaborate,
+        export,
+        load,
+        loads,
+        repair,
+        resume,
+        search,
+        signal,
+        source,
+        train,
+        training,
+    )
     from fanin.report import CheckFailed, NoSuchName, Report, Unreadable
 
 __version__ = "0.1.0"
@@ -30,6 +44,7 @@ __all__ = [
     "loads",
     "repair",
     "resume",
+    "search",
     "signal",
     "source",
     "train",
@@ -46,6 +61,7 @@ _API = frozenset(
         "loads",
         "repair",
         "resume",
+        "search",
         "signal",
         "source",
         "train",
