@@ -53,12 +53,11 @@ def broken(values: dict[str, Any]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("trials", [10, pytest.param(100, marks=pytest.mark.slow)])
-def test_s122_what_is_accepted_compiles_and_what_is_refused_says_why(spec: str, trials: int) -> None:
-    """Against an enumeration by hand."""
+def test_s122_what_is_accepted_compiles_and_what_is_refused_says_why(spec: str) -> None:
+    """A hundred draws, against an enumeration by hand."""
     data = {"x": np.random.default_rng(0).normal(size=(8, 4)), "label": np.arange(8) % 3}
-    found = fanin.search(spec, "Fit", data, RANGES, trials=trials, seed=3, steps=1, val=4, monitor="ce")
-    assert len(found.trials) == trials
+    found = fanin.search(spec, "Fit", data, RANGES, trials=100, seed=3, steps=1, val=4, monitor="ce")
+    assert len(found.trials) == 100
     for trial in found.trials:
         wrong = broken(dict(trial.values))
         if wrong:
@@ -67,8 +66,8 @@ def test_s122_what_is_accepted_compiles_and_what_is_refused_says_why(spec: str, 
         else:
             assert trial.refused is None and math.isfinite(trial.score or math.nan)
     refused = sum(t.refused is not None for t in found.trials)
-    print(f"{refused} of {trials} refused")
-    assert 0.2 < refused / trials < 0.8
+    print(f"{refused} of 100 refused")
+    assert 20 < refused < 80
 
 
 def test_s122_a_seed_gives_the_same_search(spec: str) -> None:
@@ -83,7 +82,7 @@ def test_s122_a_seed_gives_the_same_search(spec: str) -> None:
     assert one == again and one.trials != other.trials
     assert all(len(t.scores) == 2 for t in one.trials if t.refused is None)
     assert one.best.score == max(t.score for t in one.trials if t.score is not None)
-    assert one.best.score >= 0.9  # the classes of iris
+    assert one.best.score >= 0.8  # of three classes
 
 
 def test_s122_draws_are_even() -> None:

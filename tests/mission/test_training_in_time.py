@@ -15,6 +15,7 @@ from torch import Tensor
 
 import fanin
 from fanin.data.opening import open_data
+from tests.examples import SPECS
 from tests.mission.systems import begun, descended, gap, normal, twin
 
 SPEC = """
@@ -267,3 +268,38 @@ def test_s161_priority_sort() -> None:
     for i in range(40):
         shown = [(float(x[-2]), list(map(int, x[:-2]))) for x in rows["x"][i, :7]]
         assert spoken(rows, i) == [bits for _, bits in sorted(shown, key=lambda pair: -pair[0])[:5]]
+
+
+MACHINE = """
+system Memory(inputs: int, out: int = 6)(x: [B, T, inputs], target: [B, T, out], mask: bool[B, T]) {
+  net = NeuralTuringMachine(inputs, out, hidden=64, rows=24, width=12)
+  y = net(x)
+  on = float(mask)[:, :, none]
+  loss bits = sum(on * binary_cross_entropy_with_logits(y, target, reduction="none")) / (sum(on) * out)
+  metric wrong = sum(on * float((y > 0) != (target > 0.5))) / (sum(on) * out)
+  train net on bits with adam(lr=3e-3), clip(1.0)
+}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("task", "inputs", "steps", "most"),
+    [
+        ("copy:n=40000,length=5,bits=6", 7, 1500, 0.01),
+        ("repeat_copy:n=40000,length=3,repeats=3,bits=6", 7, 1500, 0.01),
+        ("recall:n=60000,items=3,rows=1,bits=6", 8, 3000, 0.1),
+        ("priority_sort:n=60000,length=4,top=3,bits=6", 8, 3000, 0.1),
+    ],
+)
+def test_s161_a_machine_with_a_memory_learns_them(
+    tmp_path: Path, task: str, inputs: int, steps: int, most: float
+) -> None:
+    """Bits that are wrong in 500 rows it has not seen."""
+    spec = tmp_path / "memory.arch"
+    spec.write_text((SPECS / "ntm.arch").read_text() + MACHINE)
+    run = fanin.train(
+        str(spec), "Memory", task, steps=steps, batch_size=32, test=500, log_every=100, hyper={"inputs": inputs}
+    )
+    print(f"{task}: {run.test['wrong']:.4f} of the bits are wrong after {steps} steps")
+    assert run.test["wrong"] <= most

@@ -22,7 +22,7 @@ from fanin.systems.problems import RunFailed
 
 @record
 class Uniform:
-    """Numbers between two, all alike; with ``log`` their logarithms: of 1e-4 to 1 as many are below 0.01 as above."""
+    """Numbers between two, all alike; with ``log`` their logarithms: of 1e-4 to 1, half are below 0.01."""
 
     low: float
     high: float
@@ -107,7 +107,7 @@ def searched(
     check: Callable[[dict[str, Any]], None],
     scores: Callable[[dict[str, Any]], tuple[float, ...]],
 ) -> Search:
-    """``check`` raises CheckFailed for values that the spec does not take; ``scores`` trains. The same twice is once."""
+    """``check`` raises CheckFailed where the spec does not take values, ``scores`` trains. The same values are one trial."""
     known: dict[str, Trial] = {}
     found = []
     for values in drawn(ranges, trials, seed):
