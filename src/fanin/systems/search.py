@@ -107,7 +107,7 @@ def searched(
     check: Callable[[dict[str, Any]], None],
     scores: Callable[[dict[str, Any]], tuple[float, ...]],
 ) -> Search:
-    """``check`` raises CheckFailed for values that the spec does not take; ``scores`` trains, and may raise RunFailed."""
+    """``check`` raises CheckFailed where values are not taken; ``scores`` trains. The same values are one trial."""
     known: dict[str, Trial] = {}
     found = []
     for values in drawn(ranges, trials, seed):
