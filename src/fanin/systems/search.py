@@ -69,7 +69,8 @@ class Search:
         """The trial of the best score. Raises LookupError where none was trained."""
         scored = [t for t in self.trials if t.score is not None and math.isfinite(t.score)]
         if not scored:
-            raise LookupError("no trial was trained")
+            why = next((f": {t.refused}" for t in self.trials if t.refused is not None), "")
+            raise LookupError(f"no trial was trained{why}")
         return (max if self.highest else min)(scored, key=lambda t: t.score or 0.0)
 
 
