@@ -114,7 +114,7 @@ def test_s122_what_can_not_be_meant_is_refused(spec: str) -> None:
     with pytest.raises(RunFailed, match="`width` is a list"):
         fanin.search(spec, "Fit", "iris", {"width": 8}, steps=1, val=0.2, monitor="ce")
     unknown = fanin.search(spec, "Fit", "iris", {"widht": [8]}, trials=2, steps=1, val=0.2, monitor="ce")
-    with pytest.raises(LookupError, match="no trial was trained: .*`widht`"):
+    with pytest.raises(LookupError, match=r"no trial was trained: .*`widht`"):
         unknown.best  # noqa: B018
     with pytest.raises(RunFailed, match="from less to more"):
         Uniform(0.0, 1.0, log=True)

@@ -287,8 +287,8 @@ system Memory(inputs: int, out: int = 6)(x: [B, T, inputs], target: [B, T, out],
     ("task", "inputs", "steps", "most"),
     [
         ("copy:n=40000,length=5,bits=6", 7, 1500, 0.01),
-        ("repeat_copy:n=40000,length=3,repeats=3,bits=6", 7, 1500, 0.01),
-        ("recall:n=60000,items=3,rows=1,bits=6", 8, 3000, 0.1),
+        ("repeat_copy:n=40000,length=3,repeats=3,bits=6", 7, 2500, 0.01),
+        ("recall:n=40000,items=3,rows=1,bits=6", 8, 3000, 0.1),
         ("priority_sort:n=60000,length=4,top=3,bits=6", 8, 5000, 0.1),
     ],
 )
