@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fanin.signal.analysis import Input
     from fanin.signal.rows import Row
     from fanin.systems.run import Run
+    from fanin.systems.search import Search
     from fanin.systems.training import Watch
 
 
@@ -264,6 +265,38 @@ def training(path: str, name: str | None = None, *, steps: int | None = None, se
     run matters, and those of an epoch where stages are counted in epochs.
     """
     return pipeline.stepper(path, name, hyper, seed, steps)
+
+
+def search(
+    path: str,
+    name: str | None = None,
+    data: Any = None,
+    ranges: Mapping[str, Any] | None = None,
+    *,
+    trials: int = 20,
+    seed: int = 0,
+    folds: int | None = None,
+    hyper: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Search:
+    """Random search: values drawn from ``ranges`` for hyper-parameters of a system, checked, and trained with.
+
+    A range is a list of values, a Python ``range``, or a ``fanin.systems.search.Uniform(low, high, log=…)``. Trials are
+    compared by the best ``monitor`` of the held out data (``highest=True``: the most of it), on ``val=0.2`` or over
+    ``folds`` of all rows in turn; the other ``settings`` are those of ``train``. What the spec does not take is not
+    trained: its ``refused`` says why. ``.trials`` has all, ``.best`` the best.
+    """
+    return pipeline.search(
+        path,
+        name,
+        data,
+        ranges or {},
+        trials=trials,
+        seed=seed,
+        folds=folds,
+        hyper=dict(hyper or {}),
+        settings=settings,
+    )
 
 
 def resume(folder: str, data: Any = None, *, watch: Watch | None = None, **settings: Any) -> Run:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from fanin.signal.analysis import Analysis
     from fanin.signal.measured import Measurement
     from fanin.systems.run import Run, Values
+    from fanin.systems.search import Search
     from fanin.systems.training import Watch
     from fanin.systems.values import Value
 
@@ -796,6 +797,54 @@ def smoke(path: str, name: str | None, hyper: Hyper, *, watch: Watch | None, set
     return run.start(
         phases, training_source(phases), run.random_parts(phases, chosen), chosen, watch=watch, values=_values(phases)
     )
+
+
+def search(
+    path: str,
+    name: str | None,
+    data: Any,
+    ranges: Mapping[str, Any],
+    *,
+    trials: int,
+    seed: int,
+    folds: int | None,
+    hyper: Hyper,
+    settings: Mapping[str, Any],
+) -> Search:
+    """Values drawn for hyper-parameters of a system; those that the spec takes are trained with.
+
+    Raises Unreadable, NoSuchName, DataFailed and RunFailed.
+    """
+    from fanin.data.opening import open_data
+    from fanin.data.table import Data
+    from fanin.systems.problems import RunFailed
+    from fanin.systems.search import folds_of, searched
+    from fanin.systems.settings import settings_of
+
+    monitor = settings_of(settings).monitor
+    if monitor is None:
+        raise RunFailed("it is not said what to compare trials by", help='give `monitor="accuracy", highest=True`')
+    opened = open_data(data)
+    if folds is not None and not isinstance(opened, Data):
+        raise RunFailed(f"{opened.name} has no length, so it is not cut into folds")
+    parts = [opened] if folds is None or not isinstance(opened, Data) else list(folds_of(opened, folds, seed))
+    if folds is None and not (settings.get("val") or (isinstance(opened, Data) and "val" in opened.parts)):
+        raise RunFailed("trials are compared on held out data, and there is none", help="give `val=0.2` or `folds=5`")
+
+    def checked(values: Hyper) -> None:
+        report = check(path, [name] if name else None, {**hyper, **values})
+        if not report.ok:
+            raise CheckFailed(report)
+
+    def scores(values: Hyper) -> tuple[float, ...]:
+        found = []
+        for part in parts:
+            run = train(path, name, part, out=None, hyper={**hyper, **values}, watch=None, settings=settings)
+            told = [row[monitor] for row in run.validation]
+            found.append(max(told) if settings.get("highest") else min(told))
+        return tuple(found)
+
+    return searched(ranges, trials, seed, monitor, bool(settings.get("highest")), checked, scores)
 
 
 def stepper(path: str, name: str | None, hyper: Hyper, seed: int, length: int | None) -> Any:

@@ -17,14 +17,26 @@ _PLACE = ("step", "epoch", "stage")
 def progress(quiet: bool) -> Iterator[Watch]:
     """What tells a user of the events of a run, on stderr."""
     if quiet:
-        yield lambda event, known: None
+        yield _warned(lambda event, known: None)
     elif wants_colour(sys.stderr):
         from fanin.cli.bar import bar
 
         with bar(measures) as watch:
-            yield watch
+            yield _warned(watch)
     else:
-        yield _line
+        yield _warned(_line)
+
+
+def _warned(watch: Watch) -> Watch:
+    """Whatever else is shown, a warning is."""
+
+    def told(event: str, known: Mapping[str, Any]) -> None:
+        if event == "warning":
+            err(f"warning: {known['text']}\n")
+        else:
+            watch(event, known)
+
+    return told
 
 
 def measures(known: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from fanin.elaborate.body import Body
 from fanin.elaborate.builder import Builder
 from fanin.elaborate.context import refuse
 from fanin.elaborate.expressions import operand
+from fanin.elaborate.regions import Region
 from fanin.elaborate.values import Argument, Poisoned, describe
 from fanin.ir.graph import Grad, Value
 from fanin.ir.types import DType
@@ -21,6 +22,9 @@ def grad(body: Body, args: tuple[Argument, ...], span: Span) -> Any:
     if set(named) != {"y", "x"} or len(args) != 2:
         usage = "write `grad(y, x)`: the gradient of `sum(y)` at `x`"
         raise refuse(TYP407, "`grad` takes y and x", span, "not these two", helps=[usage])
+    builder = _where(body, named["y"].value)
+    if builder is not body.builder:
+        body = Body(body.ctx, body.unit, builder, dict(body.scope), pure=body.pure)
     found = {}
     for name in ("y", "x"):
         a = named[name]
@@ -57,6 +61,14 @@ def _from_outside(builder: Builder) -> set[int]:
         if any(isinstance(o, Value) and o.index in found for o in node.inputs):
             found.update(v.index for v in node.outputs)
     return found
+
+
+def _where(body: Body, y: Any) -> Builder:
+    """Where y is computed, and so its gradient: in `update w = w - grad(y, w)` it is the graph around."""
+    builder = body.builder
+    while isinstance(y, Value) and isinstance(builder, Region) and builder.is_way and id(y) not in builder.owners:
+        builder = builder.outer
+    return builder
 
 
 def _hangs_on(builder: Builder, y: Value, x: Value) -> bool:

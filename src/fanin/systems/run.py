@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -86,10 +87,11 @@ def start(
     """
     system = phases[0].system
     check(system, parts, settings)
+    watch = watch or _nobody
     machine = Machine(settings)
     module = execute(system.name, program)
     with machine.connected():
-        loop = Loop(module, phases, parts["train"], parts.get("val"), settings, machine, folder, watch or _nobody)
+        loop = Loop(module, phases, parts["train"], parts.get("val"), settings, machine, folder, watch)
         if resumed and folder is not None:
             state = folder.state()
             if state is not None:
@@ -104,8 +106,14 @@ def start(
         return Run(loop, parts.get("test"), values)
 
 
+class RunWarning(UserWarning):
+    """Something about a run is likely not meant."""
+
+
 def _nobody(event: str, known: Mapping[str, Any]) -> None:
-    """Nobody watches."""
+    """Nobody watches: warnings go Python's way."""
+    if event == "warning":
+        warnings.warn(known["text"], RunWarning, stacklevel=2)
 
 
 def leads() -> bool:

@@ -27,7 +27,7 @@ from fanin.systems.problems import RunFailed
 from fanin.systems.settings import Settings
 
 Watch = Callable[[str, Mapping[str, Any]], None]
-"""Told of what happens: ``begin``, ``step``, ``validation``, ``end``, with what is known of it."""
+"""Told of what happens: ``warning``, ``begin``, ``step``, ``validation``, ``end``, with what is known of it."""
 
 _PAUSE = 10.0  # seconds between checkpoints at ends of epochs, where nothing is said
 _FLUSH = 100  # steps whose measures are kept as tensors at most: reading one waits for a GPU

@@ -121,3 +121,20 @@ def test_letters_of_a_function_carried_out_in_place_stay_in_it() -> None:
     net = load(spec)
     x = torch.randn(5, 4).double()
     assert net(x).one.shape == (5, 4)
+def test_an_update_takes_a_gradient_of_what_the_body_has_computed() -> None:
+    spec = """
+model Net()(x: [N, 4]) -> [] {
+  param w: [4] = ones
+  buffer slope: [4] = zeros
+  e = sum((x @ w) ** 3)
+  update slope = 0.5 * grad(e, w)
+  return e
+}
+"""
+    net, x = load(spec), torch.randn(3, 4).double()
+    net.eval()
+    net(x)
+    assert not net.get_buffer("slope").any()
+    net.train()
+    net(x)
+    torch.testing.assert_close(net.get_buffer("slope"), 1.5 * (x.sum(1) ** 2) @ x)

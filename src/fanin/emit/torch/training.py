@@ -153,7 +153,12 @@ def _rate(setting: Setting) -> Tree:
     name = setting.name
     if name == "step":
         name = "milestones" if setting["at"] else "staircase"
-        said = (*((k, v) for k, v in said if k != "factor"), ("factor", setting["factor"]))
+        where = "at" if name == "milestones" else "every"
+        said = (
+            (where, _value(setting[where])),
+            ("factor", setting["factor"]),
+            *((k, v) for k, v in said if k == "warmup"),
+        )
     return Lambda("step, steps", ops.Call(name, (Name("step"), Name("steps")), said)) if said else Name(name)
 
 
