@@ -26,8 +26,6 @@ def bar(measures: Callable[[Mapping[str, Any]], str]) -> Iterator[Callable[[str,
                 shown.update(task, completed=known["step"], description=f"{stage}{measures(known)}")
             elif event == "validation":
                 console.print(f"epoch {known['epoch']:g}  {measures(known)}", soft_wrap=True)
-            elif event == "warning":
-                console.print(f"warning: {known['text']}", soft_wrap=True)
             elif event == "stopped":
                 console.print("stopped early: the best weights are back")
 

@@ -47,8 +47,6 @@ def measures(known: Mapping[str, Any]) -> str:
 def _line(event: str, known: Mapping[str, Any]) -> None:
     if event == "begin" and known["done"]:
         err(f"goes on from step {known['done']} of {known['steps']}\n")
-    elif event == "warning":
-        err(f"warning: {known['text']}\n")
     elif event == "validation":
         stage = f" {known['stage']}" if known["stage"] else ""
         err(f"epoch {known['epoch']:g}{stage}, step {known['step']}: {measures(known)}\n")
