@@ -66,13 +66,13 @@ def _fitted(logits: Tensor, label: Tensor) -> float:
     def slope(b: float) -> float:
         return float(((b * logits).softmax(1) * logits).sum(1).sub(right).mean())
 
+    if bool((right >= logits.max(1).values).all()):
+        raise ValueError("every row is classified right, so that the best temperature is 0; take other rows")
     low, high = 0.0, 1.0
     if slope(low) >= 0:
         raise ValueError("the logits say no more about these labels than chance: no temperature makes them useful")
     while slope(high) < 0:
         low, high = high, 2 * high
-        if high > 1e6:
-            raise ValueError("every row is classified right, so that the best temperature is 0; take other rows")
     for _ in range(100):
         middle = (low + high) / 2
         low, high = (middle, high) if slope(middle) < 0 else (low, middle)

@@ -17,6 +17,7 @@ from fanin.ir.graph import (
     Graph,
     Leaf,
     ModuleRef,
+    Node,
     Program,
     Read,
     Repeat,
