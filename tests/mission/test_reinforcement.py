@@ -48,7 +48,7 @@ def optimal_values(gamma: float) -> Tensor:
 # ------------------------------------------------------------------------------------------------ policy gradients
 
 REINFORCE = """
-fn shaped(reward: [], signed: bool) -> [] { return sign(reward) if signed else reward }
+fn shaped(reward: [], signed: bool) -> [] { return (sign(reward) if signed else reward) }
 
 system Reinforce(states: int = 16, actions: int = 4, lr: float = 1.0, slow: float = 0.05, signed: bool = false)
     (state: int[T], action: int[T], reward: []) {
@@ -196,7 +196,7 @@ system Traces(lr: float = 0.1, decay: float = 1.0, offline: bool = false)(x: [3]
   sum1 = s1 + error * e1
   sumb = sb + error * eb
   sum2 = s2 + error * e2
-  now = last if offline else 1.0
+  now = (last if offline else 1.0)
   update w1 = w1 + now * sum1
   update b1 = b1 + now * sumb
   update w2 = w2 + now * sum2
@@ -361,8 +361,6 @@ system Explore(first: float = 1.0, end: float = 0.1, over: int = 100)(state: [N,
   metric share = mean(float(explores))
   metric other = mean(float(action != greedy))
   update seen = seen + 1
-  loss unused = mean(net(state))
-  train net on unused with sgd(lr=0.0)
 }
 """
 
