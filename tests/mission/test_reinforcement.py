@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-import fanin
 from tests.unit.systems.runs import training_of, twin
 
 # -------------------------------------------------------------------------------------------------- a 4 x 4 grid
@@ -141,7 +140,8 @@ system Walk(states: int = 5, lr: float = 0.1, least: float = 0.005, steps: int =
   metric value = v
   error = reward + (1 - last) * sum(w * next) - v
   e = decay * trace + grad(v, w)
-  update w = w + ramp(lr, least, steps=steps) * error * e
+  rate = ramp(lr, least, steps=steps)
+  update w = w + rate * error * e
   update trace = (1 - last) * e
 }
 """
