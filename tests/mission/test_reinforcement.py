@@ -141,7 +141,7 @@ system Walk(states: int = 5, lr: float = 0.1, least: float = 0.005, steps: int =
   error = reward + (1 - last) * sum(w * next) - v
   e = decay * trace + grad(v, w)
   rate = ramp(lr, least, steps=steps)
-  update w = w + rate * error * e
+  update w = w + ramp(lr, least, steps=steps) * error * e
   update trace = (1 - last) * e
 }
 """
