@@ -265,6 +265,25 @@ def test_a_cut_keeps_what_its_value_hangs_on(at: str, tmp_path: Path) -> None:
     assert len(list(part.children())) == kept[at]
 
 
+def test_a_cut_with_tied_weights_and_a_size_of_another_input(tmp_path: Path) -> None:
+    path = tmp_path / "tied.arch"
+    path.write_text("""
+model Tied()(token: int[B, T], other: [H, 3]) -> [B, T, 7] {
+  words = Embedding(7, 4)
+  x = words(token)
+  places = zeros(H, 4)
+  hidden = x -> mix: Linear(4) -> tanh
+  return hidden @ transpose(words.weight, 0, 1) + mean(places) + mean(other)
+}
+""")
+    program = fanin.elaborate(str(path), "Tied")
+    net: Any = fanin.load(str(path), "Tied")
+    token = torch.randint(7, (2, 5))
+    hidden = net.mix(net.words(token)).tanh()
+    torch.testing.assert_close(passes.cut(program, "hidden", net)(token), hidden)
+    assert passes.cut(program, "places")(torch.zeros(6, 3)).shape == (6, 4)
+
+
 def test_a_cut_elsewhere_is_refused(tmp_path: Path) -> None:
     (tmp_path / "net.arch").write_text(CONV)
     with pytest.raises(ValueError, match="did you mean `features`"):

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from fanin.diagnostics.suggest import did_you_mean
+from fanin.elaborate.graphs import untold_sizes
 from fanin.emit.torch.writer import emit_source
 from fanin.ir.graph import (
     Apply,
@@ -63,7 +64,11 @@ def part_of(program: Program, at: str) -> Program:
         raise ValueError(f"{program.name} binds no value `{at}`{did_you_mean(at, list(_values(graph)))}")
     nodes = live_nodes(graph.nodes, [value])
     used = {operand.index for node in nodes for operand in node.inputs if isinstance(operand, Value)} | {value.index}
-    ports = tuple(port for port in graph.ports if port.value is not None and port.value.index in used)
+    inputs = [port for port in graph.ports if port.value is not None]
+    ports = [port for port in inputs if port.value is not None and port.value.index in used]
+    for size in untold_sizes(ports, nodes):  # a batch size that only another input tells
+        ports += [port for port in inputs if port.value is not None and size * 1 in port.value.type.shape][:1]
+    ports = list(dict.fromkeys(ports))
     paths, states = _used(nodes)
     children = tuple(child for child in graph.children if any(_touches(child.path, path) for path in paths))
     for child in children:  # what a weight is tied to is needed with it
@@ -73,7 +78,7 @@ def part_of(program: Program, at: str) -> Program:
     part = replace(
         graph,
         name=called,
-        ports=ports,
+        ports=tuple(ports),
         nodes=nodes,
         results=(Result("", value),),
         children=children,
