@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fanin import passes as passes
     from fanin import probe as probe
     from fanin.api import (
         check,
@@ -74,7 +75,7 @@ _API = frozenset(
         "training",
     }
 )
-_PACKAGES = frozenset({"data", "probe"})
+_PACKAGES = frozenset({"data", "passes", "probe"})
 _REPORT = frozenset({"CheckFailed", "NoSuchName", "Report", "Unreadable"})
 
 

@@ -21,6 +21,7 @@ from fanin.elaborate.graphs import enter_body, finish, inner_hypers, untold_size
 from fanin.elaborate.hypers import fit, words
 from fanin.elaborate.instances import copy_instance, report_idle
 from fanin.elaborate.marks import with_marks
+from fanin.elaborate.regions import Region
 from fanin.elaborate.settings import clause
 from fanin.elaborate.signatures import open_inputs
 from fanin.elaborate.statements import bind
@@ -437,7 +438,10 @@ def ramp(body: Body, args: tuple[Argument, ...], span: Span) -> Value:
     if given["steps"].value < 1:
         raise refuse(TYP401, "`steps` of `ramp` is 1 or more", given["steps"].span, "out of range")
     name = f"ramp{len(recipe.ramps) + 1}"
-    value = body.builder.port(name, TensorType(DType.FLOAT, ()), span)
+    builder = body.builder
+    while isinstance(builder, Region):  # in an `update`: an input of the system all the same
+        builder = builder.outer
+    value = builder.port(name, TensorType(DType.FLOAT, ()), span)
     assert value is not None
     start, stop = float(given["start"].value), float(given["stop"].value)
     recipe.ramps.append(Ramp(name, start, stop, given["steps"].value))

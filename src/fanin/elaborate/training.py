@@ -166,7 +166,7 @@ def update(body: Body, statement: tree.Update) -> None:
     here = body
     if not isinstance(body.builder, Region):  # what only the update needs is computed in training only
         here = Body(body.ctx, body.unit, Region(body.builder, statement.span, is_way=True), dict(body.scope))
-        here.labels = body.labels
+        here.labels, here.recipe = body.labels, body.recipe
     value = operand(here, here.evaluate(statement.value), statement.value.span)
     found = here.builder.own(value)
     if found.type != state.type:

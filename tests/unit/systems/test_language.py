@@ -153,3 +153,19 @@ def test_updates_by_hand_come_after_the_lines_and_see_what_they_moved() -> None:
     torch.testing.assert_close(training.system.w.detach(), w, rtol=0, atol=1e-12)
     torch.testing.assert_close(training.system.net.weight.detach()[0], v, rtol=0, atol=1e-12)
     assert training.system.seen == 6
+
+
+def test_a_ramp_in_an_update_moves_too() -> None:
+    training = training_of(
+        """
+        system Falling()(x: [N, 4]) {
+          param w: [4] = zeros
+          metric size = norm(w)
+          update w = w + ramp(1.0, 0.0, steps=4) * mean(x, axis=0)
+        }
+        """,
+        steps=6,
+    )
+    for _ in range(6):
+        training(torch.ones(3, 4, dtype=torch.float64))
+    torch.testing.assert_close(training.system.w.detach(), torch.full((4,), 2.5, dtype=torch.float64))
