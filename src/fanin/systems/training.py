@@ -76,6 +76,7 @@ class Loop:
         self.waiting: list[dict[str, Tensor]] = []  # measures of steps that are not in the journal yet
         self.best, self.idle = math.inf, 0  # the least that was monitored in this stage, and epochs since
         self.kept: dict[str, Tensor] | None = None  # the weights that had it
+        self.after: Callable[[], None] | None = None  # called after each step
         self.saved = time.monotonic()
         self.journal = Journal(None)  # until `go`, which knows how much of the one on disk counts
         self.noted = 0
@@ -127,6 +128,8 @@ class Loop:
             with machine.running():
                 measured = training(*batch)
             self.steps += 1
+            if self.after is not None:
+                self.after()
             self.waiting.append(measured)
             ended = training.stage != stage
             if ended or len(self.waiting) == _FLUSH or self.steps % settings.log_every == 0:
