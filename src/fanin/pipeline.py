@@ -43,9 +43,6 @@ if TYPE_CHECKING:
 
 Hyper = dict[str, Any]
 
-_NETWORKS = ("the networks in it are checked, drawn and compiled like any others",)
-
-
 # ------------------------------------------------------------------------------------------- text → syntax tree
 
 
@@ -162,16 +159,12 @@ def _check(
             found += check_structure(program, looked_at)
             error = emission_error(program)
             found += [_not_emitted(program, error)] if error is not None else []
-    waiting: list[Diagnostic] = []
     for name, declared in unit.declarations.items():
         wanted = names is None or name in {n.split(".")[0] for n in names}
         if wanted and name not in unit.broken and isinstance(declared, (tree.System, tree.Prune)):
             problems, reached = _check_recipe(unit, name, declared, _meant(unit, name, [*chosen, name], hyper or {}))
             found += problems
-            waiting += [_not_run(declared)] if not problems and isinstance(declared, tree.Prune) else []
             used |= reached
-    if not any(d.severity is Severity.ERROR for d in found):
-        found += waiting
     if readable:
         found += surveys[0].notices()
     if signals:
@@ -254,13 +247,6 @@ def _lost(loss: Loss) -> Diagnostic:
     return Diagnostic(
         OUT805 if loss.fatal else OUT806, loss.text, loss.span, label, helps=(loss.help,) if loss.help else ()
     )
-
-
-def _not_run(declared: tree.Prune) -> Diagnostic:
-    from fanin.diagnostics.codes import SYS701
-
-    headline = f"the prune `{declared.name.name}` is checked, but it cannot be run yet"
-    return Diagnostic(SYS701, headline, declared.name.span, "a prune", notes=_NETWORKS)
 
 
 def _meant(unit: Unit, entry: str, entries: Sequence[str], hyper: Hyper) -> Hyper:

@@ -122,10 +122,10 @@ def test_a_file_is_read_and_its_layout_is_stable(path: Path) -> None:
 )
 def test_a_file_checks_clean(path: Path) -> None:
     report = pipeline.check(str(path))
-    advice = {"SYS701", "EXP503"}  # systems do not run yet, and not every promise can be decided yet
+    advice = {"EXP503"}  # not every promise can be decided yet
     left = [d for d in report.diagnostics if d.severity is not Severity.ADVICE or d.code.id not in advice]
     assert not left, "\n".join(f"{d.code.id} {d.headline}" for d in left)
-    assert report.programs or any(d.code.id == "SYS701" for d in report.diagnostics)
+    assert report.programs
 
 
 @nets(EXAMPLE_NETS)

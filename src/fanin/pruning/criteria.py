@@ -98,7 +98,7 @@ def _slopes(loop: Loop, batch: list[Tensor], weights: Mapping[str, nn.Parameter]
             continue
         found = torch.autograd.grad(measures[loss], own, create_graph=again, retain_graph=True, allow_unused=True)
         if again:
-            norm = sum(((g * g.detach()).sum() for g in found if g is not None), torch.zeros(()))
+            norm: Any = sum((g * g.detach()).sum() for g in found if g is not None)
             found = torch.autograd.grad(norm, own, retain_graph=True, allow_unused=True)
         for weight, slope in zip(own, found, strict=True):
             if slope is not None:
@@ -116,7 +116,7 @@ def _flow(loop: Loop, weights: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
     """|w dR/dw| of R, the sum of what each network gives for ones where all its weights are |w|, in float64.
 
     Tanaka et al. 2020, "Pruning neural networks without any data by iteratively conserving synaptic flow", eq. 2. The
-    inputs of the networks are those of the first rows of the data, in their shapes; whole numbers are taken as they are.
+    inputs of the networks have the shapes of a row of the data; whole numbers are taken as they are.
     """
     import copy
 

@@ -38,7 +38,7 @@ def weakest_gone(plan: Plan, left: list[int], stays: Units, scores: Mapping[str,
         order = torch.argsort(torch.cat([scores[name].to(torch.float64) for name in names])[places], stable=True)
         alive[places[order[:gone]]] = False
         sizes = [part.units for part in ranking.parts]
-        found.update(zip(names, (part.clone() for part in alive.split(sizes)), strict=True))
+        found.update(zip(names, (part.clone() for part in torch.split(alive, sizes)), strict=True))
     return found
 
 

@@ -152,7 +152,9 @@ class Results:
             return "never" if not known else f"{len(found) - len(known)} never"
         text = f"{self.mean(measure, place, run):.5g}"
         spread = self.std(measure, place, run)
-        return text if math.isnan(spread) else f"{text} ±{spread:.2g}"
+        if math.isnan(spread):
+            return text
+        return f"{text} ±{spread if spread > 1e-6 else 0:.2g}"  # below are sums in another order
 
     def document(self) -> dict[str, Any]:
         """All of it as data."""
@@ -166,8 +168,10 @@ class Results:
                     "run": run,
                     "round": place,
                     "density": self.density(place),
-                    **{m: {"mean": _plain(self.mean(m, place, run)), "std": _plain(self.std(m, place, run))}
-                       for m in self.measures},
+                    **{
+                        m: {"mean": _plain(self.mean(m, place, run)), "std": _plain(self.std(m, place, run))}
+                        for m in self.measures
+                    },
                 }
                 for run in self.runs
                 for place in range(self.rounds + 1)

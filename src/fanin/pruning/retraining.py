@@ -34,7 +34,8 @@ def _line(line: Train, retrain: Retrain) -> Train:
     changes: dict[str, Any] = {}
     if retrain.rule is not None:
         changes = {"rule": retrain.rule, "schedule": None}
-    changes |= {"schedule": option for name, option in given.items() if name in SCHEDULES}
+    for name in given.keys() & SCHEDULES.keys():
+        changes["schedule"] = given[name]
     changes |= {"every": given["every"]["k"]} if "every" in given else {}
     changes |= {"clip": given["clip"]["norm"]} if "clip" in given else {}
     changes |= {"accumulate": given["accumulate"]["k"]} if "accumulate" in given else {}

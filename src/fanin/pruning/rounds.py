@@ -27,7 +27,7 @@ State = Mapping[str, Tensor]
 
 @record(eq=False)
 class Ticket:
-    """What one seed leaves: the weights at the start, the masks of the rounds, and the weights at the end of the last."""
+    """What one seed leaves: its weights at the start, the masks of the rounds, the weights after the last."""
 
     seed: int
     start: dict[str, Tensor]
