@@ -129,9 +129,8 @@ class _Groups:
         found = {name: torch.zeros(size, dtype=torch.float64) for name, size in self.sizes.items()}
         for key, own in self.places.items():
             for name, axis, entries in own:
-                rows = elements[key].to(torch.float64).movedim(axis, 0).flatten(1).sum(1)
-                if elements[key].dim() == 1:
-                    rows = elements[key].to(torch.float64)
+                wide = elements[key].to(torch.float64).movedim(axis, 0)
+                rows = wide.reshape(len(wide), -1).sum(1)
                 here = entries >= 0
                 found[name].index_add_(0, entries[here], rows[here])
         return found
