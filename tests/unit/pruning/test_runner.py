@@ -395,7 +395,7 @@ def test_new_weights_have_the_distribution_of_the_old_ones(tmp_path: Path) -> No
     assert same(after, again.system.state_dict())
 
 
-# ------------------------------------------------------------------------------------------------- what rounds go on from
+# ---------------------------------------------------------------------------------------------- what rounds go on from
 
 
 def test_fine_tuning_and_learning_rate_rewinding_go_on_with_the_weights(
@@ -549,3 +549,16 @@ def test_synflow_is_conserved_and_does_not_collapse(tmp_path: Path) -> None:
         paths = ticket.masks[0][key].double() @ paths
     assert paths.sum() > 0
     assert sum(int(m.sum()) for m in ticket.masks[0].values()) == 248 - 236
+
+
+def test_what_follows_is_masked_with_it_and_what_nothing_trains_is_left(tmp_path: Path) -> None:
+    net = NET.replace("  logits =", "  slow = ema(net, decay=0.9)\n  aux = Net()\n  logits =")
+    net = net.replace("logits = net(x)", "logits = net(x) + slow(x) * 0.0 + aux(x) * 0.0")
+    found = prune(spec(tmp_path, "remove 50% each of 2 rounds\n  scope layer", net=net))
+    ticket = found.tickets[0]
+    assert set(found.results.rows[0].parts) == set(KEYS)
+    for key in KEYS:
+        slow = key.replace("net.", "slow.")
+        gone = ~ticket.masks[-1][key]
+        assert not ticket.weights[slow][gone].view(torch.int32).any() and ticket.weights[slow][~gone].all()
+        assert ticket.weights[key.replace("net.", "aux.")].all()
