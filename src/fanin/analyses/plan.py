@@ -94,8 +94,10 @@ def plan(experiment: Experiment) -> Plan:
 
 
 def _weights(experiment: Experiment, program: Program) -> tuple[list[Part], list[str]]:
-    """Weights with roles in and out, and what a ``rate`` names besides; not what is excepted, tied, frozen or trained by
-    nothing."""
+    """Weights with roles in and out, and what a ``rate`` names besides.
+
+    Not what is excepted, tied or frozen, or what no line trains.
+    """
     found: list[Part] = []
     skipped: list[str] = []
     per = _per_unit(experiment)
