@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fanin.analyses.couplings import Coupled
     from fanin.analyses.couplings.cut import Cut
     from fanin.emit.picture.drawing import Picture
+    from fanin.pruning.running import Pruned
     from fanin.repairs.run import Repaired
     from fanin.runtime.export import Exported
     from fanin.signal.analysis import Input
@@ -254,6 +255,27 @@ def train(
     Raises CheckFailed where the spec has errors, DataFailed where the data doesn't fit, and RunFailed.
     """
     return pipeline.train(path, name, data, out=out, hyper=dict(hyper or {}), watch=watch, settings=settings)
+
+
+def prune(
+    path: str,
+    name: str | None = None,
+    data: Any = None,
+    *,
+    out: str | None = None,
+    hyper: Mapping[str, Any] | None = None,
+    watch: Watch | None = None,
+    **settings: Any,
+) -> Pruned:
+    """Run a pruning experiment of a spec on ``data``, which is given as in ``train``.
+
+    ``settings`` are those of ``train``; ``seed`` is what the data is split by, and the seeds of the trainings are those
+    of the experiment. ``.results`` has a row for each training, ``.mean("accuracy", round=9, run="reinit")`` and
+    ``.table()``; ``.tickets[seed]`` the weights and the masks. With ``out`` they are kept in that folder.
+
+    Raises CheckFailed where the spec has errors, DataFailed where the data doesn't fit, and RunFailed.
+    """
+    return pipeline.prune(path, name, data, out=out, hyper=dict(hyper or {}), watch=watch, settings=settings)
 
 
 def training(path: str, name: str | None = None, *, steps: int | None = None, seed: int = 0, **hyper: Any) -> Any:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fanin.emit.picture.paint import Paint
     from fanin.emit.torch.uses import EmitError
     from fanin.ir.recipe import Phase, System
+    from fanin.pruning.running import Pruned
     from fanin.repairs.roles import Effect, Size
     from fanin.repairs.run import Repaired
     from fanin.runtime.export import Exported
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
     from fanin.systems.values import Value
 
 Hyper = dict[str, Any]
-
-_NETWORKS = ("the networks in it are checked, drawn and compiled like any others",)
-
 
 # ------------------------------------------------------------------------------------------- text → syntax tree
 
@@ -162,16 +160,12 @@ def _check(
             found += check_structure(program, looked_at)
             error = emission_error(program)
             found += [_not_emitted(program, error)] if error is not None else []
-    waiting: list[Diagnostic] = []
     for name, declared in unit.declarations.items():
         wanted = names is None or name in {n.split(".")[0] for n in names}
         if wanted and name not in unit.broken and isinstance(declared, (tree.System, tree.Prune)):
             problems, reached = _check_recipe(unit, name, declared, _meant(unit, name, [*chosen, name], hyper or {}))
             found += problems
-            waiting += [_not_run(declared)] if not problems and isinstance(declared, tree.Prune) else []
             used |= reached
-    if not any(d.severity is Severity.ERROR for d in found):
-        found += waiting
     if readable:
         found += surveys[0].notices()
     if signals:
@@ -273,13 +267,6 @@ def _lost(loss: Loss) -> Diagnostic:
     return Diagnostic(
         OUT805 if loss.fatal else OUT806, loss.text, loss.span, label, helps=(loss.help,) if loss.help else ()
     )
-
-
-def _not_run(declared: tree.Prune) -> Diagnostic:
-    from fanin.diagnostics.codes import SYS701
-
-    headline = f"the prune `{declared.name.name}` is checked, but it cannot be run yet"
-    return Diagnostic(SYS701, headline, declared.name.span, "a prune", notes=_NETWORKS)
 
 
 def _meant(unit: Unit, entry: str, entries: Sequence[str], hyper: Hyper) -> Hyper:
@@ -636,6 +623,11 @@ def plan_pruning(path: str, name: str | None = None, hyper: Hyper | None = None)
 
     Raises Unreadable, NoSuchName, and CheckFailed where the spec has errors.
     """
+    return _planned(path, name, hyper)[0]
+
+
+def _planned(path: str, name: str | None, hyper: Hyper | None) -> tuple[Plan, tuple[Source, ...]]:
+    """The same, and the files that it is from."""
     from fanin.analyses.plan import plan
     from fanin.elaborate.program import elaborate_experiment
 
@@ -653,7 +645,62 @@ def plan_pruning(path: str, name: str | None = None, hyper: Hyper | None = None)
         experiment, problems, _ = elaborate_experiment(unit, name, hyper)
         if experiment is None:
             raise CheckFailed(Report(tuple(in_order(problems)), sources))
-        return plan(experiment)
+        return plan(experiment), sources
+
+
+def prune(
+    path: str,
+    name: str | None,
+    data: Any,
+    *,
+    out: str | None,
+    hyper: Hyper,
+    watch: Watch | None,
+    settings: Mapping[str, Any],
+) -> Pruned:
+    """Run a pruning experiment; with ``out``, what came out of it is kept in that folder.
+
+    Raises Unreadable, NoSuchName, CheckFailed, DataFailed and RunFailed.
+    """
+    from fanin.ir.recipe import System
+    from fanin.pruning import running
+    from fanin.pruning.retraining import retrained
+    from fanin.rewrites.auto_init import settle_system
+    from fanin.rewrites.training_plan import training_plan
+    from fanin.systems import run
+    from fanin.systems.folder import Folder
+    from fanin.systems.problems import RunFailed
+    from fanin.systems.settings import settings_of
+
+    chosen = settings_of(settings)
+    found, sources = _planned(path, name, hyper)
+    experiment = found.experiment
+    if not isinstance(experiment.of, System):
+        raise RunFailed(
+            f"`{experiment.of.name}` is a model, and nothing says how it is trained",
+            help=f"write a system with it, and `prune {experiment.name} of` that",
+        )
+    system = settle_system(experiment.of)
+    if any(stage.changes for stage in system.stages):
+        raise RunFailed(f"`{system.name}` grows in its stages, and a mask is of one network")
+    phases = training_plan([system] * max(1, len(system.stages)))
+    program = again = training_source(phases)
+    if experiment.retrain is not None:
+        again = training_source(retrained(phases, experiment.retrain))
+    parts = run.parts_of(phases, data, chosen)
+    running.refuse(found, phases, parts, chosen)
+    folder = None if out is None else Folder(out)
+    if folder is not None:
+        specs, main = run.spec_files(sources, standard_library())
+        document = {
+            "spec": main,
+            "prune": experiment.name,
+            "hyper": hyper,
+            "data": data if isinstance(data, str) else None,
+            "settings": chosen.document(),
+        }
+        folder.create(document, program, specs)
+    return running.run(found, phases, (program, again), parts, chosen, folder, watch or (lambda event, known: None))
 
 
 def couple(program: Program, *, uniform: bool = False) -> Coupled:

@@ -94,7 +94,10 @@ def plan(experiment: Experiment) -> Plan:
 
 
 def _weights(experiment: Experiment, program: Program) -> tuple[list[Part], list[str]]:
-    """Weights with roles in and out, and what a ``rate`` names besides; not what is excepted, tied or frozen."""
+    """Weights with roles in and out, and what a ``rate`` names besides.
+
+    Not what is excepted, tied or frozen, or what no line trains.
+    """
     found: list[Part] = []
     skipped: list[str] = []
     per = _per_unit(experiment)
@@ -110,11 +113,17 @@ def _weights(experiment: Experiment, program: Program) -> tuple[list[Part], list
             named = any(_names(rate.target, key) for rate in experiment.rates)
             excepted = any(target.covers(key) for target in experiment.kept)
             size = prod(w.spec.shape) * prod(place.copies)
-            if excepted or place.instance.frozen or not (usual or named) or size < per:
+            still = place.instance.frozen or not _trained(experiment.of, key)
+            if excepted or still or not (usual or named) or size < per:
                 skipped.append(key)
             else:
                 found.append(Part(key, size // per, per))
     return found, skipped
+
+
+def _trained(of: System | Program, key: str) -> bool:
+    """Whether a line of a system moves a parameter; nothing is known of a model."""
+    return not isinstance(of, System) or any(t.covers(key) for line in of.every_line() for t in line.targets)
 
 
 def _names(target: Target, key: str) -> bool:

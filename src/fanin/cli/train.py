@@ -9,40 +9,11 @@ import click
 from fanin.cli import exits, options
 from fanin.cli.output import err, out, write_json
 from fanin.cli.target import Target, TargetType
+from fanin.cli.training import mapping, rows, share
 from fanin.cli.values import Value
 
 if TYPE_CHECKING:
     from fanin.systems.run import Run
-
-
-def _mapping(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for text in given:
-        name, equals, field = text.partition("=")
-        if not equals or not name.strip() or not field.strip():
-            raise click.BadParameter(f"`{text}` is not of the form input=field", ctx, parameter)
-        found[name.strip()] = field.strip()
-    return found
-
-
-def _rows(ctx: click.Context, parameter: click.Parameter, given: str | None) -> str | int | None:
-    if given is None or given == "all":
-        return given
-    if not given.isdecimal() or int(given) < 1:
-        raise click.BadParameter(f"`{given}` is neither a number of rows nor `all`", ctx, parameter)
-    return int(given)
-
-
-def _share(ctx: click.Context, parameter: click.Parameter, given: str | None) -> float | int | None:
-    if given is None:
-        return None
-    try:
-        value = float(given)
-    except ValueError:
-        raise click.BadParameter(f"`{given}` is no number", ctx, parameter) from None
-    if value < 0 or value != value or (value >= 1 and value != int(value)):
-        raise click.BadParameter(f"`{given}` is neither a share below 1 nor a number of rows", ctx, parameter)
-    return int(value) if value >= 1 else value
 
 
 @click.command("train", short_help="Train a system on data.")
@@ -52,20 +23,20 @@ def _share(ctx: click.Context, parameter: click.Parameter, given: str | None) ->
     "--data", metavar="SOURCE", help="What to train on: a name such as digits, a file, a folder, module:callable."
 )
 @click.option(
-    "--map", "mapping", metavar="INPUT=FIELD", multiple=True, callback=_mapping, help="What the data calls an input."
+    "--map", "mapping", metavar="INPUT=FIELD", multiple=True, callback=mapping, help="What the data calls an input."
 )
 @click.option(
     "--weights",
     metavar="PATH=FILE",
     multiple=True,
-    callback=_mapping,
+    callback=mapping,
     help="Start a part with weights from a .safetensors file; FILE:PREFIX takes what is below a path there.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="How often to go through the data.")
 @click.option("--steps", type=click.IntRange(min=1), help="For how many steps to train, instead.")
-@click.option("--batch-size", metavar="ROWS", callback=_rows, help="Rows of a batch, or `all` (64).")
-@click.option("--val", metavar="SHARE", callback=_share, help="Rows to hold out for validation: a share, or a number.")
-@click.option("--test", metavar="SHARE", callback=_share, help="Rows to hold out for the very end.")
+@click.option("--batch-size", metavar="ROWS", callback=rows, help="Rows of a batch, or `all` (64).")
+@click.option("--val", metavar="SHARE", callback=share, help="Rows to hold out for validation: a share, or a number.")
+@click.option("--test", metavar="SHARE", callback=share, help="Rows to hold out for the very end.")
 @click.option("--stratify", metavar="FIELD", help="The input of classes of which each part and batch has its share.")
 @click.option("--no-shuffle", is_flag=True, help="Go through the data in its order.")
 @click.option("--drop-last", is_flag=True, help="Leave out a last batch that is not full.")

@@ -104,7 +104,6 @@ EXP503 = Code("EXP503", "undecided-expect", A)
 
 # SYS: systems
 
-SYS701 = Code("SYS701", "not-yet-runnable", A)
 SYS702 = Code("SYS702", "nothing-measured")
 SYS703 = Code("SYS703", "not-a-loss")
 SYS704 = Code("SYS704", "loss-without-weights")

@@ -80,6 +80,7 @@ class Loop:
         self.waiting: list[dict[str, Tensor]] = []  # measures of steps that are not in the journal yet
         self.best, self.idle = math.inf, 0  # the least that was monitored in this stage, and epochs since
         self.kept: dict[str, Tensor] | None = None  # the weights that had it
+        self.after: Callable[[], None] | None = None  # called after each step
         self.saved = time.monotonic()
         self.journal = Journal(None)  # until `go`, which knows how much of the one on disk counts
         self.noted = 0
@@ -134,6 +135,8 @@ class Loop:
             except (RuntimeError, IndexError, ValueError, TypeError) as error:
                 raise self.explained(error) from error
             self.steps += 1
+            if self.after is not None:
+                self.after()
             self.waiting.append(measured)
             ended = training.stage != stage
             if ended or len(self.waiting) == _FLUSH or self.steps % settings.log_every == 0:

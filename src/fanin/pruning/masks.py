@@ -1,0 +1,78 @@
+"""Which weights stay, and how the others are held at zero while a network trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Masks = Mapping[str, Tensor]
+"""By the keys of parameters, bool tensors of their shapes: True stays."""
+
+_WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes of a number
+
+
+class Holder:
+    """Holds masked weights of a training at +0.0: after every update, and in the gradients before it.
+
+    A mask is a bit pattern of all ones or all zeros, and the weights are taken ``and`` it: that is as fast as a
+    product, and gives +0.0 for negative, infinite and undefined numbers too.
+    """
+
+    def __init__(self, system: nn.Module, masks: Masks) -> None:
+        self.weights: list[tuple[Tensor, Tensor]] = []  # what is seen of a parameter as words, and its mask
+        self.patterns: dict[int, Tensor] = {}  # by the id of the parameter
+        for key, stays in masks.items():
+            weight = system.get_parameter(key)
+            kind = _WORDS[weight.element_size()]
+            pattern = torch.where(stays, -1, 0).to(weight.device, kind)
+            self.patterns[id(weight)] = pattern
+            self.weights.append((weight.detach().view(kind), pattern))
+
+    def apply(self) -> None:
+        """Set what is masked to +0.0, in place."""
+        for words, pattern in self.weights:
+            words.bitwise_and_(pattern)
+
+    def attach(self, training: Any) -> None:
+        """Hold the weights of a training from now on; its gradients and their norms are those of the masked network."""
+        before = training.gradients
+
+        def gradients(loss: Tensor, weights: list[nn.Parameter]) -> list[Tensor | None]:
+            found: list[Tensor | None] = before(loss, weights)
+            for weight, slope in zip(weights, found, strict=True):
+                pattern = self.patterns.get(id(weight))
+                if pattern is not None and slope is not None:
+                    slope.view(pattern.dtype).bitwise_and_(pattern)
+            return found
+
+        training.gradients = gradients
+        for optimiser in training.optimisers.values():
+            optimiser.register_step_post_hook(lambda *_: self.apply())
+        self.apply()
+
+
+def masked(state: Mapping[str, Tensor], masks: Masks) -> dict[str, Tensor]:
+    """Tensors by key with +0.0 for what does not stay; those given are left as they are."""
+    return {
+        key: tensor.masked_fill(~masks[key].to(tensor.device), 0.0) if key in masks else tensor
+        for key, tensor in state.items()
+    }
+
+
+def packed(stays: Tensor) -> Tensor:
+    """A mask as uint8[ceil(n / 8)], the first place in the lowest bit."""
+    flat = stays.flatten().to(torch.uint8)
+    flat = torch.nn.functional.pad(flat, (0, -len(flat) % 8)).reshape(-1, 8)
+    return (flat << torch.arange(8, dtype=torch.uint8)).sum(1, dtype=torch.uint8)
+
+
+def unpacked(bits: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The mask that ``packed`` made smaller."""
+    count = 1
+    for size in shape:
+        count *= size
+    flat = (bits[:, None] >> torch.arange(8, dtype=torch.uint8)) & 1
+    return flat.flatten()[:count].to(torch.bool).reshape(shape)
