@@ -80,7 +80,7 @@ def run(
     first, again = programs
     module = execute(system.name, first)
     work = Work(
-        system,
+        tuple(phases),
         module,
         module if again == first else execute(system.name, again),
         settings,

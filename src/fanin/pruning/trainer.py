@@ -14,13 +14,12 @@ from fanin.data.stream import Stream
 from fanin.data.streaming import batches
 from fanin.data.table import Data
 from fanin.ir.experiment import Reading
-from fanin.ir.recipe import System
+from fanin.ir.recipe import Phase, System
 from fanin.pruning.masks import Holder, Masks
 from fanin.pruning.rewinding import Point, back, here
 from fanin.record import record
 from fanin.systems.machine import Machine
 from fanin.systems.problems import RunFailed
-from fanin.systems.run import inputs_of
 from fanin.systems.settings import Settings
 from fanin.systems.training import Loop, system_class
 
@@ -31,7 +30,7 @@ _ROWS = 1 << 30  # a row of the log for each so many steps: none but that of an 
 class Work:
     """What all trainings of an experiment share. ``again`` is how rounds train, ``module`` the first time."""
 
-    system: System
+    phases: tuple[Phase, ...]
     module: ModuleType
     again: ModuleType
     settings: Settings
@@ -39,14 +38,16 @@ class Work:
     parts: Mapping[str, Data | Stream]
     measures: tuple[Reading, ...]
 
+    @property
+    def system(self) -> System:
+        return self.phases[0].system
+
 
 class Trainer:
     """Trainings of one seed."""
 
     def __init__(self, work: Work, seed: int) -> None:
         self.work, self.seed = work, seed
-        self.inputs = tuple(port.name for port in inputs_of(work.system))
-        self.measured = tuple(measure.name for measure in work.system.measures)
 
     def loop(self, *, again: bool = False) -> Loop:
         """A training at its start."""
@@ -56,8 +57,7 @@ class Trainer:
         machine = Machine(settings)
         return Loop(
             module,
-            self.inputs,
-            self.measured,
+            work.phases,
             work.parts["train"],
             work.parts.get("val"),
             settings,
