@@ -195,12 +195,7 @@ class Loop:
         waiting, self.waiting = self.waiting, []
         if not waiting:
             return
-        found: dict[str, list[Tensor]] = {}
-        for measured in waiting:
-            for name, value in measured.items():
-                found.setdefault(name, []).append(value)
-        means = {name: torch.stack([v.to(torch.float64) for v in values]).mean() for name, values in found.items()}
-        told = {name: value.item() for name, value in self.machine.together(means).items()}
+        told = {name: value.item() for name, value in self.machine.together(_means(waiting)).items()}
         at = self.training.stage if stage is None else stage
         place = self._place(min(at, len(self.training.stages) - 1))
         self.journal.add("train", place, told)
@@ -297,6 +292,17 @@ class Loop:
         self.kept = state["kept"]
         self.noted = state["journal"]
         self.machine.draw_from(state["random"])
+
+
+def _means(waiting: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of each measure over the steps that have it."""
+    if len(waiting) == 1:
+        return waiting[0]
+    found: dict[str, list[Tensor]] = {}
+    for measured in waiting:
+        for name, value in measured.items():
+            found.setdefault(name, []).append(value)
+    return {name: torch.stack([v.to(torch.float64) for v in values]).mean() for name, values in found.items()}
 
 
 def rows_of(batches: Batches | StreamBatches, number: int) -> int:
