@@ -12,6 +12,9 @@ from fanin.diagnostics.model import Diagnostic, Severity
 from fanin.record import record
 from fanin.source import Source
 
+Hyper = dict[str, Any]
+"""Values for hyper-parameters, and for open sizes by their letters."""
+
 
 @record
 class Report:

@@ -106,9 +106,7 @@ def _run(pipeline: Any, target: Target | None, hyper: dict[str, Value], given: d
             raise exits.Failure("it is not said on what to train", "give --data digits, a file, a folder; or --smoke")
         if overfit is not None:
             out_ = None
-            settings |= {"overfit": overfit, "shuffle": False}
-            if "epochs" not in settings and "steps" not in settings and pipeline.is_unstaged(path, name, hyper):
-                settings["steps"] = 200
+            settings["overfit"] = overfit
         elif out_ is None:
             out_ = pipeline.run_folder(path, name)
         return pipeline.train(path, name, data, out=out_, hyper=hyper, watch=watch, settings=settings)  # type: ignore[no-any-return]

@@ -22,11 +22,16 @@ Gradients = list[Tensor | None]
 _STEADY = 2000  # updates without an overflow after which the scale of float16 is doubled
 
 
+def rank() -> int:
+    """Which process of a run this is: the first, 0, writes what is written once."""
+    return int(os.environ.get("RANK", "0"))
+
+
 class Machine:
     """One process of a run. Several are told by torchrun's environment, as ``WORLD_SIZE`` and ``RANK``."""
 
     def __init__(self, settings: Settings) -> None:
-        self.rank, self.size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+        self.rank, self.size = rank(), int(os.environ.get("WORLD_SIZE", "1"))
         self.device = _device(settings.device)
         self.dtype = torch.float64 if settings.precision == "float64" else torch.float32
         self.mixed = getattr(torch, settings.precision) if settings.precision.endswith("16") else None

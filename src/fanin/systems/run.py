@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -30,6 +31,7 @@ from fanin.systems.training import Loop, Watch, inputs_of, system_class
 from fanin.systems.values import Value
 from fanin.systems.warnings import warnings_of
 
+OVERFIT_STEPS = 200
 Values = Callable[[str, nn.Module], Value]
 """From the name of a value and a system to the value."""
 
@@ -116,11 +118,6 @@ def _nobody(event: str, known: Mapping[str, Any]) -> None:
         warnings.warn(known["text"], RunWarning, stacklevel=2)
 
 
-def leads() -> bool:
-    """Whether this is the first of the processes of a run, or the only one."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 def spec_files(sources: Iterable[Source], library: str) -> tuple[dict[str, str], str]:
     """The texts of a spec by path from the folder that has them all, and the path of the first.
 
@@ -178,6 +175,14 @@ def random_parts(phases: tuple[Phase, ...], settings: Settings) -> dict[str, Dat
     ports = inputs_of(system)
     fields = {p.name: random_of(p.value.type, sizes, draw).numpy() for p in ports if p.value is not None}
     return {"train": bind(Data(fields, "random numbers"), ports, None, system.program.requirements)}
+
+
+def settled(phases: tuple[Phase, ...], settings: Settings) -> Settings:
+    """The settings with what an overfitted batch needs: rows in their order, and steps where nobody says how many."""
+    if settings.overfit is None:
+        return settings
+    told = settings.epochs or settings.steps or phases[0].system.stages
+    return replace(settings, shuffle=False, steps=settings.steps if told else OVERFIT_STEPS)
 
 
 def check(system: System, parts: Mapping[str, Data | Stream], settings: Settings) -> None:

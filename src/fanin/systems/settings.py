@@ -10,7 +10,6 @@ from fanin.record import field, record
 from fanin.systems.problems import RunFailed
 
 PRECISIONS = ("float32", "float64", "bfloat16", "float16")
-DEVICES = ("auto", "cpu", "cuda")
 
 _FREE = frozenset(["device", "save_every", "log_every", "tensorboard", "compile"])  # a resumed run may change these
 

@@ -9,13 +9,13 @@ from torch import nn
 
 from fanin import pipeline
 from fanin.ir.recipe import Phase
+from fanin.pipeline import graphs
 from fanin.runtime.load import execute
 from fanin.source import Source
 
 
 def phases_of(text: str, name: str | None = None, **hyper: Any) -> tuple[Phase, ...]:
-    phases, _ = pipeline._training(Source("<string>", text), "<string>", name, hyper)
-    return phases
+    return graphs.training_of(pipeline.load(Source("<string>", text), "<string>"), "<string>", name, hyper)
 
 
 def program_of(text: str, name: str | None = None, **hyper: Any) -> str:
