@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fanin.systems import sharding
 from fanin.systems.problems import RunFailed
 from fanin.systems.settings import Settings
 
@@ -74,13 +75,16 @@ class Machine:
             for child in system.children():
                 child.compile()
         if self.shard:
-            shard(system, self.size)
+            sharding.shard(system, self.size)
         return system
 
-    def take_charge(self, training: Any) -> None:
-        """Gradients and updates of a training, as this machine needs them."""
+    def take_charge(self, training: Any, *, compiled: bool) -> None:
+        """Gradients and updates of a training, and what it grows into, as this machine needs them."""
+        if hasattr(training, "grow"):
+            grow = training.grow
+            training.grow = lambda system: grow(self.place(system, compiled=compiled))
         if self.shard:
-            training.gradients = partial(self._sharded, training.system)
+            training.gradients = partial(self._sharded, training)
         elif self.size > 1:
             training.gradients = self._shared(training.gradients)
         if self.mixed is torch.float16:
@@ -103,24 +107,24 @@ class Machine:
 
         return shared
 
-    def _sharded(self, system: nn.Module, loss: Tensor, weights: list[nn.Parameter]) -> Gradients:
+    def _sharded(self, training: Any, loss: Tensor, weights: list[nn.Parameter]) -> Gradients:
         """The same where each process holds a part of every weight: gradients come from a backward pass alone.
 
         It reaches more than these weights, and what it leaves in others is cleared.
         """
         (loss * (self.weight * self.size)).backward(retain_graph=True)  # type: ignore[no-untyped-call]
         found = [weight.grad for weight in weights]
-        for weight in system.parameters():
+        for weight in training.system.parameters():
             weight.grad = None
+        sharding.average([g for g in found if g is not None and not sharding.is_part(g)], self.size)
         return found
 
-    def whole(self, value: Any) -> Any:
-        """A state with whole tensors in the place of those that each process holds a part of."""
-        if isinstance(value, Mapping):
-            return {name: self.whole(item) for name, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return type(value)(self.whole(item) for item in value)
-        return value.full_tensor() if hasattr(value, "full_tensor") else value
+    def load(self, training: Any, state: Mapping[str, Any]) -> None:
+        """Have a training go on from a state of whole tensors, of which a process takes its parts."""
+        if self.shard:
+            sharding.load(training, state)
+        else:
+            training.load_state_dict(state)
 
     def _scaled(self, gradients: Callable[[Tensor, list[nn.Parameter]], Gradients]) -> Any:
         """The gradients of a loss that is made larger before, lest they vanish in float16."""
@@ -206,18 +210,6 @@ class Machine:
         flat = torch.stack([value.float() * self.weight for value in measured.values()])
         dist.all_reduce(flat)
         return dict(zip(measured, flat.unbind(), strict=True))
-
-
-def shard(system: nn.Module, size: int) -> None:
-    """Have each process hold a part of every weight of the networks of a system (FSDP2)."""
-    from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import fully_shard
-
-    device = next(system.parameters()).device.type
-    mesh = init_device_mesh(device, (size,))
-    for child in system.children():
-        if any(True for _ in child.parameters()):
-            fully_shard(child, mesh=mesh)
 
 
 def _device(wanted: str) -> torch.device:

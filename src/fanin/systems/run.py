@@ -22,6 +22,7 @@ from fanin.runtime.load import execute
 from fanin.runtime.samples import random_of
 from fanin.signal.sizes import sizes_for
 from fanin.source import Source
+from fanin.systems import sharding
 from fanin.systems.folder import Folder
 from fanin.systems.journal import PLACE, Row
 from fanin.systems.machine import Machine
@@ -101,7 +102,7 @@ def start(
         for text in warnings_of(phases, parts, settings):
             loop.watch("warning", {"text": text})
         loop.go()
-        weights = machine.whole(loop.system.state_dict())
+        weights = sharding.whole(loop.system.state_dict())
         if folder is not None and machine.leads:
             folder.save_weights(weights)
             folder.draw_curves(loop.journal.rows["train"], loop.journal.rows["validation"], system.name)

@@ -18,7 +18,7 @@ from fanin.data.streaming import StreamBatches, batches
 from fanin.data.table import Data
 from fanin.ir.graph import Port
 from fanin.ir.recipe import Phase, System
-from fanin.systems import checkpoint
+from fanin.systems import checkpoint, sharding
 from fanin.systems.folder import Folder
 from fanin.systems.journal import Journal
 from fanin.systems.machine import Machine
@@ -73,7 +73,7 @@ class Loop:
             fill(system, path, file)
         system = machine.place(system, compiled=settings.compile)
         self.training = module.training(system, **self._given())
-        machine.take_charge(self.training)
+        machine.take_charge(self.training, compiled=settings.compile)
         if settings.smoke:
             self.training.lengths = [min(2, length) for length in self.training.lengths]
         self.steps = 0  # of the whole run
@@ -260,14 +260,14 @@ class Loop:
             return
         self._note()
         state = {
-            "training": self.machine.whole(self.training.state_dict()),
+            "training": sharding.whole(self.training.state_dict()),
             "batches": self.batches.state(),
             "random": self.machine.random_states(),
             "steps": self.steps,
             "journal": self.journal.size(),
             "best": self.best,
             "idle": self.idle,
-            "kept": self.machine.whole(self.kept),
+            "kept": sharding.whole(self.kept),
             "scale": [self.machine.scale, self.machine.steady],
         }
         if self.machine.leads:
@@ -283,9 +283,7 @@ class Loop:
 
     def resume(self, state: Mapping[str, Any]) -> None:
         """Go on from a checkpoint. Raises RunFailed."""
-        if self.machine.shard:
-            raise RunFailed("a sharded run is not resumed yet", help="go on in one process, or without `shard`")
-        self.training.load_state_dict(state["training"])
+        self.machine.load(self.training, state["training"])
         self.batches.resume(state["batches"])
         self.steps, self.best, self.idle = state["steps"], state["best"], state["idle"]
         self.machine.scale, self.machine.steady = state["scale"]
