@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -38,7 +38,11 @@ class Machine:
         self.mixed = getattr(torch, settings.precision) if settings.precision.endswith("16") else None
         self.scale, self.steady = 2.0**16, 0  # of a loss in float16, and updates since it was halved
         self.shard = settings.shard and self.size > 1
-        self.weight = 1.0  # the share of this process in the rows of a batch
+        self.start, self.here, self.rows = 0, 0, 0  # which rows of a batch are here, and how many there are
+        self.weight = 1.0  # the share of this process in them
+        self.spare: list[Tensor] = []  # a batch that had rows
+        # Kernels of a GPU and compiled networks have draws that nobody sees.
+        self.as_one = self.size > 1 and self.device.type == "cpu" and not settings.compile
 
     @property
     def leads(self) -> bool:
@@ -148,21 +152,52 @@ class Machine:
         else:
             self.scale, self.steady = max(self.scale / 2, 1.0), 0
 
-    def running(self) -> AbstractContextManager[Any]:
-        """The precision of a step."""
-        if self.mixed is None:
-            return nullcontext()
-        return torch.autocast(self.device.type, self.mixed)
+    @property
+    def stream(self) -> int:
+        """The stream of random numbers that this process draws from."""
+        return 0 if self.as_one else self.rank
 
-    def batch(self, fields: Mapping[str, Tensor], names: Iterable[str], rows: int) -> list[Tensor]:
-        """The tensors of a batch in the order of the inputs; ``rows`` are those of all processes together."""
+    @contextmanager
+    def running(self, *, draws: bool) -> Iterator[None]:
+        """The precision of a step on the batch that is here, and the random numbers of one that ``draws``."""
+        with ExitStack() as on:
+            if self.mixed is not None:
+                on.enter_context(torch.autocast(self.device.type, self.mixed))
+            if self.as_one and draws:
+                from fanin.systems.draws import SharedDraws
+
+                on.enter_context(SharedDraws(self.start, self.here, self.rows))
+            yield
+
+    def batch(self, fields: Mapping[str, Tensor], names: Iterable[str], rows: int | None) -> list[Tensor]:
+        """The tensors of a batch in the order of the inputs.
+
+        ``rows`` are those of all processes together; None where that is not known before.
+        """
         tensors = [fields[name] for name in names]
-        if self.size > 1 and tensors and rows:
-            own = max((len(t) for t in tensors if t.ndim), default=0)
-            self.weight = own / rows
+        if self.size > 1:
+            tensors = self._share(tensors, rows)
+        else:
+            self.rows = len(tensors[0]) if rows is None else rows
         if self.device.type == "cpu":
             return tensors
         return [t.pin_memory().to(self.device, non_blocking=True) for t in tensors]
+
+    def _share(self, tensors: list[Tensor], rows: int | None) -> list[Tensor]:
+        """Find what share of a batch is here. A process without any has another batch, which counts for nothing."""
+        if rows is None:
+            import torch.distributed as dist
+
+            told = torch.tensor(len(tensors[0]), device=self.device)
+            dist.all_reduce(told)
+            rows = int(told)
+        self.start, stop = rows * self.rank // self.size, rows * (self.rank + 1) // self.size
+        self.rows, self.weight = rows, (stop - self.start) / rows
+        if stop > self.start:
+            self.spare, self.here = tensors, stop - self.start
+        elif not self.spare:
+            raise RunFailed(f"{self.size} processes can't share a batch of {rows}", help="take larger batches")
+        return self.spare
 
     @contextmanager
     def drawing(self, seed: int) -> Iterator[None]:
@@ -187,9 +222,9 @@ class Machine:
 
     def draw_from(self, states: list[dict[str, Tensor]]) -> None:
         """Have the random numbers of this process go on from there."""
-        if self.rank >= len(states):
+        if self.stream >= len(states):
             raise RunFailed(f"the checkpoint is of {len(states)} processes, and here are {self.size}")
-        own = states[self.rank]
+        own = states[self.stream]
         torch.set_rng_state(own["cpu"])
         if self.device.type == "cuda" and "cuda" in own:
             torch.cuda.set_rng_state(own["cuda"], self.device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,8 +57,10 @@ class Run:
     def measure(self, data: Data | Stream) -> dict[str, float]:
         """The measures of the system over data whose fields are its inputs, in evaluation."""
         loop = self._loop
-        rows = batches(data, loop.settings.batch_size, shuffle=False, dtype=loop.machine.dtype)
-        with loop.machine.drawing(loop.settings.seed):
+        machine = loop.machine
+        share = (machine.rank, machine.size)
+        rows = batches(data, loop.settings.batch_size, shuffle=False, dtype=machine.dtype, share=share)
+        with machine.connected(), machine.drawing(loop.settings.seed):
             return loop.measure(rows)
 
     @property
@@ -92,6 +94,8 @@ def start(
     check(system, parts, settings)
     watch = watch or _nobody
     machine = Machine(settings)
+    if machine.size > 1:
+        check_shared(phases)
     module = execute(system.name, program)
     with machine.connected():
         loop = Loop(module, phases, parts["train"], parts.get("val"), settings, machine, folder, watch)
@@ -107,6 +111,18 @@ def start(
             folder.save_weights(weights)
             folder.draw_curves(loop.journal.rows["train"], loop.journal.rows["validation"], system.name)
         return Run(loop, parts.get("test"), values)
+
+
+def check_shared(phases: Sequence[Phase]) -> None:
+    """What moves weights by what one process sees is refused where several share the batches. Raises RunFailed."""
+    for phase in phases:
+        if phase.system.updates():
+            what = "an `update` of a system"
+        elif any(line.rule.name == "lbfgs" for line in phase.lines):
+            what = "`lbfgs`"
+        else:
+            continue
+        raise RunFailed(f"{what} goes by the rows that one process has, and several share them", help="use one process")
 
 
 class RunWarning(UserWarning):

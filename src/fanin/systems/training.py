@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fanin.analyses.hangs_on import random
 from fanin.data.loader import Batches
 from fanin.data.seeds import number
 from fanin.data.stream import Stream
@@ -52,6 +53,7 @@ class Loop:
         self.measures = tuple(measure.name for measure in phases[0].system.measures)
         self.module, self.settings, self.machine, self.folder = module, settings, machine, folder
         self.watch = watch
+        self.draws = any(random(node) for phase in phases for step in phase.steps for node in step.graph.nodes)
         share = (machine.rank, machine.size)
         self.batches = batches(
             train,
@@ -84,7 +86,7 @@ class Loop:
         self.saved = time.monotonic()
         self.journal = Journal(None)  # until `go`, which knows how much of the one on disk counts
         self.noted = 0
-        torch.manual_seed(number(settings.seed, "noise", machine.rank))
+        torch.manual_seed(number(settings.seed, "noise", machine.stream))
 
     @property
     def system(self) -> nn.Module:
@@ -130,7 +132,7 @@ class Loop:
             stage = training.stage
             batch = machine.batch(fields, names, rows_of(self.batches, self.batches.position - 1))
             try:
-                with machine.running():
+                with machine.running(draws=self.draws):
                     measured = training(*batch)
             except (RuntimeError, IndexError, ValueError, TypeError) as error:
                 raise self.explained(error) from error
@@ -219,7 +221,7 @@ class Loop:
         """Measure the held out data, as in evaluation."""
         if self.val is None:
             return
-        with self.machine.drawing(number(self.settings.seed, "noise", self.machine.rank, self.steps)):
+        with self.machine.drawing(number(self.settings.seed, "noise", self.machine.stream, self.steps)):
             told = self.measure(self.val)
         place = self._place(min(self.training.stage, len(self.training.stages) - 1))
         self.journal.add("validation", place, told)
@@ -235,15 +237,16 @@ class Loop:
         sums: dict[str, Tensor] = {}
         total = 0
         try:
-            with torch.no_grad(), machine.running():
+            with torch.no_grad():
                 for place, fields in enumerate(batches):
-                    rows = rows_of(batches, place) or 1
+                    batch = machine.batch(fields, self.inputs, rows_of(batches, place))
                     ramps = training.numbers() if hasattr(training, "numbers") else []
-                    found = system(*machine.batch(fields, self.inputs, rows), *ramps)
+                    with machine.running(draws=self.draws):
+                        found = system(*batch, *ramps)
                     values = found if isinstance(found, tuple) else (found,)
                     for name, value in zip(self.measures, values, strict=True):
-                        sums[name] = sums.get(name, 0.0) + value.to(torch.float64) * (rows * machine.weight)
-                    total += rows
+                        sums[name] = sums.get(name, 0.0) + value.to(torch.float64) * (machine.rows * machine.weight)
+                    total += machine.rows
         finally:
             for module, mode in was.items():
                 module.training = mode
@@ -303,10 +306,10 @@ def _means(waiting: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.stack([v.to(torch.float64) for v in values]).mean() for name, values in found.items()}
 
 
-def rows_of(batches: Batches | StreamBatches, number: int) -> int:
-    """The rows of a batch, those of all processes together; 0 where that is not known before."""
+def rows_of(batches: Batches | StreamBatches, number: int) -> int | None:
+    """The rows of a batch, those of all processes together; None where that is not known before."""
     if not isinstance(batches, Batches):
-        return 0
+        return None
     return min(batches.batch_size, batches.rows - number * batches.batch_size)
 
 
