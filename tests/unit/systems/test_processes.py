@@ -128,4 +128,6 @@ def test_processes_are_as_one_however_many_go_on(kind: str, processes: int, one:
     trained(tmp_path, kind, processes=processes)
     for name in ("Fit", "Gan", "Grown"):
         same(one / name, out / name)
-    assert float((one / "Fit" / "test").read_text()) == pytest.approx(float((out / "Fit" / "test").read_text()), abs=1e-6)
+    assert float((one / "Fit" / "test").read_text()) == pytest.approx(
+        float((out / "Fit" / "test").read_text()), abs=1e-6
+    )
