@@ -479,7 +479,7 @@ system Near(beta: float = 1.0, lr: float = 0.05)(state: [N, 4], shown: int[N], p
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 1000.0])
 def test_s188_rewards_near_the_imitation(beta: float) -> None:
-    """One system: it imitates, and what it is then is frozen. Of a bandit the best policy near it is q exp(r / β) / Z."""
+    """One system: it imitates, and a copy is frozen. Of a bandit the best policy near that is q exp(r / β) / Z."""
     draw = torch.Generator().manual_seed(0)
     state = torch.eye(4, dtype=torch.float64)
     seen = torch.randint(4, (500,), generator=draw)

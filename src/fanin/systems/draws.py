@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
-class SharedDraws(TorchDispatchMode):
+class SharedDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While it is on, a draw with an axis of the ``here`` rows of this process is one for all ``rows``.
 
     The rows here begin at ``start``; where they go beyond ``rows`` they are others again. The axis is the first that is
@@ -23,7 +23,7 @@ class SharedDraws(TorchDispatchMode):
     """
 
     def __init__(self, start: int, here: int, rows: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.start, self.here, self.rows = start, here, rows
 
     def __torch_dispatch__(
@@ -57,7 +57,7 @@ class SharedDraws(TorchDispatchMode):
     def _axis(self, shape: tuple[int, ...]) -> int | None:
         exact = [axis for axis, size in enumerate(shape) if size == self.here]
         merged = [axis for axis, size in enumerate(shape) if size and size % self.here == 0]
-        return (exact or (merged if self.here > 1 else []) or [None])[0]
+        return next(iter(exact or (merged if self.here > 1 else ())), None)
 
 
 def _shape(value: Any) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ def shard(system: nn.Module, size: int) -> None:
     for child in system.children():
         if any(True for _ in child.parameters()):
             fully_shard(child, mesh=mesh)
-    system.register_load_state_dict_pre_hook(_take_parts)
+    system.register_load_state_dict_pre_hook(_take_parts)  # type: ignore[no-untyped-call]
 
 
 def is_part(value: Any) -> bool:
