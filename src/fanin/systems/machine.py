@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -157,17 +157,16 @@ class Machine:
         """The stream of random numbers that this process draws from."""
         return 0 if self.as_one else self.rank
 
-    @contextmanager
-    def running(self, *, draws: bool) -> Iterator[None]:
+    def running(self, *, draws: bool) -> AbstractContextManager[Any]:
         """The precision of a step on the batch that is here, and the random numbers of one that ``draws``."""
-        with ExitStack() as on:
-            if self.mixed is not None:
-                on.enter_context(torch.autocast(self.device.type, self.mixed))
-            if self.as_one and draws:
-                from fanin.systems.draws import SharedDraws
+        on = ExitStack()
+        if self.mixed is not None:
+            on.enter_context(torch.autocast(self.device.type, self.mixed))
+        if self.as_one and draws:
+            from fanin.systems.draws import SharedDraws
 
-                on.enter_context(SharedDraws(self.start, self.here, self.rows))
-            yield
+            on.enter_context(SharedDraws(self.start, self.here, self.rows))
+        return on
 
     def batch(self, fields: Mapping[str, Tensor], names: Iterable[str], rows: int | None) -> list[Tensor]:
         """The tensors of a batch in the order of the inputs.
