@@ -18,7 +18,7 @@ from torch.nn import functional as F
 import fanin
 from fanin.data import open_data
 from fanin.systems.problems import RunFailed
-from tests.mission.specs import column, same, snapshot, spec_file, trained
+from tests.mission.specs import column, same, snapshot, trained
 from tests.unit.systems.runs import largest_difference, training_of, twin
 
 # ------------------------------------------------------------------------------------------------- learning in stages
