@@ -11,7 +11,7 @@ from fanin.systems.problems import RunFailed
 
 PRECISIONS = ("float32", "float64", "bfloat16", "float16")
 
-_FREE = frozenset(["device", "save_every", "log_every", "tensorboard", "compile", "shard"])  # may change on the way
+_FREE = frozenset(["device", "save_every", "log_every", "tensorboard", "compile"])  # a resumed run may change these
 
 
 @record
