@@ -42,7 +42,7 @@ class SharedDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if _shape(value) != shape:
                 return value
             if isinstance(value, Tensor):  # the other rows are filled with these: any that can be drawn for
-                return value.index_select(axis, fill)
+                return _selected(value, axis, fill)
             return [*shape[:axis], self.rows * size, *shape[axis + 1 :]]
 
         every = [spread(value) for value in args]
@@ -58,6 +58,13 @@ class SharedDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]
         exact = [axis for axis, size in enumerate(shape) if size == self.here]
         merged = [axis for axis, size in enumerate(shape) if size and size % self.here == 0]
         return next(iter(exact or (merged if self.here > 1 else ())), None)
+
+
+def _selected(value: Tensor, axis: int, places: Tensor) -> Tensor:
+    """Those along an axis, with numbers in memory as they were: a draw fills them in that order."""
+    order = sorted(range(value.ndim), key=value.stride, reverse=True)
+    back = sorted(range(value.ndim), key=order.__getitem__)
+    return value.permute(order).index_select(order.index(axis), places).permute(back)
 
 
 def _shape(value: Any) -> tuple[int, ...]:

@@ -16,22 +16,22 @@ from fanin.systems.problems import RunFailed
 from fanin.systems.run import check_shared
 from tests.unit.systems.runs import phases_of
 
-ROWS = 7
-RNN = nn.GRU(3, 5, 2, dropout=0.4, batch_first=True)
+ROWS, TIME, WIDTH = 7, 5, 11  # two or three processes have 2, 3 or 4 rows, which no other axis has
+RNN = nn.GRU(WIDTH, 5, 2, dropout=0.4, batch_first=True)
 DRAWS: dict[str, Callable[[Tensor], Tensor]] = {
     "like": torch.randn_like,
-    "sizes": lambda x: torch.rand(len(x), 3) + torch.randint(0, 9, (len(x), 3)),
+    "sizes": lambda x: torch.rand(len(x), 6) + torch.randint(0, 9, (len(x), 6)),
     "normal": lambda x: Normal(x[:, 0], 2.0).rsample(),
     "of their values": lambda x: torch.bernoulli(x[:, 0].sigmoid()),
     "in place": lambda x: torch.empty_like(x).exponential_(),
     "classes": lambda x: Categorical(logits=x.flatten(1)).sample(),
     "dropout": lambda x: F.dropout(x, 0.5),
     "dropout of channels": lambda x: F.dropout1d(x, 0.5),
-    "rrelu": lambda x: F.rrelu(x, training=True),
+    "in place, time first": lambda x: torch.empty_like(x.transpose(0, 1)).normal_().transpose(0, 1),
     "gumbel": lambda x: F.gumbel_softmax(x, hard=True),
     "attention": lambda x: F.scaled_dot_product_attention(x, x, x, dropout_p=0.5),
     "recurrence": lambda x: RNN(x)[0],
-    "rows merged with time": lambda x: F.dropout(x.flatten(0, 1), 0.5).unflatten(0, (len(x), 4)),
+    "rows merged with time": lambda x: F.dropout(x.flatten(0, 1), 0.5).unflatten(0, (len(x), TIME)),
     "time first": lambda x: F.dropout(x.transpose(0, 1), 0.5).transpose(0, 1),
     "twice": lambda x: torch.randn_like(x) + torch.randn_like(x),
 }
@@ -41,7 +41,7 @@ DRAWS: dict[str, Callable[[Tensor], Tensor]] = {
 @pytest.mark.parametrize("processes", [2, 3])
 def test_put_together_they_are_the_draws_of_one(name: str, processes: int) -> None:
     draw = DRAWS[name]
-    x = torch.randn(ROWS, 4, 3)
+    x = torch.randn(ROWS, TIME, WIDTH)
     torch.manual_seed(1)
     whole, after = draw(x), torch.rand(())
     parts = []
