@@ -180,6 +180,7 @@ CST902 = Code("CST902", "hidden-width", A)
 CST903 = Code("CST903", "vocabulary-size", A)
 CST904 = Code("CST904", "table-without-compute", A)
 CST905 = Code("CST905", "written-scores", A)
+CST906 = Code("CST906", "dominant-tensor", A)
 
 # TRN: training
 

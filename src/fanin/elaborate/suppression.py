@@ -32,7 +32,7 @@ def apply_allows(
 ) -> list[Diagnostic]:
     """The findings without those that an ``@allow`` silences, and with those about the allows themselves.
 
-    ``unchecked`` are families of codes that were not looked for, so that nobody knows whether an allow is needed.
+    ``unchecked`` are codes, or families, that were not looked for: nobody knows whether an allow of them is needed.
 
     Errors are not silenced, but for those of lints: what cannot be built stays an error.
     """
@@ -52,7 +52,7 @@ def apply_allows(
         else:
             match.used = True
     for a in allows:
-        if not a.used and a.code[:3] not in unchecked:
+        if not a.used and unchecked.isdisjoint((a.code, a.code[:3])):
             fix = Fix("leave it out", (Edit(_with_space(a.span), ""),), safe=True)
             kept.append(Diagnostic(NAM230, "this `@allow` silences nothing", a.span, "nothing to allow here", fix=fix))
     return [*kept, *extra]
