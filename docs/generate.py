@@ -240,8 +240,8 @@ LINTS_HEAD = """\
 A lint is about a network that can be built and run, and will not do what was meant, or not well. `fanin check` looks
 at structure (STR) and at what hardware asks for (CST). `fanin check --signal` looks at the start as well (SIG): at the
 laws of tensors when the weights are drawn ([Before a weight exists](signal.md)); and at what a step of training keeps
-in memory (CST906), which is too dear for every check: up to a second. Each rule has a page with a bad and a good spec, where
-its number comes from, and what it lets pass: `fanin explain SIG130`, or follow the links.
+in memory (CST906), which is too dear for every check: up to a second. Each rule has a page with a bad and a good spec,
+where its number comes from, and what it lets pass: `fanin explain SIG130`, or follow the links.
 
 Advice and warnings leave the exit status at 0, `--strict` counts warnings; a finding beyond the second number of a rule
 is an error. What is meant to be so is let pass where it stands, with a reason, errors of lints too. An `@allow` that

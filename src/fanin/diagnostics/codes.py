@@ -172,6 +172,7 @@ STR621 = Code("STR621", "unreachable-parameter", W)
 STR622 = Code("STR622", "label-of-the-head", A)
 STR630 = Code("STR630", "missing-entry")
 STR631 = Code("STR631", "loss-against-law", W)
+STR632 = Code("STR632", "spectral-edges", W)
 
 # CST: cost and hardware
 

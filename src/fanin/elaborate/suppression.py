@@ -11,12 +11,12 @@ from fanin.diagnostics.codes import NAM230, NAM231, NAM232, find_code, nearest_c
 from fanin.diagnostics.model import Edit
 from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.files import Unit
+from fanin.ir.rules import ROLES
 from fanin.record import record
 from fanin.source import Span
 from fanin.syntax import tree
 
-ATTRIBUTES = ("allow", "init", "law", "role", "tag")
-ROLES = ("stability", "expressive")
+ATTRIBUTES = ("allow", "edges", "init", "law", "role", "tag")
 
 
 @record(frozen=False)
@@ -106,7 +106,7 @@ def _read(attribute: tree.Attribute, covers: Span, unit: Unit, allows: list[_All
         near = nearest(attribute.name, ATTRIBUTES)
         at = Span(attribute.span.source, attribute.span.start, attribute.span.start + 1 + len(attribute.name))
         fix = Fix(f"did you mean `@{near}`?", (Edit(at, f"@{near}"),)) if near else None
-        helps = () if near else ("there are `@allow`, `@init`, `@law`, `@role` and `@tag`",)
+        helps = () if near else ("there are `@allow`, `@edges`, `@init`, `@law`, `@role` and `@tag`",)
         headline = f"there is no attribute `@{attribute.name}`"
         extra.append(Diagnostic(NAM232, headline, at, "not known", helps=helps, fix=fix))
         return
