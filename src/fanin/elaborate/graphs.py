@@ -263,8 +263,18 @@ def inner_hypers(hypers: dict[str, Any], scope: dict[str, Any]) -> list[tuple[st
 def with_roles(nodes: list[Node], roles: list[tuple[int, int, str]]) -> list[Node]:
     """Nodes with what the statements that made them are for; the innermost says it."""
     for start, stop, role in roles:
-        nodes[start:stop] = [node if node.role else replace(node, role=role) for node in nodes[start:stop]]
+        nodes[start:stop] = [node if node.role else _for(node, role) for node in nodes[start:stop]]
     return nodes
+
+
+def _for(node: Node, role: str) -> Node:
+    """A node with a role, and those of a repetition with it."""
+    if isinstance(node, Repeat):
+        runs = tuple(
+            replace(run, call=run.call if run.call.role else replace(run.call, role=role)) for run in node.runs
+        )
+        return replace(node, role=role, runs=runs)
+    return replace(node, role=role)
 
 
 def finish(
