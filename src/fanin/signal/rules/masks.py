@@ -29,7 +29,9 @@ class Masked(Rule):
         tensors = [(i, x) for i, x in enumerate(xs) if x is not None and i != self.mask]
         mask = xs[self.mask]
         if mask is not None and mask.is_constant and len(tensors) == 2:
-            holds = bool(mask.psi[0]) is (self.mask == 0)  # `where` takes its first tensor there, `masked_fill` its last
+            holds = bool(mask.psi[0]) is (
+                self.mask == 0
+            )  # `where` takes its first tensor there, `masked_fill` its last
             self.kept, x = tensors[0 if holds else 1]
             if x.shape == shapes[0]:
                 return [x]
