@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from fanin.diagnostics import Refusal
@@ -259,6 +260,23 @@ def inner_hypers(hypers: dict[str, Any], scope: dict[str, Any]) -> list[tuple[st
     return [(k, plain(scope[k] if isinstance(v, Deferred) else v)) for k, v in hypers.items()]
 
 
+def with_roles(nodes: list[Node], roles: list[tuple[int, int, str]]) -> list[Node]:
+    """Nodes with what the statements that made them are for; the innermost says it."""
+    for start, stop, role in roles:
+        nodes[start:stop] = [node if node.role else _for(node, role) for node in nodes[start:stop]]
+    return nodes
+
+
+def _for(node: Node, role: str) -> Node:
+    """A node with a role, and those of a repetition with it."""
+    if isinstance(node, Repeat):
+        runs = tuple(
+            replace(run, call=run.call if run.call.role else replace(run.call, role=role)) for run in node.runs
+        )
+        return replace(node, role=role, runs=runs)
+    return replace(node, role=role)
+
+
 def finish(
     builder: Builder,
     name: str,
@@ -281,7 +299,7 @@ def finish(
         tuple(builder.letters.items()),
         tuple(builder.ports),
         tuple(n for _, n in builder.borrowed),
-        (*builder.nodes, *builder.ends),
+        (*with_roles(builder.nodes, builder.roles), *builder.ends),
         results,
         children(builder, ctx),
         tuple(builder.states.values()),
@@ -295,6 +313,7 @@ def finish(
         inverse,
         foreign,
         laws=tuple(builder.laws),
+        edges=tuple(builder.edges),
     )
     ctx.parts[graph] = dict(builder.instances)
     return graph

@@ -190,9 +190,14 @@ def step_forward(found: Analysis, step: Step) -> None:
 
 
 def _counts(step: Step, xs: list[Known]) -> bool:
-    """Whether whole numbers come out of which something is known: positions, and what is made of them."""
+    """Whether whole numbers or bools come out of which something is known: positions, what is made of them, and floats
+    that were compared."""
+    signals = [e for e, x in zip(step.inputs, xs, strict=True) if isinstance(x, Signal) and e is not None]
+    if all(e.type.dtype is DType.BOOL for e in step.outputs):
+        tensors = [e for e in signals if e.number is None]
+        return bool(tensors) and all(e.type.dtype is DType.FLOAT for e in tensors)
     ints = all(e.type.dtype is DType.INT for e in step.outputs)
-    return ints and (step.name == "arange" or any(isinstance(x, Signal) for x in xs))
+    return ints and (step.name == "arange" or bool(signals))
 
 
 def _through(part: Part, parts: dict[int, list[Gradient]]) -> bool:

@@ -324,21 +324,25 @@ def multiply(x: Signal, y: Signal, shape: tuple[int, ...]) -> Signal:
 
 
 class Joint(Rule):
-    """``y = f(x1, x2)`` of two functions of one latent, or of a tensor and a number; nothing else is known."""
+    """``y = f(x1, x2)`` of two functions of one latent, of a tensor and a number, or of two that are apart."""
 
     def __init__(self, f: Callable[[Array, Array], Array]) -> None:
         super().__init__()
         self.f = f
+        self.apart: Rule | None = None
 
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
         x, y = xs
         if not same_latent(x, y) and not x.is_constant and not y.is_constant:
-            raise Cannot("it takes two tensors together that are no functions of one")
+            from fanin.signal.rules.apart import Apart
+
+            self.apart = Apart(self.f)
+            return self.apart.forward(xs, w, shapes)
         with np.errstate(all="ignore"):
             psi = np.asarray(self.f(x.psi, y.psi), dtype=np.float64)
         if not np.all(np.isfinite(psi)):
             raise Cannot("it has no value at some of the numbers that may come in")
-        lead = y if x.is_constant else x
+        lead = y if x.is_constant and (not y.is_constant or y.shape == shapes[0]) else x
         if lead.shape != shapes[0]:
             raise Cannot("it stretches one of two tensors")
         return [make(shapes[0], grid.pair(psi, lead.R), psi, R=lead.R, root=lead.root, bases=bases(xs),
@@ -350,6 +354,8 @@ class Joint(Rule):
         (x, y), (g,) = xs, gs
         if g is None:
             return [None, None]
+        if self.apart is not None:
+            return self.apart.backward(xs, ys, gs, w)
         found: list[Gradient | None] = []
         for first in (True, False):
             own = x if first else y
