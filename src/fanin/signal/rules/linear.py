@@ -95,11 +95,11 @@ class Dense(Rule):
         a, b = table.same_states(M, agree) if M.ndim else (M, agree)
         self.norms["weight"] = n * out * count * float(_average_all(a * b, others))
         self.norms["bias"] = out * count * float(_average_all(agree, others))
-        own = stein(y, g)
+        own = stein(x, y, g, w.var("bias"), x.M.ndim - 1)
         if own is not None and others:
-            # The squared covariances of an output with its inputs add up to the second moment of one input.
-            shared = float(_average_all(table.plain(own, own.ndim - 1, out)[..., AGREE], others))
-            self.norms["weight"] += out * count * x.q * shared
+            self.norms["weight"] += (
+                out * count * float(_average_all(table.plain(own, own.ndim - 1, out)[..., AGREE], others))
+            )
         G_in = np.stack([equal, equal + out * w.var("weight") * agree], axis=-1)
         self.norms["weight"] *= _together(x.profile, g.profile)
         back = gradient(table.tidy(G_in, x.shape), profile=(*g.profile[:-1], None) if g.profile else ())
