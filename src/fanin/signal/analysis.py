@@ -21,6 +21,7 @@ from fanin.ir.unknown import Unknown
 from fanin.ops.contract import Axis, ParamSpec
 from fanin.signal import table
 from fanin.signal.laws import moments
+from fanin.signal.resolved import AVERAGED
 from fanin.signal.rules.base import Cannot, Rule, Weights
 from fanin.signal.state import Gradient, Signal, add_gradients, gradient, make, number
 from fanin.signal.table import AGREE
@@ -185,6 +186,9 @@ def step_forward(found: Analysis, step: Step) -> None:
     except Cannot as why:
         answer = [Unknown(f"{why}: `{step.path or step.name}`") for _ in step.outputs]
     for edge, signal in zip(step.outputs, answer, strict=True):
+        if isinstance(signal, Signal) and signal.along is None and AVERAGED not in signal.approx:
+            if any(isinstance(x, Signal) and x.along is not None for x in xs):
+                signal = signal.changed(approx=(*signal.approx, AVERAGED))
         if edge.type.dtype is DType.FLOAT or isinstance(signal, Signal):
             found.signals[id(edge)] = signal
 

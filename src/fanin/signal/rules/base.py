@@ -10,7 +10,8 @@ import numpy as np
 
 from fanin.signal import grid, table
 from fanin.signal.grid import Array
-from fanin.signal.state import Gradient, Signal, gradient
+from fanin.signal.resolved import Resolved, carried, latents, lifted, placed_back, resolved_in
+from fanin.signal.state import Gradient, Signal, gradient, is_gaussian
 from fanin.signal.table import AGREE, DIFFER
 from fanin.signal.units import Meeting, Sent, Units
 
@@ -89,7 +90,19 @@ def scaled_by(g: Gradient, x: Signal, factor: Array, source: int | None = None) 
     found = Gradient(
         after, h / np.sqrt(size), g.source if source is None else source, g.profile, terms=terms, lean=lean
     )
-    return found if g.tilt is None else replace(found, tilt=_tilted(g.tilt, x, factor))
+    if g.tilt is not None:
+        found = replace(found, tilt=_tilted(g.tilt, x, factor))
+    axis = resolved_in(x, g)
+    return found if axis is None else placed_back(found, x.shape, enveloped(g, x, axis, factor))
+
+
+def enveloped(g: Gradient, x: Signal, axis: int, factor: Array) -> Resolved:
+    """A gradient's moments by position, with a function of the latent of its tensor times its envelope."""
+    known = g.along or lifted(g.G, x.shape, axis)
+    R = latents(x, axis)
+    before, after = (R.map(lambda r, f=f: grid.pair(g.mean * f, r)) for f in (grid.ONES, factor))
+    before.own[:], after.own[:] = grid.square(g.h), grid.square(g.h * factor)
+    return known.and_(before.and_(after, lambda b, a: a / np.where(np.abs(b) > 1e-12, b, np.inf)), np.multiply)
 
 
 def _tilted(tilt: Array, x: Signal, factor: Array) -> Array:
@@ -154,10 +167,6 @@ def same_latent(a: Signal, b: Signal) -> bool:
     return a.root == b.root and a.shape == b.shape
 
 
-def is_gaussian(x: Signal) -> bool:
-    return bool(np.allclose(x.psi, x.mean + np.sqrt(x.variance) * grid.Z, rtol=0, atol=1e-9 * (np.sqrt(x.q) + 1e-300)))
-
-
 def folded(G: Array, shape: Sequence[int], to: Sequence[int]) -> Array:
     """The table of a gradient summed over the axes along which a tensor of shape ``to`` was stretched."""
     extra = len(shape) - len(to)
@@ -173,6 +182,11 @@ def folded(G: Array, shape: Sequence[int], to: Sequence[int]) -> Array:
     return G
 
 
-def unchanged(g: Gradient | None, G: Array) -> Gradient | None:
-    """The same gradient with its axes in another order or number."""
-    return None if g is None else Gradient(G, g.h, g.source, (None,) * G.ndim, lean=g.lean)
+def unchanged(
+    g: Gradient | None, G: Array, shape: Sequence[int] = (), y: Sequence[int] = (), axis: int | None = None
+) -> Gradient | None:
+    """The same gradient with its axes in another order or number; ``axis`` is where the resolved one is."""
+    if g is None:
+        return None
+    found = Gradient(G, g.h, g.source, (None,) * G.ndim, lean=g.lean)
+    return placed_back(found, shape, carried(g.along, g.G, y, G, shape, axis))

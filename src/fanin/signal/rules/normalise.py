@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from fanin.signal import grid, table
+from fanin.signal.resolved import carried, groups, lifted, placed, placed_back, resolved_in
 from fanin.signal.rules.base import Cannot, Rule, Weights
 from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.table import AGREE, DIFFER
@@ -75,7 +76,21 @@ class Normalise(Rule):
             y = y.changed(M=y.M * scale**2 + 2 * scale * shift * y.mean + shift**2, psi=psi)
         # What was normalised position by position is as large at each.
         profile = tuple(p if i in self.axes else None for i, p in enumerate(y.profile)) if self.own(x) else y.profile
-        return [y.changed(shape=x.shape, profile=profile)]
+        y = y.changed(shape=x.shape, profile=profile)
+        if x.along is None or self.axes != (len(x.shape) - 1,):
+            return [y]
+        heights = scale * np.sqrt(self.to / (self.within(x) + self.eps))
+        centred = x.along.map(lambda K: self.share_left(x) * (K - (x.mean**2 if self.centre else 0.0)))
+        return [placed(y, centred.each(heights).map(lambda K: K + shift**2 + 2 * scale * shift * y.mean))]
+
+    def share_left(self, x: Signal) -> float:
+        """What centring leaves of a variance."""
+        return 1 - 1 / x.shape[-1] if self.centre else 1.0
+
+    def within(self, x: Signal) -> grid.Array:
+        """The variance within each position."""
+        assert x.along is not None
+        return np.maximum(self.share_left(x) * (x.along.own - (x.mean**2 if self.centre else 0.0)), 0.0)
 
     def own(self, x: Signal) -> bool:
         """Whether statistics are those of one position: layer norms."""
@@ -158,6 +173,13 @@ class Normalise(Rule):
         if self.groups:
             out = table.merge(out, 1, x.shape[1:3])
             return [replace(gradient(out, g.h), lean=g.lean), *rest]
+        found = resolved_in(x, g)
+        if found is not None and self.axes == (len(x.shape) - 1,):
+            along = carried(g.along or lifted(g.G, x.shape, found), g.G, x.shape, out * d, x.shape, found)
+            sizes = np.full(len(groups(x.shape[found])), d) if x.along is None else (self.within(x) + self.eps) / self.to
+            assert along is not None
+            back_ = replace(gradient(table.tidy(out, x.shape), g.h), lean=g.lean)
+            return [placed_back(back_, x.shape, along.each(1 / np.sqrt(sizes))), *rest]
         profile = list(g.profile) or [None] * out.ndim
         for axis, heights in enumerate(x.profile if self.own(x) else ()):
             if heights is None or axis in self.axes or len(heights) != x.shape[axis]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from fanin.signal import table
 from fanin.signal.grid import Array
+from fanin.signal.resolved import Resolved, carried, placed, placed_back, sum_along
 from fanin.signal.rules.base import Cannot, Rule, Weights, bases, folded, joined_notes, unchanged
 from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.table import AGREE, DIFFER
@@ -16,10 +17,28 @@ from fanin.signal.units import Meeting, Sent, Units
 
 
 def moved(
-    x: Signal, shape: Sequence[int], M: Array, R: Array | None = None, profile: Sequence[Array | None] | None = None
+    x: Signal,
+    shape: Sequence[int],
+    M: Array,
+    R: Array | None = None,
+    profile: Sequence[Array | None] | None = None,
+    axis: int | None = None,
 ) -> Signal:
-    """The same entries at other places: a latent of their own, since places decide what goes together."""
-    return make(shape, M, x.psi, R=R, bases=x.bases, noise=x.noise, approx=x.approx, learned=x.learned, profile=profile)
+    """The same entries at other places: a latent of their own, since places decide what goes together. ``axis`` is
+    where the axis is now of which positions are known one by one."""
+    y = make(shape, M, x.psi, R=R, bases=x.bases, noise=x.noise, approx=x.approx, learned=x.learned, profile=profile)
+    return placed(y, carried(x.along, x.M, x.shape, M, shape, axis))
+
+
+def alone_in(before: Sequence[int], after: Sequence[int], axis: int) -> int | None:
+    """Where an axis is after a reshape that leaves it, and the first one, as they are."""
+    found = None
+    for a, b, c, d in table.groups_of(before, after):
+        if (a, b) == (0, 1) and (c, d) != (0, 1):
+            return None
+        if (a, b) == (axis, axis + 1) and d - c == 1:
+            found = c
+    return found if axis > 0 and before[0] == after[0] else None
 
 
 class Same(Rule):
@@ -62,14 +81,17 @@ class Reshape(Rule):
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
         x, shape = xs[0], shapes[0]
         M = table.reshape(x.M, x.shape, shape)
-        return [moved(x, shape, M)]
+        return [moved(x, shape, M, axis=None if x.along is None else alone_in(x.shape, shape, x.along.axis))]
 
     def backward(
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
     ) -> list[Gradient | None]:
         x, y, g = xs[0], ys[0], gs[0]
         rest: list[Gradient | None] = [None] * (len(xs) - 1)
-        return [unchanged(g, table.reshape(g.G, y.shape, x.shape)) if g is not None else None, *rest]
+        if g is None:
+            return [None, *rest]
+        axis = None if g.along is None else alone_in(y.shape, x.shape, g.along.axis)
+        return [unchanged(g, table.reshape(g.G, y.shape, x.shape), x.shape, y.shape, axis), *rest]
 
 
 class Permute(Rule):
@@ -82,13 +104,17 @@ class Permute(Rule):
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
         x = xs[0]
         profile = tuple(x.profile[i] for i in self.order)
-        return [moved(x, shapes[0], np.transpose(x.M, self.order), np.transpose(x.R, self.order), profile)]
+        axis = None if x.along is None or self.order[0] != 0 else self.order.index(x.along.axis)
+        return [moved(x, shapes[0], np.transpose(x.M, self.order), np.transpose(x.R, self.order), profile, axis)]
 
     def backward(
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
     ) -> list[Gradient | None]:
         g = gs[0]
-        return [None if g is None else unchanged(g, np.transpose(g.G, np.argsort(self.order)))]
+        if g is None:
+            return [None]
+        axis = None if g.along is None or self.order[0] != 0 else self.order[g.along.axis]
+        return [unchanged(g, np.transpose(g.G, np.argsort(self.order)), xs[0].shape, ys[0].shape, axis)]
 
 
 class Part(Rule):
@@ -108,7 +134,12 @@ class Part(Rule):
                 height *= float(profile[place % x.shape[axis]])
         if height != 1.0:
             x = x.changed(M=x.M * height**2, psi=x.psi * height)
-        return [moved(x, shape, table.tidy(self.cut(x.M, x.shape, shape), shape)) for shape in shapes]
+        axis = None if x.along is None else self.stays(x.along.axis)
+        return [moved(x, shape, table.tidy(self.cut(x.M, x.shape, shape), shape), axis=axis) for shape in shapes]
+
+    def stays(self, axis: int) -> int | None:
+        """Where an axis is in a part, if the samples are still in front."""
+        return self.kept.index(axis) if self.kept[:1] == (0,) and axis in self.kept else None
 
     def cut(self, M: Array, before: Sequence[int], shape: Sequence[int]) -> Array:
         gone = [i for i in range(M.ndim) if i not in self.kept]
@@ -143,7 +174,23 @@ class Part(Rule):
             one = np.zeros(x.shape[axis])
             one[place % x.shape[axis]] = np.sqrt(x.shape[axis])
             profile[axis] = one
-        return [gradient(total, profile=profile)]
+        back = gradient(total, profile=profile)
+        known = [(y, g) for y, g in zip(ys, gs, strict=True) if g is not None and g.along is not None]
+        if not known or self.places:
+            return [back]
+        axis = self.kept[known[0][1].along.axis]  # type: ignore[union-attr]
+        if axis is None or self.stays(axis) is None or any(y.shape[self.kept.index(axis)] != x.shape[axis] for y in ys):
+            return [back]
+        return [sum_along(back, [self.widened(y, g, x, axis) for y, g in zip(ys, gs, strict=True) if g is not None],
+                          x.shape)]  # fmt: skip
+
+    def widened(self, y: Signal, g: Gradient, x: Signal, axis: int) -> Gradient:
+        """The gradient of a part, spread over the whole."""
+        plain = g.G
+        for i in range(plain.ndim):
+            plain = table.plain(plain, i, y.shape[i])
+        G = spread(plain, self.kept, y.shape, x.shape)
+        return placed_back(gradient(G), x.shape, carried(g.along, g.G, y.shape, G, x.shape, axis))
 
     def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
         (x,) = xs
@@ -346,7 +393,13 @@ class Stretch(Rule):
             M = np.concatenate([same * agree + (1 - same) * differ, agree], axis=axis)
         profile = [None if p is None or k != 1 else p for p, k in zip(
             (None,) * (len(shape) - len(x.shape)) + x.profile, self.times, strict=True)]  # fmt: skip
-        return [moved(x, shape, M, profile=profile)]
+        return [moved(x, shape, M, profile=profile, axis=self.stays(x.along, len(shape) - len(x.shape)))]
+
+    def stays(self, along: Resolved | None, extra: int) -> int | None:
+        """Where the axis is that has its positions known, if neither it nor that of samples is stretched."""
+        if along is None or extra or self.times[0] != 1 or self.times[along.axis] != 1:
+            return None
+        return along.axis
 
     def backward(
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
@@ -372,7 +425,9 @@ class Stretch(Rule):
             G = table.plain(G, axis, n)
             differ, agree = np.take(G, [DIFFER], axis=axis), np.take(G, [AGREE], axis=axis)
             G = np.concatenate([differ * k * k, k * agree + k * (k - 1) * differ], axis=axis)
-        return [gradient(folded(G, y.shape, x.shape))]
+        back = gradient(folded(G, y.shape, x.shape))
+        axis = self.stays(g.along, extra)
+        return [placed_back(back, x.shape, carried(g.along, g.G, y.shape, back.G, x.shape, axis))]
 
 
 class Pad(Rule):
