@@ -62,7 +62,8 @@ class Normalise(Rule):
 
             self.each = [Normalise(self.axes, self.eps, centre=self.centre) for _ in x.parts]
             self.pieces = [rule.forward([p], w, [p.shape])[0] for rule, p in zip(self.each, x.parts, strict=True)]
-            return Join(x.joined).forward(self.pieces, w, shapes)
+            self.join = Join(x.joined)
+            return self.join.forward(self.pieces, w, shapes)
         if self.groups:
             inner = self.grouped(x)
             y = self.normal(inner)
@@ -139,9 +140,9 @@ class Normalise(Rule):
         if g is None:
             return [None, *rest]
         if self.apart(x):
-            from fanin.signal.rules.shape import Join, put_together
+            from fanin.signal.rules.shape import put_together
 
-            before = Join(x.joined).backward(self.pieces, ys, [g], w)
+            before = self.join.backward(self.pieces, ys, [g], w)
             back: list[Gradient] = []
             for rule, part, piece, at in zip(self.each, x.parts, self.pieces, before, strict=True):
                 found = rule.backward([part], [piece], [at], w)[0]

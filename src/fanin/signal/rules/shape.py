@@ -288,7 +288,7 @@ class Join(Rule):
         profile = [p if i != axis else None for i, p in enumerate(xs[0].profile)]
         profile[axis] = _heights(xs, axis)
         y = make(shape, M, psi, bases=bases(xs), noise=float(noise), approx=joined_notes(xs), profile=profile)
-        pieces = [p for x in xs for p in (x.parts if x.joined == axis else (x,))]
+        pieces, self.members = in_runs([p for x in xs for p in (x.parts if x.joined == axis else (x,))], axis)
         return [y.changed(parts=tuple(pieces), joined=axis)]
 
     def backward(
@@ -300,7 +300,7 @@ class Join(Rule):
         G = table.plain(g.G, self.axis, ys[0].shape[self.axis])
         if g.parts:
             found: list[Gradient | None] = []
-            pieces = iter(g.parts)
+            pieces = (p for p, many in zip(g.parts, self.members, strict=True) for _ in range(many))
             for x in xs:
                 own = [next(pieces) for _ in (x.parts if x.joined == self.axis else (x,))]
                 found.append(own[0] if len(own) == 1 else put_together(own, x.parts, self.axis))
@@ -328,6 +328,46 @@ class Join(Rule):
             return [None for _ in xs]
         pieces = iter(gs[0].pieces)
         return [Units(x.shape, tuple(next(pieces) for _ in x.pieces)) for x in xs]
+
+
+def in_runs(pieces: Sequence[Signal], axis: int) -> tuple[list[Signal], list[int]]:
+    """Neighbouring pieces of one law as one piece, and how many each was made of: blocks that repeat give the same."""
+    found: list[Signal] = []
+    members: list[int] = []
+    for piece in pieces:
+        if found and _of_one_law(found[-1], piece, axis):
+            shape = list(piece.shape)
+            shape[axis] += found[-1].shape[axis]
+            share = piece.shape[axis] / shape[axis]
+            M, R = ((1 - share) * a + share * b for a, b in ((found[-1].M, piece.M), (found[-1].R, piece.R)))
+            found[-1] = make(shape, M, piece.psi, R=R, bases=bases((found[-1], piece)), profile=piece.profile,
+                             noise=max(found[-1].noise, piece.noise), approx=joined_notes((found[-1], piece)))  # fmt: skip
+            members[-1] += 1
+        else:
+            found.append(piece)
+            members.append(1)
+    return found, members
+
+
+SAME_LAW = 0.005
+"""Up to which share of the second moment tables of pieces may differ that are taken as one."""
+
+
+def _of_one_law(x: Signal, y: Signal, axis: int) -> bool:
+    """Whether channels of two pieces are as alike as those within each: of weights of their own, and one law."""
+    if x.root == y.root or x.M.shape != y.M.shape or x.q <= 0 or x.along is not None or y.along is not None:
+        return False
+    apart = np.take(x.M, DIFFER, axis=axis) - x.mean**2
+    return bool(
+        min(x.shape[axis], y.shape[axis]) > 1
+        and np.abs(apart).max() <= SAME_LAW * x.q
+        and np.abs(x.M - y.M).max() <= SAME_LAW * x.q
+        and np.abs(x.psi - y.psi).max() <= SAME_LAW * np.sqrt(x.q)
+        and all(
+            (a is None) == (b is None) and (a is None or b is None or np.abs(a - b).max() <= SAME_LAW)
+            for a, b in zip(x.profile, y.profile, strict=True)
+        )
+    )
 
 
 def _heights(xs: Sequence[Signal], axis: int) -> Array | None:
