@@ -161,8 +161,9 @@ def quantiles(count: int) -> Array:
 @remembered
 def of_two(f: Array, nodes: Array, product: bool) -> Array:
     """The quantile function of a sum or product of two independent numbers: f on the grid, and equally likely nodes."""
-    values = f[:, None] * nodes[None, :] if product else f[:, None] + nodes[None, :]
-    return sorted_quantiles(values.ravel(), np.repeat(W / len(nodes), len(nodes)))
+    # One run of the grid for each node: a sort by merging has little to do with runs that rise.
+    values = f[None, :] * nodes[:, None] if product else f[None, :] + nodes[:, None]
+    return sorted_quantiles(values.ravel(), np.tile(W / len(nodes), len(nodes)))
 
 
 def sorted_quantiles(values: Array, weights: Array) -> Array:

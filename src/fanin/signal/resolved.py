@@ -52,7 +52,8 @@ class Resolved:
     pairs: Array
 
     def map(self, f: Callable[[Array], Array]) -> Resolved:
-        return Resolved(self.axis, f(self.same), f(self.pairs))
+        every, n = f(np.concatenate([self.same.ravel(), self.pairs.ravel()])), self.same.size
+        return Resolved(self.axis, every[:n].reshape(self.same.shape), every[n:].reshape(self.pairs.shape))
 
     def and_(self, other: Resolved, f: Callable[[Array, Array], Array]) -> Resolved:
         return Resolved(self.axis, f(self.same, other.same), f(self.pairs, other.pairs))
@@ -75,11 +76,13 @@ class Resolved:
 
     def means(self, count: int) -> tuple[Array, Array]:
         one, two = shares(count)
-        return self.same @ one, np.tensordot(self.pairs, two, 2)
+        return self.same @ one, self.pairs.reshape(2, -1) @ two.ravel()
 
     def heights(self, count: int) -> Array | None:
         """The amplitudes of positions, with mean square 1."""
-        own = np.repeat(np.maximum(self.own, 0.0), groups(count).astype(int))
+        own = np.maximum(self.own, 0.0)
+        if len(own) < count:
+            own = np.repeat(own, groups(count).astype(int))
         mean = float(own.mean())
         return None if mean <= 0 or float(np.ptp(own)) < 1e-9 * mean else np.sqrt(own / mean)
 
@@ -133,7 +136,9 @@ def carried(
     if along is None or axis is None or axis < 1 or to_shape[axis] != shape[along.axis]:
         return None
     before, after = classes(M, shape, along.axis), classes(to, to_shape, axis)
-    same, pairs = (np.divide(a, b, out=np.zeros(2), where=np.abs(b) > 1e-300) for a, b in zip(after, before, strict=True))
+    same, pairs = (
+        np.divide(a, b, out=np.zeros(2), where=np.abs(b) > 1e-300) for a, b in zip(after, before, strict=True)
+    )
     return along.scaled(same, pairs).at(axis)
 
 

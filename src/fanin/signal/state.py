@@ -118,6 +118,11 @@ def is_gaussian(x: Signal) -> bool:
     return bool(np.abs(x.psi - line).max() <= 1e-9 * (np.sqrt(x.q) + 1e-300))
 
 
+def new_root() -> int:
+    """The name of a latent that nothing else has."""
+    return next(_roots)
+
+
 def number(value: float) -> Signal:
     """A number: a tensor without axes that is what it is."""
     value = float(np.clip(value, -1e30, 1e30))  # no moments of infinity

@@ -86,7 +86,7 @@ def average_over(table: Array, axes: Sequence[int], shape: Sequence[int]) -> Arr
 
 def insert(table: Array, axis: int) -> Array:
     """A new axis of size 1."""
-    return np.repeat(np.expand_dims(table, axis), 2, axis=axis)
+    return np.stack([table, table], axis=axis)
 
 
 def merge(table: Array, axis: int, sizes: Sequence[int]) -> Array:

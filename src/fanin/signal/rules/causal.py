@@ -34,7 +34,7 @@ class Rows:
 
 def rows(q: Signal, k: Signal, scale: float, axis: int) -> Rows:
     """Rows of queries over keys: the logits of a row differ by what keys do not share."""
-    from fanin.signal.rules.softmax import passed_on, shares_of
+    from fanin.signal.rules.softmax import passed_on, shares_along
 
     count, width = q.shape[axis], q.shape[-1]
     n = groups(count)
@@ -52,7 +52,8 @@ def rows(q: Signal, k: Signal, scale: float, axis: int) -> Rows:
     covariance = scale**2 * width * Q.pairs * differ
     variance = np.maximum(scale**2 * width * Q.own * np.diagonal(differ[AGREE]), 0.0)
     mean = float(variance @ n / n.sum())
-    own = np.array([shares_of(max(int(round(t)), 1), mean) for t in lengths])
+    whole = tuple(max(round(t), 1) for t in lengths)
+    own = shares_along(whole, mean)
     excess = np.maximum(lengths * own - 1, 0.0) * variance / max(mean, 1e-300)
     own = np.minimum((1 + excess) / lengths, 1.0)
     rest = (1 - own) / np.maximum(lengths * (lengths - 1), 1e-12) * (lengths > 1)
@@ -63,8 +64,8 @@ def rows(q: Signal, k: Signal, scale: float, axis: int) -> Rows:
     off = np.where(several > 1e-9, (1 - common * at) / np.maximum(several, 1e-12), 0.0)
     passed = np.ones(len(n))
     if mean > 1e-3:
-        whole = [max(int(round(t)), 1) for t in lengths]
-        passed = np.array([1.0 if t == 1 else passed_on(t, mean) * t**3 / (t - 1) for t in whole])
+        t = np.array(whole, dtype=float)
+        passed = np.where(t > 1, passed_on(whole, mean) * t**3 / np.maximum(t - 1, 1), 1.0)
     return Rows(n, seen, lengths, common, own, rest, at, off, passed)
 
 

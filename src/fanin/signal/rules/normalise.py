@@ -177,7 +177,9 @@ class Normalise(Rule):
         found = resolved_in(x, g)
         if found is not None and self.axes == (len(x.shape) - 1,):
             along = carried(g.along or lifted(g.G, x.shape, found), g.G, x.shape, out * d, x.shape, found)
-            sizes = np.full(len(groups(x.shape[found])), d) if x.along is None else (self.within(x) + self.eps) / self.to
+            sizes = (
+                np.full(len(groups(x.shape[found])), d) if x.along is None else (self.within(x) + self.eps) / self.to
+            )
             assert along is not None
             back_ = replace(gradient(table.tidy(out, x.shape), g.h), lean=g.lean)
             return [placed_back(back_, x.shape, along.each(1 / np.sqrt(sizes))), *rest]

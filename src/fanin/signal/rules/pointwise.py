@@ -9,6 +9,7 @@ import numpy as np
 
 from fanin.signal import grid, table
 from fanin.signal.grid import Array
+from fanin.signal.resolved import Resolved, latents, lifted, placed, placed_back
 from fanin.signal.rules.base import (
     Cannot,
     Rule,
@@ -19,7 +20,6 @@ from fanin.signal.rules.base import (
     same_latent,
     scaled_by,
 )
-from fanin.signal.resolved import Resolved, latents, lifted, placed, placed_back
 from fanin.signal.state import Gradient, Signal, gradient, is_gaussian, make
 from fanin.signal.units import Meeting, Sent, Units, table_of
 
@@ -476,7 +476,9 @@ class Total(Rule):
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
     ) -> list[Gradient | None]:
         parts = Sum((1.0,) * len(xs)).backward(xs, ys, gs, w)
-        return [None if p is None else replace(p, G=p.G * self.factor**2, terms=(), tilt=None, along=None) for p in parts]
+        return [
+            None if p is None else replace(p, G=p.G * self.factor**2, terms=(), tilt=None, along=None) for p in parts
+        ]
 
     def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
         return Sum((self.factor,) * len(xs)).drawn(xs, w, shapes, at)

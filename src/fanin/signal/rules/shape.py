@@ -13,7 +13,7 @@ from fanin.signal.resolved import Resolved, carried, placed, placed_back, sum_al
 from fanin.signal.rules.base import Cannot, Rule, Weights, bases, folded, joined_notes, unchanged
 from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.table import AGREE, DIFFER
-from fanin.signal.units import Meeting, Sent, Units
+from fanin.signal.units import Meeting, Placed, Sent, Units
 
 
 def moved(
@@ -219,11 +219,7 @@ class Part(Rule):
             ((axis, place),) = self.places.items()
             if gs[0] is None:
                 return [None]
-            index = (slice(None),) * axis + (place,)
-            out = [np.zeros_like(v) for _, v in x.pieces]
-            for at_x, (_, v) in zip(out, gs[0].pieces, strict=True):
-                at_x[index] = v
-            return [x.like(out)]
+            return [Placed(gs[0].shape, gs[0].pieces, axis=axis, place=place)]
         pieces = [(y.shape[-1], np.zeros_like(y.pieces[0][1]) if g is None else g.pieces[0][1])
                   for y, g in zip(ys, gs, strict=True)]  # fmt: skip
         return [Units(x.shape, tuple(pieces))]

@@ -48,15 +48,30 @@ def _transforms(variance: float) -> tuple[Array, Array, dict[int, Array]]:
 
 def shares_of(count: int, variance: float, powers: int = 2) -> float:
     """``concentration`` between four variances where it is known, by a cubic in the logarithm: to five digits."""
-    if count == 1 or variance < 1e-6:
-        return concentration(count, variance, powers)
+    return float(shares_along((count,), variance, powers)[0])
+
+
+def shares_along(counts: tuple[int, ...], variance: float, powers: int = 2) -> Array:
+    """The same for rows of several lengths."""
+    if variance < 1e-6:
+        return np.array([concentration(n, variance, powers) for n in counts])
     at = 4 * np.log2(variance)
     start = int(np.floor(at)) - 1
-    total = 0.0
-    for i in range(4):
-        weight = np.prod([(at - start - j) / (i - j) for j in range(4) if j != i])
-        total += float(weight) * concentration(count, 2.0 ** ((start + i) / 4), powers)
+    total, x = np.zeros(len(counts)), at - start
+    cubic = (
+        (1 - x) * (2 - x) * (3 - x) / 6,
+        x * (2 - x) * (3 - x) / 2,
+        x * (x - 1) * (3 - x) / 2,
+        x * (x - 1) * (x - 2) / 6,
+    )
+    for i, weight in enumerate(cubic):
+        total += weight * _concentrations(counts, 2.0 ** ((start + i) / 4), powers)
     return total
+
+
+@lru_cache(maxsize=1024)
+def _concentrations(counts: tuple[int, ...], variance: float, powers: int) -> Array:
+    return np.array([concentration(n, variance, powers) for n in counts])
 
 
 def alike(count: int, variance: float, r: float, own: float) -> float:
@@ -145,11 +160,10 @@ def causal(x: Signal) -> Signal:
                 approx=joined_notes((x,), AVERAGED))  # fmt: skip
 
 
-@lru_cache(maxsize=4096)
-def passed_on(n: int, variance: float) -> float:
+def passed_on(counts: tuple[int, ...], variance: float) -> Array:
     """``E a² (1 - 2 a + Σ a²)`` of one of n shares: what reaches its logit of gradients that are not shared."""
-    two, three = (shares_of(n, variance, p) for p in (2, 3))
-    return max(two - 2 * three + two * two, 0.0) / n
+    two, three = (shares_along(counts, variance, p) for p in (2, 3))
+    return np.maximum(two - 2 * three + two * two, 0.0) / np.array(counts)
 
 
 def logit_gradient(G: Array, x: Signal, axis: int, *, causal: bool = False) -> Array:
@@ -160,10 +174,10 @@ def logit_gradient(G: Array, x: Signal, axis: int, *, causal: bool = False) -> A
     index = [AGREE] * M.ndim
     index[axis] = DIFFER
     variance = max(float(M[(AGREE,) * M.ndim] - M[tuple(index)]), 0.0)
-    share = passed_on(n, variance)
+    share = float(passed_on((n,), variance)[0])
     if causal:
         lengths = np.unique(np.round(np.geomspace(1, n, 12)).astype(int))
-        known = [passed_on(int(t), variance) * t for t in lengths]
+        known = passed_on(tuple(map(int, lengths)), variance) * lengths
         share = float(np.mean(np.interp(np.arange(1, n + 1), lengths, known))) / n
     own = np.take(G, AGREE, axis=axis) - np.take(G, DIFFER, axis=axis)
     rows = attend(x, axis).M
@@ -189,13 +203,14 @@ class Attention(Rule):
         xs = self.widened(xs)
         q, k, v = xs[:3]
         self.logits = self.scored(q, k)
-        self.shares = causal(self.logits) if self.causal else attend(self.logits, len(q.shape) - 1)
+        axis = len(q.shape) - 2
+        by_position = self.causal and q.shape[axis] == k.shape[axis] and axis > 0
+        self.shares = attend(self.logits, axis + 1) if by_position or not self.causal else causal(self.logits)
         left, right, out, sizes = self.labels(self.shares.shape, v.shape)
         M = contracted(self.shares.M, left, v.M, right, out, sizes)
         y = make(shapes[0], table.tidy(M, shapes[0]), bases=bases(xs[:3]), approx=joined_notes((q, k, v)),
                  mean=v.mean, noise=v.noise)  # fmt: skip
-        axis = len(q.shape) - 2
-        if not self.causal or q.shape[axis] != k.shape[axis] or axis == 0:
+        if not by_position:
             return [y]
         self.rows = causal_rows(q, k, self.scale_of(q), axis)
         return [placed(y, mixed(self.rows, v.along or lifted(v.M, v.shape, axis)))]
@@ -241,7 +256,7 @@ class Attention(Rule):
         G_v = table.tidy(contracted(g.G, out, self.shares.M, left, right, sizes), v.shape)
         G_a = table.tidy(contracted(g.G, out, v.M, right, left, sizes), self.shares.shape)
         scale = self.scale_of(q)
-        G_s = logit_gradient(G_a, self.logits, len(q.shape) - 1, causal=self.causal) * scale**2
+        G_s = logit_gradient(G_a, self.logits, len(q.shape) - 1, causal=self.causal and self.rows is None) * scale**2
         batch = "abcdef"[: len(q.shape) - 2]
         all_sizes = sizes | {"z": q.shape[-1]}
         G_q = contracted(G_s, batch + "st", k.M, batch + "tz", batch + "sz", all_sizes)
