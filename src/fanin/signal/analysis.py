@@ -198,9 +198,8 @@ def step_forward(found: Analysis, step: Step) -> None:
     except Cannot as why:
         answer = [Unknown(f"{why}: `{step.path or step.name}`") for _ in step.outputs]
     for edge, signal in zip(step.outputs, answer, strict=True):
-        if isinstance(signal, Signal) and signal.along is None and AVERAGED not in signal.approx:
-            if any(isinstance(x, Signal) and x.along is not None for x in xs):
-                signal = signal.changed(approx=(*signal.approx, AVERAGED))
+        if isinstance(signal, Signal) and signal.along is None and any(_by_position(x) for x in xs):
+            signal = signal.changed(approx=tuple(dict.fromkeys((*signal.approx, AVERAGED))))
         if edge.type.dtype is DType.FLOAT or isinstance(signal, Signal):
             found.signals[id(edge)] = signal
 
@@ -217,6 +216,10 @@ def step_as_before(found: Analysis, step: Step, model: Step) -> None:
         signal = found.signals.get(id(old))
         if isinstance(signal, Signal):
             found.signals[id(edge)] = signal.changed(root=new_root())
+
+
+def _by_position(x: Known) -> bool:
+    return isinstance(x, Signal) and x.along is not None
 
 
 def _counts(step: Step, xs: list[Known]) -> bool:

@@ -181,7 +181,7 @@ def placed_back(g: Gradient, shape: Sequence[int], along: Resolved | None) -> Gr
     """A gradient of which moments by position are known."""
     if along is None:
         return g
-    profile = list(g.profile) if len(g.profile) == len(shape) else [None] * len(shape)
+    profile: list[Array | None] = list(g.profile) if len(g.profile) == len(shape) else [None] * len(shape)
     profile[along.axis] = along.heights(shape[along.axis])
     return replace(g, G=filled(g.G, shape, along), profile=tuple(profile), along=along)
 

@@ -70,10 +70,8 @@ def plain(table: Array, axis: int, n: int) -> Array:
 def average(table: Array, axis: int, n: int) -> Array:
     """The mean over all pairs along an axis, which goes."""
     share, front = counts(n, table.shape[axis]), (slice(None),) * axis
-    total = share[0] * table[(*front, 0)]
-    for i in range(1, len(share)):
-        total = total + share[i] * table[(*front, i)]
-    return np.asarray(total)
+    parts: list[Array] = [share[i] * table[front + (i,)] for i in range(len(share))]  # noqa: RUF005
+    return np.asarray(sum(parts[1:], parts[0]))
 
 
 def average_over(table: Array, axes: Sequence[int], shape: Sequence[int]) -> Array:

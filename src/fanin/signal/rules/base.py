@@ -100,7 +100,7 @@ def enveloped(g: Gradient, x: Signal, axis: int, factor: Array) -> Resolved:
     """A gradient's moments by position, with a function of the latent of its tensor times its envelope."""
     known = g.along or lifted(g.G, x.shape, axis)
     R = latents(x, axis)
-    before, after = (R.map(lambda r, f=f: grid.pair(g.mean * f, r)) for f in (grid.ONES, factor))
+    before, after = R.map(lambda r: grid.pair(g.mean, r)), R.map(lambda r: grid.pair(g.mean * factor, r))
     before.own[:], after.own[:] = grid.square(g.h), grid.square(g.h * factor)
     return known.and_(before.and_(after, lambda b, a: a / np.where(np.abs(b) > 1e-12, b, np.inf)), np.multiply)
 

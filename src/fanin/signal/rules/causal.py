@@ -18,7 +18,8 @@ class Rows:
 
     ``seen`` [P, P] is how many positions of a group a row of another reads, ``lengths`` how many it reads in all.
     Of two rows i and j ``common`` is how many both read; ``at`` the mean product of two shares of one position, for
-    rows of other samples and of one, ``off`` that of two positions'. ``own`` and ``rest`` are those of a row with itself.
+    rows of other samples and of one, ``off`` that of two positions'. ``own`` (a sum) and ``rest`` are those of a row
+    with itself.
     """
 
     n: Array

@@ -174,11 +174,11 @@ class Normalise(Rule):
         if self.groups:
             out = table.merge(out, 1, x.shape[1:3])
             return [replace(gradient(out, g.h), lean=g.lean), *rest]
-        found = resolved_in(x, g)
-        if found is not None and self.axes == (len(x.shape) - 1,):
-            along = carried(g.along or lifted(g.G, x.shape, found), g.G, x.shape, out * d, x.shape, found)
+        resolved = resolved_in(x, g)
+        if resolved is not None and self.axes == (len(x.shape) - 1,):
+            along = carried(g.along or lifted(g.G, x.shape, resolved), g.G, x.shape, out * d, x.shape, resolved)
             sizes = (
-                np.full(len(groups(x.shape[found])), d) if x.along is None else (self.within(x) + self.eps) / self.to
+                np.full(len(groups(x.shape[resolved])), d) if x.along is None else (self.within(x) + self.eps) / self.to
             )
             assert along is not None
             back_ = replace(gradient(table.tidy(out, x.shape), g.h), lean=g.lean)

@@ -134,8 +134,8 @@ class Part(Rule):
                 height *= float(profile[place % x.shape[axis]])
         if height != 1.0:
             x = x.changed(M=x.M * height**2, psi=x.psi * height)
-        axis = None if x.along is None else self.stays(x.along.axis)
-        return [moved(x, shape, table.tidy(self.cut(x.M, x.shape, shape), shape), axis=axis) for shape in shapes]
+        stays = None if x.along is None else self.stays(x.along.axis)
+        return [moved(x, shape, table.tidy(self.cut(x.M, x.shape, shape), shape), axis=stays) for shape in shapes]
 
     def stays(self, axis: int) -> int | None:
         """Where an axis is in a part, if the samples are still in front."""
@@ -175,14 +175,12 @@ class Part(Rule):
             one[place % x.shape[axis]] = np.sqrt(x.shape[axis])
             profile[axis] = one
         back = gradient(total, profile=profile)
-        known = [(y, g) for y, g in zip(ys, gs, strict=True) if g is not None and g.along is not None]
-        if not known or self.places:
+        known = next((g.along for g in gs if g is not None and g.along is not None), None)
+        at = None if known is None or self.places else self.kept[known.axis]
+        if at is None or self.stays(at) is None or any(y.shape[self.kept.index(at)] != x.shape[at] for y in ys):
             return [back]
-        axis = self.kept[known[0][1].along.axis]  # type: ignore[union-attr]
-        if axis is None or self.stays(axis) is None or any(y.shape[self.kept.index(axis)] != x.shape[axis] for y in ys):
-            return [back]
-        return [sum_along(back, [self.widened(y, g, x, axis) for y, g in zip(ys, gs, strict=True) if g is not None],
-                          x.shape)]  # fmt: skip
+        wide = [self.widened(y, g, x, at) for y, g in zip(ys, gs, strict=True) if g is not None]
+        return [sum_along(back, wide, x.shape)]
 
     def widened(self, y: Signal, g: Gradient, x: Signal, axis: int) -> Gradient:
         """The gradient of a part, spread over the whole."""
@@ -336,8 +334,9 @@ def in_runs(pieces: Sequence[Signal], axis: int) -> tuple[list[Signal], list[int
             shape[axis] += found[-1].shape[axis]
             share = piece.shape[axis] / shape[axis]
             M, R = ((1 - share) * a + share * b for a, b in ((found[-1].M, piece.M), (found[-1].R, piece.R)))
-            found[-1] = make(shape, M, piece.psi, R=R, bases=bases((found[-1], piece)), profile=piece.profile,
-                             noise=max(found[-1].noise, piece.noise), approx=joined_notes((found[-1], piece)))  # fmt: skip
+            both = (found[-1], piece)
+            found[-1] = make(shape, M, piece.psi, R=R, bases=bases(both), profile=piece.profile,
+                             noise=max(x.noise for x in both), approx=joined_notes(both))  # fmt: skip
             members[-1] += 1
         else:
             found.append(piece)
@@ -462,8 +461,8 @@ class Stretch(Rule):
             differ, agree = np.take(G, [DIFFER], axis=axis), np.take(G, [AGREE], axis=axis)
             G = np.concatenate([differ * k * k, k * agree + k * (k - 1) * differ], axis=axis)
         back = gradient(folded(G, y.shape, x.shape))
-        axis = self.stays(g.along, extra)
-        return [placed_back(back, x.shape, carried(g.along, g.G, y.shape, back.G, x.shape, axis))]
+        along = carried(g.along, g.G, y.shape, back.G, x.shape, self.stays(g.along, extra))
+        return [placed_back(back, x.shape, along)]
 
 
 class Pad(Rule):

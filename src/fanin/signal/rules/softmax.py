@@ -163,7 +163,7 @@ def causal(x: Signal) -> Signal:
 def passed_on(counts: tuple[int, ...], variance: float) -> Array:
     """``E a² (1 - 2 a + Σ a²)`` of one of n shares: what reaches its logit of gradients that are not shared."""
     two, three = (shares_along(counts, variance, p) for p in (2, 3))
-    return np.maximum(two - 2 * three + two * two, 0.0) / np.array(counts)
+    return np.asarray(np.maximum(two - 2 * three + two * two, 0.0) / np.array(counts))
 
 
 def logit_gradient(G: Array, x: Signal, axis: int, *, causal: bool = False) -> Array:
