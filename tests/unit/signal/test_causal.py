@@ -80,9 +80,9 @@ def test_groups_of_positions_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(resolved, "MOST", most)
         resolved.groups.cache_clear()
         resolved.shares.cache_clear()
-        return rows(analysed(LAYERS, T=96))
+        return rows(analysed(LAYERS, T=40))
 
-    few, all_ = with_most(32), with_most(96)
+    few, all_ = with_most(16), with_most(40)
     monkeypatch.undo()
     resolved.groups.cache_clear()
     resolved.shares.cache_clear()

@@ -81,20 +81,21 @@ class Binary(Op[NoAttrs]):
         return ALIKE
 
     def signal(self, a: NoAttrs, *types: TensorType) -> Any:
-        import numpy as np
-
         from fanin.signal.rules.pointwise import Joint
 
-        def arrays(x: Any, y: Any) -> Any:
-            def safe(v: float, w: float) -> float:
-                try:
-                    return float(self.number(v, w))
-                except (ValueError, OverflowError, ZeroDivisionError, TypeError):
-                    return float("nan")
+        return Joint(self.arrays)
 
-            return np.frompyfunc(safe, 2, 1)(x, y).astype(float)
+    def arrays(self, x: Any, y: Any) -> Any:
+        """The function of each two numbers of arrays; no number where it has no value."""
+        import numpy as np
 
-        return Joint(arrays)
+        def safe(v: float, w: float) -> float:
+            try:
+                return float(self.number(v, w))
+            except (ValueError, OverflowError, ZeroDivisionError, TypeError):
+                return float("nan")
+
+        return np.frompyfunc(safe, 2, 1)(x, y).astype(float)
 
     def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
         inner, outer = stretch(types, max(t.rank for t in types))
@@ -177,6 +178,11 @@ class Comparison(Binary):
 
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return Infix(self.sign, Input(0), Input(1))
+
+    def signal(self, a: NoAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.compared import Compared
+
+        return Compared(self.arrays)
 
     def at_place(self, x: Any, y: Any) -> Any:
         if isinstance(x, Form) or isinstance(y, Form):

@@ -20,10 +20,10 @@ class Cosine(Rule):
     """``x · y / (|x| |y|)`` along an axis of what both are stretched to.
 
     Formula: over D entries of independent vectors a mean of ``D m_x m_y / L`` and a second moment of
-    ``(D q_x q_y + D (D - 1) c_x c_y) / L²`` with ``L = D sqrt(q_x q_y)``, q the second moments of entries and c those of
-    two entries of one vector; lengths are taken to be what they are on average. For normal entries of mean 0 it is exact,
-    1 / D. Backwards the derivative ``(y / |y| - cos x / |x|) / |x|``, whose squared length is ``(1 - cos²) / |x|²``;
-    of normal entries the mean of ``1 / |x|²`` is known (``normalise.growth``).
+    ``(D q_x q_y + D (D - 1) c_x c_y) / L²`` with ``L = D sqrt(q_x q_y)``, q the second moments of entries and c those
+    of two entries of one vector; lengths are taken to be what they are on average. For normal entries of mean 0 it is
+    exact, 1 / D. Backwards the derivative ``(y / |y| - cos x / |x|) / |x|``, whose squared length is
+    ``(1 - cos²) / |x|²``; of normal entries the mean of ``1 / |x|²`` is known (``normalise.growth``).
     """
 
     def __init__(self, axis: int, shape: tuple[int, ...]) -> None:
