@@ -125,8 +125,4 @@ class _Step:
 
 def touched(targets: Iterable[Target], weights: Iterable[str]) -> bool:
     """Whether some targets name one of these weights, or a part of a module among them, or what is around it."""
-    return any(_meets(target.path.split("."), weight.split(".")) for target in targets for weight in weights)
-
-
-def _meets(target: list[str], weight: list[str]) -> bool:
-    return all(a in ("*", b) for a, b in zip(target, weight, strict=False))
+    return any(target.meets(weight) for target in targets for weight in weights)
