@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fanin.ir.graph import Graph, Program, Update, Value
+from fanin.ir.paths import covers, meets
 from fanin.record import field, record
 from fanin.source import Span
 
@@ -30,8 +31,11 @@ class Target:
 
     def covers(self, path: str) -> bool:
         """Whether a path is this one, or below it."""
-        mine, other = self.path.split("."), path.split(".")
-        return len(other) >= len(mine) and all(a in ("*", b) for a, b in zip(mine, other, strict=False))
+        return covers(self.path, path)
+
+    def meets(self, path: str) -> bool:
+        """Whether a path is this one, or above or below it."""
+        return meets(self.path, path)
 
 
 @record
@@ -101,13 +105,15 @@ class System:
     """A system, elaborated.
 
     ``graph`` computes everything that the system binds; the results of ``program`` are its measures, and nothing else
-    is computed there. ``values`` are the tensors that can be asked for by name.
+    is computed there. ``values`` are the tensors that can be asked for by name, ``weights`` the networks and
+    parameters: their paths.
     """
 
     program: Program
     graph: Graph
     measures: tuple[Measure, ...]
     values: tuple[tuple[str, Value], ...]
+    weights: tuple[tuple[str, str], ...]
     trains: tuple[Train, ...]
     stages: tuple[Stage, ...]
     followers: tuple[Follower, ...]

@@ -13,8 +13,6 @@ from fanin.pipeline.graphs import pruning_of, sources, training, training_of
 from fanin.report import CheckFailed, Hyper, NoSuchName, read_source
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from fanin.elaborate.files import Loader
     from fanin.ir.recipe import Phase
     from fanin.pruning.running import Pruned
@@ -125,17 +123,21 @@ def stepper(path: str, name: str | None, hyper: Hyper, seed: int, length: int | 
 
 
 def _values(phases: Sequence[Phase]) -> Values:
-    """From the name of a value of a system to the value, computed with the weights of a module."""
+    """From a name that a system binds to the value, computed with the weights of a training."""
 
-    def value(name: str, module: nn.Module) -> Value:
-        from fanin.elaborate.systems import value_program
+    def value(name: str, training: Any) -> Value:
+        from fanin.rewrites.part import asked, names_of
+        from fanin.systems.training import ramps_of
         from fanin.systems.values import Value
 
         system = phases[-1].system
-        program = value_program(system, name)
+        program = asked(system, name)
         if program is None:
-            raise NoSuchName(name, [v for v, _ in system.values], system.name)
-        return Value(program, source(program), module)
+            raise NoSuchName(name, names_of(system), system.name)
+        ramps = [ramp.port for ramp in system.ramps]
+        return Value(
+            program, source(program), training.system, lambda: dict(zip(ramps, ramps_of(training), strict=False))
+        )
 
     return value
 

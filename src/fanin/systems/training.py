@@ -18,6 +18,7 @@ from fanin.data.streaming import StreamBatches, batches
 from fanin.data.table import Data
 from fanin.ir.graph import Port
 from fanin.ir.recipe import Phase, System
+from fanin.runtime.modes import in_evaluation
 from fanin.systems import checkpoint
 from fanin.systems.folder import Folder
 from fanin.systems.journal import Journal
@@ -229,24 +230,17 @@ class Loop:
 
     def measure(self, batches: Batches | StreamBatches) -> dict[str, float]:
         """The measures of a system over some data: means over its rows, in evaluation."""
-        system, training, machine = self.system, self.training, self.machine
-        was = {module: module.training for module in system.modules()}
-        system.eval()
+        system, machine = self.system, self.machine
         sums: dict[str, Tensor] = {}
         total = 0
-        try:
-            with torch.no_grad(), machine.running():
-                for place, fields in enumerate(batches):
-                    rows = rows_of(batches, place) or 1
-                    ramps = training.numbers() if hasattr(training, "numbers") else []
-                    found = system(*machine.batch(fields, self.inputs, rows), *ramps)
-                    values = found if isinstance(found, tuple) else (found,)
-                    for name, value in zip(self.measures, values, strict=True):
-                        sums[name] = sums.get(name, 0.0) + value.to(torch.float64) * (rows * machine.weight)
-                    total += rows
-        finally:
-            for module, mode in was.items():
-                module.training = mode
+        with in_evaluation(system), torch.no_grad(), machine.running():
+            for place, fields in enumerate(batches):
+                rows = rows_of(batches, place) or 1
+                found = system(*machine.batch(fields, self.inputs, rows), *ramps_of(self.training))
+                values = found if isinstance(found, tuple) else (found,)
+                for name, value in zip(self.measures, values, strict=True):
+                    sums[name] = sums.get(name, 0.0) + value.to(torch.float64) * (rows * machine.weight)
+                total += rows
         weight, machine.weight = machine.weight, 1.0
         told = machine.together({name: value / total for name, value in sums.items()})
         machine.weight = weight
@@ -316,6 +310,11 @@ def inputs_of(system: System) -> list[Port]:
     """The ports that a batch fills: all but those that training supplies."""
     supplied = {ramp.port for ramp in system.ramps}
     return [port for port in system.graph.ports if port.name not in supplied]
+
+
+def ramps_of(training: Any) -> list[Tensor]:
+    """The values of the ramps of a printed training as they are now, in the order of the system's inputs."""
+    return training.numbers() if hasattr(training, "numbers") else []
 
 
 def system_class(module: ModuleType) -> type[nn.Module]:
