@@ -343,13 +343,30 @@ def _stage(body: Body, statement: tree.TrainingStage) -> None:
         text = f"a stage goes on for a whole number of {statement.unit.name}, not {describe(count)}"
         raise refuse(TYP401, text, statement.count.span, describe(count))
     unit = statement.unit.name if statement.unit.name in UNITS else f"{statement.unit.name}s"
+    until = None if statement.until is None else _condition(body, statement.until)
     changes = tuple(_change(body, recipe, a) for a in statement.args or ())
     before, recipe.trains, recipe.inside = recipe.trains, [], name
     try:
         body.run(statement.body.statements)
     finally:
         lines, recipe.trains, recipe.inside = recipe.trains, before, ""
-    recipe.stages.append(Stage(name, changes, count, unit, tuple(lines), statement.name.span))
+    recipe.stages.append(Stage(name, changes, count, unit, tuple(lines), statement.name.span, until))
+
+
+def _condition(body: Body, expr: tree.Expr) -> Value:
+    """What a stage ends on: one bool, of a step's values or of buffers."""
+    value = operand(body, body.evaluate(expr), expr.span, "what a stage ends on: a comparison of scalars")
+    if not isinstance(value, Value):
+        text = "what a stage ends on hangs on no tensor, so that it is the same in every step"
+        raise refuse(TYP401, text, expr.span, "a constant", helps=["compare a measure: `until ce < 0.1`"])
+    if value.type.dtype is not DType.BOOL or value.type.rank:
+        helps = ["compare it with a number: `until ce < 0.1`"]
+        if value.type.rank:
+            helps = ["make one number of it before it is compared: `mean(…) < 0.1`"]
+        raise refuse(
+            TYP401, f"a stage ends on a yes or no, and this is {value.type}", expr.span, str(value.type), helps=helps
+        )
+    return value
 
 
 def _change(body: Body, recipe: Recipe, arg: tree.Arg) -> tuple[str, Any]:

@@ -80,7 +80,10 @@ class Ramp:
 
 @record
 class Stage:
-    """``stage NAME(changes) for COUNT UNIT { … }``: without lines of its own it trains as the system does."""
+    """``stage NAME(changes) for COUNT UNIT until … { … }``: without lines of its own it trains as the system does.
+
+    ``until`` is a bool of the system, looked at in each step: the stage ends with the first in which it is true.
+    """
 
     name: str
     changes: tuple[tuple[str, Any], ...]
@@ -88,6 +91,7 @@ class Stage:
     unit: str  # "epochs" | "steps"
     trains: tuple[Train, ...]
     span: Span = field(compare=False, repr=False)
+    until: Value | None = None
 
 
 @record

@@ -297,10 +297,22 @@ class Training:
                 self.follow(follower, follower.share)
         # [always]
         self.step += 1
+        # [until]
+        held = measured.pop("(until)", None)  # what this stage goes on until
+        if self.step == self.lengths[self.stage] or (held is not None and self.ended(held)):
+            self.leave()
+        # [no until]
         if self.step == self.lengths[self.stage]:
             self.leave()
+        # [always]
         return measured
 
+    # [until]
+    def ended(self, held: Tensor) -> bool:
+        """Whether a stage ends: its condition held in this step."""
+        return bool(held)
+
+    # [always]
     def leave(self) -> None:
         """Go on to the next stage."""
         self.stage, self.step = self.stage + 1, 0
