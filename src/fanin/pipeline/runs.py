@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fanin.pipeline.artefacts import source, training_source
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fanin.pruning.running import Pruned
     from fanin.systems.folder import Folder
     from fanin.systems.run import Run, Values
-    from fanin.systems.search import Search
+    from fanin.systems.search import Search, Trial
     from fanin.systems.settings import Settings
     from fanin.systems.training import Watch
     from fanin.systems.values import Value
@@ -77,8 +77,11 @@ def search(
     folds: int | None,
     hyper: Hyper,
     settings: Mapping[str, Any],
+    told: Callable[[int, Trial], None] | None = None,
 ) -> Search:
     """Values drawn for hyper-parameters of a system; those that the spec takes are trained with.
+
+    ``told`` hears of each trial as it ends.
 
     Raises Unreadable, NoSuchName, DataFailed and RunFailed.
     """
@@ -91,6 +94,8 @@ def search(
     monitor = settings_of(settings).monitor
     if monitor is None:
         raise RunFailed("it is not said what to compare trials by", help='give `monitor="accuracy", highest=True`')
+    if folds is not None and settings.get("val"):
+        raise RunFailed("each fold is held out in its turn, and `val` beside them", help="leave out one of them")
     opened = open_data(data)
     if folds is not None and not isinstance(opened, Data):
         raise RunFailed(f"{opened.name} has no length, so it is not cut into folds")
@@ -111,7 +116,7 @@ def search(
             found.append(max(told) if settings.get("highest") else min(told))
         return tuple(found)
 
-    return searched(ranges, trials, seed, monitor, bool(settings.get("highest")), checked, scores)
+    return searched(ranges, trials, seed, monitor, bool(settings.get("highest")), checked, scores, told)
 
 
 def stepper(path: str, name: str | None, hyper: Hyper, seed: int, length: int | None) -> Any:

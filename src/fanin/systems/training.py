@@ -24,7 +24,7 @@ from fanin.systems.folder import Folder
 from fanin.systems.journal import Journal
 from fanin.systems.machine import Machine
 from fanin.systems.pretrained import fill
-from fanin.systems.problems import RunFailed
+from fanin.systems.problems import RunFailed, StepFailed
 from fanin.systems.settings import Settings
 
 Watch = Callable[[str, Mapping[str, Any]], None]
@@ -155,7 +155,7 @@ class Loop:
         if training.done or (not settings.save_every and time.monotonic() - self.saved > _PAUSE):
             self.save()
 
-    def explained(self, error: Exception) -> RunFailed:
+    def explained(self, error: Exception) -> StepFailed:
         """What went wrong in a step, with the line of the spec that it is from."""
         from fanin.systems.failures import line_of
 
@@ -163,7 +163,7 @@ class Loop:
         where = line_of(error, self.module, self.phases)
         first = str(error).strip().split("\n")[0] or type(error).__name__
         text = f"step {self.steps + 1} failed: {first}"
-        return RunFailed(f"{text}\n{where}" if where else text, help=kept)
+        return StepFailed(f"{text}\n{where}" if where else text, help=kept)
 
     # ----------------------------------------------------------------------------------------------- early stopping
 
@@ -205,7 +205,7 @@ class Loop:
         if broken:
             self.journal.flush()
             kept = "" if self.folder is None else self.folder.kept()
-            raise RunFailed(
+            raise StepFailed(
                 f"`{broken[0]}` is {told[broken[0]]} at step {self.steps}",
                 help=f"a smaller `lr`, `warmup=` or `clip(1.0)` keep a loss finite{kept}",
             )
