@@ -101,8 +101,14 @@ class Loop:
         """What the printed ``training`` asks for: the steps of an epoch, or of the whole."""
         wanted = self.module.training.__annotations__
         epoch = self.epoch
-        if epoch is None and ("epoch" in wanted or ("steps" in wanted and not self.settings.steps)):
-            raise RunFailed(f"{self.batches.data.name} has no length: it has no epochs", help="count `steps`")
+        if epoch is None and "epoch" in wanted:
+            stage = next(p.stage for p in self.phases if p.stage is not None and p.stage.unit == "epochs")
+            text = (
+                f"the stage `{stage.name}` counts epochs, and {self.batches.data.name} has no length, so none of them"
+            )
+            raise RunFailed(text, help=f"write `stage {stage.name} for 1000 steps`")
+        if epoch is None and "steps" in wanted and not self.settings.steps:
+            raise RunFailed(f"{self.batches.data.name} has no length, so it has no epochs", help="give `steps` instead")
         if "epoch" in wanted:
             return {"epoch": epoch or 0}
         if "steps" in wanted:

@@ -39,7 +39,7 @@ def spec(tmp_path: Path) -> str:
 
 def search(spec: str, *words: str) -> Result:
     held = [] if "--folds" in words else ["--val", "30"]
-    given = ["--data", "iris:scale=standard", *held, "--epochs", "2", "--monitor", "ce"]
+    given = ["--data", "iris:scale=standard", *held, "--steps", "3", "--monitor", "ce"]
     return CliRunner().invoke(app, ["search", f"{spec}:Fit", *given, *words])
 
 
