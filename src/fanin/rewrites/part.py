@@ -1,6 +1,6 @@
 """Parts of a program: what computes some of its values, with the inputs, modules and states that these need.
 
-A part has the conditions and letters of the whole.
+A part has the letters of the whole, and those of its conditions that speak of sizes which the part's own inputs tell.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fanin.analyses.hangs_on import own_weights, ties
+from fanin.ir.conditions import change, symbols_in
+from fanin.ir.dims import expand, symbols_of
 from fanin.ir.graph import (
     Apply,
     Call,
@@ -89,7 +91,11 @@ def _part(
         places=None,
         laws=(),
     )
-    return Program(called, part, program.conditions, program.facts)
+    told = {
+        s for p in part.ports if p.value is not None for d in p.value.type.shape for s in symbols_of(expand(d))
+    } | set(part.sizes)
+    conditions = [r for r in program.conditions if symbols_in(change(r.condition, expand)) <= told]
+    return Program(called, part, tuple(conditions), program.facts)
 
 
 def _needed(graph: Graph, nodes: tuple[Node, ...]) -> tuple[set[str], tuple[Node, ...]]:
