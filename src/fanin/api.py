@@ -306,7 +306,7 @@ def search(
     A range is a list of values, a Python ``range``, or a ``fanin.systems.search.Uniform(low, high, log=…)``. Trials are
     compared by the best ``monitor`` of the held out data (``highest=True``: the most of it), on ``val=0.2`` or over
     ``folds`` of all rows in turn; the other ``settings`` are those of ``train``. What the spec does not take is not
-    trained: its ``refused`` says why. ``.trials`` has all, ``.best`` the best.
+    trained: its ``refused`` says why. ``.trials`` has all, ``.ranked`` the best first, ``.best`` the best.
     """
     return pipeline.search(
         path,

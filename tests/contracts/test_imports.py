@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": BASE | {"ir", "diagnostics", "report"},
     "systems": BASE
     | {"data", "runtime", "signal", "emit", "analyses", "ir", "ops", "diagnostics", "report", "__version__"},
-    "passes": BASE | {"runtime", "emit", "elaborate", "ir", "diagnostics"},
+    "passes": BASE | {"runtime", "emit", "rewrites", "ir", "diagnostics"},
     "pruning": BASE | {"systems", "data", "runtime", "emit", "analyses", "rewrites", "ir", "ops"},
 }
 TELL_THE_STORY = {"pipeline", "api", "cli", "probe", "std", "zoo", "__init__", "__main__"}  # may import everything

@@ -189,6 +189,7 @@ TRN801 = Code("TRN801", "spoiled-line-search", W)
 TRN802 = Code("TRN802", "schedule-past-the-end", W)
 TRN803 = Code("TRN803", "line-never-due", W)
 TRN804 = Code("TRN804", "ramp-past-the-end", W)
+TRN805 = Code("TRN805", "not-a-matrix")
 
 # PRN: pruning
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -21,18 +20,13 @@ from fanin.elaborate.values import (
 )
 from fanin.ir.dims import Poly, Symbol
 from fanin.ir.graph import (
-    Apply,
-    Call,
     Graph,
-    Node,
     Operand,
-    Port,
-    Repeat,
     Result,
-    Scalar,
     Value,
 )
 from fanin.ir.types import TensorType
+from fanin.ir.untold import untold_sizes
 from fanin.source import Span
 from fanin.syntax import tree
 
@@ -203,48 +197,6 @@ def size_origins(builder: Builder, graph: Graph) -> list[Any]:
     """For each size that a graph is told: the hyper-parameter it is, or the symbol of the graph around."""
     by_symbol = {symbol: name for name, symbol in builder.size_hypers.items()}
     return [by_symbol.get(symbol, symbol) for symbol in graph.sizes]
-
-
-def untold_sizes(ports: Sequence[Port], nodes: Sequence[Node]) -> tuple[Symbol, ...]:
-    """The open dimensions that nodes speak of and no input has as an axis, in order of first use."""
-    axes = {
-        s
-        for p in ports
-        if p.value is not None
-        for d in p.value.type.shape
-        if isinstance(d, Poly)
-        for s in d.symbols()
-        if s * 1 == d
-    }
-    found: dict[Symbol, None] = {}
-    plain: set[Any] = set()  # attributes without an open size
-
-    def visit(value: Any) -> None:
-        if isinstance(value, Poly):
-            found.update((s, None) for s in sorted(value.symbols(), key=lambda s: s.name) if s not in axes)
-        elif isinstance(value, (tuple, list)):
-            for v in value:
-                visit(v)
-        elif hasattr(value, "_record_fields"):
-            for name in value._record_fields:
-                visit(getattr(value, name))
-
-    for node in nodes:
-        for operand_ in node.inputs:
-            if isinstance(operand_, Scalar):
-                visit(operand_.value)
-        if isinstance(node, Apply):
-            if node.attrs not in plain:
-                before = len(found)
-                visit(node.attrs)
-                if len(found) == before:
-                    plain.add(node.attrs)
-        elif isinstance(node, Call):
-            visit(node.sizes)
-        elif isinstance(node, Repeat):
-            for run in node.runs:
-                visit(getattr(run.call, "sizes", ()))
-    return tuple(found)
 
 
 def inner_hypers(hypers: dict[str, Any], scope: dict[str, Any]) -> list[tuple[str, Any]]:

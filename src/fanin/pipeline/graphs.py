@@ -69,17 +69,17 @@ def build(
 def _system_program(unit: Unit, name: str, path: str, hyper: Hyper | None) -> tuple[Program | None, list[Diagnostic]]:
     """What computes the measures of a system, or (``Gan.sample``) one value that it binds."""
     from fanin.elaborate.program import elaborate_system
-    from fanin.elaborate.systems import value_program
     from fanin.rewrites.auto_init import settle_system
+    from fanin.rewrites.part import asked, names_of
 
     base, _, value = name.partition(".")
     system, problems, _ = elaborate_system(unit, base, hyper)
     system = None if system is None else settle_system(system)
     if system is None or not value:
         return (None if system is None else system.program), problems
-    program = value_program(system, value)
+    program = asked(system, value)
     if program is None:
-        raise NoSuchName(name, [base, *(f"{base}.{v}" for v, _ in system.values)], path)
+        raise NoSuchName(name, [base, *(f"{base}.{v}" for v in names_of(system))], path)
     return program, problems
 
 

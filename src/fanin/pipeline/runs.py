@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fanin.pipeline.artefacts import source, training_source
@@ -13,14 +13,12 @@ from fanin.pipeline.graphs import pruning_of, sources, training, training_of
 from fanin.report import CheckFailed, Hyper, NoSuchName, read_source
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from fanin.elaborate.files import Loader
     from fanin.ir.recipe import Phase
     from fanin.pruning.running import Pruned
     from fanin.systems.folder import Folder
     from fanin.systems.run import Run, Values
-    from fanin.systems.search import Search
+    from fanin.systems.search import Search, Trial
     from fanin.systems.settings import Settings
     from fanin.systems.training import Watch
     from fanin.systems.values import Value
@@ -79,8 +77,11 @@ def search(
     folds: int | None,
     hyper: Hyper,
     settings: Mapping[str, Any],
+    told: Callable[[int, Trial], None] | None = None,
 ) -> Search:
     """Values drawn for hyper-parameters of a system; those that the spec takes are trained with.
+
+    ``told`` hears of each trial as it ends.
 
     Raises Unreadable, NoSuchName, DataFailed and RunFailed.
     """
@@ -93,6 +94,8 @@ def search(
     monitor = settings_of(settings).monitor
     if monitor is None:
         raise RunFailed("it is not said what to compare trials by", help='give `monitor="accuracy", highest=True`')
+    if folds is not None and settings.get("val"):
+        raise RunFailed("each fold is held out in its turn, and `val` beside them", help="leave out one of them")
     opened = open_data(data)
     if folds is not None and not isinstance(opened, Data):
         raise RunFailed(f"{opened.name} has no length, so it is not cut into folds")
@@ -113,7 +116,7 @@ def search(
             found.append(max(told) if settings.get("highest") else min(told))
         return tuple(found)
 
-    return searched(ranges, trials, seed, monitor, bool(settings.get("highest")), checked, scores)
+    return searched(ranges, trials, seed, monitor, bool(settings.get("highest")), checked, scores, told)
 
 
 def stepper(path: str, name: str | None, hyper: Hyper, seed: int, length: int | None) -> Any:
@@ -125,17 +128,21 @@ def stepper(path: str, name: str | None, hyper: Hyper, seed: int, length: int | 
 
 
 def _values(phases: Sequence[Phase]) -> Values:
-    """From the name of a value of a system to the value, computed with the weights of a module."""
+    """From a name that a system binds to the value, computed with the weights of a training."""
 
-    def value(name: str, module: nn.Module) -> Value:
-        from fanin.elaborate.systems import value_program
+    def value(name: str, training: Any) -> Value:
+        from fanin.rewrites.part import asked, names_of
+        from fanin.systems.training import ramps_of
         from fanin.systems.values import Value
 
         system = phases[-1].system
-        program = value_program(system, name)
+        program = asked(system, name)
         if program is None:
-            raise NoSuchName(name, [v for v, _ in system.values], system.name)
-        return Value(program, source(program), module)
+            raise NoSuchName(name, names_of(system), system.name)
+        ramps = [ramp.port for ramp in system.ramps]
+        return Value(
+            program, source(program), training.system, lambda: dict(zip(ramps, ramps_of(training), strict=False))
+        )
 
     return value
 

@@ -83,6 +83,8 @@ class Machine:
             training.gradients = partial(self._sharded, training.system)
         elif self.size > 1:
             training.gradients = self._shared(training.gradients)
+        if self.size > 1 and hasattr(training, "ended"):
+            training.ended = self._agreed
         if self.mixed is torch.float16:
             training.gradients, training.update = self._scaled(training.gradients), self._unless_overflown
 
@@ -113,6 +115,14 @@ class Machine:
         for weight in system.parameters():
             weight.grad = None
         return found
+
+    def _agreed(self, held: Tensor) -> bool:
+        """Whether a stage ends: all processes go by what the first of them has seen in its rows."""
+        import torch.distributed as dist
+
+        said = held.detach().to(torch.uint8).reshape(1).clone()
+        dist.broadcast(said, 0)
+        return bool(said)
 
     def whole(self, value: Any) -> Any:
         """A state with whole tensors in the place of those that each process holds a part of."""

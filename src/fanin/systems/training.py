@@ -18,12 +18,13 @@ from fanin.data.streaming import StreamBatches, batches
 from fanin.data.table import Data
 from fanin.ir.graph import Port
 from fanin.ir.recipe import Phase, System
+from fanin.runtime.modes import in_evaluation
 from fanin.systems import checkpoint
 from fanin.systems.folder import Folder
 from fanin.systems.journal import Journal
 from fanin.systems.machine import Machine
 from fanin.systems.pretrained import fill
-from fanin.systems.problems import RunFailed
+from fanin.systems.problems import RunFailed, StepFailed
 from fanin.systems.settings import Settings
 
 Watch = Callable[[str, Mapping[str, Any]], None]
@@ -100,8 +101,14 @@ class Loop:
         """What the printed ``training`` asks for: the steps of an epoch, or of the whole."""
         wanted = self.module.training.__annotations__
         epoch = self.epoch
-        if epoch is None and ("epoch" in wanted or ("steps" in wanted and not self.settings.steps)):
-            raise RunFailed(f"{self.batches.data.name} has no length: it has no epochs", help="count `steps`")
+        if epoch is None and "epoch" in wanted:
+            stage = next(p.stage for p in self.phases if p.stage is not None and p.stage.unit == "epochs")
+            text = (
+                f"the stage `{stage.name}` counts epochs, and {self.batches.data.name} has no length, so none of them"
+            )
+            raise RunFailed(text, help=f"write `stage {stage.name} for 1000 steps`")
+        if epoch is None and "steps" in wanted and not self.settings.steps:
+            raise RunFailed(f"{self.batches.data.name} has no length, so it has no epochs", help="give `steps` instead")
         if "epoch" in wanted:
             return {"epoch": epoch or 0}
         if "steps" in wanted:
@@ -154,7 +161,7 @@ class Loop:
         if training.done or (not settings.save_every and time.monotonic() - self.saved > _PAUSE):
             self.save()
 
-    def explained(self, error: Exception) -> RunFailed:
+    def explained(self, error: Exception) -> StepFailed:
         """What went wrong in a step, with the line of the spec that it is from."""
         from fanin.systems.failures import line_of
 
@@ -162,7 +169,7 @@ class Loop:
         where = line_of(error, self.module, self.phases)
         first = str(error).strip().split("\n")[0] or type(error).__name__
         text = f"step {self.steps + 1} failed: {first}"
-        return RunFailed(f"{text}\n{where}" if where else text, help=kept)
+        return StepFailed(f"{text}\n{where}" if where else text, help=kept)
 
     # ----------------------------------------------------------------------------------------------- early stopping
 
@@ -204,7 +211,7 @@ class Loop:
         if broken:
             self.journal.flush()
             kept = "" if self.folder is None else self.folder.kept()
-            raise RunFailed(
+            raise StepFailed(
                 f"`{broken[0]}` is {told[broken[0]]} at step {self.steps}",
                 help=f"a smaller `lr`, `warmup=` or `clip(1.0)` keep a loss finite{kept}",
             )
@@ -229,24 +236,17 @@ class Loop:
 
     def measure(self, batches: Batches | StreamBatches) -> dict[str, float]:
         """The measures of a system over some data: means over its rows, in evaluation."""
-        system, training, machine = self.system, self.training, self.machine
-        was = {module: module.training for module in system.modules()}
-        system.eval()
+        system, machine = self.system, self.machine
         sums: dict[str, Tensor] = {}
         total = 0
-        try:
-            with torch.no_grad(), machine.running():
-                for place, fields in enumerate(batches):
-                    rows = rows_of(batches, place) or 1
-                    ramps = training.numbers() if hasattr(training, "numbers") else []
-                    found = system(*machine.batch(fields, self.inputs, rows), *ramps)
-                    values = found if isinstance(found, tuple) else (found,)
-                    for name, value in zip(self.measures, values, strict=True):
-                        sums[name] = sums.get(name, 0.0) + value.to(torch.float64) * (rows * machine.weight)
-                    total += rows
-        finally:
-            for module, mode in was.items():
-                module.training = mode
+        with in_evaluation(system), torch.no_grad(), machine.running():
+            for place, fields in enumerate(batches):
+                rows = rows_of(batches, place) or 1
+                found = system(*machine.batch(fields, self.inputs, rows), *ramps_of(self.training))
+                values = found if isinstance(found, tuple) else (found,)
+                for name, value in zip(self.measures, values, strict=True):
+                    sums[name] = sums.get(name, 0.0) + value.to(torch.float64) * (rows * machine.weight)
+                total += rows
         weight, machine.weight = machine.weight, 1.0
         told = machine.together({name: value / total for name, value in sums.items()})
         machine.weight = weight
@@ -316,6 +316,11 @@ def inputs_of(system: System) -> list[Port]:
     """The ports that a batch fills: all but those that training supplies."""
     supplied = {ramp.port for ramp in system.ramps}
     return [port for port in system.graph.ports if port.name not in supplied]
+
+
+def ramps_of(training: Any) -> list[Tensor]:
+    """The values of the ramps of a printed training as they are now, in the order of the system's inputs."""
+    return training.numbers() if hasattr(training, "numbers") else []
 
 
 def system_class(module: ModuleType) -> type[nn.Module]:

@@ -34,6 +34,7 @@ def _check(system: System, places: tuple[int, ...]) -> Iterator[Diagnostic]:
         constant_terms,
         logits,
         lost_paths,
+        matrices,
         trained_targets,
         two_optimisers,
         unreached,
@@ -62,6 +63,7 @@ def _check(system: System, places: tuple[int, ...]) -> Iterator[Diagnostic]:
     if not broken:
         yield from untrained.check(recipe)
     yield from wasted.check(recipe)
+    yield from matrices.check(recipe)
     yield from logits.check(system)
     yield from next_token.check(system.graph)
     yield from constant_terms.check(recipe)
