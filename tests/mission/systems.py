@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import copy
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 import fanin
+from tests.mission.specs import spec_file
 
 
 def begun(text: str, name: str | None = None, *, steps: int | None = None, seed: int = 0, **hyper: Any) -> Any:
     """A training in float64 at its start, to be taken step by step."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "spec.arch"
-        path.write_text(text)
-        training = fanin.training(str(path), name, steps=steps, seed=seed, **hyper)
+    training = fanin.training(spec_file(text), name, steps=steps, seed=seed, **hyper)
     training.system.double()
     return training
-
-
-def run_of(text: str, name: str | None, data: Any, **settings: Any) -> fanin.Run:
-    """A run to its end."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "spec.arch"
-        path.write_text(text)
-        return fanin.train(str(path), name, data, **settings)
-
-
-def twin(training: Any) -> Any:
-    """A copy of its system for a loop by hand."""
-    made: nn.Module = copy.deepcopy(training.system)
-    return made.requires_grad_(True)
 
 
 def apart(one: nn.Module, other: nn.Module) -> float:

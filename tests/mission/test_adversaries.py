@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tests.mission.systems import apart, begun, descended, normal, twin
+from tests.mission.systems import apart, begun, descended, normal
+from tests.unit.systems.runs import twin
 
 GAME = """
 block Generator()(z: [N, L]) -> [N, 2] { return z -> fc1: Linear(16) -> relu -> fc2: Linear(2) }

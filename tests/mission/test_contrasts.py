@@ -14,7 +14,9 @@ import torch
 from torch import Tensor, distributions
 from torch.nn import functional as F
 
-from tests.mission.systems import begun, descended, gap, normal, run_of, twin
+from tests.mission.specs import trained
+from tests.mission.systems import begun, descended, gap, normal
+from tests.unit.systems.runs import twin
 
 # ----------------------------------------------------------------------------------------------------- likelihoods
 
@@ -294,7 +296,7 @@ def test_s204_digits_in_two_dimensions_lie_by_class(seed: int) -> None:
     data = open_data("digits")
     parts = data.split(0.0, 360, seed=0)
     whole, rest = parts["train"], parts["test"]
-    run = run_of(DIGITS, "Clusters", whole, steps=1000, batch_size=128, seed=seed)
+    run = trained(DIGITS, "Clusters", whole, steps=1000, batch_size=128, seed=seed)
     value = run.value("z")
 
     def z(part: Any) -> Any:

@@ -20,7 +20,9 @@ from torch.nn import functional as F
 from fanin.cli.app import App
 from fanin.ir.rules import OPTIMISERS
 from fanin.systems.run import RunWarning
-from tests.mission.systems import apart, begun, normal, run_of, twin
+from tests.mission.specs import trained
+from tests.mission.systems import apart, begun, normal
+from tests.unit.systems.runs import twin
 
 STEPS = 50
 
@@ -270,11 +272,11 @@ system Line()(x: [N, 5], y: [N, 1]) {
 def test_s118_rprop_with_batches_warns() -> None:
     """Over all rows at once it does not, nor do others with batches."""
     with pytest.warns(RunWarning, match=r"`rprop` goes by the sign of a gradient, which batches do not agree on"):
-        run_of(LINE.replace("RULE", "rprop(lr=0.01)"), "Line", "linear", epochs=1)
+        trained(LINE.replace("RULE", "rprop(lr=0.01)"), "Line", "linear", epochs=1)
     with warnings.catch_warnings():
         warnings.simplefilter("error", RunWarning)
-        whole = run_of(LINE.replace("RULE", "rprop(lr=0.01)"), "Line", "linear", epochs=60, batch_size=None)
-        run_of(LINE.replace("RULE", "rmsprop(lr=0.01)"), "Line", "linear", epochs=1)
+        whole = trained(LINE.replace("RULE", "rprop(lr=0.01)"), "Line", "linear", epochs=60, batch_size=None)
+        trained(LINE.replace("RULE", "rmsprop(lr=0.01)"), "Line", "linear", epochs=1)
     assert whole.final["mse"] < 0.02  # the noise has variance 0.01
 
 

@@ -465,15 +465,16 @@ def test_s210_prompts_are_folded_into_a_head(tmp_path: Path) -> None:
         rows = torch.randint(1437, (64,), generator=draw)
         phrase = torch.randint(10, 12, (64,), generator=draw)
         training(images[rows], torch.stack((phrase, y[rows]), 1))
-    system = training.system.eval()
+    system = training.system.double().eval()
+    images = images.double()
     prompts = torch.stack((torch.full((10,), 10), torch.arange(10)), 1)  # «a photo of a 0», …
     net = passes.zero_shot(system.sees, system.reads, prompts, scale=10.0)
     with torch.no_grad():
         a, b = F.normalize(system.sees(images[HELD]), dim=1), F.normalize(system.reads(prompts), dim=1)
-        torch.testing.assert_close(net(images[HELD]), 10 * a @ b.T, rtol=0, atol=1e-5)
+        torch.testing.assert_close(net(images[HELD]), 10 * a @ b.T, rtol=0, atol=1e-6)
         right = float((net(images[HELD]).argmax(1) == y[HELD]).double().mean())
     print(f"S210: {right:.3f}")
-    assert right >= 0.9
+    assert right >= 0.95
     assert not any(p.requires_grad for p in net.parameters())
     with pytest.raises(ValueError, match="text tower"):
         passes.zero_shot(system.sees, nn.Flatten(0), prompts)

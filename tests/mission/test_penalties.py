@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fanin.data.opening import open_data
-from tests.mission.systems import begun, normal, twin
+from tests.mission.systems import begun, normal
+from tests.unit.systems.runs import twin
 
 PENALISED = """
 block Net()(x: [N, 5]) -> [N, 3] {

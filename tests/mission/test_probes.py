@@ -11,20 +11,17 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from sklearn.datasets import load_digits
 from torch import Tensor
 
 import fanin
 from fanin import pipeline, probe
 from fanin.signal.totals import TOTALS
+from tests.mission import test_learning
 
 
 def digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Of the row's split: 1,437 to train on, 360 held out."""
-    data = load_digits()
-    order = np.random.default_rng(0).permutation(len(data.target))
-    x = torch.tensor(data.data[order] / 16, dtype=torch.float32)
-    y = torch.tensor(data.target[order])
+    x, y = test_learning.digits()
     return x[:1437], y[:1437], x[1437:], y[1437:]
 
 

@@ -16,7 +16,8 @@ from torch import Tensor
 import fanin
 from fanin.data.opening import open_data
 from tests.examples import SPECS
-from tests.mission.systems import begun, descended, gap, normal, twin
+from tests.mission.systems import begun, descended, gap, normal
+from tests.unit.systems.runs import twin
 
 SPEC = """
 block Cell(hidden: int)(x: [B, D], h: [B, hidden]) -> (y: [B, hidden], h: [B, hidden]) {

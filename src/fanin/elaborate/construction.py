@@ -169,13 +169,6 @@ def _fields(op: Op[Any]) -> tuple[str, ...]:
     return tuple(op.attrs.__dataclass_fields__)
 
 
-class _Form:
-    """An op as a constructor: the same attributes, and no tensors among the arguments."""
-
-    def __init__(self, op: Op[Any]) -> None:
-        self.op = op
-
-
 _FORMS: dict[Op[Any], Any] = {}
 
 

@@ -9,7 +9,6 @@ from fanin.diagnostics import Label, Refusal
 from fanin.diagnostics.codes import SHP301, SHP302, SHP303, SHP304, SHP305, SHP306
 from fanin.elaborate.builder import Builder
 from fanin.elaborate.context import Context, refuse
-from fanin.ir.conditions import change, simplified
 from fanin.ir.dims import Dim, evaluate, expand
 from fanin.ir.facts import Compare, Condition, Verdict
 from fanin.ir.graph import Apply, Node, Value
@@ -141,11 +140,6 @@ def bare(text: str) -> str:
                 return text
         text = text[1:-1].strip()
     return text
-
-
-def show_condition(condition: Condition) -> str:
-    """The condition in the model's own letters."""
-    return str(simplified(change(condition, expand)))
 
 
 def settle(

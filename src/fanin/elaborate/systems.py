@@ -46,6 +46,7 @@ class Recipe:
     stages: list[Stage] = field(default_factory=list)
     followers: list[tuple[Instance, Instance, str, Any, Span]] = field(default_factory=list)
     ramps: list[Ramp] = field(default_factory=list)
+    awaited: list[tuple[str, Span]] = field(default_factory=list)  # stages that were named before they are there
     optimisers: dict[int, int] = field(default_factory=dict)  # id of a bound setting -> number
     count: int = 0  # of optimisers
     inside: str = ""  # the stage that is being read
@@ -74,6 +75,7 @@ def build_system(
         raise refuse(
             SYS702, f"`{shown}` measures nothing", decl.name.span, "no `loss`", helps=["name one: `loss ce = …`"]
         )
+    _awaited(recipe, shown)
     results = tuple(Result(m.name, m.value) for m in recipe.measures)
     plain = tuple(inner_hypers(bound, body.scope))
     graph = finish(builder, shown, "system", plain, results, ctx, decl.doc, decl.span, tuple(body.promises))
@@ -398,10 +400,15 @@ def _change(body: Body, recipe: Recipe, arg: tree.Arg) -> tuple[str, Any]:
 
 
 def follow(body: Body, kind: str, args: tuple[Argument, ...], span: Span) -> Instance:
-    """``ema(online, decay=0.999)`` or ``copy(online, every=1000)``: a module like another, moved by no gradient."""
+    """A module like another, moved by no gradient.
+
+    ``ema(online, decay=0.999)``, ``copy(online, every=1000)``, or ``copy(online, at="stage")``.
+    """
     recipe = _needs_system(body, kind, span)
     key, usage = ("decay", f"{kind}(net, decay=0.999)") if kind == "ema" else ("every", f"{kind}(net, every=1000)")
     given = {a.name or ("net" if i == 0 else key): a for i, a in enumerate(args)}
+    if kind == "copy" and "at" in given and "every" not in given:
+        key = "at"
     surplus = next((a for name, a in given.items() if name not in ("net", key)), None)
     if surplus is not None:
         raise refuse(TYP405, f"`{kind}` has no argument `{surplus.name}`", surplus.span, helps=[f"write `{usage}`"])
@@ -411,20 +418,40 @@ def follow(body: Body, kind: str, args: tuple[Argument, ...], span: Span) -> Ins
     if not isinstance(net.value, Instance):
         text = f"`{kind}` follows a network, not {describe(net.value)}"
         raise refuse(TYP401, text, net.span, describe(net.value))
-    number = rate.value
-    fits = not isinstance(number, bool) and (
-        isinstance(number, (int, float)) and 0 <= number <= 1
-        if kind == "ema"
-        else isinstance(number, int) and number >= 1
-    )
+    told = rate.value
+    fits, wanted = {
+        "decay": (_is_number(told) and 0 <= told <= 1, "a number from 0 to 1"),
+        "every": (_is_number(told) and isinstance(told, int) and told >= 1, "a whole number of steps, 1 or more"),
+        "at": (isinstance(told, str), "the name of a stage"),
+    }[key]
     if not fits:
-        wanted = "a number from 0 to 1" if kind == "ema" else "a whole number of steps, 1 or more"
-        raise refuse(TYP401, f"`{key}` is {wanted}, not {describe(number)}", rate.span, describe(number))
+        raise refuse(TYP401, f"`{key}` is {wanted}, not {describe(told)}", rate.span, describe(told))
+    if key == "at":
+        recipe.awaited.append((told, rate.span))
     twin = copy_instance(net.value)
     twin.home, twin.key, twin.loose, twin.span = body.builder.owner, None, True, span
     twin.options = {**twin.options, "frozen": True}
-    recipe.followers.append((twin, net.value, kind, number, span))
+    recipe.followers.append((twin, net.value, kind, told, span))
     return twin
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _awaited(recipe: Recipe, shown: str) -> None:
+    """Stages at which something is to be done are those of the system."""
+    names = [stage.name for stage in recipe.stages]
+    for name, span in recipe.awaited:
+        if name not in names:
+            near = nearest(name, names)
+            raise refuse(
+                NAM201,
+                f"`{shown}` has no stage `{name}`",
+                span,
+                "not a stage",
+                helps=[f'write `at="{near}"`' if near else f"it has: {', '.join(names)}" if names else "it has none"],
+            )
 
 
 def ramp(body: Body, args: tuple[Argument, ...], span: Span) -> Value:

@@ -27,8 +27,6 @@ UNITS: dict[str, dict[str, Any]] = {
     "nm": {"n": NEEDED, "m": NEEDED},
     "weight": {},
 }
-SCOPES = ("each", "global", "layer")
-CONTROLS = ("dense", "once", "random", "reinit")
 
 
 @record

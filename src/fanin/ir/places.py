@@ -12,12 +12,12 @@ widened: a span never leaves out a position that is seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 from typing import TypeAlias
 
 from fanin.ir.bounds import SIZES
-from fanin.ir.dims import Dim, Symbol, floordiv, maximum, minimum, substitute
+from fanin.ir.dims import Dim, floordiv, maximum, minimum
 from fanin.ir.division import exact_quotient
 from fanin.record import record
 
@@ -247,20 +247,6 @@ def _reach(terms: Iterable[tuple[Dim, Digit]]) -> End:
     for factor, digit in terms:
         total = _plus(total, factor * (digit.size - 1))
     return total
-
-
-def substituted(span: Span, sizes: Mapping[Symbol, Dim]) -> Span:
-    """A span in other letters."""
-
-    def end(e: End) -> End:
-        return e if isinstance(e, float) else substitute(e, sizes)
-
-    terms = [
-        (substitute(f, sizes), Digit(d.axis, substitute(d.unit, sizes), substitute(d.size, sizes)))
-        for f, d in span.terms
-    ]
-    wraps = None if span.wraps is None else substitute(span.wraps, sizes)
-    return normal(terms, end(span.low), end(span.high), wraps)
 
 
 # ------------------------------------------------------------------------------------------------------------ unions

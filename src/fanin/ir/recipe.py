@@ -59,12 +59,15 @@ class Train:
 
 @record
 class Follower:
-    """``ema(online, decay=…)`` or ``copy(online, every=…)``: the module at ``path`` follows the one at ``of``."""
+    """The module at ``path`` follows the one at ``of``.
+
+    ``ema(online, decay=…)``, ``copy(online, every=…)`` or ``copy(online, at=…)``; ``rate`` is what it is given.
+    """
 
     path: str
     of: str
     kind: str  # "ema" | "copy"
-    rate: float | int
+    rate: float | int | str
     span: Span = field(compare=False, repr=False)
 
 

@@ -12,7 +12,6 @@ from fanin.syntax.rework import LIMIT, Virtual, rework
 from fanin.syntax.tree import Declaration, Ident, Number
 from fanin.syntax.unexpected import explain
 
-_HEADS = {"BLOCK", "MODEL", "FN", "SYSTEM", "PRUNE", "CONST", "EXTERN", "FROM"}
 _STARTS = {"PARAM", "BUFFER", "FOR", "IF", "ASSERT", "EXPECT", "RETURN", "ATTR"}
 _SOFT_STARTS = {"UPDATE", "LOSS", "METRIC", "TRAIN", "STAGE"}
 _CLAUSES = {

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from fanin.systems import sharding
 from fanin.systems.problems import RunFailed
 from fanin.systems.settings import Settings
 
@@ -37,7 +38,11 @@ class Machine:
         self.mixed = getattr(torch, settings.precision) if settings.precision.endswith("16") else None
         self.scale, self.steady = 2.0**16, 0  # of a loss in float16, and updates since it was halved
         self.shard = settings.shard and self.size > 1
-        self.weight = 1.0  # the share of this process in the rows of a batch
+        self.start, self.here, self.rows = 0, 0, 0  # which rows of a batch are here, and how many there are
+        self.weight = 1.0  # the share of this process in them
+        self.spare: list[Tensor] = []  # a batch that had rows
+        # Kernels of a GPU and compiled networks have draws that nobody sees.
+        self.as_one = self.size > 1 and self.device.type == "cpu" and not settings.compile
 
     @property
     def leads(self) -> bool:
@@ -74,13 +79,16 @@ class Machine:
             for child in system.children():
                 child.compile()
         if self.shard:
-            shard(system, self.size)
+            sharding.shard(system, self.size)
         return system
 
-    def take_charge(self, training: Any) -> None:
-        """Gradients and updates of a training, as this machine needs them."""
+    def take_charge(self, training: Any, *, compiled: bool) -> None:
+        """Gradients and updates of a training, and what it grows into, as this machine needs them."""
+        if hasattr(training, "grow"):
+            grow = training.grow
+            training.grow = lambda system: grow(self.place(system, compiled=compiled))
         if self.shard:
-            training.gradients = partial(self._sharded, training.system)
+            training.gradients = partial(self._sharded, training)
         elif self.size > 1:
             training.gradients = self._shared(training.gradients)
         if self.size > 1 and hasattr(training, "ended"):
@@ -105,15 +113,16 @@ class Machine:
 
         return shared
 
-    def _sharded(self, system: nn.Module, loss: Tensor, weights: list[nn.Parameter]) -> Gradients:
+    def _sharded(self, training: Any, loss: Tensor, weights: list[nn.Parameter]) -> Gradients:
         """The same where each process holds a part of every weight: gradients come from a backward pass alone.
 
         It reaches more than these weights, and what it leaves in others is cleared.
         """
         (loss * (self.weight * self.size)).backward(retain_graph=True)  # type: ignore[no-untyped-call]
         found = [weight.grad for weight in weights]
-        for weight in system.parameters():
+        for weight in training.system.parameters():
             weight.grad = None
+        sharding.average([g for g in found if g is not None and not sharding.is_part(g)], self.size)
         return found
 
     def _agreed(self, held: Tensor) -> bool:
@@ -124,13 +133,12 @@ class Machine:
         dist.broadcast(said, 0)
         return bool(said)
 
-    def whole(self, value: Any) -> Any:
-        """A state with whole tensors in the place of those that each process holds a part of."""
-        if isinstance(value, Mapping):
-            return {name: self.whole(item) for name, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return type(value)(self.whole(item) for item in value)
-        return value.full_tensor() if hasattr(value, "full_tensor") else value
+    def load(self, training: Any, state: Mapping[str, Any]) -> None:
+        """Have a training go on from a state of whole tensors, of which a process takes its parts."""
+        if self.shard:
+            sharding.load(training, state)
+        else:
+            training.load_state_dict(state)
 
     def _scaled(self, gradients: Callable[[Tensor, list[nn.Parameter]], Gradients]) -> Any:
         """The gradients of a loss that is made larger before, lest they vanish in float16."""
@@ -154,21 +162,51 @@ class Machine:
         else:
             self.scale, self.steady = max(self.scale / 2, 1.0), 0
 
-    def running(self) -> AbstractContextManager[Any]:
-        """The precision of a step."""
-        if self.mixed is None:
-            return nullcontext()
-        return torch.autocast(self.device.type, self.mixed)
+    @property
+    def stream(self) -> int:
+        """The stream of random numbers that this process draws from."""
+        return 0 if self.as_one else self.rank
 
-    def batch(self, fields: Mapping[str, Tensor], names: Iterable[str], rows: int) -> list[Tensor]:
-        """The tensors of a batch in the order of the inputs; ``rows`` are those of all processes together."""
+    def running(self, *, draws: bool) -> AbstractContextManager[Any]:
+        """The precision of a step on the batch that is here, and the random numbers of one that ``draws``."""
+        on = ExitStack()
+        if self.mixed is not None:
+            on.enter_context(torch.autocast(self.device.type, self.mixed))
+        if self.as_one and draws:
+            from fanin.systems.draws import SharedDraws
+
+            on.enter_context(SharedDraws(self.start, self.here, self.rows))
+        return on
+
+    def batch(self, fields: Mapping[str, Tensor], names: Iterable[str], rows: int | None) -> list[Tensor]:
+        """The tensors of a batch in the order of the inputs.
+
+        ``rows`` are those of all processes together; None where that is not known before.
+        """
         tensors = [fields[name] for name in names]
-        if self.size > 1 and tensors and rows:
-            own = max((len(t) for t in tensors if t.ndim), default=0)
-            self.weight = own / rows
+        if self.size > 1:
+            tensors = self._share(tensors, rows)
+        else:
+            self.rows = len(tensors[0]) if rows is None else rows
         if self.device.type == "cpu":
             return tensors
         return [t.pin_memory().to(self.device, non_blocking=True) for t in tensors]
+
+    def _share(self, tensors: list[Tensor], rows: int | None) -> list[Tensor]:
+        """Find what share of a batch is here. A process without any has another batch, which counts for nothing."""
+        if rows is None:
+            import torch.distributed as dist
+
+            told = torch.tensor(len(tensors[0]), device=self.device)
+            dist.all_reduce(told)
+            rows = int(told)
+        self.start, stop = rows * self.rank // self.size, rows * (self.rank + 1) // self.size
+        self.rows, self.weight = rows, (stop - self.start) / rows
+        if stop > self.start:
+            self.spare, self.here = tensors, stop - self.start
+        elif not self.spare:
+            raise RunFailed(f"{self.size} processes can't share a batch of {rows}", help="take larger batches")
+        return self.spare
 
     @contextmanager
     def drawing(self, seed: int) -> Iterator[None]:
@@ -193,9 +231,9 @@ class Machine:
 
     def draw_from(self, states: list[dict[str, Tensor]]) -> None:
         """Have the random numbers of this process go on from there."""
-        if self.rank >= len(states):
+        if self.stream >= len(states):
             raise RunFailed(f"the checkpoint is of {len(states)} processes, and here are {self.size}")
-        own = states[self.rank]
+        own = states[self.stream]
         torch.set_rng_state(own["cpu"])
         if self.device.type == "cuda" and "cuda" in own:
             torch.cuda.set_rng_state(own["cuda"], self.device)
@@ -216,18 +254,6 @@ class Machine:
         flat = torch.stack([value.float() * self.weight for value in measured.values()])
         dist.all_reduce(flat)
         return dict(zip(measured, flat.unbind(), strict=True))
-
-
-def shard(system: nn.Module, size: int) -> None:
-    """Have each process hold a part of every weight of the networks of a system (FSDP2)."""
-    from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import fully_shard
-
-    device = next(system.parameters()).device.type
-    mesh = init_device_mesh(device, (size,))
-    for child in system.children():
-        if any(True for _ in child.parameters()):
-            fully_shard(child, mesh=mesh)
 
 
 def _device(wanted: str) -> torch.device:

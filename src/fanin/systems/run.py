@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from fanin.runtime.load import execute
 from fanin.runtime.samples import random_of
 from fanin.signal.sizes import sizes_for
 from fanin.source import Source
+from fanin.systems import sharding
 from fanin.systems.folder import Folder
 from fanin.systems.journal import PLACE, Row
 from fanin.systems.machine import Machine
@@ -56,8 +57,10 @@ class Run:
     def measure(self, data: Data | Stream) -> dict[str, float]:
         """The measures of the system over data whose fields are its inputs, in evaluation."""
         loop = self._loop
-        rows = batches(data, loop.settings.batch_size, shuffle=False, dtype=loop.machine.dtype)
-        with loop.machine.drawing(loop.settings.seed):
+        machine = loop.machine
+        share = (machine.rank, machine.size)
+        rows = batches(data, loop.settings.batch_size, shuffle=False, dtype=machine.dtype, share=share)
+        with machine.connected(), machine.drawing(loop.settings.seed):
             return loop.measure(rows)
 
     @property
@@ -91,6 +94,8 @@ def start(
     check(system, parts, settings)
     watch = watch or _nobody
     machine = Machine(settings)
+    if machine.size > 1:
+        check_shared(phases)
     module = execute(system.name, program)
     with machine.connected():
         loop = Loop(module, phases, parts["train"], parts.get("val"), settings, machine, folder, watch)
@@ -101,11 +106,23 @@ def start(
         for text in warnings_of(phases, parts, settings):
             loop.watch("warning", {"text": text})
         loop.go()
-        weights = machine.whole(loop.system.state_dict())
+        weights = sharding.whole(loop.system.state_dict())
         if folder is not None and machine.leads:
             folder.save_weights(weights)
             folder.draw_curves(loop.journal.rows["train"], loop.journal.rows["validation"], system.name)
         return Run(loop, parts.get("test"), values)
+
+
+def check_shared(phases: Sequence[Phase]) -> None:
+    """What moves weights by what one process sees is refused where several share the batches. Raises RunFailed."""
+    for phase in phases:
+        if phase.system.updates():
+            what = "an `update` of a system"
+        elif any(line.rule.name == "lbfgs" for line in phase.lines):
+            what = "`lbfgs`"
+        else:
+            continue
+        raise RunFailed(f"{what} goes by the rows that one process has, and several share them", help="use one process")
 
 
 class RunWarning(UserWarning):

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fanin.analyses.hangs_on import random
 from fanin.data.loader import Batches
 from fanin.data.seeds import number
 from fanin.data.stream import Stream
@@ -19,7 +20,7 @@ from fanin.data.table import Data
 from fanin.ir.graph import Port
 from fanin.ir.recipe import Phase, System
 from fanin.runtime.modes import in_evaluation
-from fanin.systems import checkpoint
+from fanin.systems import checkpoint, sharding
 from fanin.systems.folder import Folder
 from fanin.systems.journal import Journal
 from fanin.systems.machine import Machine
@@ -53,6 +54,7 @@ class Loop:
         self.measures = tuple(measure.name for measure in phases[0].system.measures)
         self.module, self.settings, self.machine, self.folder = module, settings, machine, folder
         self.watch = watch
+        self.draws = any(random(node) for phase in phases for step in phase.steps for node in step.graph.nodes)
         share = (machine.rank, machine.size)
         self.batches = batches(
             train,
@@ -74,7 +76,7 @@ class Loop:
             fill(system, path, file)
         system = machine.place(system, compiled=settings.compile)
         self.training = module.training(system, **self._given())
-        machine.take_charge(self.training)
+        machine.take_charge(self.training, compiled=settings.compile)
         if settings.smoke:
             self.training.lengths = [min(2, length) for length in self.training.lengths]
         self.steps = 0  # of the whole run
@@ -85,7 +87,7 @@ class Loop:
         self.saved = time.monotonic()
         self.journal = Journal(None)  # until `go`, which knows how much of the one on disk counts
         self.noted = 0
-        torch.manual_seed(number(settings.seed, "noise", machine.rank))
+        torch.manual_seed(number(settings.seed, "noise", machine.stream))
 
     @property
     def system(self) -> nn.Module:
@@ -137,7 +139,7 @@ class Loop:
             stage = training.stage
             batch = machine.batch(fields, names, rows_of(self.batches, self.batches.position - 1))
             try:
-                with machine.running():
+                with machine.running(draws=self.draws):
                     measured = training(*batch)
             except (RuntimeError, IndexError, ValueError, TypeError) as error:
                 raise self.explained(error) from error
@@ -226,7 +228,7 @@ class Loop:
         """Measure the held out data, as in evaluation."""
         if self.val is None:
             return
-        with self.machine.drawing(number(self.settings.seed, "noise", self.machine.rank, self.steps)):
+        with self.machine.drawing(number(self.settings.seed, "noise", self.machine.stream, self.steps)):
             told = self.measure(self.val)
         place = self._place(min(self.training.stage, len(self.training.stages) - 1))
         self.journal.add("validation", place, told)
@@ -239,14 +241,15 @@ class Loop:
         system, machine = self.system, self.machine
         sums: dict[str, Tensor] = {}
         total = 0
-        with in_evaluation(system), torch.no_grad(), machine.running():
+        with in_evaluation(system), torch.no_grad():
             for place, fields in enumerate(batches):
-                rows = rows_of(batches, place) or 1
-                found = system(*machine.batch(fields, self.inputs, rows), *ramps_of(self.training))
+                batch = machine.batch(fields, self.inputs, rows_of(batches, place))
+                with machine.running(draws=self.draws):
+                    found = system(*batch, *ramps_of(self.training))
                 values = found if isinstance(found, tuple) else (found,)
                 for name, value in zip(self.measures, values, strict=True):
-                    sums[name] = sums.get(name, 0.0) + value.to(torch.float64) * (rows * machine.weight)
-                total += rows
+                    sums[name] = sums.get(name, 0.0) + value.to(torch.float64) * (machine.rows * machine.weight)
+                total += machine.rows
         weight, machine.weight = machine.weight, 1.0
         told = machine.together({name: value / total for name, value in sums.items()})
         machine.weight = weight
@@ -260,14 +263,14 @@ class Loop:
             return
         self._note()
         state = {
-            "training": self.machine.whole(self.training.state_dict()),
+            "training": sharding.whole(self.training.state_dict()),
             "batches": self.batches.state(),
             "random": self.machine.random_states(),
             "steps": self.steps,
             "journal": self.journal.size(),
             "best": self.best,
             "idle": self.idle,
-            "kept": self.machine.whole(self.kept),
+            "kept": sharding.whole(self.kept),
             "scale": [self.machine.scale, self.machine.steady],
         }
         if self.machine.leads:
@@ -283,9 +286,7 @@ class Loop:
 
     def resume(self, state: Mapping[str, Any]) -> None:
         """Go on from a checkpoint. Raises RunFailed."""
-        if self.machine.shard:
-            raise RunFailed("a sharded run is not resumed yet", help="go on in one process, or without `shard`")
-        self.training.load_state_dict(state["training"])
+        self.machine.load(self.training, state["training"])
         self.batches.resume(state["batches"])
         self.steps, self.best, self.idle = state["steps"], state["best"], state["idle"]
         self.machine.scale, self.machine.steady = state["scale"]
@@ -305,10 +306,10 @@ def _means(waiting: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.stack([v.to(torch.float64) for v in values]).mean() for name, values in found.items()}
 
 
-def rows_of(batches: Batches | StreamBatches, number: int) -> int:
-    """The rows of a batch, those of all processes together; 0 where that is not known before."""
+def rows_of(batches: Batches | StreamBatches, number: int) -> int | None:
+    """The rows of a batch, those of all processes together; None where that is not known before."""
     if not isinstance(batches, Batches):
-        return 0
+        return None
     return min(batches.batch_size, batches.rows - number * batches.batch_size)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
@@ -169,3 +171,53 @@ def test_a_ramp_in_an_update_moves_too() -> None:
     for _ in range(6):
         training(torch.ones(3, 4, dtype=torch.float64))
     torch.testing.assert_close(training.system.w.detach(), torch.full((4,), 2.5, dtype=torch.float64))
+
+
+HANDED_ON = """
+system Fit()(x: [N, 4], label: int[N]) {
+  net = Linear(3)
+  before = copy(net, AT)
+  loss ce = cross_entropy(net(x), label)
+  metric far = mean(abs(net(x) - before(x)))
+  train net on ce with sgd(lr=0.1)
+  stage one for 3 steps {}
+  stage two for 4 steps {}
+  stage three for 2 steps {}
+}
+"""
+
+
+def test_a_copy_at_a_stage_is_what_the_network_was_when_it_began() -> None:
+    training = training_of(HANDED_ON.replace("AT", 'at="two"'))
+    x, label = torch.randn(8, 4, dtype=torch.float64), torch.randint(3, (8,))
+    weights = [training.system.net.weight.detach().clone()]
+    state = None
+    while not training.done:
+        training(x, label)
+        weights.append(training.system.net.weight.detach().clone())
+        step = len(weights) - 1
+        assert torch.equal(training.system.before.weight, weights[0 if step < 3 else 3])
+        if step == 5:
+            state = copy.deepcopy(training.state_dict())
+    again = training_of(HANDED_ON.replace("AT", 'at="two"'))
+    assert state is not None
+    again.load_state_dict(state)
+    assert torch.equal(again.system.before.weight, weights[3])
+    while not again.done:
+        again(x, label)
+    assert torch.equal(again.system.net.weight, weights[-1]) and torch.equal(again.system.before.weight, weights[3])
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ('at="too"', 'write `at="two"`'),
+        ('at="elsewhere"', "it has: one, two, three"),
+        ("at=2", "the name of a stage, not the number 2"),
+        ('at="two", every=3', "no argument `at`"),
+        ("every=true", "a whole number of steps"),
+    ],
+)
+def test_a_copy_at_what_is_no_stage_is_refused(at: str, said: str) -> None:
+    with pytest.raises(CheckFailed, match=said):
+        program_of(HANDED_ON.replace("AT", at))

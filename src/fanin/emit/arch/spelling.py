@@ -21,8 +21,6 @@ _SHORT = {
     "num_groups": "groups",
     "num_heads": "heads",
 }
-_SEVERAL = {"shape", "sizes", "axes"}  # tuples of sizes are numbers one by one
-
 
 def spell(value: Any, hint: str = "") -> Text:
     """A value of an attribute."""

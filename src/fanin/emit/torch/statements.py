@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from fanin.emit.torch.authored import ORIGIN, Arguments
-from fanin.emit.torch.expressions import WIDTH, Tree, flat, layout, rebuild
+from fanin.emit.torch.expressions import WIDTH, Tree, flat, layout
 from fanin.ir.types import TensorType
 from fanin.record import record
 
@@ -151,21 +151,6 @@ def notes(statements: Iterable[Statement]) -> Iterator[tuple[tuple[TensorType, .
             case If():
                 yield from notes(statement.body)
                 yield from notes(statement.otherwise)
-
-
-def number_leaves(tree: Tree) -> Iterator[Tree]:
-    """The numbers of a tree, in the order of the text; sizes and strings in structure are not among them."""
-    found: list[Tree] = []
-
-    def visit(part: Tree) -> Tree:
-        if isinstance(part, bool | int | float):
-            found.append(part)
-        else:
-            rebuild(part, visit)
-        return part
-
-    visit(tree)
-    return iter(found)
 
 
 def print_statements(statements: Iterable[Statement], indent: int, note: Iterator[str] | None = None) -> Iterator[str]:

@@ -73,6 +73,7 @@ def features_of(phases: Sequence[Phase]) -> frozenset[str]:
         "epochs": any(phase.stage is not None and phase.stage.unit == "epochs" for phase in phases),
         "growth": any(system is not systems[0] for system in systems),
         "followers": any(system.followers for system in systems),
+        "taken": any(isinstance(f.rate, str) for system in systems for f in system.followers),
         "ramps": any(system.ramps for system in systems),
         "rate": any(line.schedule is not None for line in lines),
         "every": any(line.every != 1 for line in lines),
@@ -164,9 +165,12 @@ def _rate(setting: Setting) -> Tree:
 
 
 def _follower(follower: Follower) -> Tree:
+    rate = follower.rate
+    if isinstance(rate, str):
+        return ops.Call("Follower", (follower.path, follower.of), (("at", rate),))
     if follower.kind == "ema":
-        return ops.Call("Follower", (follower.path, follower.of, 1 - follower.rate))
-    return ops.Call("Follower", (follower.path, follower.of), (("every", follower.rate),))
+        return ops.Call("Follower", (follower.path, follower.of, 1 - rate))
+    return ops.Call("Follower", (follower.path, follower.of), (("every", rate),))
 
 
 def _value(value: Any) -> Tree:

@@ -95,6 +95,9 @@ class Follower(NamedTuple):
     of: str
     share: float = 1.0
     every: int = 1
+    # [taken]
+    at: str | None = None  # the stage before which it becomes a copy, and at no other time
+    # [always]
 
 
 class Ramp(NamedTuple):
@@ -292,6 +295,10 @@ class Training:
         # [followers]
         targets = [target for number in due for target in self.lines[number].targets]
         for follower in self.followers:
+            # [taken]
+            if follower.at is not None:
+                continue
+            # [followers]
             moved = any(covers(t, follower.of) or covers(follower.of, t) for t in targets)
             if moved and (self.step + 1) % follower.every == 0:
                 self.follow(follower, follower.share)
@@ -320,6 +327,10 @@ class Training:
         grown = None if self.done else self.stages[self.stage].grown
         if grown is not None:
             self.grow(grown())
+        # [taken]
+        for follower in self.followers:
+            if not self.done and follower.at == self.stages[self.stage].name:
+                self.follow(follower, 1.0)
         # [always]
         self.begin()
 
