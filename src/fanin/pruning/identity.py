@@ -64,7 +64,7 @@ def spec_hash(experiment: Experiment, settings: Settings) -> str:
     """Of all that is written of an experiment, its system and its settings."""
     of = experiment.of
     said: dict[str, Any] = {f.name: plain(getattr(experiment, f.name)) for f in fields(experiment) if f.name != "span"}
-    said = {k: v for k, v in said.items() if k not in _EACH and v not in (None, [], _UNSAID.get(k))}
+    said = {k: v for k, v in said.items() if k not in _EACH and v not in (None, False, [], _UNSAID.get(k))}
     if isinstance(of, System):
         network: Any = content(replace(of.program, graph=of.graph))
         recipe = ("trains", "stages", "followers", "ramps")
@@ -95,7 +95,7 @@ def plain(value: Any) -> Any:
         for f in fields(value):
             own = getattr(value, f.name)
             default = f.default_factory() if f.default_factory is not MISSING else f.default
-            unsaid = own is None or own == () if default is MISSING else own == default
+            unsaid = own is None or own is False or own == () if default is MISSING else own == default
             if f.name != "span" and not unsaid:
                 found[f.name] = plain(own)
         return found
