@@ -278,9 +278,7 @@ def prune(
     Raises CheckFailed where the spec has errors, DataFailed where the data doesn't fit, and RunFailed.
     """
     given = dict(hyper or {})
-    return pipeline.prune(
-        path, name, data, out=out, hyper=given, watch=watch, settings=settings, processes=processes
-    )
+    return pipeline.prune(path, name, data, out=out, hyper=given, watch=watch, settings=settings, processes=processes)
 
 
 def training(path: str, name: str | None = None, *, steps: int | None = None, seed: int = 0, **hyper: Any) -> Any:

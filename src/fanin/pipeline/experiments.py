@@ -170,10 +170,10 @@ def _spread(experiment: Experiment, data: Any, processes: int, tell: Watch) -> N
 
     assert experiment.folder is not None
     done = len(experiment.results().rows)
-    seeds = experiment.plan.experiment.seeds
+    seeds, (first, *controls) = experiment.plan.experiment.seeds, experiment.plan.experiment.runs
     given = experiment.folder.path, data, experiment.settings.document()
     with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_enter, initargs=given) as pool:
-        running: dict[Future[list[Row]], int | None] = {pool.submit(_replica, s, "ticket"): s for s in seeds}
+        running: dict[Future[list[Row]], int | None] = {pool.submit(_replica, s, first): s for s in seeds}
         try:
             while running:
                 for ended in wait(running, return_when=FIRST_COMPLETED).done:
@@ -182,7 +182,7 @@ def _spread(experiment: Experiment, data: Any, processes: int, tell: Watch) -> N
                         tell("trained", {"done": done, "of": experiment.plan.trainings, "row": row})
                     seed = running.pop(ended)
                     if seed is not None:  # what the controls of a seed start from is there
-                        running |= {pool.submit(_replica, seed, run): None for run in experiment.controls}
+                        running |= {pool.submit(_replica, seed, run): None for run in controls}
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -219,15 +219,15 @@ def _share(experiment: Experiment, rank: int, size: int) -> None:
 
     Others are waited for where something of theirs is needed. Raises RunFailed.
     """
-    seeds = experiment.plan.experiment.seeds
-    mine = [seed for r, seed in enumerate(seeds) if r % size == rank]
-    experiment.go(mine, ("ticket",), lambda row: None)
-    replicas = [(seed, run) for seed in seeds for run in experiment.controls]
-    for r, (seed, run) in enumerate(replicas):
-        if r % size == rank:
-            _wait_for(experiment, [(seed, "ticket")])
-            experiment.go([seed], (run,), lambda row: None)
-    _wait_for(experiment, [*replicas, *((seed, "ticket") for seed in seeds)])
+    seeds, (first, *controls) = experiment.plan.experiment.seeds, experiment.plan.experiment.runs
+    tickets = [(seed, first) for seed in seeds]
+    others = [(seed, run) for seed in seeds for run in controls]
+    for replicas in (tickets, others):
+        for r, (seed, run) in enumerate(replicas):
+            if r % size == rank:
+                _wait_for(experiment, [] if run == first else [(seed, first)])
+                experiment.go([seed], (run,), lambda row: None)
+    _wait_for(experiment, tickets + others)
 
 
 def _wait_for(experiment: Experiment, replicas: list[tuple[int, str]]) -> None:

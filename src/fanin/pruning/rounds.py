@@ -43,8 +43,7 @@ class Rounds:
         self.plan, self.work, self.seed, self.levels, self.tell = plan, work, seed, levels, tell
         self.trainer = Trainer(work, seed, levels)
         self.sizes = {part.name: part.units for r in plan.rankings for part in r.parts}
-        controls = plan.experiment.controls
-        self.runs = ("ticket", *(control for control in controls if control != "dense"))
+        self.runs = plan.experiment.runs
 
     @cached_property
     def judge(self) -> Loop:

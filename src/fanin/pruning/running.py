@@ -132,11 +132,6 @@ class Experiment:
         """Whether all rounds of a run of a seed have been trained, here or elsewhere."""
         return self._rounds(seed, _nobody).ended(run, self.plan.rounds)
 
-    @property
-    def controls(self) -> tuple[str, ...]:
-        """The control runs that are trained."""
-        return tuple(run for run in self.plan.experiment.controls if run != "dense")
-
     def results(self) -> Results:
         """What is known of the trainings so far, seed by seed and round by round."""
         experiment, system = self.plan.experiment, self.work.system

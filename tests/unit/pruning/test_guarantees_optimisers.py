@@ -1,4 +1,4 @@
-"""G12: after a cut the optimiser has the small network's own weights, and a step moves each; what goes on with moments."""
+"""G12: after a cut the optimiser has the small network's own weights, and a step moves each of them."""
 
 from __future__ import annotations
 

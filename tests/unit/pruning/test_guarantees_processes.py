@@ -15,7 +15,9 @@ from fanin.systems.problems import RunFailed
 from tests.unit.pruning.experiments import points, spec
 from tests.unit.pruning.test_guarantees_resume import outcome
 
-CLAUSES = "remove 30% each of 2 rounds\n  compare reinit, random, once\n  seeds SEEDS\n  measure accuracy, steps_to(ce, 0.9)"
+CLAUSES = (
+    "remove 30% each of 2 rounds\n  compare reinit, random, once\n  seeds SEEDS\n  measure accuracy, steps_to(ce, 0.9)"
+)
 SETTINGS: dict[str, Any] = {"epochs": 4, "batch_size": 20, "val": 0.25, "device": "cpu"}
 
 
