@@ -60,9 +60,12 @@ def prune(
     loader = load(read_source(path), path)
     folder = None if out is None else Folder(out)
     experiment, program = _experiment(loader, path, name, hyper, data, chosen, folder)
+    if folder is not None and rank() > 0:
+        while not folder.begun:  # the first process makes it
+            time.sleep(_LOOK)
+    if folder is not None and folder.begun:
+        _same(folder, experiment)
     if folder is not None and rank() == 0:
-        if folder.begun:
-            _same(folder, experiment)
         what = {"prune": experiment.plan.experiment.name, "identity": experiment.identity.document()}
         keep(folder, loader, program, what, hyper, data, chosen)
     return _run(experiment, data, processes, watch)
@@ -152,8 +155,10 @@ def _run(experiment: Experiment, data: Any, processes: int, watch: Watch | None)
     from fanin.systems.machine import rank, size
 
     tell = watch or (lambda event, known: None)
+    if rank() == 0:
+        experiment.tidy()
     if size() > 1:
-        _share(experiment, rank(), size())
+        _share(experiment, rank(), size(), tell)
         return experiment.run(tell) if rank() == 0 else experiment.pruned()
     if processes > 1:
         _spread(experiment, data, processes, tell)
@@ -214,7 +219,7 @@ def _replica(seed: int, run: str) -> list[Row]:
     return found
 
 
-def _share(experiment: Experiment, rank: int, size: int) -> None:
+def _share(experiment: Experiment, rank: int, size: int, tell: Watch) -> None:
     """Run the replicas that are those of this process of a torchrun: r of them of process r mod n.
 
     Others are waited for where something of theirs is needed. Raises RunFailed.
@@ -222,11 +227,16 @@ def _share(experiment: Experiment, rank: int, size: int) -> None:
     seeds, (first, *controls) = experiment.plan.experiment.seeds, experiment.plan.experiment.runs
     tickets = [(seed, first) for seed in seeds]
     others = [(seed, run) for seed in seeds for run in controls]
+
+    def row(found: Row) -> None:
+        done = len(experiment.results().rows)
+        tell("trained", {"done": done, "of": experiment.plan.trainings, "row": found})
+
     for replicas in (tickets, others):
         for r, (seed, run) in enumerate(replicas):
             if r % size == rank:
                 _wait_for(experiment, [] if run == first else [(seed, first)])
-                experiment.go([seed], (run,), lambda row: None)
+                experiment.go([seed], (run,), row)
     _wait_for(experiment, tickets + others)
 
 

@@ -150,6 +150,14 @@ class Levels:
 
         return hold
 
+    def tidy(self) -> None:
+        """Take away what was being written when a process was killed."""
+        for folder in [] if self.home is None else [self.home, os.path.join(self.home, "levels")]:
+            for name in os.listdir(folder) if os.path.isdir(folder) else []:
+                path = os.path.join(folder, name)
+                if name.endswith((".new", ".old")):
+                    shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+
     def _path(self, name: str) -> str | None:
         return None if self.home is None else os.path.join(self.home, "levels", name)
 

@@ -128,6 +128,11 @@ class Experiment:
             tickets = {seed: self._rounds(seed, _nobody).ticket() for seed in self.levels}
         return Pruned(self.plan, self.results(), tickets, None if self.folder is None else self.folder.path)
 
+    def tidy(self) -> None:
+        """Take away what a process that was killed has half written."""
+        for levels in self.levels.values():
+            levels.tidy()
+
     def ended(self, seed: int, run: str) -> bool:
         """Whether all rounds of a run of a seed have been trained, here or elsewhere."""
         return self._rounds(seed, _nobody).ended(run, self.plan.rounds)

@@ -137,6 +137,7 @@ def test_g5_killed_in_the_middle_of_writing(tmp_path: Path, step: int) -> None:
         kills += 1
     assert kills >= 3
     assert outcome(out) == outcome(tmp_path / "whole")
+    assert not [path for path in Path(out).rglob("*") if path.name.endswith((".new", ".old"))]
 
 
 def test_g5_it_does_not_begin_a_training_again_that_it_has_taken_half_way(tmp_path: Path) -> None:
