@@ -103,3 +103,8 @@ class Experiment:
     measures: tuple[Reading, ...]
     expected: tuple[Expected, ...]
     span: Span = field(repr=False)
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """The ticket, and the control runs that are trained: what is dense is trained in any case."""
+        return ("ticket", *(control for control in self.controls if control != "dense"))
