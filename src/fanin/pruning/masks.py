@@ -11,7 +11,7 @@ from torch import Tensor, nn
 Masks = Mapping[str, Tensor]
 """By the keys of parameters, bool tensors of their shapes: True stays."""
 
-_WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes of a number
+WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes of a number
 
 
 class Holder:
@@ -26,7 +26,7 @@ class Holder:
         self.patterns: dict[int, Tensor] = {}  # by the id of the parameter
         for key, stays in masks.items():
             weight = system.get_parameter(key)
-            kind = _WORDS[weight.element_size()]
+            kind = WORDS[weight.element_size()]
             pattern = torch.where(stays, -1, 0).to(weight.device, kind)
             self.patterns[id(weight)] = pattern
             self.weights.append((weight.detach().view(kind), pattern))
@@ -38,7 +38,7 @@ class Holder:
 
     def attach(self, training: Any) -> None:
         """Hold the weights of a training from now on; its gradients and their norms are those of the masked network."""
-        before = training.gradients
+        before, training.holder = training.gradients, self
 
         def gradients(loss: Tensor, weights: list[nn.Parameter]) -> list[Tensor | None]:
             found: list[Tensor | None] = before(loss, weights)

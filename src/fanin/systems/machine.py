@@ -38,6 +38,7 @@ class Machine:
         self.scale, self.steady = 2.0**16, 0  # of a loss in float16, and updates since it was halved
         self.shard = settings.shard and self.size > 1
         self.weight = 1.0  # the share of this process in the rows of a batch
+        self.generator: torch.Generator | None = None  # of a run that shares its process with others
 
     @property
     def leads(self) -> bool:
@@ -79,6 +80,9 @@ class Machine:
 
     def take_charge(self, training: Any) -> None:
         """Gradients and updates of a training, as this machine needs them."""
+        if self.device.type == "cpu":
+            for optimiser in training.optimisers.values():
+                _fuse(optimiser)
         if self.shard:
             training.gradients = partial(self._sharded, training.system)
         elif self.size > 1:
@@ -170,7 +174,7 @@ class Machine:
 
     def random_states(self) -> list[dict[str, Tensor]]:
         """Where the random numbers of each process stand; on the first process, those of all."""
-        states = {"cpu": torch.get_rng_state()}
+        states = {"cpu": torch.get_rng_state() if self.generator is None else self.generator.get_state()}
         if self.device.type == "cuda":
             states["cuda"] = torch.cuda.get_rng_state(self.device)
         if self.size == 1:
@@ -206,6 +210,29 @@ class Machine:
         flat = torch.stack([value.float() * self.weight for value in measured.values()])
         dist.all_reduce(flat)
         return dict(zip(measured, flat.unbind(), strict=True))
+
+
+_FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD, torch.optim.Adagrad)
+
+
+def _fuse(optimiser: torch.optim.Optimizer) -> None:
+    """Have an optimiser do its update in one kernel, where it has one and nothing else was asked for."""
+    groups = optimiser.param_groups
+    asked = any(group.get(name) for group in groups for name in ("fused", "foreach", "differentiable"))
+    if isinstance(optimiser, _FUSED) and not asked:
+        if all(weight.is_floating_point() for group in groups for weight in group["params"]):
+            for group in groups:
+                group["fused"] = True
+            optimiser.register_step_pre_hook(_in_order)
+
+
+def _in_order(optimiser: torch.optim.Optimizer, *_: Any) -> None:
+    """Gradients with their numbers where the weights have them, which such a kernel takes for granted."""
+    for group in optimiser.param_groups:
+        for weight in group["params"]:
+            slope = weight.grad
+            if slope is not None and slope.stride() != weight.stride():
+                weight.grad = torch.empty_like(weight).copy_(slope)
 
 
 def shard(system: nn.Module, size: int) -> None:
