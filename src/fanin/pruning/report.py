@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fanin.ir.experiment import Expected, Experiment, Operation, Reading
+from fanin.pruning.identity import Identity
 from fanin.record import record
 
 _OPERATORS = {
@@ -51,8 +52,15 @@ class Row:
 class Results:
     """The rows of an experiment. ``measures`` are those that were asked for, or all."""
 
-    def __init__(self, experiment: Experiment, measures: Iterable[str], rows: Iterable[Row] = ()) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        measures: Iterable[str],
+        rows: Iterable[Row] = (),
+        identity: Identity | None = None,
+    ) -> None:
         self.experiment, self.measures, self.rows = experiment, tuple(measures), list(rows)
+        self.identity = identity
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -138,6 +146,8 @@ class Results:
             parts.append("\n".join([title, *aligned(lines, right=range(len(lines[0])))]) + "\n")
         for e, holds, left, right in self.promises():
             parts.append(f"{'holds' if holds else 'BROKEN'}: {e.text} ({left:.6g} {e.test.op} {right:.6g})\n")
+        if self.identity is not None:
+            parts.append(f"{self.identity}\n")
         return "\n".join(parts)
 
     def _columns(self) -> tuple[str, ...]:
@@ -160,6 +170,7 @@ class Results:
         """All of it as data."""
         return {
             "experiment": self.experiment.name,
+            "identity": None if self.identity is None else self._identity(self.identity),
             "seeds": list(self.experiment.seeds),
             "measures": list(self.measures),
             "rows": [row_document(r) for r in self.rows],
@@ -182,6 +193,9 @@ class Results:
                 for e, holds, left, right in self.promises()
             ],
         }
+
+    def _identity(self, of: Identity) -> dict[str, Any]:
+        return {**of.document(), "replicas": {str(seed): of.replica(seed) for seed in self.experiment.seeds}}
 
     def csv(self) -> str:
         """A line for each training."""
