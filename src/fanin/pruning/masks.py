@@ -22,14 +22,23 @@ class Holder:
     """
 
     def __init__(self, system: nn.Module, masks: Masks) -> None:
-        self.weights: list[tuple[Tensor, Tensor]] = []  # what is seen of a parameter as words, and its mask
+        self.weights: list[tuple[Tensor, Tensor]]  # what is seen of a parameter as words, and its mask
         self.patterns: dict[int, Tensor] = {}  # by the id of the parameter
         for key, stays in masks.items():
             weight = system.get_parameter(key)
             kind = WORDS[weight.element_size()]
             pattern = torch.where(stays, -1, 0).to(weight.device, kind)
             self.patterns[id(weight)] = pattern
-            self.weights.append((weight.detach().view(kind), pattern))
+        self.system, self.keys = system, tuple(masks)
+        self.look()
+
+    def look(self) -> None:
+        """Hold the weights where they are now."""
+        self.weights = []
+        for key in self.keys:
+            weight = self.system.get_parameter(key)
+            pattern = self.patterns[id(weight)]
+            self.weights.append((weight.detach().view(pattern.dtype), pattern))
 
     def apply(self) -> None:
         """Set what is masked to +0.0, in place."""

@@ -44,6 +44,7 @@ class Mover:
                 tensor.data = part
             if key not in self.weights[0]:
                 self.states[key] = own
+        self._look()
         self.keys = {id(weight): key for key, weight in self.weights[0].items()}
         self.patterns = dict(self._patterns())
         self.words = [(self.whole[key].view(p.dtype), p) for key, p in self.patterns.items()]
@@ -79,6 +80,12 @@ class Mover:
             if any(pattern is not None for pattern in own):
                 full = torch.full(whole.shape[1:], -1, dtype=WORDS[whole.element_size()])
                 yield key, torch.stack([full if pattern is None else pattern for pattern in own])
+
+    def _look(self) -> None:
+        """The weights are elsewhere: whoever holds those of one training at zero is told."""
+        for training in self.trainings:
+            if hasattr(training, "holder"):
+                training.holder.look()
 
     def hold(self) -> None:
         """Set what is masked to +0.0."""
@@ -236,9 +243,11 @@ class Mover:
 
     def release(self) -> None:
         """Give each training tensors of its own."""
-        for replica, (system, training) in enumerate(zip(self.systems, self.trainings, strict=True)):
+        for replica, system in enumerate(self.systems):
             for key, tensor in [*system.named_parameters(), *system.named_buffers()]:
                 tensor.data = self.whole[key][replica].clone()
+        self._look()
+        for training in self.trainings:
             for optimiser in training.optimisers.values():
                 for weight, state in optimiser.state.items():
                     optimiser.state[weight] = {

@@ -7,9 +7,9 @@ those slices, and whoever looks at one between two steps finds it as if it ran a
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
@@ -23,6 +23,8 @@ from fanin.pruning.trials import tried, tried_measures
 from fanin.record import record
 from fanin.systems.training import _FLUSH, Loop, rows_of
 
+_MOST, _ROOM = 64, 1 << 24  # trainings at a time, and numbers of all their weights together
+T = TypeVar("T")
 _programs: WeakKeyDictionary[Any, dict[Hashable, Program | str]] = WeakKeyDictionary()
 
 
@@ -39,12 +41,18 @@ class Ready:
         return Ready(loop, loop.machine.random_states())
 
 
-def go(trainings: Sequence[Ready], most: int = 64) -> None:
-    """Take trainings to their ends, side by side as far as that goes; ``most`` are so many at a time.
+def shares(asked: Sequence[T], parameters: int) -> Iterator[Sequence[T]]:
+    """What is trained at a time. Large networks gain nothing side by side, and would need the memory for it."""
+    most = max(1, min(_MOST, _ROOM // max(parameters, 1)))
+    yield from (asked[start : start + most] for start in range(0, len(asked), most))
+
+
+def go(trainings: Sequence[Ready]) -> None:
+    """Take trainings to their ends, side by side as far as that goes.
 
     Each loop is then as after its own ``go``, and has in its machine the generator that its random numbers come from.
     """
-    for group in _groups(trainings, most):
+    for group in _groups(trainings):
         for ready in group:
             ready.loop.machine.generator = torch.Generator()
             ready.loop.machine.generator.set_state(ready.random[0]["cpu"])
@@ -95,13 +103,13 @@ def reason(loop: Loop) -> str | None:
     return None
 
 
-def _groups(trainings: Sequence[Ready], most: int) -> Iterable[list[Ready]]:
+def _groups(trainings: Sequence[Ready]) -> Iterable[list[Ready]]:
+    """Those of one kind, in the order they come."""
     found: dict[Hashable, list[Ready]] = {}
     for ready in trainings:
         alone = reason(ready.loop) is not None
         found.setdefault(id(ready) if alone else _kind(ready.loop), []).append(ready)
-    for group in found.values():
-        yield from (group[start : start + most] for start in range(0, len(group), most))
+    return found.values()
 
 
 def _kind(loop: Loop) -> Hashable:
