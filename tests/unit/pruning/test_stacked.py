@@ -65,7 +65,7 @@ RULES = [
     "adamw(lr=0.01, weight_decay=0.1), cosine(warmup=3)",
     "rmsprop(lr=0.01, momentum=0.9)",
     "nadam(lr=0.01)",
-    "muon(lr=0.01), every(2)",
+    "adagrad(lr=0.01), every(2)",
     "lamb(lr=0.01)",
 ]
 
@@ -78,7 +78,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def rows(count: int = 57) -> dict[str, Any]:
+def rows(count: int = 60) -> dict[str, Any]:
     """Batches of 20, the last of them another size."""
     draw = np.random.default_rng(0)
     return {
