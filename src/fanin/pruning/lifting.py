@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from fanin.pruning.tracing import Call, Ref, Tape, refs
 
@@ -248,6 +247,9 @@ def _cross_entropy(call: Call, tape: Tape, plain: frozenset[int]) -> Lifted | No
     return cross_entropy
 
 
+_nll_loss = torch._C._nn.nll_loss_nd  # what functional.nll_loss calls: the mean is 1
+
+
 class _CrossEntropy(torch.autograd.Function):
     """The mean over its rows for each replica; targets of -100 are left out."""
 
@@ -255,7 +257,7 @@ class _CrossEntropy(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
         logs = torch.log_softmax(x, 2)
         ctx.save_for_backward(logs, y)
-        return torch.stack([F.nll_loss(a, b) for a, b in zip(logs.unbind(), y.unbind(), strict=True)])
+        return torch.stack([_nll_loss(a, b, None, 1, -100) for a, b in zip(logs.unbind(), y.unbind(), strict=True)])
 
     @staticmethod
     @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]

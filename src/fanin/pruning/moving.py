@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from fanin.pruning.masks import WORDS
 from fanin.pruning.stacking import Program, Value
+from fanin.record import record
 
 FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD, torch.optim.Adagrad)
 """These have one kernel for all they do, and take 16 numbers at once or a part of them."""
@@ -24,6 +25,16 @@ EACH_NUMBER = (
     torch.optim.ASGD,
 )
 """These move each number of a weight by its own gradients alone, so they move those of many replicas at once."""
+
+
+@record(eq=False)
+class _Plan:
+    """What a line moves: weights by key, with the place of their gradients and whether those of all are one."""
+
+    keys: dict[str, tuple[int, bool]]
+    leaves: list[Tensor]  # what gradients are taken in
+    masks: list[tuple[int, Tensor]]  # which of the gradients are masked
+    moved: list[tuple[Tensor, int, int | None]]  # for the optimiser: by which gradient, or which part of it
 
 
 class Mover:
@@ -50,6 +61,7 @@ class Mover:
         self.words = [(self.whole[key].view(p.dtype), p) for key, p in self.patterns.items()]
         self.optimisers: dict[int, torch.optim.Optimizer | None] = {}
         self.views: dict[str, list[Tensor]] = {}  # what of a weight an optimiser moves, where not the whole
+        self.plans: dict[tuple[int, int], _Plan] = {}  # by stage and line
         self.linked: set[int] = set()
 
     # ------------------------------------------------------------------------------------------------------- the weights
@@ -97,63 +109,76 @@ class Mover:
     def move(self, number: int, loss: Tensor) -> None:
         """Move the weights of a line of all trainings, each on its loss."""
         lead = self.trainings[0]
-        line, keys = lead.lines[number], [self.keys[id(weight)] for weight in lead.moved[number]]
-        slopes = dict(zip(keys, self._slopes(loss, keys), strict=True))
+        line, plan = lead.lines[number], self._plan(number)
+        found = torch.autograd.grad(loss, plan.leaves, torch.ones_like(loss), allow_unused=True)
+        for place, bits in plan.masks:
+            if found[place] is not None:
+                found[place].view(bits.dtype).bitwise_and_(bits)
+        share = line.rate(lead.step, lead.lengths[lead.stage]) if "rate" in line._fields else None
         clip = getattr(line, "clip", None)
         optimiser = self.optimisers[line.optimiser]
         if clip is not None or optimiser is None:
-            for replica, weights in enumerate(self.weights):
-                for key, slope in slopes.items():
-                    weights[key].grad = None if slope is None else slope[replica]
-                if clip is not None:
-                    nn.utils.clip_grad_norm_([weights[key] for key in keys], clip)
-        share = line.rate(lead.step, lead.lengths[lead.stage]) if "rate" in line._fields else None
+            self._clipped(plan, found, clip)
         if optimiser is None:
             for training in self.trainings:
                 own = training.optimisers[line.optimiser]
                 _slow(own, share)
                 training.update(own)
         else:
-            for key, slope in slopes.items():
-                for leaf, part in self._moved(key, slope):
-                    leaf.grad = None if part is None else part.contiguous()
+            for leaf, place, replica in plan.moved:
+                slope = found[place]
+                if slope is not None:
+                    slope = slope if replica is None else slope[replica]
+                    leaf.grad = slope if slope.is_contiguous() else slope.contiguous()
             _slow(optimiser, share)
             optimiser.step()
             self.hold()
-            for key in keys:
-                for leaf, _ in self._moved(key, None):
-                    leaf.grad = None
-            self._link(line.optimiser, optimiser)
+            for leaf, _, _ in plan.moved:
+                leaf.grad = None
+            if line.optimiser not in self.linked:
+                self._link(line.optimiser, optimiser)
         if clip is not None or optimiser is None:
             for weights in self.weights:
-                for key in keys:
+                for key in plan.keys:
                     weights[key].grad = None
 
-    def _slopes(self, loss: Tensor, keys: Sequence[str]) -> Iterator[Value | None]:
-        """The gradients of all replicas by weight, without what is masked."""
-        values = [self.states[key] for key in keys]
-        leaves = [leaf for value in values for leaf in ([value] if isinstance(value, Tensor) else value)]
-        found = iter(torch.autograd.grad(loss, leaves, torch.ones_like(loss), allow_unused=True))
-        for key, value in zip(keys, values, strict=True):
-            own = [next(found) for _ in range(1 if isinstance(value, Tensor) else self.count)]
-            if any(slope is None for slope in own):
-                yield None
-                continue
-            pattern = self.patterns.get(key)
-            if pattern is not None:
-                for slope, bits in zip(own, [pattern] if isinstance(value, Tensor) else pattern, strict=True):
-                    slope.view(bits.dtype).bitwise_and_(bits)
-            yield own[0] if isinstance(value, Tensor) else own
+    def _clipped(self, plan: _Plan, found: Sequence[Tensor | None], clip: float | None) -> None:
+        """Give each training its gradients, clipped as in a step of one: in place."""
+        for replica, weights in enumerate(self.weights):
+            for key, (place, together) in plan.keys.items():
+                slope = found[place] if together else found[place + replica]
+                weights[key].grad = None if slope is None else slope[replica] if together else slope
+            if clip is not None:
+                nn.utils.clip_grad_norm_([weights[key] for key in plan.keys], clip)
 
-    def _moved(self, key: str, slope: Value | None) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """The tensors that an optimiser moves of a weight, with their gradients."""
+    def _plan(self, number: int) -> _Plan:
+        """What a line moves in this stage."""
+        lead = self.trainings[0]
+        known = self.plans.get((lead.stage, number))
+        if known is None:
+            known = self.plans[lead.stage, number] = _Plan({}, [], [], [])
+            for weight in lead.moved[number]:
+                key, place = self.keys[id(weight)], len(known.leaves)
+                value, bits = self.states[key], self.patterns.get(key)
+                together = isinstance(value, Tensor)
+                known.keys[key] = place, together
+                known.leaves.extend([value] if isinstance(value, Tensor) else value)
+                if bits is not None:
+                    known.masks.extend([(place, bits)] if together else [(place + r, b) for r, b in enumerate(bits)])
+                moved = self._moved(key)
+                if together:
+                    replicas = range(self.count) if key in self.views else [None]
+                    known.moved.extend((leaf, place, r) for leaf, r in zip(moved, replicas, strict=True))
+                else:
+                    known.moved.extend((leaf, place + r, None) for r, leaf in enumerate(moved))
+        return known
+
+    def _moved(self, key: str) -> Sequence[Tensor]:
+        """The tensors that an optimiser moves of a weight."""
         value = self.states[key]
-        if isinstance(value, Tensor) and key not in self.views:
-            assert slope is None or isinstance(slope, Tensor)
-            yield value, slope
-        else:
-            parts = value if not isinstance(value, Tensor) else self.views[key]
-            yield from zip(parts, [None] * self.count if slope is None else slope, strict=True)
+        if not isinstance(value, Tensor):
+            return value
+        return self.views.get(key, [value])
 
     def _optimiser(self, number: int) -> torch.optim.Optimizer | None:
         """One optimiser for all replicas, or None where each needs its own.
@@ -175,7 +200,7 @@ class Mover:
                 whole = self.whole[key]
                 if isinstance(self.states[key], Tensor) and whole[0].numel() % full:
                     self.views[key] = [part.detach() for part in whole]
-            groups.append({**group, "params": [leaf for key in keys for leaf, _ in self._moved(key, None)]})
+            groups.append({**group, "params": [leaf for key in keys for leaf in self._moved(key)]})
         made: torch.optim.Optimizer = rule(groups[0]["params"])
         made.param_groups = groups
         self._take_over(number, made)
@@ -188,7 +213,7 @@ class Mover:
             if weight not in own[0] or not own[0][weight]:
                 continue
             states = [state[weights[key]] for state, weights in zip(own, self.weights, strict=True)]
-            leaves = [leaf for leaf, _ in self._moved(key, None)]
+            leaves = self._moved(key)
             if len(leaves) == self.count and leaves[0].shape == weight.shape:
                 for leaf, state in zip(leaves, states, strict=True):
                     made.state[leaf] = dict(state)
@@ -200,13 +225,11 @@ class Mover:
 
     def _link(self, number: int, optimiser: torch.optim.Optimizer) -> None:
         """Let the optimisers of the trainings have the moments that this one keeps of them, as slices."""
-        if number in self.linked:
-            return
         self.linked.add(number)
         for group in self.trainings[0].optimisers[number].param_groups:
             for first in group["params"]:
                 key = self.keys[id(first)]
-                leaves = [leaf for leaf, _ in self._moved(key, None)]
+                leaves = self._moved(key)
                 alone = len(leaves) == self.count and leaves[0].shape == first.shape
                 for replica, (training, weights) in enumerate(zip(self.trainings, self.weights, strict=True)):
                     state = optimiser.state.get(leaves[replica] if alone else leaves[0], {})
