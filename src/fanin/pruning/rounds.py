@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fanin.analyses.plan import Plan
 from fanin.data.seeds import number
+from fanin.pruning import stacked
 from fanin.pruning.criteria import BEFORE, scores
 from fanin.pruning.levels import Levels
 from fanin.pruning.masks import Holder, masked
@@ -50,22 +51,20 @@ class Rounds:
         """The network that weights are scored in; and all that asks for shapes."""
         return self.trainer.loop()
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network has."""
+        return sum(weight.numel() for weight in self.judge.system.parameters())
+
     @cached_property
     def unit(self) -> Unit:
         return unit_of(self.plan, self.judge.system)
 
-    def go(self, runs: Sequence[str] | None = None) -> None:
-        """Take some runs of it to their ends, or all; controls need what the ticket has left. Raises RunFailed."""
-        runs = self.runs if runs is None else runs
-        for place in range(self.plan.rounds + 1):
-            for run in runs:
-                if (place == 0 and run != "ticket") or self.ended(run, place):
-                    continue
-                if place == 0:
-                    self.note(self.whole, self.trainer.dense())
-                else:
-                    wanted = self.wanted(run, place)
-                    self.note(wanted, self.trainer.run(wanted))
+    def asked(self, place: int, runs: Sequence[str] | None = None) -> Iterator[Wanted]:
+        """What of a round has not been trained, of some runs or all. Controls need what the ticket has left."""
+        for run in self.runs if runs is None else runs:
+            if (place or run == "ticket") and not self.ended(run, place):
+                yield self.wanted(run, place) if place else self.whole
 
     def ticket(self) -> Ticket:
         """What came out of it."""
@@ -191,3 +190,14 @@ class Rounds:
 def _end(place: int) -> str:
     """What the snapshot at the end of a round is called."""
     return f"end-{place:03d}"
+
+
+def together(seeds: Sequence[Rounds], runs: Sequence[str] | None = None) -> None:
+    """Take some runs of several seeds to their ends, or all, round by round side by side. Raises RunFailed."""
+    for place in range(seeds[0].plan.rounds + 1 if seeds else 0):
+        asked = [(rounds, wanted) for rounds in seeds for wanted in rounds.asked(place, runs)]
+        for some in stacked.shares(asked, seeds[0].parameters):
+            trainings = [stacked.Ready.now(rounds.trainer.ready(wanted)) for rounds, wanted in some]
+            stacked.go(trainings)
+            for (rounds, wanted), ready in zip(some, trainings, strict=True):
+                rounds.note(wanted, rounds.trainer.ended(wanted, ready.loop))

@@ -17,7 +17,7 @@ from fanin.pruning.identity import Identity
 from fanin.pruning.levels import Levels, all_masks
 from fanin.pruning.report import Results, Row, write
 from fanin.pruning.retraining import settings_for
-from fanin.pruning.rounds import Rounds, Ticket
+from fanin.pruning.rounds import Rounds, Ticket, together
 from fanin.pruning.trainer import Work, label
 from fanin.runtime.load import execute
 from fanin.systems.folder import Folder
@@ -98,8 +98,7 @@ class Experiment:
     def go(self, seeds: Iterable[int], runs: Sequence[str] | None, tell: Callable[[Row], None]) -> None:
         """Train what has not been trained of some seeds, and of all their runs or some. Raises RunFailed."""
         with _one_thread(self.settings):
-            for seed in seeds:
-                self._rounds(seed, tell).go(runs)
+            together([self._rounds(seed, tell) for seed in seeds], runs)
 
     def run(self, tell: Tell) -> Pruned:
         """Train what has not been trained, and report."""
@@ -110,10 +109,7 @@ class Experiment:
             done += 1
             tell("trained", {"done": done, "of": self.plan.trainings, "row": found})
 
-        for seed in self.plan.experiment.seeds:
-            self.go([seed], None, row)
-            if self.folder is not None:
-                write(self.results(), self.folder.path)
+        self.go(self.plan.experiment.seeds, None, row)
         found = self.pruned()
         for seed, ticket in found.tickets.items():
             self.levels[seed].put_tensors("start", ticket.start)

@@ -103,14 +103,29 @@ class Trainer:
         )
 
     def run(self, wanted: Wanted) -> Ended:
-        """Take a training of a round to its end."""
+        """Take a training to its end."""
+        loop = self.ready(wanted)
+        loop.go()
+        return self.ended(wanted, loop)
+
+    def ready(self, wanted: Wanted) -> Loop:
+        """A training where it begins, or where it was when it was last held."""
+        if wanted.place == 0:
+            return self._dense()
         experiment = self.work.experiment
         loop = self.loop(again=True)
         if wanted.point is None:
             self.redrawn(loop, wanted.place)
         elif experiment.rewind[0] == "none" and (experiment.retrain is None or experiment.retrain.rule is None):
             at_the_end(loop.training)
-        self.train(loop, wanted)
+        self.begin(loop, wanted)
+        return loop
+
+    def ended(self, wanted: Wanted, loop: Loop) -> Ended:
+        """What came out of a training."""
+        kind, _ = self.work.experiment.rewind
+        if wanted.place == 0 and kind in ("epoch", "step") and self.levels.point("rewind") is None:
+            raise RunFailed(f"the training ended before step {self._rewind_to(loop)}, which rounds rewind to")
         ticket = wanted.run == "ticket"
         return Ended(self.measure(loop), here(loop, optimisers=self.work.kept_on) if ticket else None)
 
@@ -122,37 +137,31 @@ class Trainer:
         for follower in getattr(loop.training, "followers", ()):
             loop.training.follow(follower, 1.0)
 
-    def train(self, loop: Loop, wanted: Wanted) -> None:
-        """Take a training to its end, masked, and from its point where it has one."""
+    def begin(self, loop: Loop, wanted: Wanted) -> None:
+        """Put a training at its point, where it has one, masked from now on."""
         if wanted.point is not None:
             back(loop, wanted.point, wanted.masks)
         hold = self.levels.taken_up(wanted.run, wanted.place, loop)
         holder = Holder(loop.system, wanted.masks)
         holder.attach(loop.training)
+        besides = getattr(loop.training, "followers", ()) or getattr(loop.training, "by_hand", ())
 
-        def after() -> None:  # what moves weights without an optimiser: updates by hand, followers
-            holder.apply()
+        def after() -> None:
+            if besides:  # what moves weights without an optimiser: updates by hand, followers
+                holder.apply()
             hold()
 
         loop.after = after
-        loop.go()
 
-    def dense(self) -> Ended:
-        """Train the whole network; what rounds rewind to is kept on the way."""
+    def _dense(self) -> Loop:
+        """The training of the whole network; what rounds rewind to is kept on the way."""
         loop, levels = self.loop(), self.levels
-        kind, count = self.work.experiment.rewind
-        if kind == "start":
+        if self.work.experiment.rewind[0] == "start":
             levels.put_point("rewind", here(loop))
-        wanted = None
-        if kind in ("epoch", "step"):
-            if kind == "epoch" and loop.epoch is None:
-                raise RunFailed(f"{loop.batches.data.name} has no epochs to rewind to", help="say `rewind to step`")
-            wanted = count * (loop.epoch or 1) if kind == "epoch" else count
-            total = sum(loop.training.lengths)
-            if wanted >= total:
-                raise RunFailed(
-                    f"rounds rewind to step {wanted}, and the training has {total}", help="rewind further back"
-                )
+        wanted = self._rewind_to(loop)
+        total = sum(loop.training.lengths)
+        if wanted is not None and wanted >= total:
+            raise RunFailed(f"rounds rewind to step {wanted}, and the training has {total}", help="rewind further back")
         hold = levels.taken_up("ticket", 0, loop)
 
         def after() -> None:
@@ -161,10 +170,16 @@ class Trainer:
             hold()
 
         loop.after = after
-        loop.go()
-        if wanted is not None and levels.point("rewind") is None:
-            raise RunFailed(f"the training ended before step {wanted}, which rounds rewind to")
-        return Ended(self.measure(loop), here(loop, optimisers=self.work.kept_on))
+        return loop
+
+    def _rewind_to(self, loop: Loop) -> int | None:
+        """The step that rounds rewind to, where they do. Raises RunFailed."""
+        kind, count = self.work.experiment.rewind
+        if kind not in ("epoch", "step"):
+            return None
+        if kind == "epoch" and loop.epoch is None:
+            raise RunFailed(f"{loop.batches.data.name} has no epochs to rewind to", help="say `rewind to step`")
+        return count * (loop.epoch or 1) if kind == "epoch" else count
 
     # ---------------------------------------------------------------------------------------------------- measures
 

@@ -49,6 +49,7 @@ class Machine:
         self.spare: list[Tensor] = []  # a batch that had rows
         # Kernels of a GPU and compiled networks have draws that nobody sees.
         self.as_one = self.size > 1 and self.device.type == "cpu" and not settings.compile
+        self.generator: torch.Generator | None = None  # of a run that shares its process with others
 
     @property
     def leads(self) -> bool:
@@ -93,6 +94,9 @@ class Machine:
         if hasattr(training, "grow"):
             grow = training.grow
             training.grow = lambda system: grow(self.place(system, compiled=compiled))
+        if self.device.type == "cpu" and not self.shard:
+            for optimiser in training.optimisers.values():
+                _fuse(optimiser)
         if self.shard:
             training.gradients = partial(self._sharded, training)
         elif self.size > 1:
@@ -224,7 +228,7 @@ class Machine:
 
     def random_states(self) -> list[dict[str, Tensor]]:
         """Where the random numbers of each process stand; on the first process, those of all."""
-        states = {"cpu": torch.get_rng_state()}
+        states = {"cpu": torch.get_rng_state() if self.generator is None else self.generator.get_state()}
         if self.device.type == "cuda":
             states["cuda"] = torch.cuda.get_rng_state(self.device)
         if self.size == 1:
@@ -260,6 +264,29 @@ class Machine:
         flat = torch.stack([value.float() * self.weight for value in measured.values()])
         dist.all_reduce(flat)
         return dict(zip(measured, flat.unbind(), strict=True))
+
+
+_FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD, torch.optim.Adagrad)
+
+
+def _fuse(optimiser: torch.optim.Optimizer) -> None:
+    """Have an optimiser do its update in one kernel, where it has one and nothing else was asked for."""
+    groups = optimiser.param_groups
+    asked = any(group.get(name) for group in groups for name in ("fused", "foreach", "differentiable"))
+    if isinstance(optimiser, _FUSED) and not asked:
+        if all(weight.is_floating_point() for group in groups for weight in group["params"]):
+            for group in groups:
+                group["fused"] = True
+            optimiser.register_step_pre_hook(_in_order)
+
+
+def _in_order(optimiser: torch.optim.Optimizer, *_: Any) -> None:
+    """Gradients with their numbers where the weights have them, which such a kernel takes for granted."""
+    for group in optimiser.param_groups:
+        for weight in group["params"]:
+            slope = weight.grad
+            if slope is not None and slope.stride() != weight.stride():
+                weight.grad = torch.empty_like(weight).copy_(slope)
 
 
 def _device(wanted: str) -> torch.device:

@@ -230,6 +230,10 @@ class Loop:
             return
         with self.machine.drawing(number(self.settings.seed, "noise", self.machine.stream, self.steps)):
             told = self.measure(self.val)
+        self.validated(told)
+
+    def validated(self, told: dict[str, float]) -> None:
+        """Note what was measured on held out data."""
         place = self._place(min(self.training.stage, len(self.training.stages) - 1))
         self.journal.add("validation", place, told)
         self.watch("validation", {**place, **told})

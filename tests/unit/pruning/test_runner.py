@@ -58,13 +58,13 @@ def one_thread() -> Iterator[None]:
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Loop, Any, Any]]:
     """The masked trainings of an experiment, with the masks and the point each began with."""
     seen: list[tuple[Loop, Any, Any]] = []
-    before = trainer.Trainer.train
+    before = trainer.Trainer.begin
 
-    def train(self: Any, loop: Loop, wanted: Any) -> None:
+    def begin(self: Any, loop: Loop, wanted: Any) -> None:
         seen.append((loop, wanted.masks, wanted.point))
         before(self, loop, wanted)
 
-    monkeypatch.setattr(trainer.Trainer, "train", train)
+    monkeypatch.setattr(trainer.Trainer, "begin", begin)
     return seen
 
 
@@ -253,11 +253,12 @@ def test_g3_a_rewound_round_with_nothing_masked_is_the_rest_of_the_dense_trainin
     path = spec(tmp_path, f"{FIRST}\n  rewind to step 7", "sgd(lr=0.1), cosine(warmup=3)")
     work = _work(path)
     one = trainer.Trainer(work, 0, Levels(None))
-    dense = one.dense().point
+    dense = one.run(trainer.Wanted("ticket", 0, {}, {}, None)).point
     point = one.levels.point("rewind")
     assert dense is not None and point is not None and point.steps == 7
     again = one.loop()
-    one.train(again, trainer.Wanted("ticket", 1, {}, {}, point))
+    one.begin(again, trainer.Wanted("ticket", 1, {}, {}, point))
+    again.go()
     assert same(dense.weights, dict(again.system.state_dict()))
     assert dense.steps == again.steps == 20
 
