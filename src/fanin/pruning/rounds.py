@@ -124,18 +124,19 @@ class Rounds:
     def _control(
         self, control: str, place: int, stays: Units, masks: dict[str, Tensor], dense: State, point: Point
     ) -> None:
+        own = stays
         if control == "once":
-            stays = self._decided(place, whole(self.plan), left_after(self.plan, place), dense, point.weights)
-            loop = self._trained(self._masks(stays), point)
+            own = self._decided(place, whole(self.plan), left_after(self.plan, place), dense, point.weights)
+            loop = self._trained(self._masks(own), point)
         else:
             if control == "random":
                 draw = torch.Generator().manual_seed(number(self.seed, "mask", place, 1))
-                stays = self._shuffled(stays, draw)
-                masks = self._masks(stays)
+                own = self._shuffled(stays, draw)
+                masks = self._masks(own)
             loop = self.trainer.loop(again=True)
             self.trainer.redrawn(loop, place)
             self.trainer.train(loop, masks)
-        self._row(control, place, loop, stays)
+        self._row(control, place, loop, own, None if own is stays else stays)
 
     def _shuffled(self, stays: Units, draw: torch.Generator) -> Units:
         if self.plan.unit != "nm":
@@ -143,7 +144,9 @@ class Rounds:
         drawn = {name: torch.rand(len(kept), generator=draw) for name, kept in stays.items()}
         return self.unit.choose([], stays, drawn)
 
-    def _row(self, run: str, place: int, loop: Loop, stays: Units) -> None:
+    def _row(self, run: str, place: int, loop: Loop, stays: Units, ticket: Units | None = None) -> None:
+        """Tell of a training; ``ticket`` is what stays in that of the trunk, where this one has a mask of its own."""
         left = {name: int(kept.sum()) for name, kept in stays.items()}
         total = sum(len(kept) for kept in stays.values())
-        self.tell(Row(run, place, self.seed, sum(left.values()), total, left, self.trainer.measure(loop)))
+        shared = {} if ticket is None else {name: int((kept & ticket[name]).sum()) for name, kept in stays.items()}
+        self.tell(Row(run, place, self.seed, sum(left.values()), total, left, self.trainer.measure(loop), shared))

@@ -14,6 +14,7 @@ from fanin.data.stream import Stream
 from fanin.data.table import Data
 from fanin.ir.recipe import Phase, System
 from fanin.pruning.masks import packed
+from fanin.pruning.overlap import overlaps
 from fanin.pruning.report import Results, Row, write
 from fanin.pruning.retraining import settings_for
 from fanin.pruning.rounds import Rounds, Ticket
@@ -102,6 +103,9 @@ def run(
             if folder is not None:
                 _keep(tickets[seed], folder)
                 write(results, folder.path)
+    results.overlaps = overlaps(plan, results.rows, tickets)
+    if folder is not None:
+        write(results, folder.path)
     return Pruned(plan, results, tickets, None if folder is None else folder.path)
 
 
