@@ -85,6 +85,9 @@ from fanin.pipeline.graphs import (
     recipe as recipe,
 )
 from fanin.pipeline.graphs import (
+    thinned as thinned,
+)
+from fanin.pipeline.graphs import (
     training as training,
 )
 from fanin.pipeline.repairing import repair as repair
