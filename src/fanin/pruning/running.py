@@ -40,6 +40,13 @@ class Pruned:
         """Whether all that the experiment expects came true."""
         return all(holds for _, holds, _, _ in self.results.promises())
 
+    def page(self, path: str) -> None:
+        """Write it as one page of HTML that needs nothing else."""
+        from fanin.pruning.page import page
+
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            file.write(page(self))
+
     def __str__(self) -> str:
         return self.results.table()
 
@@ -104,9 +111,11 @@ def run(
                 _keep(tickets[seed], folder)
                 write(results, folder.path)
     results.overlaps = overlaps(plan, results.rows, tickets)
+    found = Pruned(plan, results, tickets, None if folder is None else folder.path)
     if folder is not None:
         write(results, folder.path)
-    return Pruned(plan, results, tickets, None if folder is None else folder.path)
+        found.page(os.path.join(folder.path, "report.html"))
+    return found
 
 
 def _readings(expected: Any) -> Iterator[Any]:

@@ -53,7 +53,12 @@ class SparsityPaint:
         left, total = sum(kept.left for kept in known), sum(kept.total for kept in known)
         share = left / max(total, 1)
         words = f"{left:,.0f} of {total:,} weights stay ({share:.3%})" if share < 1 else "all weights stay"
-        return Shade(next(colour for least, colour, _ in _STEPS if share >= least), words)
+        return Shade(colour_of(share), words)
+
+
+def colour_of(share: float) -> str:
+    """What a share that stays is painted with; black text can be read on it."""
+    return next(colour for least, colour, _ in _STEPS if share >= least)
 
 
 def _fitting(kept: Mapping[str, Kept | None], keys: set[str]) -> dict[str, Kept | None]:
