@@ -96,7 +96,9 @@ def _grid(
     for tick in ticks:
         at = y(tick)
         parts.append(f'<line class="rule" x1="{_LEFT}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}"/>')
-        parts.append(f'<text class="tick" x="{_LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{escape(up.says(tick))}</text>')
+        parts.append(
+            f'<text class="tick" x="{_LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{escape(up.says(tick))}</text>'
+        )
     before = -math.inf
     for tick in sorted(across.ticks, key=x):
         if x(tick) - before >= _TICK:
@@ -109,9 +111,8 @@ def _grid(
     middle = (_LEFT + right) / 2
     parts.append(f'<text class="axis" x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">{escape(across.title)}</text>')
     place = (_TOP + bottom) / 2
-    parts.append(
-        f'<text class="axis" transform="translate(14 {place}) rotate(-90)" text-anchor="middle">{escape(up.title)}</text>'
-    )
+    turned = f"translate(14 {place}) rotate(-90)"
+    parts.append(f'<text class="axis" transform="{turned}" text-anchor="middle">{escape(up.title)}</text>')
     return parts
 
 

@@ -41,7 +41,7 @@ def grid(results: Results, title: str, cell: Callable[[int, str], str]) -> str:
 
 def measured(results: Results, measure: str, place: int, run: str) -> str:
     """A measure of a run in a round, as text."""
-    if not _there(place, run):
+    if not there(place, run):
         return ""
     found = results.values(measure, place, run)
     never = found.count(None)
@@ -52,7 +52,7 @@ def measured(results: Results, measure: str, place: int, run: str) -> str:
 
 def steady(results: Results, measure: str, place: int, run: str) -> str:
     """The instability of a run in a round, as text."""
-    found = results.instability(measure, place, run) if _there(place, run) else []
+    found = results.instability(measure, place, run) if there(place, run) else []
     return spread(found) if found else ""
 
 
@@ -91,6 +91,6 @@ def _lines(results: Results, head: str, columns: Sequence[str], places: range, c
     return "\n".join([head, *aligned(lines, right=range(len(lines[0])))]) + "\n"
 
 
-def _there(place: int, run: str) -> bool:
+def there(place: int, run: str) -> bool:
     """Whether a run has a training of its own in a round: the whole network has the first one."""
     return place > 0 or run in ("ticket", "dense")
