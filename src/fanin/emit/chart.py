@@ -63,7 +63,7 @@ def chart(name: str, title: str, description: str, lines: Sequence[Line], across
         *_grid(across, up, ticks, x, y),
         *(_band(line, x, y) for line in lines if any(p.spread for p in line.points)),
         *(_line(line, x, y) for line in lines),
-        *_names(lines, y),
+        *_names(lines, x, y),
         "</svg>",
     ]
     return "\n".join(part for part in parts if part)
@@ -99,9 +99,9 @@ def _grid(
         parts.append(
             f'<text class="tick" x="{_LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{escape(up.says(tick))}</text>'
         )
-    before = -math.inf
-    for tick in sorted(across.ticks, key=x):
-        if x(tick) - before >= _TICK:
+    before = math.inf
+    for tick in sorted(across.ticks, key=x, reverse=True):  # the last one is said in any case
+        if before - x(tick) >= _TICK:
             before = x(tick)
             parts.append(f'<line class="rule" x1="{before:.1f}" x2="{before:.1f}" y1="{bottom}" y2="{bottom + 4}"/>')
             parts.append(
@@ -136,7 +136,7 @@ def _line(line: Line, x: Callable[[float], float], y: Callable[[float], float]) 
     return drawn + marks
 
 
-def _names(lines: Sequence[Line], y: Callable[[float], float]) -> list[str]:
+def _names(lines: Sequence[Line], x: Callable[[float], float], y: Callable[[float], float]) -> list[str]:
     """The names of lines beside their ends, pushed apart where they would touch."""
     placed = sorted(((y(line.points[-1].y), line) for line in lines), key=lambda pair: pair[0])
     at: list[float] = []
@@ -145,7 +145,8 @@ def _names(lines: Sequence[Line], y: Callable[[float], float]) -> list[str]:
     over = max(0.0, at[-1] - (HEIGHT - _BOTTOM))
     for i in range(len(at) - 1, -1, -1):  # back up where they went below the axis
         at[i] = at[i] - over if i == len(at) - 1 else min(at[i], at[i + 1] - _APART)
-    return [
-        f'<text class="name {line.tone}" x="{WIDTH - _RIGHT + 10}" y="{place + 4:.1f}">{escape(line.name)}</text>'
-        for place, (_, line) in zip(at, placed, strict=True)
-    ]
+    parts = []
+    for place, (_, line) in zip(at, placed, strict=True):
+        beside = x(line.points[-1].x) + 10
+        parts.append(f'<text class="name {line.tone}" x="{beside:.1f}" y="{place + 4:.1f}">{escape(line.name)}</text>')
+    return parts

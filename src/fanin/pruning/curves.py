@@ -34,8 +34,8 @@ def of_stability(results: Results) -> Iterable[str]:
         yield note(
             "Each network was trained a second time from where its round began, with another order of the data and "
             "other random numbers. On the straight line between the two the measure is taken at 11 places; the "
-            "instability is how much worse it is at the worst of them than at the ends on average (Frankle et al. 2020). "
-            "Statistics of batch norms are computed anew on the training data at each place, the ends among them."
+            "instability is how much worse it is at the worst of them than at the ends on average (Frankle et al. "
+            "2020). Statistics of batch norms are computed anew on the training data at each place."
         )
     for number, measure in enumerate(results.connected):
         title = f"instability of {measure}"
@@ -44,7 +44,7 @@ def of_stability(results: Results) -> Iterable[str]:
         between = [_between(results, measure, run) for run in results.runs]
         across = Axis("way from one training to the other", percent, (0.0, 0.25, 0.5, 0.75, 1.0))
         words = f"{measure} on the line between two trainings of the last round"
-        drawn = chart(f"l{number}", words, _all_said(between), between, across, Axis(measure, short))
+        drawn = chart(f"l{number}", words, all_said(between), between, across, Axis(measure, short))
         yield tag("figure", drawn, text("figcaption", f"{words}."))
         yield _table(results, title, partial(steady, results, measure))
 
@@ -80,7 +80,7 @@ def _around(values: Sequence[float]) -> float:
 
 def _chart(results: Results, name: str, title: str, lines: Sequence[Line]) -> str:
     words = f"{title} against the share of weights left"
-    return chart(name, words, _all_said(lines), lines, densities(results), Axis(title, short))
+    return chart(name, words, all_said(lines), lines, densities(results), Axis(title, short))
 
 
 def _table(results: Results, title: str, cell: Callable[[int, str], str]) -> str:
@@ -99,14 +99,15 @@ def densities(results: Results) -> Axis:
     return Axis("weights left", percent, found, log=min(found) > 0, turned=True)
 
 
-def said(line: Line) -> str:
+def _said(line: Line) -> str:
     """A line in words, for those who cannot see it."""
     first, last = line.points[0], line.points[-1]
     return f"{line.name} from {first.y:.4g} at {percent(first.x)} to {last.y:.4g} at {percent(last.x)}"
 
 
-def _all_said(lines: Iterable[Line]) -> str:
-    return "; ".join(said(line) for line in lines if line.points)
+def all_said(lines: Iterable[Line]) -> str:
+    """The lines of a chart in words."""
+    return "; ".join(_said(line) for line in lines if line.points)
 
 
 def percent(share: float) -> str:

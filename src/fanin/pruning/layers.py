@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fanin.emit.chart import Axis, Line, Point, chart
 from fanin.emit.picture.by_sparsity import SparsityPaint, colour_of
-from fanin.pruning.curves import densities, percent, said
+from fanin.pruning.curves import all_said, densities, percent
 from fanin.pruning.kept import kept_by
 from fanin.pruning.markup import Cell, note, table, tag, text
 from fanin.pruning.report import Results, mean
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fanin.pruning.overlap import Overlap
     from fanin.pruning.running import Pruned
 
-_ROUNDS = 8  # columns of rounds in a table, at most
+_ROUNDS = 6  # columns of rounds in a table, at most
 
 
 def of_layers(found: Pruned) -> Iterable[str]:
@@ -86,8 +86,8 @@ def of_overlaps(results: Results, plan: Plan) -> Iterable[str]:
     first = [o for o in results.overlaps if o.kind == kinds[0]]
     chance = tuple(Point(results.density(o.round), o.mean("kept_by_chance")) for o in first)
     lines.append(Line("chance", "dense", chance, flat=True))
-    said = "; ".join(said(line) for line in lines if line.points)
-    drawn = chart("o0", "what two masks both keep", said, lines, densities(results), Axis("kept by both", percent))
+    words = all_said(lines)
+    drawn = chart("o0", "what two masks both keep", words, lines, densities(results), Axis("kept by both", percent))
     yield tag("figure", drawn)
     rows: list[tuple[str | Cell, ...]] = [
         (str(place), f"{results.density(place):.2%}", *(overlap_cell(found.get((kind, place))) for kind in kinds))
