@@ -63,9 +63,9 @@ def command(
 
         plan = pipeline.plan_pruning(path, name, hyper)
         if as_json:
-            write_json({"file": path} | plan_document(plan))
+            write_json({"file": path} | plan_document(plan, pipeline.plan_costs(plan)))
         else:
-            out(plan_table(plan))
+            out(plan_table(plan, pipeline.plan_costs(plan)))
         ctx.exit(exits.ERRORS if plan.collapses else exits.OK)
     if data is None:
         raise exits.Failure("it is not said on what to train", "give --data digits, a file, a folder; or --plan")

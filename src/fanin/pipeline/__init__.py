@@ -90,6 +90,7 @@ from fanin.pipeline.graphs import (
 from fanin.pipeline.graphs import (
     training as training,
 )
+from fanin.pipeline.planning import plan_costs as plan_costs
 from fanin.pipeline.repairing import repair as repair
 from fanin.pipeline.repairing import roles as roles
 from fanin.pipeline.runs import (
