@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ CONVOLUTIONS = """model Net()(image: [1, 3, 8, 8]) -> [1, 4] {
 
 def planned(tmp_path: Path, clauses: str, net: str = MLP) -> tuple[Plan, Costs]:
     path = tmp_path / "net.arch"
-    path.write_text(f"{net}\nprune P of {net.split()[1][:-4]} {{ {clauses} }}\n")
+    path.write_text(f"{net}\nprune P of {net.split('(')[0].split()[1]} {{ {clauses} }}\n")
     plan = pipeline.plan_pruning(str(path))
     return plan, pipeline.plan_costs(plan)
 
@@ -53,21 +52,12 @@ def test_a_layer_that_is_used_often_counts_so(tmp_path: Path) -> None:
     assert before.least - after.least == 2 * 64 * 2 * (8 * 6 // 2 + 6 * 8 * 9 // 2)
 
 
-def test_where_it_hangs_on_the_weights_every_way_is_between(tmp_path: Path) -> None:
+def test_where_all_weights_do_the_same_it_does_not_hang_on_them(tmp_path: Path) -> None:
     _, costs = planned(tmp_path, "scope global remove 60% at once except head", CONVOLUTIONS)
-    found = costs.rounds[1]
-    assert found is not None and found.least is not None and found.most is not None
-    sizes = {"stem": 8 * 3 * 9, "one": 2 * 8 * 6, "three": 2 * 6 * 8 * 9}
-    gone = round(0.6 * sum(sizes.values()))
-    total = costs.rounds[0]
-    assert total is not None and total.least is not None
-    ways = []
-    for stem, one in product(range(sizes["stem"] + 1), range(sizes["one"] + 1)):
-        if 0 <= gone - stem - one <= sizes["three"]:
-            ways.append(total.least - 2 * 64 * gone)  # every weight is used at all 64 places
-    assert {found.least, found.most} == set(ways)
-    _, costs = planned(tmp_path, "scope global remove 50% at once", MLP.replace("[8, 6]) ->", "[8, 6], z: [40, 12]) ->"))
-    assert costs.rounds[1] is not None and costs.rounds[1].least == costs.rounds[1].most
+    before, after = costs.rounds
+    assert before is not None and after is not None and before.least is not None
+    gone = int(0.6 * (8 * 3 * 9 + 2 * 6 * 8 + 2 * 6 * 8 * 9) + 0.5)
+    assert after.least == after.most == before.least - 2 * 64 * gone  # each is used at all 64 places
 
 
 def test_layers_of_unequal_work_give_a_range(tmp_path: Path) -> None:
