@@ -57,6 +57,9 @@ from fanin.pipeline.artefacts import (
 from fanin.pipeline.checks import check as check
 from fanin.pipeline.checks import check_source as check_source
 from fanin.pipeline.checks import check_text as check_text
+from fanin.pipeline.experiments import is_pruning as is_pruning
+from fanin.pipeline.experiments import prune as prune
+from fanin.pipeline.experiments import resume_pruning as resume_pruning
 from fanin.pipeline.files import (
     entries as entries,
 )
@@ -93,9 +96,6 @@ from fanin.pipeline.graphs import (
 from fanin.pipeline.planning import plan_costs as plan_costs
 from fanin.pipeline.repairing import repair as repair
 from fanin.pipeline.repairing import roles as roles
-from fanin.pipeline.runs import (
-    prune as prune,
-)
 from fanin.pipeline.runs import (
     resume as resume,
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 from fanin.ir.experiment import Expected, Experiment, Operation, Reading
 from fanin.ir.recipe import System
+from fanin.pruning.identity import Identity
 from fanin.pruning.line import barrier, instability
 from fanin.pruning.overlap import Overlap
 from fanin.record import field, record
@@ -58,8 +59,15 @@ class Results:
     """The rows of an experiment. ``measures`` are those that were asked for, or all; ``overlaps`` of the masks are
     there when it is finished."""
 
-    def __init__(self, experiment: Experiment, measures: Iterable[str], rows: Iterable[Row] = ()) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        measures: Iterable[str],
+        rows: Iterable[Row] = (),
+        identity: Identity | None = None,
+    ) -> None:
         self.experiment, self.measures, self.rows = experiment, tuple(measures), list(rows)
+        self.identity = identity
         self.overlaps: list[Overlap] = []
 
     @property
@@ -167,6 +175,7 @@ class Results:
         """All of it as data."""
         return {
             "experiment": self.experiment.name,
+            "identity": None if self.identity is None else self._identity(self.identity),
             "seeds": list(self.experiment.seeds),
             "measures": list(self.measures),
             "rows": [row_document(r) for r in self.rows],
@@ -188,6 +197,9 @@ class Results:
             ],
             "overlap": [o.document() for o in self.overlaps],
         }
+
+    def _identity(self, of: Identity) -> dict[str, Any]:
+        return {**of.document(), "replicas": {str(seed): of.replica(seed) for seed in self.experiment.seeds}}
 
     def csv(self) -> str:
         """A line for each training."""

@@ -29,6 +29,8 @@ def table(results: Results) -> str:
         f"{'holds' if holds else 'BROKEN'}: {e.text} ({left:.6g} {e.test.op} {right:.6g})\n"
         for e, holds, left, right in results.promises()
     ]
+    if results.identity is not None:
+        parts.append(f"{results.identity}\n")
     return "\n".join(parts)
 
 

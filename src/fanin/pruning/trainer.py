@@ -13,9 +13,12 @@ from fanin.data.seeds import number
 from fanin.data.stream import Stream
 from fanin.data.streaming import batches
 from fanin.data.table import Data
-from fanin.ir.experiment import Reading
+from fanin.ir.experiment import Experiment, Reading
 from fanin.ir.recipe import Phase, System
+from fanin.pruning.levels import Levels
 from fanin.pruning.masks import Holder, Masks
+from fanin.pruning.ranking import Units
+from fanin.pruning.retraining import at_the_end
 from fanin.pruning.rewinding import Point, back, here
 from fanin.record import record
 from fanin.systems.machine import Machine
@@ -30,6 +33,7 @@ _ROWS = 1 << 30  # a row of the log for each so many steps: none but that of an 
 class Work:
     """What all trainings of an experiment share. ``again`` is how rounds train, ``module`` the first time."""
 
+    experiment: Experiment
     phases: tuple[Phase, ...]
     module: ModuleType
     again: ModuleType
@@ -42,19 +46,51 @@ class Work:
     def system(self) -> System:
         return self.phases[0].system
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What is known of each training at its end."""
+        return (*(m.name for m in self.system.measures), *(label(r) for r in self.measures if r.name == "steps_to"))
+
+    @property
+    def kept_on(self) -> bool:
+        """Whether rounds go on with the weights they have."""
+        return self.experiment.rewind[0] in ("none", "rate")
+
+
+@record(eq=False)
+class Wanted:
+    """A training that an experiment asks for: from a ``point``, or (None) from the start with weights drawn anew.
+
+    ``stays`` are the units that ``masks`` are of; ``place`` is the number of the round.
+    """
+
+    run: str
+    place: int
+    stays: Units
+    masks: Masks
+    point: Point | None
+
+
+@record(eq=False)
+class Ended:
+    """What came out of a training. ``point`` is where it ended, of a ticket."""
+
+    measures: dict[str, float | None]
+    point: Point | None
+
 
 class Trainer:
     """Trainings of one seed."""
 
-    def __init__(self, work: Work, seed: int) -> None:
-        self.work, self.seed = work, seed
+    def __init__(self, work: Work, seed: int, levels: Levels) -> None:
+        self.work, self.seed, self.levels = work, seed, levels
 
     def loop(self, *, again: bool = False) -> Loop:
         """A training at its start."""
         work = self.work
         settings = replace(work.rounds if again else work.settings, seed=self.seed, log_every=_ROWS)
         module = work.again if again else work.module
-        machine = Machine(settings)
+        machine = Machine(settings, (0, 1))
         return Loop(
             module,
             work.phases,
@@ -66,6 +102,18 @@ class Trainer:
             lambda event, known: None,
         )
 
+    def run(self, wanted: Wanted) -> Ended:
+        """Take a training of a round to its end."""
+        experiment = self.work.experiment
+        loop = self.loop(again=True)
+        if wanted.point is None:
+            self.redrawn(loop, wanted.place)
+        elif experiment.rewind[0] == "none" and (experiment.retrain is None or experiment.retrain.rule is None):
+            at_the_end(loop.training)
+        self.train(loop, wanted)
+        ticket = wanted.run == "ticket"
+        return Ended(self.measure(loop), here(loop, optimisers=self.work.kept_on) if ticket else None)
+
     def redrawn(self, loop: Loop, place: int) -> None:
         """Give a training new weights, drawn from where its system's are but for the seed."""
         seed = number(self.seed, "reinit", place)
@@ -74,48 +122,49 @@ class Trainer:
         for follower in getattr(loop.training, "followers", ()):
             loop.training.follow(follower, 1.0)
 
-    def train(self, loop: Loop, masks: Masks, point: Point | None = None) -> None:
-        """Take a training to its end, masked, and from a point where one is given."""
-        if point is not None:
-            back(loop, point, masks)
-        if masks:
-            holder = Holder(loop.system, masks)
-            holder.attach(loop.training)
-            before = loop.after
+    def train(self, loop: Loop, wanted: Wanted) -> None:
+        """Take a training to its end, masked, and from its point where it has one."""
+        if wanted.point is not None:
+            back(loop, wanted.point, wanted.masks)
+        hold = self.levels.taken_up(wanted.run, wanted.place, loop)
+        holder = Holder(loop.system, wanted.masks)
+        holder.attach(loop.training)
 
-            def after() -> None:  # what moves weights without an optimiser: updates by hand, followers
-                holder.apply()
-                if before is not None:
-                    before()
-
-            loop.after = after
-        loop.go()
-
-    def dense(self, at: tuple[str, int]) -> tuple[Loop, Point, Point]:
-        """The whole network trained; how it was at the start, and at the point that rounds rewind to."""
-        loop = self.loop()
-        start = here(loop)
-        kind, count = at
-        if kind not in ("epoch", "step"):
-            loop.go()
-            return loop, start, start
-        if kind == "epoch" and loop.epoch is None:
-            raise RunFailed(f"{loop.batches.data.name} has no epochs to rewind to", help="say `rewind to step`")
-        wanted = count * (loop.epoch or 1) if kind == "epoch" else count
-        total = sum(loop.training.lengths)
-        if wanted >= total:
-            raise RunFailed(f"rounds rewind to step {wanted}, and the training has {total}", help="rewind further back")
-        kept: list[Point] = []
-
-        def after() -> None:
-            if loop.steps == wanted:
-                kept.append(here(loop))
+        def after() -> None:  # what moves weights without an optimiser: updates by hand, followers
+            holder.apply()
+            hold()
 
         loop.after = after
         loop.go()
-        if not kept:
+
+    def dense(self) -> Ended:
+        """Train the whole network; what rounds rewind to is kept on the way."""
+        loop, levels = self.loop(), self.levels
+        kind, count = self.work.experiment.rewind
+        if kind == "start":
+            levels.put_point("rewind", here(loop))
+        wanted = None
+        if kind in ("epoch", "step"):
+            if kind == "epoch" and loop.epoch is None:
+                raise RunFailed(f"{loop.batches.data.name} has no epochs to rewind to", help="say `rewind to step`")
+            wanted = count * (loop.epoch or 1) if kind == "epoch" else count
+            total = sum(loop.training.lengths)
+            if wanted >= total:
+                raise RunFailed(
+                    f"rounds rewind to step {wanted}, and the training has {total}", help="rewind further back"
+                )
+        hold = levels.taken_up("ticket", 0, loop)
+
+        def after() -> None:
+            if loop.steps == wanted:
+                levels.put_point("rewind", here(loop))
+            hold()
+
+        loop.after = after
+        loop.go()
+        if wanted is not None and levels.point("rewind") is None:
             raise RunFailed(f"the training ended before step {wanted}, which rounds rewind to")
-        return loop, start, kept[0]
+        return Ended(self.measure(loop), here(loop, optimisers=self.work.kept_on))
 
     # ---------------------------------------------------------------------------------------------------- measures
 

@@ -27,11 +27,17 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
+def size() -> int:
+    """How many processes a run has."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 class Machine:
     """One process of a run. Several are told by torchrun's environment, as ``WORLD_SIZE`` and ``RANK``."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.rank, self.size = rank(), int(os.environ.get("WORLD_SIZE", "1"))
+    def __init__(self, settings: Settings, share: tuple[int, int] | None = None) -> None:
+        """``share`` is which of how many processes this is, where the environment is not to say it."""
+        self.rank, self.size = share or (rank(), size())
         self.device = _device(settings.device)
         self.dtype = torch.float64 if settings.precision == "float64" else torch.float32
         self.mixed = getattr(torch, settings.precision) if settings.precision.endswith("16") else None

@@ -254,12 +254,9 @@ class Loop:
 
     # ------------------------------------------------------------------------------------------------- checkpoints
 
-    def save(self) -> None:
-        """Take a checkpoint. Everything that was measured is in the journal by then."""
-        if self.folder is None:
-            return
-        self._note()
-        state = {
+    def state(self) -> dict[str, Any]:
+        """All that the loop has to remember between two steps."""
+        return {
             "training": self.machine.whole(self.training.state_dict()),
             "batches": self.batches.state(),
             "random": self.machine.random_states(),
@@ -270,6 +267,13 @@ class Loop:
             "kept": self.machine.whole(self.kept),
             "scale": [self.machine.scale, self.machine.steady],
         }
+
+    def save(self) -> None:
+        """Take a checkpoint. Everything that was measured is in the journal by then."""
+        if self.folder is None:
+            return
+        self._note()
+        state = self.state()
         if self.machine.leads:
             try:
                 checkpoint.save(self.folder.checkpoints, self.steps, state)

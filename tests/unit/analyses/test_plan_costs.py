@@ -61,7 +61,9 @@ def test_where_all_weights_do_the_same_it_does_not_hang_on_them(tmp_path: Path) 
 
 
 def test_layers_of_unequal_work_give_a_range(tmp_path: Path) -> None:
-    net = "model Net()(x: [1, 1, 4, 4]) -> [1, 5] {\n  return x -> conv: Conv2d(2, 1) -> flatten -> fc: Linear(5)\n}\n"
+    net = (
+        "model Net()(x: [1, 1, 4, 4]) -> [1, 5] {\n  return x -> conv: Conv2d(2, 1) -> flatten(1) -> fc: Linear(5)\n}\n"
+    )
     _, costs = planned(tmp_path, "scope global remove 50% at once", net)
     found, gone = costs.rounds[1], (2 + 160) // 2
     whole = 2 * 16 * 2 + 2 * 160
