@@ -68,9 +68,9 @@ def command(
 
         plan = pipeline.plan_pruning(target.path, target.name, hyper)
         if as_json:
-            write_json({"file": target.path} | plan_document(plan))
+            write_json({"file": target.path} | plan_document(plan, pipeline.plan_costs(plan)))
         else:
-            out(plan_table(plan))
+            out(plan_table(plan, pipeline.plan_costs(plan)))
         ctx.exit(exits.ERRORS if plan.collapses else exits.OK)
     found = _run(target, hyper, given, quiet=as_json or as_csv)
     if rank() == 0:  # of several processes one reports

@@ -88,8 +88,12 @@ from fanin.pipeline.graphs import (
     recipe as recipe,
 )
 from fanin.pipeline.graphs import (
+    thinned as thinned,
+)
+from fanin.pipeline.graphs import (
     training as training,
 )
+from fanin.pipeline.planning import plan_costs as plan_costs
 from fanin.pipeline.repairing import repair as repair
 from fanin.pipeline.repairing import roles as roles
 from fanin.pipeline.runs import (

@@ -16,6 +16,7 @@ from fanin.syntax import tree
 if TYPE_CHECKING:
     from fanin.analyses.couplings import Coupled
     from fanin.analyses.couplings.cut import Cut
+    from fanin.analyses.kept import Kept
     from fanin.emit.comparison import Change
     from fanin.emit.picture.paint import Paint
     from fanin.emit.torch.uses import EmitError
@@ -201,17 +202,24 @@ def draw(
     format: str | None = None,
     color: str | None = None,
     system: System | None = None,
+    kept: Mapping[str, Kept | None] | None = None,
 ) -> None:
     """The picture of a model, written to a file: svg, pdf, png or dot; ``color`` is as ``paint`` takes it."""
     from fanin.emit.picture.drawing import draw as draw_picture
 
-    draw_picture(program, path, depth=depth, expand=expand, format=format, paint=paint(program, color, system))
+    draw_picture(program, path, depth=depth, expand=expand, format=format, paint=paint(program, color, system, kept))
 
 
-def paint(program: Program, color: str | None, system: System | None = None) -> Paint | None:
+def paint(
+    program: Program,
+    color: str | None,
+    system: System | None = None,
+    kept: Mapping[str, Kept | None] | None = None,
+) -> Paint | None:
     """What paints a picture: its ``cost`` (share of FLOPs), ``parameters``, or ``signal`` (predicted sizes).
 
-    That of a ``system`` can be painted by ``loss``: by what trains each part.
+    That of a ``system`` can be painted by ``loss``: by what trains each part; and where is known what is ``kept`` of
+    the weights, by ``sparsity``.
 
     Raises ValueError where there is no such paint, or it cannot be told for this program.
     """
@@ -232,6 +240,14 @@ def paint(program: Program, color: str | None, system: System | None = None) -> 
         from fanin.emit.picture.by_loss import LossPaint
 
         return LossPaint(system)
+    if color == "sparsity":
+        if kept is None:
+            raise ValueError(
+                "it is not said what is pruned: `fanin draw FILE:PRUNE --color sparsity`, or --masks FOLDER"
+            )
+        from fanin.emit.picture.by_sparsity import SparsityPaint
+
+        return SparsityPaint(program, kept)
     raise ValueError(f"a picture is painted by cost, parameters or signal, not by `{color}`")
 
 

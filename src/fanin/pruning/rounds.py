@@ -96,7 +96,11 @@ class Rounds:
         levels, place = self.levels, wanted.place
         left = {name: int(kept.sum()) for name, kept in wanted.stays.items()}
         total = sum(len(kept) for kept in wanted.stays.values())
-        row = Row(wanted.run, place, self.seed, sum(left.values()), total, left, ended.measures)
+        shared: dict[str, int] = {}
+        if wanted.run in ("once", "random"):
+            ticket = self._stays(place)
+            shared = {name: int((kept & ticket[name]).sum()) for name, kept in wanted.stays.items()}
+        row = Row(wanted.run, place, self.seed, sum(left.values()), total, left, ended.measures, shared)
         levels.put_row(row)
         self.tell(row)
         if ended.point is None:

@@ -15,6 +15,7 @@ from fanin.data.table import Data
 from fanin.ir.recipe import Phase
 from fanin.pruning.identity import Identity
 from fanin.pruning.levels import Levels, all_masks
+from fanin.pruning.overlap import overlaps
 from fanin.pruning.report import Results, Row, write
 from fanin.pruning.retraining import settings_for
 from fanin.pruning.rounds import Rounds, Ticket, together
@@ -39,6 +40,13 @@ class Pruned:
     def holds(self) -> bool:
         """Whether all that the experiment expects came true."""
         return all(holds for _, holds, _, _ in self.results.promises())
+
+    def page(self, path: str) -> None:
+        """Write it as one page of HTML that needs nothing else."""
+        from fanin.pruning.page import page
+
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            file.write(page(self))
 
     def __str__(self) -> str:
         return self.results.table()
@@ -116,13 +124,16 @@ class Experiment:
             self.levels[seed].put_tensors("masks", all_masks(ticket.masks))
         if self.folder is not None:
             write(found.results, self.folder.path)
+            found.page(os.path.join(self.folder.path, "report.html"))
         return found
 
     def pruned(self) -> Pruned:
         """What came out, when all has been trained."""
         with _one_thread(self.settings):
             tickets = {seed: self._rounds(seed, _nobody).ticket() for seed in self.levels}
-        return Pruned(self.plan, self.results(), tickets, None if self.folder is None else self.folder.path)
+        results = self.results()
+        results.overlaps = overlaps(self.plan, results.rows, tickets)
+        return Pruned(self.plan, results, tickets, None if self.folder is None else self.folder.path)
 
     def tidy(self) -> None:
         """Take away what a process that was killed has half written."""
