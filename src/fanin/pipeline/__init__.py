@@ -13,9 +13,6 @@ from fanin.pipeline.artefacts import (
     compiled as compiled,
 )
 from fanin.pipeline.artefacts import (
-    couple as couple,
-)
-from fanin.pipeline.artefacts import (
     draw as draw,
 )
 from fanin.pipeline.artefacts import (
@@ -40,13 +37,7 @@ from fanin.pipeline.artefacts import (
     show_training as show_training,
 )
 from fanin.pipeline.artefacts import (
-    shrink as shrink,
-)
-from fanin.pipeline.artefacts import (
     signal as signal,
-)
-from fanin.pipeline.artefacts import (
-    smaller_spec as smaller_spec,
 )
 from fanin.pipeline.artefacts import (
     source as source,
@@ -89,6 +80,10 @@ from fanin.pipeline.graphs import (
 )
 from fanin.pipeline.repairing import repair as repair
 from fanin.pipeline.repairing import roles as roles
+from fanin.pipeline.shrinking import Smaller as Smaller
+from fanin.pipeline.shrinking import couple as couple
+from fanin.pipeline.shrinking import shrink as shrink
+from fanin.pipeline.shrinking import smaller_spec as smaller_spec
 from fanin.pipeline.runs import (
     prune as prune,
 )

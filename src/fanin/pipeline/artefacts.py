@@ -158,40 +158,6 @@ def not_emitted(program: Program, error: EmitError) -> Diagnostic:
     return Diagnostic(OUT801, error.message, error.span or head, "not in PyTorch")
 
 
-def couple(program: Program, *, uniform: bool = False) -> Coupled:
-    """Which entries of the network's axes can only be cut together. ``uniform``: a repetition stays one."""
-    from fanin.analyses.couplings import couplings
-
-    return couplings(program, uniform)
-
-
-def smaller_spec(cut: Cut, header: str = "") -> str:
-    """What a cut leaves, as a spec of its own. Raises CannotWrite where something has no form as text yet."""
-    from fanin.emit.arch import CannotWrite, write_spec
-
-    text = write_spec(cut.coupled.program, cut, header)
-    written, problems = format_text(Source("smaller.arch", text))
-    if written is None:
-        raise CannotWrite(f"`{cut.coupled.program.name}` ({problems[0].headline})")
-    return written
-
-
-def shrink(cut: Cut, header: str = "") -> tuple[str, Program]:
-    """The smaller spec, and its network, which holds just the weights that the cut leaves. Raises CannotWrite."""
-    from fanin.analyses.couplings.cut import difference
-    from fanin.emit.arch import CannotWrite
-
-    text = smaller_spec(cut, header)
-    try:
-        small = elaborate_source(Source("smaller.arch", text), "smaller.arch", cut.coupled.program.name, None)
-    except CheckFailed as error:
-        raise CannotWrite(f"`{cut.coupled.program.name}` ({error.report.diagnostics[0].headline})") from None
-    wrong = difference(cut, small)
-    if wrong:
-        raise CannotWrite(f"`{cut.coupled.program.name}` ({wrong})")
-    return text, small
-
-
 def draw(
     program: Program,
     path: str,

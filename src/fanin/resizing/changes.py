@@ -1,0 +1,366 @@
+"""The edits that give every place of a text its size after a cut."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fanin.analyses.couplings.cut import Cut
+from fanin.diagnostics.fixes import edited
+from fanin.diagnostics.model import Edit
+from fanin.record import field, record
+from fanin.repairs.places import nodes
+from fanin.resizing.bundle import with_arguments
+from fanin.resizing.problems import CannotResize, Elsewhere
+from fanin.resizing.reading import Key, Known, Reader, Scope, Unread, binding, key_of
+from fanin.resizing.slots import Places, Slot, plain
+from fanin.source import Source, Span
+from fanin.syntax import tree
+
+
+@record(eq=False)
+class Item:
+    """A value that a place of the text has to have for one use of its declaration."""
+
+    scope: Scope
+    turns: Mapping[Key, int]
+    cell: int | None
+    value: Any
+
+
+@record(eq=False)
+class Site:
+    """A place of the text: an expression, or an argument that a call does not have yet."""
+
+    span: Span
+    name: str
+    label: str
+    call: tree.Call | None = None  # that gets the argument
+
+
+@record(eq=False, frozen=False)
+class Inserted:
+    """Arguments that a call gets: texts, or one for each place of the repetition that it makes."""
+
+    call: tree.Call
+    args: dict[str, str] = field(default_factory=dict)
+    cells: dict[str, list[str]] = field(default_factory=dict)
+
+
+class Changes:
+    """What of a text has to change. ``roots``: whether numbers that places are read from may be changed, which is
+    how an author would do it; else every place gets its own."""
+
+    def __init__(self, cut: Cut, units: Mapping[str, Any], roots: bool) -> None:
+        self.cut = cut
+        self.places = Places(cut, units)
+        self.edits: dict[Key, Edit] = {}
+        self.inserted: dict[Key, Inserted] = {}
+        self.params: dict[Key, list[tuple[str, str]]] = {}  # of a declaration: name and default
+        self._named: dict[tuple[Key, tuple[Any, ...]], str] = {}
+        self._taken: dict[Key, set[str]] = {}
+        old = Reader({}, False, self.places.around)
+        self.before = {id(s): _read(old, s) for s in self.places.slots}
+        chosen = self._roots() if roots else {}
+        for key, (span, value) in chosen.items():
+            self.edits[key] = Edit(span, _digits(value))
+        self._rest(Reader({key: value for key, (_, value) in chosen.items()}, True, self.places.around))
+        for whole in self.places.wholes:
+            key = key_of(whole.call.span)
+            if self.edits.setdefault(key, Edit(whole.call.span, whole.text)).text != whole.text:
+                raise CannotResize(f"`{whole.call.span.text}`, which is not the same everywhere")
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """What of ``std.pruned`` the text names."""
+        return tuple(sorted({w.block for w in self.places.wholes if w.block}))
+
+    # ------------------------------------------------------------------------------------ numbers that others read
+
+    def _roots(self) -> dict[Key, tuple[Span, Any]]:
+        """Numbers of the text with the value that most places which read them need; what heads say goes first."""
+        votes: dict[Key, Counter[Any]] = {}
+        spans: dict[Key, Span] = {}
+        for slot in self.places.slots:
+            known = self.before[id(slot)]
+            if known is not None and known.at is not None and known.value == slot.before:
+                key = key_of(known.at)
+                spans[key] = known.at
+                votes.setdefault(key, Counter())[slot.after] += 1000 if slot.signature else 1
+        best = {key: max(found, key=lambda v: found[v]) for key, found in votes.items()}
+        return {key: (spans[key], value) for key, value in best.items() if value != _number(spans[key].text)}
+
+    # --------------------------------------------------------------------------------------------- places of their own
+
+    def _rest(self, new: Reader) -> None:
+        """Every place that the numbers do not give its size."""
+        groups: dict[tuple[Key, str], list[tuple[Slot, Any]]] = {}
+        wrong: set[tuple[Key, str]] = set()
+        raw: set[int] = set()
+        for slot in self.places.slots:
+            wanted = self._wanted(slot)
+            if wanted is None:
+                continue
+            where = self._where(slot, followed=True)
+            groups.setdefault(where, []).append((slot, wanted[0]))
+            if not self._right(slot, wanted[0], new):
+                wrong.add(where)
+        for where in wrong:
+            if _torn(groups[where]):  # one statement for several sizes: where they are used, instead
+                raw.update(id(slot) for slot, _ in groups[where])
+        final: dict[tuple[Key, str], list[tuple[Slot, Any]]] = {}
+        for where, found in groups.items():
+            if where in wrong:
+                for slot, value in found:
+                    own = self._where(slot, followed=id(slot) not in raw)
+                    final.setdefault(own, []).append((slot, value))
+        for own, found in final.items():
+            if any(not self._right(slot, value, new) for slot, value in found):
+                slot = found[0][0]
+                site = self._site(slot, own)
+                self._place(site, [Item(s.scope, s.turns, s.cell, v) for s, v in found], 0)
+
+    def _wanted(self, slot: Slot) -> tuple[Any] | None:
+        """What a place has to be worth; None where its text says something else than its size."""
+        known = self.before[id(slot)]
+        if slot.after != slot.before or known is None:
+            return (slot.after,) if known is not None or slot.after != slot.before else None
+        return None if isinstance(known.value, tuple) else (known.value,)
+
+    def _right(self, slot: Slot, wanted: Any, new: Reader) -> bool:
+        if slot.expr is None:
+            return bool(slot.before == wanted)
+        known = _read(new, slot)
+        return known is not None and known.value == wanted
+
+    def _where(self, slot: Slot, followed: bool) -> tuple[Key, str]:
+        if slot.expr is None:
+            assert slot.call is not None
+            return key_of(slot.call.span), slot.name
+        return key_of(self._followed(slot).span if followed else slot.expr.span), ""
+
+    def _followed(self, slot: Slot) -> Any:
+        """The expression, or the one that a name stands for which the body binds."""
+        expr = slot.expr
+        while isinstance(expr, tree.Ident) and not self.places.around(expr.span):
+            bound = binding(slot.scope.declaration, expr.name)
+            if bound is None:
+                break
+            expr = bound.value
+        return expr
+
+    def _site(self, slot: Slot, own: tuple[Key, str]) -> Site:
+        if slot.expr is None:
+            assert slot.call is not None
+            return Site(slot.call.span, slot.name, slot.label, slot.call)
+        span = slot.expr.span
+        label = slot.label
+        if own[0] != key_of(span):
+            span, label = self._followed(slot).span, slot.expr.name
+        return Site(span, "", label)
+
+    def _place(self, site: Site, items: list[Item], depth: int) -> None:
+        """Give a place its value for each use of its declaration. Raises CannotResize."""
+        if depth > 20:
+            raise CannotResize(f"`{site.span.text}`, which calls itself")
+        values = {item.value for item in items}
+        if len(values) == 1:
+            self._put(site, plain(items[0].value))
+            return
+        uses: dict[int, list[Item]] = {}
+        for item in items:
+            uses.setdefault(id(item.scope), []).append(item)
+        if all(len({i.value for i in found}) == 1 for found in uses.values()):
+            self._as_hyper(site, [found[0] for found in uses.values()], depth)
+            return
+        if site.call is not None and all(i.cell is not None for i in items):
+            columns = {tuple(i.value for i in sorted(found, key=lambda i: i.cell or 0)) for found in uses.values()}
+            if len(columns) != 1 or any(len({i.cell for i in f}) < len(f) for f in uses.values()):
+                raise CannotResize(f"`{site.span.text}`, whose places differ from use to use")
+            (column,) = columns
+            self._inserted(site.call).cells[site.name] = [plain(v) for v in column]
+            return
+        texts = {self._by_turn(site, found) for found in uses.values()}
+        if len(texts) != 1:
+            raise CannotResize(f"`{site.span.text}`, whose turns differ from use to use")
+        self._put(site, texts.pop())
+
+    def _by_turn(self, site: Site, items: list[Item]) -> str:
+        """``[32, 8, 32][i]``, where a loop counts from 0 and its turn says which."""
+        for loop in reversed(self.places.around(site.span)):
+            key = key_of(loop.span)
+            by_turn: dict[int, set[Any]] = {}
+            for item in items:
+                if key not in item.turns:
+                    raise CannotResize(f"`{site.span.text}`, whose turn is not known")
+                by_turn.setdefault(item.turns[key], set()).add(item.value)
+            if any(len(found) > 1 for found in by_turn.values()) or sorted(by_turn) != list(range(len(by_turn))):
+                continue
+            if _counts(loop):
+                return f"[{', '.join(plain(by_turn[i].copy().pop()) for i in range(len(by_turn)))}][{loop.names[0].name}]"
+        raise CannotResize(f"`{site.span.text}`, which differs from turn to turn")
+
+    def _as_hyper(self, site: Site, items: list[Item], depth: int) -> None:
+        """A hyper-parameter for what differs between uses of a declaration, given where it is used."""
+        declaration = items[0].scope.declaration
+        if not isinstance(declaration, tree.Block | tree.Fn) or any(i.scope.call is None for i in items):
+            raise CannotResize(f"`{site.span.text}`, which differs between uses of `{declaration.name.name}`")
+        column = (*((id(i.scope), i.value) for i in items),)
+        key = key_of(declaration.span)
+        name = self._named.get((key, column))
+        usual = Counter(i.value for i in items).most_common(1)[0][0]
+        if name is not None:
+            self._put(site, name)
+            return
+        name = self._named[key, column] = self._free(declaration, site.label)
+        self._put(site, name)
+        self.params.setdefault(key, []).append((name, plain(usual)))
+        calls: dict[Key, list[Item]] = {}
+        found: dict[Key, tree.Call] = {}
+        for item in items:
+            call, caller = item.scope.call, item.scope.caller
+            assert call is not None
+            if not isinstance(call, tree.Call) or caller is None:
+                raise CannotResize(f"`{site.span.text}`, whose block no call makes")
+            found[key_of(call.span)] = call
+            given = Item(caller, item.scope.turns, item.scope.cell, item.value)
+            calls.setdefault(key_of(call.span), []).append(given)
+        for where, given_items in calls.items():
+            if any(i.value != usual for i in given_items):
+                call = found[where]
+                self._place(Site(call.span, name, name, call), given_items, depth + 1)
+
+    def _put(self, site: Site, text: str) -> None:
+        if site.call is not None:
+            self._inserted(site.call).args[site.name] = text
+            return
+        key = key_of(site.span)
+        if key in self.edits and self.edits[key].text != text:
+            raise CannotResize(f"`{site.span.text}`, which is two sizes")
+        self.edits[key] = Edit(site.span, text)
+
+    def _inserted(self, call: tree.Call) -> Inserted:
+        return self.inserted.setdefault(key_of(call.span), Inserted(call))
+
+    def _free(self, declaration: Any, label: str) -> str:
+        """A name that the declaration does not have."""
+        key = key_of(declaration.span)
+        if key not in self._taken:
+            self._taken[key] = {n.name for n in nodes(declaration) if isinstance(n, tree.Ident)}
+        taken = self._taken[key]
+        name, count = label, 1
+        while name in taken:
+            count += 1
+            name = f"{label}{count}"
+        taken.add(name)
+        return name
+
+    # --------------------------------------------------------------------------------------------------- the text
+
+    def text(self, source: Source, trees: Mapping[str, Any]) -> str:
+        """The text with all of it. Raises Elsewhere for what is in other files."""
+        rows = {key: i for key, i in self.inserted.items() if i.cells}
+        foreign = [e.span for e in self.edits.values() if e.span.source.name != source.name]
+        foreign += [i.call.span for i in self.inserted.values() if i.call.span.source.name != source.name]
+        declarations = {key_of(d.span): d for unit in trees.values() for d in unit.file.declarations}
+        foreign += [declarations[key].span for key in self.params if key[0] != source.name]
+        if foreign:
+            raise Elsewhere(tuple(foreign), self.blocks)
+        edits = list(self.edits.values())
+        edits += [_arguments(i.call, i.args) for key, i in self.inserted.items() if key not in rows]
+        edits += [_signature(declarations[key], params) for key, params in self.params.items()]
+        for inserted in rows.values():
+            edits = _unrolled(trees[source.name].file, inserted, edits)
+        return edited(source.text, edits)
+
+
+def _read(reader: Reader, slot: Slot) -> Known | None:
+    if slot.expr is None:
+        return None
+    try:
+        return reader.value(slot.expr, slot.scope, slot.turns)
+    except (Unread, TypeError, ValueError, IndexError, KeyError, AttributeError):
+        return None
+
+
+def _torn(found: Iterable[tuple[Slot, Any]]) -> bool:
+    """Whether one use of a place has to be several sizes."""
+    seen: dict[Any, Any] = {}
+    return any(
+        seen.setdefault((id(s.scope), tuple(sorted(s.turns.items())), s.cell), value) != value for s, value in found
+    )
+
+
+def _number(text: str) -> Any:
+    try:
+        return int(text.replace("_", ""))
+    except ValueError:
+        return text
+
+
+def _digits(value: Any) -> str:
+    return f"{value:_}" if isinstance(value, int) and value >= 10_000 else plain(value)
+
+
+def _counts(loop: tree.For) -> bool:
+    """Whether a loop goes over 0, 1, 2 …"""
+    it = loop.iterable
+    while isinstance(it, tree.Paren):
+        it = it.value
+    return (
+        len(loop.names) == 1
+        and isinstance(it, tree.Chain)
+        and [s.op for s in it.steps] == [".."]
+        and isinstance(it.first, tree.Number)
+        and it.first.value == 0
+    )
+
+
+def _arguments(call: tree.Call, args: Mapping[str, str]) -> Edit:
+    return with_arguments(call, ", ".join(f"{name}={value}" for name, value in args.items()))
+
+
+def _signature(declaration: Any, params: list[tuple[str, str]]) -> Edit:
+    text = ", ".join(f"{name}: int = {default}" for name, default in params)
+    own = declaration.params if isinstance(declaration, tree.Fn) else declaration.hypers
+    source = declaration.span.source
+    if own:
+        at = own[-1].span.end
+        return Edit(Span(source, at, at), f", {text}")
+    at = source.text.index("(", declaration.name.span.end) + 1
+    return Edit(Span(source, at, at), text)
+
+
+def _unrolled(file: tree.File, inserted: Inserted, edits: list[Edit]) -> list[Edit]:
+    """``4 * Layer(8)`` as the row of its places, where they differ: ``(2 * Layer(8) -> Layer(8, width=3) -> …)``."""
+    call = inserted.call
+    chain, stage = None, None
+    for node in nodes(file):
+        if node.span.start <= call.span.start and call.span.end <= node.span.end:
+            if isinstance(node, tree.Chain) and node.steps[-1].op == "*":
+                last = node.steps[-1].operand
+                if last.span.start <= call.span.start and call.span.end <= last.span.end:
+                    chain = node
+            elif isinstance(node, tree.Stage) and chain is None:
+                stage = node
+    if chain is None:
+        raise CannotResize(f"`{call.span.text}`, which is repeated in a way that cannot be written out")
+    operand = chain.steps[-1].operand.span
+    inside = [e for e in edits if operand.start <= e.span.start and e.span.end <= operand.end]
+    rest = [e for e in edits if not (chain.span.start <= e.span.start and e.span.end <= chain.span.end)]
+    count = len(next(iter(inserted.cells.values())))
+    runs: list[tuple[int, str]] = []
+    for cell in range(count):
+        args = inserted.args | {name: values[cell] for name, values in inserted.cells.items()}
+        own = [*inside, _arguments(call, args)]
+        shifted = [Edit(Span(e.span.source, e.span.start - operand.start, e.span.end - operand.start), e.text) for e in own]
+        text = edited(operand.text, shifted)
+        if runs and runs[-1][1] == text:
+            runs[-1] = (runs[-1][0] + 1, text)
+        else:
+            runs.append((1, text))
+    texts = [text if n == 1 else f"{n} * {text}" for n, text in runs]
+    row = " -> ".join(texts)
+    bare = stage is not None and stage.label is None and stage.value.span == chain.span
+    return [*rest, Edit(chain.span, row if bare else f"({row})")]
