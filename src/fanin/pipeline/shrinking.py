@@ -3,7 +3,6 @@ can be, else written anew from the graph."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fanin.ir.graph import Program
@@ -94,10 +93,10 @@ def _resized(cut: Cut) -> tuple[str, Program]:
     loader = load(program.source, program.source.name)
     bundle = Bundle(loader.units, program.name, standard_library())
     why = ""
-    for roots in (True, False):
+    for roots, follow in ((True, True), (True, False), (False, False)):
         for _ in range(12):
             try:
-                return _edited(cut, bundle, roots)
+                return _edited(cut, bundle, roots, follow)
             except Elsewhere as there:
                 bundle.imports |= set(there.imports)
                 if not [span for span in there.spans if bundle.around(span)]:
@@ -108,11 +107,11 @@ def _resized(cut: Cut) -> tuple[str, Program]:
     raise CannotResize(why or "its blocks are in too many files")
 
 
-def _edited(cut: Cut, bundle: Any, roots: bool) -> tuple[str, Program]:
+def _edited(cut: Cut, bundle: Any, roots: bool, follow: bool) -> tuple[str, Program]:
     from fanin.analyses import cost
     from fanin.analyses.couplings.cut import Cut, CutError, difference
     from fanin.repairs.run import counted, laid_out
-    from fanin.resizing import CannotResize, Elsewhere
+    from fanin.resizing import CannotResize
     from fanin.resizing.agreement import disagreement
     from fanin.resizing.changes import Changes
 
@@ -125,15 +124,16 @@ def _edited(cut: Cut, bundle: Any, roots: bool) -> tuple[str, Program]:
         own = Cut(again, {group.name: stays for group, stays in cut.groups}, approximate=True)
     except CutError as error:
         raise CannotResize(str(error)) from None
-    changes = Changes(own, units, roots)
+    changes = Changes(own, units, roots, follow)
     new = set(changes.blocks) - bundle.imports
     if new:
         bundle.imports |= new
-        return _edited(cut, bundle, roots)
-    assert Elsewhere
+        return _edited(cut, bundle, roots, follow)
     text = laid_out(units[source.name].file, changes.text(source, units))
-    text = counted(Source(_FILE, text), cost.parameters(base), sum(_numel(p.shape, p.axes) for p in own.weights() if p.tied is None and p.kind == "param"))
     small = _built(text, program.name)
+    told = counted(Source(_FILE, text), None, cost.parameters(small), program.name)
+    if told != text:
+        text, small = told, _built(told, program.name)
     wrong = difference(own, small) or disagreement(own, base, small)
     if wrong:
         raise CannotResize(wrong)
@@ -166,13 +166,3 @@ def _built(text: str, name: str) -> Program:
         raise CannotResize(error.report.diagnostics[0].headline) from None
     except NoSuchName:
         raise CannotResize(f"`{name}` is no name of the file") from None
-
-
-def _numel(shape: tuple[Any, ...], axes: tuple[Any, ...]) -> int:
-    total = 1
-    for size, left in zip(shape, axes, strict=True):
-        total *= size if left is None else len(left)
-    return total
-
-
-_ = Mapping

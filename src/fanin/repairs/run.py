@@ -87,18 +87,20 @@ def laid_out(file: tree.File, text: str) -> str:
     return format_file(changed) if format_file(file) == file.source.text else text
 
 
-def promised(source: Source) -> list[tree.Expect]:
-    """The ``expect``s of a file."""
-    return [n for n in nodes(parse(source)[0]) if isinstance(n, tree.Expect)]
+def promised(source: Source, name: str | None = None) -> list[tree.Expect]:
+    """The ``expect``s of a file, or of one declaration of it."""
+    own = [d for d in parse(source)[0].declarations if name is None or getattr(getattr(d, "name", None), "name", "") == name]
+    return [n for n in nodes(tuple(own)) if isinstance(n, tree.Expect)]
 
 
-def counted(source: Source, before: int, after: int) -> str:
-    """The text with ``expect params == before`` set right."""
+def counted(source: Source, before: int | None, after: int, name: str | None = None) -> str:
+    """The text with ``expect params == before`` (of any number, where that is None) set right."""
     edits = []
-    for promise in promised(source):
+    for promise in promised(source, name):
         if isinstance(promise.test, tree.Chain) and len(promise.test.steps) == 1:
             what, (step,) = promise.test.first, promise.test.steps
             counts = isinstance(what, tree.Ident) and what.name in ("params", "trainable") and step.op == "=="
-            if counts and isinstance(step.operand, tree.Number) and step.operand.value == before != after:
+            old = step.operand.value if isinstance(step.operand, tree.Number) else after
+            if counts and old != after and before in (None, old):
                 edits.append(Edit(step.operand.span, f"{after:_}"))
     return edited(source.text, edits)

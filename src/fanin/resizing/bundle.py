@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from fanin.diagnostics.fixes import edited
 from fanin.diagnostics.model import Edit
+from fanin.repairs.copied import with_doc
 from fanin.repairs.places import nodes
 from fanin.resizing.problems import CannotResize
 from fanin.source import Source, Span
@@ -85,7 +86,7 @@ class Bundle:
 
     def source(self) -> Source:
         """The file. Raises CannotResize where names of several files meet."""
-        return Source("smaller.arch", self._text())
+        return Source("smaller.arch", self._text().lstrip("\n"))
 
     def _owned(self) -> dict[Place, None]:
         """What is declared in the file: all that is not of the library, and what of that has to change or uses it."""
@@ -114,10 +115,10 @@ class Bundle:
         foreign = [self._with_comment(place) for place in reversed(list(owned)) if place[0] != main.name]
         head = "\n".join(lines) + ("\n\n" if lines else "") + "".join(f"{text}\n\n" for text in foreign)
         edits, first = [], True
-        for declaration in main_declarations(self.main.file):
+        for declaration in self.main.file.declarations:
             name = getattr(getattr(declaration, "name", None), "name", "")
             kept = (main.name, name) in owned and not isinstance(declaration, tree.Import)
-            start = with_comment(main.text, declaration.span.start)
+            start = with_doc(declaration)
             if kept and first:
                 edits.append(Edit(Span(main, start, start), head))
                 first = False
@@ -149,22 +150,7 @@ class Bundle:
     def _with_comment(self, place: Place) -> str:
         own = self.declared(place)
         text = own.span.source.text
-        return text[with_comment(text, own.span.start) : own.span.end]
-
-
-def main_declarations(file: tree.File) -> list[tree.Declaration]:
-    return sorted(file.declarations, key=lambda d: d.span.start)
-
-
-def with_comment(text: str, start: int) -> int:
-    """Where the comment directly above a declaration begins."""
-    start = text.rfind("\n", 0, start) + 1
-    while start > 0:
-        above = text.rfind("\n", 0, start - 1) + 1
-        if not text[above:start].lstrip().startswith("#"):
-            break
-        start = above
-    return start
+        return text[with_doc(own) : own.span.end]
 
 
 def _line_end(text: str, end: int) -> int:

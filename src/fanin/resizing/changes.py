@@ -13,7 +13,7 @@ from fanin.record import field, record
 from fanin.repairs.places import nodes
 from fanin.resizing.bundle import with_arguments
 from fanin.resizing.problems import CannotResize, Elsewhere
-from fanin.resizing.reading import Key, Known, Reader, Scope, Unread, binding, key_of
+from fanin.resizing.reading import Key, Known, Reader, Scope, Unread, argument, key_of
 from fanin.resizing.slots import Places, Slot, plain
 from fanin.source import Source, Span
 from fanin.syntax import tree
@@ -21,12 +21,13 @@ from fanin.syntax import tree
 
 @record(eq=False)
 class Item:
-    """A value that a place of the text has to have for one use of its declaration."""
+    """A value that a place of the text has to have for one use of its declaration, for one ``slot``."""
 
     scope: Scope
     turns: Mapping[Key, int]
     cell: int | None
     value: Any
+    slot: Slot | None = None
 
 
 @record(eq=False)
@@ -37,6 +38,7 @@ class Site:
     name: str
     label: str
     call: tree.Call | None = None  # that gets the argument
+    usual: str | None = None  # what it is where it is not given
 
 
 @record(eq=False, frozen=False)
@@ -46,14 +48,16 @@ class Inserted:
     call: tree.Call
     args: dict[str, str] = field(default_factory=dict)
     cells: dict[str, list[str]] = field(default_factory=dict)
+    usual: dict[str, str] = field(default_factory=dict)  # what need not be said
 
 
 class Changes:
     """What of a text has to change. ``roots``: whether numbers that places are read from may be changed, which is
-    how an author would do it; else every place gets its own."""
+    how an author would do it; else every place gets its own. ``follow``: whether what a name stands for is changed where
+    it was bound or given."""
 
-    def __init__(self, cut: Cut, units: Mapping[str, Any], roots: bool) -> None:
-        self.cut = cut
+    def __init__(self, cut: Cut, units: Mapping[str, Any], roots: bool, follow: bool) -> None:
+        self.cut, self.follow = cut, follow
         self.places = Places(cut, units)
         self.edits: dict[Key, Edit] = {}
         self.inserted: dict[Key, Inserted] = {}
@@ -81,52 +85,55 @@ class Changes:
     def _roots(self) -> dict[Key, tuple[Span, Any]]:
         """Numbers of the text with the value that most places which read them need; what heads say goes first."""
         votes: dict[Key, Counter[Any]] = {}
-        spans: dict[Key, Span] = {}
+        spans: dict[Key, Known] = {}
         for slot in self.places.slots:
             known = self.before[id(slot)]
             if known is not None and known.at is not None and known.value == slot.before:
                 key = key_of(known.at)
-                spans[key] = known.at
+                spans[key] = known
                 votes.setdefault(key, Counter())[slot.after] += 1000 if slot.signature else 1
         best = {key: max(found, key=lambda v: found[v]) for key, found in votes.items()}
-        return {key: (spans[key], value) for key, value in best.items() if value != _number(spans[key].text)}
+        changed = {key: value for key, value in best.items() if value != spans[key].value}
+        return {key: (span, value) for key, value in changed.items() if (span := spans[key].at) is not None}
 
     # --------------------------------------------------------------------------------------------- places of their own
 
     def _rest(self, new: Reader) -> None:
-        """Every place that the numbers do not give its size."""
-        groups: dict[tuple[Key, str], list[tuple[Slot, Any]]] = {}
-        wrong: set[tuple[Key, str]] = set()
-        raw: set[int] = set()
+        """Every place that the numbers do not give its size.
+
+        It is changed where its name was bound or given; where that would be two sizes at once, where it stands.
+        """
+        found: dict[tuple[Key, str], tuple[Site, list[Item]]] = {}
+        wrong: set[int] = set()
         for slot in self.places.slots:
             wanted = self._wanted(slot)
             if wanted is None:
                 continue
-            where = self._where(slot, followed=True)
-            groups.setdefault(where, []).append((slot, wanted[0]))
             if not self._right(slot, wanted[0], new):
-                wrong.add(where)
-        for where in wrong:
-            if _torn(groups[where]):  # one statement for several sizes: where they are used, instead
-                raw.update(id(slot) for slot, _ in groups[where])
-        final: dict[tuple[Key, str], list[tuple[Slot, Any]]] = {}
-        for where, found in groups.items():
-            if where in wrong:
-                for slot, value in found:
-                    own = self._where(slot, followed=id(slot) not in raw)
-                    final.setdefault(own, []).append((slot, value))
-        for own, found in final.items():
-            if any(not self._right(slot, value, new) for slot, value in found):
-                slot = found[0][0]
-                site = self._site(slot, own)
-                self._place(site, [Item(s.scope, s.turns, s.cell, v) for s, v in found], 0)
+                wrong.add(id(slot))
+            site, item = self._site(slot, wanted[0], self.follow)
+            found.setdefault((key_of(site.span), site.name), (site, []))[1].append(item)
+        own: dict[tuple[Key, str], tuple[Site, list[Item]]] = {}
+        for where, (site, items) in found.items():
+            if not any(id(item.slot) in wrong for item in items):
+                continue
+            if not _torn(items):
+                own[where] = (site, items)
+                continue
+            for item in items:
+                assert item.slot is not None
+                place, alone = self._site(item.slot, item.value, False)
+                own.setdefault((key_of(place.span), place.name), (place, []))[1].append(alone)
+        for site, items in own.values():
+            if any(id(item.slot) in wrong for item in items):
+                self._place(site, items, 0)
 
     def _wanted(self, slot: Slot) -> tuple[Any] | None:
         """What a place has to be worth; None where its text says something else than its size."""
         known = self.before[id(slot)]
-        if slot.after != slot.before or known is None:
-            return (slot.after,) if known is not None or slot.after != slot.before else None
-        return None if isinstance(known.value, tuple) else (known.value,)
+        if slot.expr is None or slot.after != slot.before:
+            return (slot.after,)
+        return None if known is None or isinstance(known.value, tuple) else (known.value,)
 
     def _right(self, slot: Slot, wanted: Any, new: Reader) -> bool:
         if slot.expr is None:
@@ -134,31 +141,26 @@ class Changes:
         known = _read(new, slot)
         return known is not None and known.value == wanted
 
-    def _where(self, slot: Slot, followed: bool) -> tuple[Key, str]:
-        if slot.expr is None:
+    def _site(self, slot: Slot, value: Any, follow: bool) -> tuple[Site, Item]:
+        """Where a size is said: by the expression itself, or what it names that the body binds or a call gives."""
+        scope, turns, cell, expr, label = slot.scope, slot.turns, slot.cell, slot.expr, slot.label
+        if expr is None:
             assert slot.call is not None
-            return key_of(slot.call.span), slot.name
-        return key_of(self._followed(slot).span if followed else slot.expr.span), ""
-
-    def _followed(self, slot: Slot) -> Any:
-        """The expression, or the one that a name stands for which the body binds."""
-        expr = slot.expr
-        while isinstance(expr, tree.Ident) and not self.places.around(expr.span):
-            bound = binding(slot.scope.declaration, expr.name)
-            if bound is None:
+            return Site(slot.call.span, slot.name, label, slot.call), Item(scope, turns, cell, value, slot)
+        while follow and isinstance(expr, tree.Ident) and not self._of_loop(expr):
+            bound = scope.bound.get(expr.name)
+            if bound is not None:
+                label, expr = expr.name, bound.value
+                continue
+            given = None if expr.name in scope.bound else argument(scope, expr.name)
+            if given is None or given[1] is scope:
                 break
-            expr = bound.value
-        return expr
+            label, cell = expr.name, scope.cell
+            expr, scope, turns = given
+        return Site(expr.span, "", label), Item(scope, turns, cell, value, slot)
 
-    def _site(self, slot: Slot, own: tuple[Key, str]) -> Site:
-        if slot.expr is None:
-            assert slot.call is not None
-            return Site(slot.call.span, slot.name, slot.label, slot.call)
-        span = slot.expr.span
-        label = slot.label
-        if own[0] != key_of(span):
-            span, label = self._followed(slot).span, slot.expr.name
-        return Site(span, "", label)
+    def _of_loop(self, name: tree.Ident) -> bool:
+        return any(name.name in [n.name for n in loop.names] for loop in self.places.around(name.span))
 
     def _place(self, site: Site, items: list[Item], depth: int) -> None:
         """Give a place its value for each use of its declaration. Raises CannotResize."""
@@ -179,7 +181,10 @@ class Changes:
             if len(columns) != 1 or any(len({i.cell for i in f}) < len(f) for f in uses.values()):
                 raise CannotResize(f"`{site.span.text}`, whose places differ from use to use")
             (column,) = columns
-            self._inserted(site.call).cells[site.name] = [plain(v) for v in column]
+            row = self._inserted(site.call)
+            row.cells[site.name] = [plain(v) for v in column]
+            if site.usual is not None:
+                row.usual[site.name] = site.usual
             return
         texts = {self._by_turn(site, found) for found in uses.values()}
         if len(texts) != 1:
@@ -206,7 +211,8 @@ class Changes:
         declaration = items[0].scope.declaration
         if not isinstance(declaration, tree.Block | tree.Fn) or any(i.scope.call is None for i in items):
             raise CannotResize(f"`{site.span.text}`, which differs between uses of `{declaration.name.name}`")
-        column = (*((id(i.scope), i.value) for i in items),)
+        values = [i.value for i in items]
+        column = tuple((id(i.scope), i.value) for i in items)
         key = key_of(declaration.span)
         name = self._named.get((key, column))
         usual = Counter(i.value for i in items).most_common(1)[0][0]
@@ -215,7 +221,7 @@ class Changes:
             return
         name = self._named[key, column] = self._free(declaration, site.label)
         self._put(site, name)
-        self.params.setdefault(key, []).append((name, plain(usual)))
+        self.params.setdefault(key, []).append((f"{name}: {_type(values)}", plain(usual)))
         calls: dict[Key, list[Item]] = {}
         found: dict[Key, tree.Call] = {}
         for item in items:
@@ -229,7 +235,7 @@ class Changes:
         for where, given_items in calls.items():
             if any(i.value != usual for i in given_items):
                 call = found[where]
-                self._place(Site(call.span, name, name, call), given_items, depth + 1)
+                self._place(Site(call.span, name, name, call, plain(usual)), given_items, depth + 1)
 
     def _put(self, site: Site, text: str) -> None:
         if site.call is not None:
@@ -284,19 +290,18 @@ def _read(reader: Reader, slot: Slot) -> Known | None:
         return None
 
 
-def _torn(found: Iterable[tuple[Slot, Any]]) -> bool:
+def _torn(items: Iterable[Item]) -> bool:
     """Whether one use of a place has to be several sizes."""
     seen: dict[Any, Any] = {}
     return any(
-        seen.setdefault((id(s.scope), tuple(sorted(s.turns.items())), s.cell), value) != value for s, value in found
+        seen.setdefault((id(i.scope), tuple(sorted(i.turns.items())), i.cell), i.value) != i.value for i in items
     )
 
 
-def _number(text: str) -> Any:
-    try:
-        return int(text.replace("_", ""))
-    except ValueError:
-        return text
+def _type(values: list[Any]) -> str:
+    own = [v for v in values if v is not None]
+    word = "int" if all(isinstance(v, int) for v in own) else "float"
+    return word if len(own) == len(values) else f"{word}?"
 
 
 def _digits(value: Any) -> str:
@@ -322,7 +327,7 @@ def _arguments(call: tree.Call, args: Mapping[str, str]) -> Edit:
 
 
 def _signature(declaration: Any, params: list[tuple[str, str]]) -> Edit:
-    text = ", ".join(f"{name}: int = {default}" for name, default in params)
+    text = ", ".join(f"{param} = {default}" for param, default in params)
     own = declaration.params if isinstance(declaration, tree.Fn) else declaration.hypers
     source = declaration.span.source
     if own:
@@ -352,8 +357,9 @@ def _unrolled(file: tree.File, inserted: Inserted, edits: list[Edit]) -> list[Ed
     count = len(next(iter(inserted.cells.values())))
     runs: list[tuple[int, str]] = []
     for cell in range(count):
-        args = inserted.args | {name: values[cell] for name, values in inserted.cells.items()}
-        own = [*inside, _arguments(call, args)]
+        here = {name: values[cell] for name, values in inserted.cells.items()}
+        args = inserted.args | {name: text for name, text in here.items() if inserted.usual.get(name) != text}
+        own = [*inside, *([_arguments(call, args)] if args else [])]
         shifted = [Edit(Span(e.span.source, e.span.start - operand.start, e.span.end - operand.start), e.text) for e in own]
         text = edited(operand.text, shifted)
         if runs and runs[-1][1] == text:

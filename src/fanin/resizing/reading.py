@@ -47,6 +47,7 @@ class Scope:
     turns: Mapping[Key, int]
     cell: int | None = None
     sizes: dict[str, int] = field(default_factory=dict)  # letters after the cut
+    bound: Mapping[str, tree.Bind | None] = field(default_factory=dict)  # what its statements bind
 
     @property
     def hypers(self) -> tuple[tree.Param, ...]:
@@ -118,7 +119,7 @@ class Reader:
                 items = self.value(loop.iterable, scope, turns).value
                 item = items[turn]
                 return item if len(names) == 1 else item.value[names.index(name)]
-        bound = binding(scope.declaration, name)
+        bound = scope.bound.get(name)
         if bound is not None:
             if bound.span.start <= expr.span.start and expr.span.end <= bound.span.end:
                 raise Unread
@@ -127,7 +128,7 @@ class Reader:
         if given is not None:
             value, home, when = given
             return self.value(value, home, when)
-        if rebound(scope.declaration, name):
+        if name in scope.bound:
             raise Unread
         letters = {n: d for n, d in scope.graph.letters if isinstance(d, int)}
         if name in letters:
@@ -222,20 +223,14 @@ def argument(scope: Scope, name: str) -> tuple[Any, Scope, Mapping[Key, int]] | 
     return None if default is None else (default, scope, {})
 
 
-def binding(declaration: Any, name: str) -> tree.Bind | None:
-    """The statement that a name is bound by, where it is the only one and binds nothing else."""
-    found = [n for n in nodes(declaration) if isinstance(n, tree.Bind) and any(i.name == name for i in n.names)]
-    if len(found) != 1 or len(found[0].names) != 1 or _augmented(declaration, name):
-        return None
-    return found[0]
-
-
-def rebound(declaration: Any, name: str) -> bool:
-    """Whether a statement of the body binds a name."""
-    return _augmented(declaration, name) or any(
-        isinstance(n, tree.Bind) and any(i.name == name for i in n.names) for n in nodes(declaration)
-    )
-
-
-def _augmented(declaration: Any, name: str) -> bool:
-    return any(isinstance(n, tree.Augment | tree.TypedBind) and n.name.name == name for n in nodes(declaration))
+def bindings(declaration: Any) -> dict[str, tree.Bind | None]:
+    """The names that statements of a body bind: the statement, where it is the only one and binds nothing else."""
+    found: dict[str, tree.Bind | None] = {}
+    for node in nodes(declaration):
+        if isinstance(node, tree.Bind):
+            for name in node.names:
+                alone = len(node.names) == 1 and name.name not in found
+                found[name.name] = node if alone else None
+        elif isinstance(node, tree.Augment | tree.TypedBind):
+            found[node.name.name] = None
+    return found

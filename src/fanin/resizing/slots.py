@@ -16,7 +16,7 @@ from fanin.ops.indexing.index import At, Range
 from fanin.record import record
 from fanin.repairs.places import nodes
 from fanin.resizing.problems import CannotResize
-from fanin.resizing.reading import Key, Scope, key_of
+from fanin.resizing.reading import Key, Scope, bindings, key_of
 from fanin.source import Span
 from fanin.syntax import tree
 
@@ -62,6 +62,7 @@ class Places:
         self._calls: dict[Key, Any] = {}
         self._declarations: dict[str, list[Any]] = {}
         self._loops: dict[str, list[tree.For]] = {}
+        self._bound: dict[Key, dict[str, tree.Bind | None]] = {}
         for name, unit in units.items():
             self._declarations[name] = list(unit.file.declarations)
             self._loops[name] = []
@@ -106,7 +107,10 @@ class Places:
                 for expr, d in _aligned(param.type, self.cut.port(key, graph, i)):
                     if isinstance(expr, tree.Ident) and isinstance(d, int):
                         sizes.setdefault(expr.name, d)
-        return Scope(declaration, unit, graph, key, caller, call, turns, cell, sizes)
+        mark = key_of(declaration.span)
+        if mark not in self._bound:
+            self._bound[mark] = bindings(declaration)
+        return Scope(declaration, unit, graph, key, caller, call, turns, cell, sizes, self._bound[mark])
 
     def _declaration(self, span: Span) -> Any:
         for own in self._declarations.get(span.source.name, ()):
@@ -192,7 +196,9 @@ class Places:
             return
         if replaced is not None:
             name, given = replaced
-            self.wholes.append(Whole(call, f"{name}({', '.join(f'{k}={plain(v)}' for k, v in given)})", name))
+            written = {a.name.name: a.value.span.text for a in call.args if a.name is not None}
+            text = ", ".join(f"{k}={written.get(k, plain(v))}" for k, v in given)
+            self.wholes.append(Whole(call, f"{name}({text})", name))
             return
         label = next((w for w in reversed(path.split(".")) if not w.isdigit()), leaf.op.name)
         self._attributes(leaf.op, leaf.attrs, after, call, 0, label, scope, turns, cell)
@@ -226,16 +232,15 @@ class Places:
         cell: int | None,
     ) -> None:
         given = _bound(op, call, ports)
+        named = {a.name.name for a in call.args if a.name is not None}
 
         def slot(expr: Any, name: str, old: Any, new: Any) -> None:
-            if old == new and expr is None:
+            if old == new and (expr is not None or name in named) and not isinstance(new, (int, float)):
                 return
-            if not isinstance(new, (int, float)) or isinstance(new, bool):
-                if old == new:
-                    return
-                if not isinstance(new, tuple):
-                    raise CannotResize(f"`{name}` of `{call.span.text}`")
-            self.slots.append(Slot(expr, name, f"{label}_{_SHORT.get(name, name)}", call, scope, turns, cell, old, new))
+            if old != new and not isinstance(new, (int, float, tuple)):
+                raise CannotResize(f"`{name}` of `{call.span.text}`")
+            called = name if label == op.name and len(name) > 1 else f"{label}_{_SHORT.get(name, name)}"
+            self.slots.append(Slot(expr, name, called, call, scope, turns, cell, old, new))
 
         for f in fields(before):
             old, new = getattr(before, f.name), getattr(after, f.name)
@@ -287,7 +292,8 @@ class Places:
                 self._axes(type_, result.value.type.shape, self.cut.result(scope.key, graph, i), scope, letters)
 
     def _state(self, state: Any, path: str, scope: Scope) -> None:
-        found = [n for n in nodes(scope.declaration) if isinstance(n, tree.State) and n.name.name == state.name]
+        own = scope.declaration.body if hasattr(scope.declaration, "body") else ()
+        found = [n for n in nodes(own) if isinstance(n, tree.State) and n.name.name == state.name]
         if len(found) == 1:
             before = state.type.shape
             self._axes(found[0].type, before, self.cut.state(join(path, state.name), before), scope, set(), False)
