@@ -8,7 +8,7 @@ from typing import Any
 from fanin.analyses.couplings.walk import within
 from fanin.analyses.paths import join
 from fanin.emit.arch.facts import Changes
-from fanin.ir.graph import Apply, Call, Choice, Graph, Iterate, Leaf, Program, Repeat, Row, Scan, Unit, Update
+from fanin.ir.graph import Apply, Call, Choice, Graph, Iterate, Leaf, Program, Row, Scalar, Scan, Unit, Update
 
 
 def disagreement(changes: Changes, parent: Program, small: Program) -> str:
@@ -37,8 +37,8 @@ def _nodes(changes: Changes, x: Any, y: Any, path: str, key: str) -> Iterator[st
         if getattr(y, "module", None) != module:
             yield f"`{x.span.text}` in `{path}` has become `{y.span.text}`"
         return
-    if type(x) is not type(y) or len(x.inputs) != len(y.inputs):
-        yield f"`{x.span.text}` in `{path}` has become `{y.span.text}`"
+    if type(x) is not type(y) or len(x.inputs) != len(y.inputs) or _numbers(x) != _numbers(y):
+        yield f"`{x.span.text}` in `{path}` has become `{y.span.text}`, of {_numbers(y)} in the place of {_numbers(x)}"
     elif isinstance(x, Apply):
         wanted = changes.attributes(key, x)
         op, attrs = wanted if isinstance(wanted, tuple) else (x.op.name, wanted)
@@ -53,6 +53,12 @@ def _nodes(changes: Changes, x: Any, y: Any, path: str, key: str) -> Iterator[st
         for p, q in ((x.training, y.training), (x.evaluation, y.evaluation)):
             for n, m in zip(p.nodes, q.nodes, strict=False):
                 yield from _nodes(changes, n, m, path, key)
+
+
+def _numbers(node: Any) -> list[Any]:
+    """The numbers beside its tensors; open sizes are those of the inputs."""
+    values = [o.value for o in node.inputs if isinstance(o, Scalar)]
+    return [v for v in values if isinstance(v, (int, float))]
 
 
 def _instances(changes: Changes, made: Any, other: Any, path: str) -> Iterator[str]:
@@ -90,5 +96,3 @@ def _places(made: Any) -> list[Any]:
 def _same(a: Any, b: Any) -> bool:
     return bool(a == b) or repr(a) == repr(b)
 
-
-_ = Repeat

@@ -62,6 +62,7 @@ class Changes:
         self.edits: dict[Key, Edit] = {}
         self.inserted: dict[Key, Inserted] = {}
         self.params: dict[Key, list[tuple[str, str]]] = {}  # of a declaration: name and default
+        self.zipped: dict[Key, tuple[tree.For, dict[str, str]]] = {}  # loops, and the lists that they go over as well
         self._named: dict[tuple[Key, tuple[Any, ...]], str] = {}
         self._taken: dict[Key, set[str]] = {}
         old = Reader({}, False, self.places.around)
@@ -192,19 +193,23 @@ class Changes:
         self._put(site, texts.pop())
 
     def _by_turn(self, site: Site, items: list[Item]) -> str:
-        """``[32, 8, 32][i]``, where a loop counts from 0 and its turn says which."""
-        for loop in reversed(self.places.around(site.span)):
-            key = key_of(loop.span)
-            by_turn: dict[int, set[Any]] = {}
-            for item in items:
-                if key not in item.turns:
-                    raise CannotResize(f"`{site.span.text}`, whose turn is not known")
-                by_turn.setdefault(item.turns[key], set()).add(item.value)
-            if any(len(found) > 1 for found in by_turn.values()) or sorted(by_turn) != list(range(len(by_turn))):
-                continue
-            if _counts(loop):
-                return f"[{', '.join(plain(by_turn[i].copy().pop()) for i in range(len(by_turn)))}][{loop.names[0].name}]"
+        """``[32, 8, 32][i]``, by the counters of the loops whose turns say which; a loop without one gets a name more."""
+        loops = self.places.around(site.span)
+        for chosen in (*([loop] for loop in reversed(loops)), loops):
+            text = _listed(items, [key_of(loop.span) for loop in chosen])
+            counters = [_counter(loop) for loop in chosen]
+            if text is not None and all(counters):
+                return f"{text}{''.join(f'[{counter}]' for counter in counters)}"
+            if text is not None and len(chosen) == 1:
+                return self._zipped(chosen[0], text, site)
         raise CannotResize(f"`{site.span.text}`, which differs from turn to turn")
+
+    def _zipped(self, loop: tree.For, values: str, site: Site) -> str:
+        key = key_of(loop.span)
+        known = self.zipped.setdefault(key, (loop, {}))[1]
+        if values not in known:
+            known[values] = self._free(self.places.declaration(loop.span), site.label)
+        return known[values]
 
     def _as_hyper(self, site: Site, items: list[Item], depth: int) -> None:
         """A hyper-parameter for what differs between uses of a declaration, given where it is used."""
@@ -269,6 +274,7 @@ class Changes:
         rows = {key: i for key, i in self.inserted.items() if i.cells}
         foreign = [e.span for e in self.edits.values() if e.span.source.name != source.name]
         foreign += [i.call.span for i in self.inserted.values() if i.call.span.source.name != source.name]
+        foreign += [loop.span for loop, _ in self.zipped.values() if loop.span.source.name != source.name]
         declarations = {key_of(d.span): d for unit in trees.values() for d in unit.file.declarations}
         foreign += [declarations[key].span for key in self.params if key[0] != source.name]
         if foreign:
@@ -276,6 +282,8 @@ class Changes:
         edits = list(self.edits.values())
         edits += [_arguments(i.call, i.args) for key, i in self.inserted.items() if key not in rows]
         edits += [_signature(declarations[key], params) for key, params in self.params.items()]
+        for loop, values in self.zipped.values():
+            edits += _wider(loop, values)
         for inserted in rows.values():
             edits = _unrolled(trees[source.name].file, inserted, edits)
         return edited(source.text, edits)
@@ -308,18 +316,43 @@ def _digits(value: Any) -> str:
     return f"{value:_}" if isinstance(value, int) and value >= 10_000 else plain(value)
 
 
-def _counts(loop: tree.For) -> bool:
-    """Whether a loop goes over 0, 1, 2 …"""
+def _listed(items: list[Item], loops: list[Key]) -> str | None:
+    """The values by the turns of loops, as a list of lists; None where they are not known by these alone."""
+    if not loops:
+        values = {item.value for item in items}
+        return plain(values.pop()) if len(values) == 1 else None
+    by_turn: dict[int, list[Item]] = {}
+    for item in items:
+        if loops[0] not in item.turns:
+            return None
+        by_turn.setdefault(item.turns[loops[0]], []).append(item)
+    texts = {turn: _listed(found, loops[1:]) for turn, found in by_turn.items()}
+    usual = texts[min(texts)]  # of turns that do not come by
+    found = [texts.get(turn, usual) for turn in range(max(texts) + 1)]
+    return None if None in found else f"[{', '.join(t for t in found if t is not None)}]"
+
+
+def _counter(loop: tree.For) -> str:
+    """The name that goes over 0, 1, 2 …; empty where none does."""
     it = loop.iterable
     while isinstance(it, tree.Paren):
         it = it.value
-    return (
-        len(loop.names) == 1
-        and isinstance(it, tree.Chain)
-        and [s.op for s in it.steps] == [".."]
-        and isinstance(it.first, tree.Number)
-        and it.first.value == 0
-    )
+    name = loop.names[0].name
+    if isinstance(it, tree.Call) and isinstance(it.callee, tree.Ident) and it.callee.name == "enumerate":
+        return name if len(it.args) == 1 else ""
+    counts = isinstance(it, tree.Chain) and [s.op for s in it.steps] == [".."] and len(loop.names) == 1
+    return name if counts and isinstance(it.first, tree.Number) and it.first.value == 0 and name != "_" else ""
+
+
+def _wider(loop: tree.For, values: Mapping[str, str]) -> list[Edit]:
+    """A loop that goes over lists of values as well."""
+    source, last, it = loop.span.source, loop.names[-1].span.end, loop.iterable
+    names, lists = "".join(f", {name}" for name in values.values()), ", ".join(values)
+    edits = [Edit(Span(source, last, last), names)]
+    if isinstance(it, tree.Call) and isinstance(it.callee, tree.Ident) and it.callee.name == "zip":
+        return [*edits, Edit(Span(source, it.span.end - 1, it.span.end - 1), f", {lists}")]
+    start, end = it.span.start, it.span.end
+    return [*edits, Edit(Span(source, start, start), "zip("), Edit(Span(source, end, end), f", {lists})")]
 
 
 def _arguments(call: tree.Call, args: Mapping[str, str]) -> Edit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -103,9 +104,13 @@ class Reader:
             return self.value(expr.then if test else expr.otherwise, scope, turns)
         if isinstance(expr, tree.Chain):
             return self._chain(expr, scope, turns)
-        if isinstance(expr, tree.Call) and isinstance(expr.callee, tree.Ident) and expr.callee.name in _FUNCTIONS:
-            given = [_plain(self.value(a.value, scope, turns)) for a in expr.args]
-            return Known(_FUNCTIONS[expr.callee.name](*given))
+        if isinstance(expr, tree.Call) and isinstance(expr.callee, tree.Ident) and (
+            expr.callee.name in _FUNCTIONS or expr.callee.name in _OF_LISTS
+        ):
+            given = [self.value(a.value, scope, turns) for a in expr.args]
+            if expr.callee.name in _OF_LISTS:
+                return Known(_OF_LISTS[expr.callee.name](*(g.value for g in given)))
+            return Known(_FUNCTIONS[expr.callee.name](*map(_plain, given)))
         raise Unread
 
     def _name(self, expr: tree.Ident, scope: Scope, turns: Mapping[Key, int]) -> Known:
@@ -118,7 +123,8 @@ class Reader:
                     raise Unread
                 items = self.value(loop.iterable, scope, turns).value
                 item = items[turn]
-                return item if len(names) == 1 else item.value[names.index(name)]
+                known: Known = item if len(names) == 1 else item.value[names.index(name)]
+                return known
         bound = scope.bound.get(name)
         if bound is not None:
             if bound.span.start <= expr.span.start and expr.span.end <= bound.span.end:
@@ -200,7 +206,18 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "max": max,
     "min": min,
     "int": int,
+    "float": float,
+    "sum": sum,
+    "sqrt": math.sqrt,
+    "log": math.log,
+    "exp": math.exp,
     "ceildiv": lambda a, b: -(-a // b),
+}
+
+_OF_LISTS: dict[str, Callable[..., tuple[Known, ...]]] = {
+    "zip": lambda *lists: tuple(map(Known, zip(*lists, strict=False))),
+    "enumerate": lambda items: tuple(Known((Known(i), item)) for i, item in enumerate(items)),
+    "reversed": lambda items: tuple(reversed(items)),
 }
 
 

@@ -10,7 +10,7 @@ from fanin.analyses.couplings.cut import Cut
 from fanin.analyses.couplings.walk import within
 from fanin.analyses.paths import join
 from fanin.emit.arch.spelling import arguments
-from fanin.ir.graph import Apply, Call, Choice, Graph, Iterate, Leaf, Row, Scan, Unit, Update
+from fanin.ir.graph import Apply, Call, Choice, Graph, Iterate, Leaf, Row, Scalar, Scan, Unit, Update
 from fanin.ops.contract import Op, argument_order
 from fanin.ops.indexing.index import At, Range
 from fanin.record import record
@@ -69,10 +69,10 @@ class Places:
             for node in nodes(unit.file.declarations):
                 if isinstance(node, tree.For):
                     self._loops[name].append(node)
-                elif isinstance(node, tree.Call | tree.Index):
+                elif isinstance(node, tree.Call | tree.Index | tree.Chain):
                     self._calls.setdefault(key_of(node.span), node)
         graph = cut.coupled.program.graph
-        declaration = self._declaration(graph.span)
+        declaration = self.declaration(graph.span)
         top = self._top(declaration, graph)
         self._graph(graph, "", top, {}, None, "")
         self._signature(top)
@@ -112,7 +112,7 @@ class Places:
             self._bound[mark] = bindings(declaration)
         return Scope(declaration, unit, graph, key, caller, call, turns, cell, sizes, self._bound[mark])
 
-    def _declaration(self, span: Span) -> Any:
+    def declaration(self, span: Span) -> Any:
         for own in self._declarations.get(span.source.name, ()):
             if own.span.start <= span.start and span.end <= own.span.end:
                 return own
@@ -158,6 +158,8 @@ class Places:
                     self._child(part, join(path, str(at)), span, scope, turns, at)
                     at += 1
             return
+        while scope.caller is not None and not _inside(span, scope.declaration.span):  # made where it was handed over
+            turns, cell, scope = scope.turns, scope.cell if cell is None else cell, scope.caller
         call = self._calls.get(key_of(span))
         while isinstance(call, tree.Call) and isinstance(call.callee, tree.Ident) and call.callee.name in WRAPPERS:
             call = call.args[0].value if call.args else None
@@ -168,18 +170,17 @@ class Places:
         graph, own = made.graph, scope.declaration.span
         if graph.foreign:
             return
-        inside = graph.span.source.name == own.source.name and own.start <= graph.span.start and graph.span.end <= own.end
-        if inside and graph.kind == "composition":
+        if graph.kind == "composition" and _inside(graph.span, own):
             self._graph(graph, path, scope, turns, cell, path)
             return
-        inner = self._scope(self._declaration(graph.span), graph, path, scope, call, turns, cell)
+        inner = self._scope(self.declaration(graph.span), graph, path, scope, call, turns, cell)
         self._graph(graph, path, inner, {}, None, path)
         self._signature(inner)
 
     def _fn(self, node: Call, path: str, scope: Scope, turns: Mapping[Key, int], key: str) -> None:
         inner = within(key, node)
         call = self._calls.get(key_of(node.span))
-        found = self._scope(self._declaration(node.graph.span), node.graph, inner, scope, call, turns, None)
+        found = self._scope(self.declaration(node.graph.span), node.graph, inner, scope, call, turns, None)
         self._graph(node.graph, path, found, {}, None, inner)
         self._signature(found)
 
@@ -206,6 +207,8 @@ class Places:
     def _function(self, node: Apply, scope: Scope, turns: Mapping[Key, int], key: str) -> None:
         after = self.cut.attributes(key, node)
         call = self._calls.get(key_of(node.span))
+        if isinstance(call, tree.Chain):
+            self._numbers(node, call, scope, turns)
         if isinstance(after, tuple):
             if not isinstance(call, tree.Call) or len(node.inputs) != 1 or any(_is_flow(a) for a in call.args):
                 raise CannotResize(f"`{node.span.text}`, which becomes `{after[0]}`")
@@ -218,6 +221,15 @@ class Places:
             self._attributes(node.op, node.attrs, after, call, explicit, node.op.name, scope, turns, None)
         elif after != node.attrs:
             raise CannotResize(f"`{node.span.text}`, which is no call")
+
+    def _numbers(self, node: Apply, chain: tree.Chain, scope: Scope, turns: Mapping[Key, int]) -> None:
+        """Numbers beside tensors, such as a root of a width: they stay what they were."""
+        if len(node.inputs) == 2:
+            sides = ([chain.first] if len(chain.steps) == 1 else [None], [chain.steps[-1].operand])
+            for operand, (expr,) in zip(node.inputs, sides, strict=True):
+                value = operand.value if isinstance(operand, Scalar) else None
+                if expr is not None and isinstance(value, (int, float)) and not isinstance(value, bool):
+                    self.slots.append(Slot(expr, "", "factor", None, scope, turns, None, value, value))
 
     def _attributes(
         self,
@@ -319,6 +331,10 @@ def _flat(graph: Graph) -> Iterator[Any]:
         elif isinstance(node, Choice):
             yield from _flat(node.training)
             yield from _flat(node.evaluation)
+
+
+def _inside(span: Span, outer: Span) -> bool:
+    return span.source.name == outer.source.name and outer.start <= span.start and span.end <= outer.end
 
 
 def _tensors(declaration: Any) -> tuple[tree.Param, ...]:
