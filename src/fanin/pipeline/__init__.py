@@ -80,10 +80,6 @@ from fanin.pipeline.graphs import (
 )
 from fanin.pipeline.repairing import repair as repair
 from fanin.pipeline.repairing import roles as roles
-from fanin.pipeline.shrinking import Smaller as Smaller
-from fanin.pipeline.shrinking import couple as couple
-from fanin.pipeline.shrinking import shrink as shrink
-from fanin.pipeline.shrinking import smaller_spec as smaller_spec
 from fanin.pipeline.runs import (
     prune as prune,
 )
@@ -105,3 +101,7 @@ from fanin.pipeline.runs import (
 from fanin.pipeline.runs import (
     train as train,
 )
+from fanin.pipeline.shrinking import Smaller as Smaller
+from fanin.pipeline.shrinking import couple as couple
+from fanin.pipeline.shrinking import shrink as shrink
+from fanin.pipeline.shrinking import smaller_spec as smaller_spec

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from fanin.diagnostics.model import Diagnostic
 from fanin.ir.graph import Program
-from fanin.pipeline.files import declaration, format_text, load
+from fanin.pipeline.files import declaration, load
 from fanin.pipeline.graphs import elaborate_source, training_of
 from fanin.report import CheckFailed, Hyper, Report, read_source
-from fanin.source import Source
 from fanin.syntax import tree
 
 if TYPE_CHECKING:
-    from fanin.analyses.couplings import Coupled
-    from fanin.analyses.couplings.cut import Cut
     from fanin.emit.comparison import Change
     from fanin.emit.picture.paint import Paint
     from fanin.emit.torch.uses import EmitError

@@ -89,7 +89,11 @@ def laid_out(file: tree.File, text: str) -> str:
 
 def promised(source: Source, name: str | None = None) -> list[tree.Expect]:
     """The ``expect``s of a file, or of one declaration of it."""
-    own = [d for d in parse(source)[0].declarations if name is None or getattr(getattr(d, "name", None), "name", "") == name]
+    own = [
+        d
+        for d in parse(source)[0].declarations
+        if name is None or getattr(getattr(d, "name", None), "name", "") == name
+    ]
     return [n for n in nodes(tuple(own)) if isinstance(n, tree.Expect)]
 
 

@@ -95,4 +95,3 @@ def _places(made: Any) -> list[Any]:
 
 def _same(a: Any, b: Any) -> bool:
     return bool(a == b) or repr(a) == repr(b)
-

@@ -14,7 +14,7 @@ from fanin.repairs.places import nodes
 from fanin.resizing.bundle import with_arguments
 from fanin.resizing.problems import CannotResize, Elsewhere
 from fanin.resizing.reading import Key, Known, Reader, Scope, Unread, argument, key_of
-from fanin.resizing.slots import Places, Slot, plain
+from fanin.resizing.slots import Listed, Places, Slot, plain
 from fanin.source import Source, Span
 from fanin.syntax import tree
 
@@ -39,6 +39,7 @@ class Site:
     label: str
     call: tree.Call | None = None  # that gets the argument
     usual: str | None = None  # what it is where it is not given
+    index: str = ""  # what follows a name that stands there
 
 
 @record(eq=False, frozen=False)
@@ -187,21 +188,28 @@ class Changes:
             if site.usual is not None:
                 row.usual[site.name] = site.usual
             return
-        texts = {self._by_turn(site, found) for found in uses.values()}
-        if len(texts) != 1:
-            raise CannotResize(f"`{site.span.text}`, whose turns differ from use to use")
-        self._put(site, texts.pop())
+        loops = self._by_turn(site, items, uses)
+        lists = [Item(found[0].scope, {}, None, _listed(found, loops, self.places.count)) for found in uses.values()]
+        usual = max((i.value for i in lists), key=len)
+        lists = [i if i.value is not None else Item(i.scope, {}, None, usual) for i in lists]
+        counters = "".join(f"[{_counter(self.places.loop(key))}]" for key in loops)
+        if len({i.value for i in lists}) > 1:
+            self._as_hyper(Site(site.span, site.name, f"{site.label}s", site.call, None, counters), lists, depth)
+        elif all(_counter(self.places.loop(key)) for key in loops):
+            self._put(site, f"{lists[0].value}{counters}")
+        else:
+            self._put(site, self._zipped(self.places.loop(loops[0]), lists[0].value, site))
 
-    def _by_turn(self, site: Site, items: list[Item]) -> str:
-        """``[32, 8, 32][i]``, by the counters of the loops whose turns say which; a loop without one gets a name more."""
+    def _by_turn(self, site: Site, items: list[Item], uses: Mapping[int, list[Item]]) -> list[Key]:
+        """The loops whose turns say which value: one, or all with counters. A loop without one can get a name more."""
         loops = self.places.around(site.span)
+        alike = len({_listed(items, [key_of(loop.span)], self.places.count) for loop in loops} - {None}) > 0
         for chosen in (*([loop] for loop in reversed(loops)), loops):
-            text = _listed(items, [key_of(loop.span) for loop in chosen])
-            counters = [_counter(loop) for loop in chosen]
-            if text is not None and all(counters):
-                return f"{text}{''.join(f'[{counter}]' for counter in counters)}"
-            if text is not None and len(chosen) == 1:
-                return self._zipped(chosen[0], text, site)
+            keys = [key_of(loop.span) for loop in chosen]
+            counted = all(_counter(loop) for loop in chosen)
+            if keys and all(_listed(found, keys, self.places.count) is not None for found in uses.values()):
+                if counted or (len(chosen) == 1 and alike and _listed(items, keys, self.places.count) is not None):
+                    return keys
         raise CannotResize(f"`{site.span.text}`, which differs from turn to turn")
 
     def _zipped(self, loop: tree.For, values: str, site: Site) -> str:
@@ -222,10 +230,10 @@ class Changes:
         name = self._named.get((key, column))
         usual = Counter(i.value for i in items).most_common(1)[0][0]
         if name is not None:
-            self._put(site, name)
+            self._put(site, f"{name}{site.index}")
             return
         name = self._named[key, column] = self._free(declaration, site.label)
-        self._put(site, name)
+        self._put(site, f"{name}{site.index}")
         self.params.setdefault(key, []).append((f"{name}: {_type(values)}", plain(usual)))
         calls: dict[Key, list[Item]] = {}
         found: dict[Key, tree.Call] = {}
@@ -308,6 +316,8 @@ def _torn(items: Iterable[Item]) -> bool:
 
 def _type(values: list[Any]) -> str:
     own = [v for v in values if v is not None]
+    if any(isinstance(v, Listed) for v in own):
+        return "list[list[int]]" if own[0].startswith("[[") else "list[int]"
     word = "int" if all(isinstance(v, int) for v in own) else "float"
     return word if len(own) == len(values) else f"{word}?"
 
@@ -316,20 +326,20 @@ def _digits(value: Any) -> str:
     return f"{value:_}" if isinstance(value, int) and value >= 10_000 else plain(value)
 
 
-def _listed(items: list[Item], loops: list[Key]) -> str | None:
+def _listed(items: list[Item], loops: list[Key], count: Mapping[Key, int]) -> Listed | None:
     """The values by the turns of loops, as a list of lists; None where they are not known by these alone."""
     if not loops:
         values = {item.value for item in items}
-        return plain(values.pop()) if len(values) == 1 else None
+        return Listed(plain(values.pop())) if len(values) == 1 else None
     by_turn: dict[int, list[Item]] = {}
     for item in items:
         if loops[0] not in item.turns:
             return None
         by_turn.setdefault(item.turns[loops[0]], []).append(item)
-    texts = {turn: _listed(found, loops[1:]) for turn, found in by_turn.items()}
+    texts = {turn: _listed(found, loops[1:], count) for turn, found in by_turn.items()}
     usual = texts[min(texts)]  # of turns that do not come by
-    found = [texts.get(turn, usual) for turn in range(max(texts) + 1)]
-    return None if None in found else f"[{', '.join(t for t in found if t is not None)}]"
+    found = [texts.get(turn, usual) for turn in range(count[loops[0]])]
+    return None if None in found else Listed(f"[{', '.join(t for t in found if t is not None)}]")
 
 
 def _counter(loop: tree.For) -> str:
@@ -393,7 +403,9 @@ def _unrolled(file: tree.File, inserted: Inserted, edits: list[Edit]) -> list[Ed
         here = {name: values[cell] for name, values in inserted.cells.items()}
         args = inserted.args | {name: text for name, text in here.items() if inserted.usual.get(name) != text}
         own = [*inside, *([_arguments(call, args)] if args else [])]
-        shifted = [Edit(Span(e.span.source, e.span.start - operand.start, e.span.end - operand.start), e.text) for e in own]
+        shifted = [
+            Edit(Span(e.span.source, e.span.start - operand.start, e.span.end - operand.start), e.text) for e in own
+        ]
         text = edited(operand.text, shifted)
         if runs and runs[-1][1] == text:
             runs[-1] = (runs[-1][0] + 1, text)

@@ -104,8 +104,10 @@ class Reader:
             return self.value(expr.then if test else expr.otherwise, scope, turns)
         if isinstance(expr, tree.Chain):
             return self._chain(expr, scope, turns)
-        if isinstance(expr, tree.Call) and isinstance(expr.callee, tree.Ident) and (
-            expr.callee.name in _FUNCTIONS or expr.callee.name in _OF_LISTS
+        if (
+            isinstance(expr, tree.Call)
+            and isinstance(expr.callee, tree.Ident)
+            and (expr.callee.name in _FUNCTIONS or expr.callee.name in _OF_LISTS)
         ):
             given = [self.value(a.value, scope, turns) for a in expr.args]
             if expr.callee.name in _OF_LISTS:
@@ -150,7 +152,9 @@ class Reader:
             raise Unread
         (item,) = expr.items
         if isinstance(item, tree.Slice):
-            ends = [None if e is None else self.value(e, scope, turns).value for e in (item.start, item.stop, item.step)]
+            ends = [
+                None if e is None else self.value(e, scope, turns).value for e in (item.start, item.stop, item.step)
+            ]
             return Known(found.value[slice(*ends)])
         try:
             known: Known = found.value[self.value(item, scope, turns).value]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -43,6 +44,10 @@ class Slot:
     signature: bool = False
 
 
+class Listed(str):
+    """A list of sizes, as text."""
+
+
 @record(eq=False)
 class Whole:
     """A call that becomes another one."""
@@ -62,6 +67,7 @@ class Places:
         self._calls: dict[Key, Any] = {}
         self._declarations: dict[str, list[Any]] = {}
         self._loops: dict[str, list[tree.For]] = {}
+        self.count: dict[Key, int] = {}  # how many turns a loop has
         self._bound: dict[Key, dict[str, tree.Bind | None]] = {}
         for name, unit in units.items():
             self._declarations[name] = list(unit.file.declarations)
@@ -118,14 +124,22 @@ class Places:
                 return own
         raise CannotResize(f"{span}: it is in no declaration")
 
+    def loop(self, key: Key) -> tree.For:
+        return next(f for f in self._loops[key[0]] if key_of(f.span) == key)
+
     def around(self, span: Span) -> list[tree.For]:
         """The loops around a text, outer first."""
-        return [f for f in self._loops.get(span.source.name, ()) if f.span.start <= span.start and span.end <= f.span.end]
+        return [
+            f for f in self._loops.get(span.source.name, ()) if f.span.start <= span.start and span.end <= f.span.end
+        ]
 
     def _turns(self, span: Span, loop: Sequence[tuple[int, int]], known: Mapping[Key, int]) -> Mapping[Key, int]:
         loops = self.around(span)
         if len(loops) == len(loop):
-            return {key_of(f.span): turn for f, (_, turn) in zip(loops, loop, strict=True)}
+            found = {key_of(f.span): turn for f, (_, turn) in zip(loops, loop, strict=True)}
+            for key, turn in found.items():
+                self.count[key] = max(self.count.get(key, 0), turn + 1)
+            return found
         return known
 
     def _graph(
@@ -143,7 +157,12 @@ class Places:
                 self._fn(node, path, scope, when, key)
         for state in graph.states:
             self._state(state, path, scope)
+        rows = Counter(child.span for child in graph.children) if graph.kind == "composition" else Counter()
+        seen: Counter[Span] = Counter()
         for child in graph.children:
+            if rows[child.span] > 1:  # places of a repetition that is part of it
+                cell = seen[child.span]
+                seen[child.span] += 1
             loop = next((used[p] for p in used if p == child.path or p.startswith(f"{child.path}.")), ())
             when = self._turns(child.span, loop, turns)
             self._child(child.instance, join(path, child.path), child.span, scope, when, cell)
@@ -161,8 +180,13 @@ class Places:
         while scope.caller is not None and not _inside(span, scope.declaration.span):  # made where it was handed over
             turns, cell, scope = scope.turns, scope.cell if cell is None else cell, scope.caller
         call = self._calls.get(key_of(span))
-        while isinstance(call, tree.Call) and isinstance(call.callee, tree.Ident) and call.callee.name in WRAPPERS:
-            call = call.args[0].value if call.args else None
+        while isinstance(call, tree.Call):
+            if isinstance(call.callee, tree.Call):  # `Layer(8)(mask)`: made by the inner one
+                call = call.callee
+            elif isinstance(call.callee, tree.Ident) and call.callee.name in WRAPPERS and call.args:
+                call = call.args[0].value
+            else:
+                break
         if isinstance(made, Leaf):
             self._leaf(made, path, call, scope, turns, cell)
             return
@@ -186,9 +210,7 @@ class Places:
 
     # -------------------------------------------------------------------------------------------------- the slots
 
-    def _leaf(
-        self, leaf: Leaf, path: str, call: Any, scope: Scope, turns: Mapping[Key, int], cell: int | None
-    ) -> None:
+    def _leaf(self, leaf: Leaf, path: str, call: Any, scope: Scope, turns: Mapping[Key, int], cell: int | None) -> None:
         after = self.cut.leaf(path, leaf)
         replaced = self.cut.replaced(path)
         if not isinstance(call, tree.Call):
@@ -291,31 +313,27 @@ class Places:
     def _signature(self, scope: Scope) -> None:
         """What the head of a block says of its inputs and results."""
         graph, declaration = scope.graph, scope.declaration
-        letters = {name for name, _ in graph.letters} - {p.name.name for p in scope.hypers}
         ports = [p for p in graph.ports if p.value is not None]
         for i, port in enumerate(ports):
             param = next((p for p in _tensors(declaration) if p.name.name == port.name), None)
             if param is not None and port.value is not None:
                 after = self.cut.port(scope.key, graph, i)
-                self._axes(param.type, port.value.type.shape, after, scope, letters)
+                self._axes(param.type, port.value.type.shape, after, scope)
         types = _results(getattr(declaration, "result", None))
         if len(types) == len(graph.results):
             for i, (type_, result) in enumerate(zip(types, graph.results, strict=True)):
-                self._axes(type_, result.value.type.shape, self.cut.result(scope.key, graph, i), scope, letters)
+                self._axes(type_, result.value.type.shape, self.cut.result(scope.key, graph, i), scope)
 
     def _state(self, state: Any, path: str, scope: Scope) -> None:
         own = scope.declaration.body if hasattr(scope.declaration, "body") else ()
         found = [n for n in nodes(own) if isinstance(n, tree.State) and n.name.name == state.name]
         if len(found) == 1:
             before = state.type.shape
-            self._axes(found[0].type, before, self.cut.state(join(path, state.name), before), scope, set(), False)
+            self._axes(found[0].type, before, self.cut.state(join(path, state.name), before), scope, False)
 
-    def _axes(
-        self, type_: Any, before: Any, after: Any, scope: Scope, letters: set[str], signature: bool = True
-    ) -> None:
+    def _axes(self, type_: Any, before: Any, after: Any, scope: Scope, signature: bool = True) -> None:
         for (expr, old), (_, new) in zip(_aligned(type_, before), _aligned(type_, after), strict=True):
-            known = isinstance(expr, tree.Ident) and expr.name in letters
-            if isinstance(new, int) and isinstance(expr, tree.Expr) and not known:
+            if isinstance(new, int) and isinstance(expr, tree.Expr):
                 self.slots.append(Slot(expr, "", "size", None, scope, {}, None, old, new, signature))
 
 
@@ -394,6 +412,8 @@ def _bound(op: Op[Any], call: tree.Call, ports: int | None) -> dict[str, Any]:
 
 def plain(value: Any) -> str:
     """A value of an attribute as text."""
+    if isinstance(value, Listed):
+        return value
     from fanin.emit.arch.spelling import spell
 
     return _text(spell(value))
