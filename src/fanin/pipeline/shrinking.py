@@ -44,8 +44,7 @@ def shrink(cut: Cut, header: str = "") -> Smaller:
     from fanin.resizing import CannotResize
 
     try:
-        text, small = _resized(cut)
-        text = header + text
+        text = header + _resized(cut)[0]
         return Smaller(text, elaborate_source(Source(_FILE, text), _FILE, cut.coupled.program.name, None), "")
     except CannotResize as error:
         anew = str(error)
@@ -55,7 +54,7 @@ def shrink(cut: Cut, header: str = "") -> Smaller:
 
 
 def smaller_spec(cut: Cut, header: str = "") -> str:
-    """What a cut leaves, as a spec written from the graph. Raises CannotWrite where something has no form as text yet."""
+    """What a cut leaves, as a spec written from the graph. Raises CannotWrite for what has no form as text yet."""
     from fanin.emit.arch import CannotWrite, write_spec
 
     text = write_spec(cut.coupled.program, cut, header)

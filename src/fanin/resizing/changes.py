@@ -207,9 +207,10 @@ class Changes:
         for chosen in (*([loop] for loop in reversed(loops)), loops):
             keys = [key_of(loop.span) for loop in chosen]
             counted = all(_counter(loop) for loop in chosen)
-            if keys and all(_listed(found, keys, self.places.count) is not None for found in uses.values()):
-                if counted or (len(chosen) == 1 and alike and _listed(items, keys, self.places.count) is not None):
-                    return keys
+            known = keys and all(_listed(found, keys, self.places.count) is not None for found in uses.values())
+            same = len(chosen) == 1 and alike and _listed(items, keys, self.places.count) is not None
+            if known and (counted or same):
+                return keys
         raise CannotResize(f"`{site.span.text}`, which differs from turn to turn")
 
     def _zipped(self, loop: tree.For, values: str, site: Site) -> str:

@@ -95,8 +95,10 @@ model Net()(x: [N, 6]) -> [N, 3] {
     [
         ("  for i in 0..3 { x = x -> p: Part(16) }", {"p.0.up": 8, "p.1.up": 8, "p.2.up": 8},
          "  for i in 0..3 { x = x -> p: Part(8) }"),
-        ("  for i in 0..3 { x = x -> p: Part(16) }", {"p.1.up": 4}, "  for i in 0..3 { x = x -> p: Part([16, 4, 16][i]) }"),
-        ("  for w in [16, 8] { x = x -> p: Part(w) }", {"p.0.up": 7, "p.1.up": 3}, "  for w in [7, 3] { x = x -> p: Part(w) }"),
+        ("  for i in 0..3 { x = x -> p: Part(16) }", {"p.1.up": 4},
+         "  for i in 0..3 { x = x -> p: Part([16, 4, 16][i]) }"),
+        ("  for w in [16, 8] { x = x -> p: Part(w) }", {"p.0.up": 7, "p.1.up": 3},
+         "  for w in [7, 3] { x = x -> p: Part(w) }"),
         ("  for i, w in enumerate([16, 8]) { x = x -> p: Part(w) }", {"p.1.up": 3},
          "  for i, w in enumerate([16, 3]) { x = x -> p: Part(w) }"),
         ("  for _ in 0..2 { for i in 0..2 { x = x -> p: Part(16) } }", {"p.1.1.up": 3, "p.0.1.up": 3},
@@ -225,7 +227,8 @@ block Scaled()(x: [N, D]) -> [N, D] { return x / sqrt(D) }
 
 
 def test_hyper_parameters_that_were_told_become_defaults() -> None:
-    text = "model Net(width: int, out: int = 3)(x: [N, 6]) -> [N, out] { return x -> a: Linear(width) -> relu -> c: Linear(out) }\n"
+    head = "model Net(width: int, out: int = 3)(x: [N, 6]) -> [N, out]"
+    text = f"{head} {{ return x -> a: Linear(width) -> relu -> c: Linear(out) }}\n"
     program = pipeline.elaborate_source(Source("net.arch", text), "net.arch", None, {"width": 12, "out": 5})
     made = pipeline.shrink(Cut(pipeline.couple(program), {"a": range(6)}))
     assert not made.anew
