@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1 (a GPU where there is one).")
 @click.option("--precision", type=click.Choice(["float32", "float64"]), help="Of the numbers.")
 @click.option("--out", "-o", metavar="FOLDER", help="Where what comes out is kept (runs/PRUNE).")
+@click.option("--weights", metavar="FILE", help="Of a model that is pruned as it is: its weights (else drawn).")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a line for each training, instead of tables.")
 @options.as_json
 @click.pass_context
@@ -47,12 +48,14 @@ def command(
     data: str | None,
     as_csv: bool,
     as_json: bool,
+    weights: str | None,
     **given: Any,
 ) -> None:
     """Run a `prune` of a spec on data: rounds of training, masking and rewinding, and the runs it is compared to.
 
     The folder has the report as text, CSV and JSON, and for each seed the weights and the masks of all rounds. With
-    `--plan`, only how much is left after each round, without weights or data. Exit code 1 where an `expect` is broken,
+    `--plan`, only how much is left after each round, without weights or data. A `prune` of a model is carried out on
+    its weights as they are, without data. Exit code 1 where an `expect` is broken,
     or less would be left than a floor.
     """
     from fanin import pipeline
@@ -68,7 +71,8 @@ def command(
             out(plan_table(plan))
         ctx.exit(exits.ERRORS if plan.collapses else exits.OK)
     if data is None:
-        raise exits.Failure("it is not said on what to train", "give --data digits, a file, a folder; or --plan")
+        _once(path, name, hyper, weights, given)
+        return
     found = _run(path, name, data, hyper, given, quiet=as_json or as_csv)
     if as_json:
         write_json({"file": path, "folder": found.folder} | found.results.document())
@@ -76,6 +80,25 @@ def command(
         out(found.results.csv() if as_csv else found.results.table())
     err(f"{len(found.results.rows)} trainings; the experiment is in {found.folder}\n")
     ctx.exit(exits.OK if found.holds else exits.ERRORS)
+
+
+def _once(path: str, name: str | None, hyper: dict[str, Value], weights: str | None, given: dict[str, Any]) -> None:
+    from fanin import pipeline
+    from fanin.emit.plans import plan_table
+    from fanin.pruning.shrinking import WrongWeights
+    from fanin.systems.problems import RunFailed
+
+    folder = given["out"] or pipeline.run_folder(path, name)
+    try:
+        plan, _ = pipeline.prune_weights(path, name, weights=weights, out=folder, seed=given["seed"] or 0, hyper=hyper)
+    except RunFailed as failed:
+        raise exits.Failure(str(failed.args[0]), failed.help) from None
+    except OSError as error:
+        raise exits.Failure(f"{weights}: {error.strerror or error}") from None
+    except WrongWeights as error:
+        raise exits.Failure(str(error)) from None
+    out(plan_table(plan))
+    err(f"pruned as it is, and nothing trained; what is left is in {folder}\n")
 
 
 def _run(

@@ -84,6 +84,9 @@ from fanin.pipeline.runs import (
     prune as prune,
 )
 from fanin.pipeline.runs import (
+    prune_weights as prune_weights,
+)
+from fanin.pipeline.runs import (
     resume as resume,
 )
 from fanin.pipeline.runs import (

@@ -15,6 +15,7 @@ from fanin.report import CheckFailed, Hyper, NoSuchName, read_source
 if TYPE_CHECKING:
     from torch import nn
 
+    from fanin.analyses.plan import Plan
     from fanin.elaborate.files import Loader
     from fanin.ir.recipe import Phase
     from fanin.pruning.running import Pruned
@@ -186,6 +187,7 @@ def prune(
 
     Raises Unreadable, NoSuchName, CheckFailed, DataFailed and RunFailed.
     """
+    from fanin.analyses.plan import STRUCTURED
     from fanin.ir.recipe import System
     from fanin.pruning import running
     from fanin.pruning.retraining import retrained
@@ -217,7 +219,67 @@ def prune(
     folder = None if out is None else Folder(out)
     if folder is not None:
         _keep(folder, loader, program, {"prune": experiment.name}, hyper, data, chosen)
-    return running.run(found, phases, (program, again), parts, chosen, folder, watch or (lambda event, known: None))
+    done = running.run(found, phases, (program, again), parts, chosen, folder, watch or (lambda event, known: None))
+    if folder is not None and found.unit in STRUCTURED:
+        for seed, ticket in done.tickets.items():
+            _smaller(found, ticket.weights, os.path.join(folder.path, f"seed-{seed}"))
+    return done
+
+
+def prune_weights(
+    path: str, name: str | None, *, weights: str | None, out: str, seed: int, hyper: Hyper
+) -> tuple[Plan, dict[str, Any]]:
+    """Prune a model as it is, without training: the plan, and the weights with their masks, kept in ``out``.
+
+    ``weights`` is a file of them; without one they are drawn by ``seed``. Raises Unreadable, NoSuchName, CheckFailed,
+    RunFailed, and WrongWeights for weights of another network.
+    """
+    from fanin.analyses.plan import STRUCTURED
+    from fanin.ir.recipe import System
+    from fanin.pruning import once
+    from fanin.pruning.masks import packed
+    from fanin.pruning.shrinking import WrongWeights, read_weights, write_weights
+    from fanin.runtime.load import build
+    from fanin.systems.problems import RunFailed
+
+    plan = pruning_of(load(read_source(path), path), path, name, hyper)
+    if isinstance(plan.experiment.of, System):
+        raise RunFailed("it is not said on what to train", help="give --data digits, a file, a folder; or --plan")
+    once.refuse_what_trains(plan)
+    module = build(plan.program, source(plan.program), seed=seed)
+    if weights is not None:
+        try:
+            module.load_state_dict(read_weights(weights))
+        except RuntimeError as error:
+            raise WrongWeights(f"{weights}: {str(error).splitlines()[-1].strip()}") from None
+    masks, state = once.prune_weights(plan, module, seed)
+    os.makedirs(out, exist_ok=True)
+    write_weights(os.path.join(out, "weights.safetensors"), state)
+    write_weights(os.path.join(out, "masks.safetensors"), {key: packed(mask) for key, mask in masks.items()})
+    if plan.unit in STRUCTURED:
+        _smaller(plan, state, out)
+    return plan, state
+
+
+def _smaller(plan: Plan, state: Mapping[str, Any], home: str) -> None:
+    """What is left where whole units went: ``smaller.arch`` and ``smaller.safetensors``, or why there is none."""
+    from fanin.analyses.couplings.cut import Cut
+    from fanin.emit.arch import CannotWrite
+    from fanin.pipeline.shrinking import couple, shrink
+    from fanin.pruning.shrinking import WrongWeights, alive, shrink_state, write_weights
+
+    coupled = couple(plan.program)
+    try:
+        cut = Cut(coupled, alive(coupled, state))
+        header = f"# {plan.program.name} after {plan.experiment.name}; its results are {cut.grade}.\n\n"
+        small, weights = shrink(cut, header), shrink_state(cut, state)
+    except (CannotWrite, WrongWeights) as error:
+        with open(os.path.join(home, "smaller.txt"), "w", encoding="utf-8") as file:
+            file.write(f"there is no smaller spec: {error}\n")
+        return
+    with open(os.path.join(home, "smaller.arch"), "w", encoding="utf-8") as file:
+        file.write(small.spec)
+    write_weights(os.path.join(home, "smaller.safetensors"), weights)
 
 
 def _keep(
