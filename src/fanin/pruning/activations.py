@@ -24,7 +24,8 @@ def input_norms(run: Callable[[], Any], system: nn.Module, keys: Iterable[str]) 
             layer = system.get_submodule(path)
             if name != "weight" or not isinstance(layer, (nn.Linear, *_Convs)):
                 raise RunFailed(
-                    f"wanda weighs what flows into a dense layer or convolution, and `{key}` is of {type(layer).__name__}",
+                    f"wanda weighs what flows into a dense layer or convolution, and `{key}` is of "
+                    f"{type(layer).__name__}",
                     help=f"say `except {key}`, or score by magnitude",
                 )
             hooks.append(layer.register_forward_pre_hook(_adder(squares, key)))
@@ -62,7 +63,9 @@ def _beside(weight: Tensor, norms: Tensor) -> Tensor:
 
 def within_rows(held: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Scores as places, from 0 to 1, among the weights of one output that are there: the weakest of each output go
-    first, as many of one as of another. Sun et al. 2023, "A Simple and Effective Pruning Approach for Large Language Models", section 3.
+    first, as many of one as of another.
+
+    Sun et al. 2023, "A Simple and Effective Pruning Approach for Large Language Models", section 3.
     """
     ranks = {}
     for key, score in found.items():

@@ -53,9 +53,11 @@ class Inserted:
 
 
 class Changes:
-    """What of a text has to change. ``roots``: whether numbers that places are read from may be changed, which is
-    how an author would do it; else every place gets its own. ``follow``: whether what a name stands for is changed where
-    it was bound or given."""
+    """What of a text has to change.
+
+    ``roots``: whether numbers that places are read from may be changed, which is how an author would do it; else every
+    place gets its own. ``follow``: whether what a name stands for is changed where it was bound or given.
+    """
 
     def __init__(self, cut: Cut, units: Mapping[str, Any], roots: bool, follow: bool) -> None:
         self.cut, self.follow = cut, follow

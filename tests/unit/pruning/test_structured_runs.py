@@ -141,11 +141,8 @@ def test_rounds_have_a_decay_of_their_own(tmp_path: Path) -> None:
     experiment = pipeline.plan_pruning(str(path)).experiment
     phases = retrained(training_plan([experiment.of]), experiment.retrain)
     assert [line.decay for line in phases[0].lines] == [("net.*.weight",)]
-    path.write_text(
-        text(MLP, "neuron").replace(
-            "rewind to epoch 1", clause.replace("adamw(lr=1e-3, weight_decay=0.1)", "sgd(lr=0.1)")
-        )
-    )
+    plain = clause.replace("adamw(lr=1e-3, weight_decay=0.1)", "sgd(lr=0.1)")
+    path.write_text(text(MLP, "neuron").replace("rewind to epoch 1", plain))
     experiment = pipeline.plan_pruning(str(path)).experiment
     with pytest.raises(RunFailed, match="`sgd` has no weight decay here"):
         retrained(training_plan([experiment.of]), experiment.retrain)
