@@ -5,8 +5,8 @@ Times are CPU times; those of networks are ratios of runs that alternate, with o
 
 from __future__ import annotations
 
-import sys
 import statistics
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import torch
 
 import fanin
 from fanin import pipeline
+from fanin.report import read_source
 
 SPECS = Path(__file__).parents[1] / "specs"
 
@@ -115,8 +116,8 @@ def networks() -> None:
         ratio = statistics.median(times["whole"][1:]) / statistics.median(times["half"][1:])
         text = "anew" if small.anew else "edited"
         print(
-            f"| {title} | {counts[0] / 1e6:.2f} M | {counts[1] / 1e6:.2f} M | {text} | {errors[1]:.0e} | {errors[0]:.0e} "
-            f"| {ratio:.2f} |",
+            f"| {title} | {counts[0] / 1e6:.2f} M | {counts[1] / 1e6:.2f} M | {text} "
+            f"| {errors[1]:.0e} | {errors[0]:.0e} | {ratio:.2f} |",
             flush=True,
         )
 
@@ -128,7 +129,7 @@ def texts() -> None:
 
     good = total = 0
     for path in sorted(SPECS.glob("*.arch")):
-        for name in pipeline.models(pipeline.load(fanin.report.read_source(str(path)), str(path)).units[0]):
+        for name in pipeline.models(pipeline.load(read_source(str(path)), str(path)).units[0]):
             program = fanin.elaborate(str(path), name)
             coupled = pipeline.couple(program)
             keep = {g.name: range(max(1, g.size // 2)) for g in coupled.groups if g.grade != "approximate"}

@@ -235,7 +235,7 @@ def test_hyper_parameters_that_were_told_become_defaults() -> None:
     assert made.spec.startswith("model Net(width: int = 6, out: int = 5)")
 
 
-def test_what_has_no_place_in_the_text_is_written_anew_and_the_header_says_why() -> None:
+def test_a_block_that_calls_itself() -> None:
     text = """
 model Net(widths: list[int] = [8, 8, 8])(x: [N, 6]) -> [N, 3] { return x -> n: Nested(widths) -> head: Linear(3) }
 block Nested(widths: list[int])(x: [N, D]) -> [N, 6] {
@@ -244,8 +244,21 @@ block Nested(widths: list[int])(x: [N, D]) -> [N, 6] {
   return x
 }
 """
+    made = shrunk(text, {"n.up": 3, "n.inner.up": 7})
+    assert not made.anew and "widths: list[int] = [3, 7, 8]" in made.spec
+
+
+def test_where_the_text_would_say_something_else_it_is_written_anew_and_the_header_says_why() -> None:
+    text = """
+model Net()(x: [N, 6]) -> [N, 3] { return x -> stem: Linear(8) -> res: Res(16) -> head: Linear(3) }
+block Res(width: int)(x: [N, D]) -> [N, width] {
+  y = x -> fc: Linear(width)
+  if D != width { x = x -> short: Linear(width) }
+  return x + y
+}
+"""
+    made = shrunk(text, {"res.fc": 8})
+    assert "res.short" in made.anew
     coupled = pipeline.couple(program_of(text))
-    keep = {"n.up": range(3), "n.down": range(4), "n.inner.up": range(7)}
-    made = pipeline.shrink(Cut(coupled, keep), "# From Net.\n\n")
-    assert made.anew
+    made = pipeline.shrink(Cut(coupled, {"res.fc": range(8)}), "# From Net.\n\n")
     assert "# It is written anew, without the comments and loops of its parent: " + made.anew in made.spec
