@@ -187,13 +187,13 @@ def shrink(
     else:
         entries |= {name: list(range(count)) for name, count in counts.items()}
     cut = Cut(coupled, entries, approximate)
-    spec, small = pipeline.shrink(cut)
+    small = pipeline.shrink(cut)
     weights = None
     if state is not None:
         from fanin.pruning.shrinking import shrink_state
 
         weights = shrink_state(cut, state)
-    return Shrunk(spec, small, weights, cut)
+    return Shrunk(small.spec, small.program, weights, cut)
 
 
 def load(

@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lints": BASE | {"signal", "analyses", "ir", "ops", "diagnostics"},
     "rewrites": BASE | {"signal", "analyses", "ir", "ops", "diagnostics"},
     "repairs": BASE | {"signal", "analyses", "ir", "ops", "syntax", "diagnostics"},
+    "resizing": BASE | {"emit", "repairs", "analyses", "ir", "ops", "syntax", "diagnostics"},
     "emit": BASE | {"ir", "ops", "analyses", "signal", "report", "__version__"},
     "runtime": BASE | {"emit", "analyses", "signal", "ir", "diagnostics", "report"},
     "data": BASE | {"ir", "diagnostics", "report"},

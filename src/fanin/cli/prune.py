@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 @click.option("--save-every", type=click.IntRange(min=1), help="Steps between checkpoints in a training (seconds).")
 @click.option("--out", "-o", metavar="FOLDER", help="Where what comes out is kept (runs/PRUNE).")
 @click.option("--resume", metavar="FOLDER", help="Go on with an experiment that was stopped.")
+@click.option("--weights", metavar="FILE", help="Of a model that is pruned as it is: its weights (else drawn).")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a line for each training, instead of tables.")
 @options.as_json
 @click.pass_context
@@ -49,6 +50,7 @@ def command(
     only_plan: bool,
     as_csv: bool,
     as_json: bool,
+    weights: str | None,
     **given: Any,
 ) -> None:
     """Run a `prune` of a spec on data: rounds of training, masking and rewinding, and the runs it is compared to.
@@ -56,7 +58,8 @@ def command(
     The folder has the report as text, CSV and JSON, and for each seed the weights and the masks of all rounds. An
     experiment that was stopped goes on with `--resume`, to the same bits; with `--out` of a folder that has the same
     experiment, what it has is not done again. With `--plan`, only how much is left after each round, without weights or
-    data. Exit code 1 where an `expect` is broken, or less would be left than a floor.
+    data. A `prune` of a model is carried out on its weights as they are, without data. Exit code 1 where an `expect` is
+    broken, or less would be left than a floor.
     """
     from fanin import pipeline
     from fanin.systems.machine import rank
@@ -72,6 +75,9 @@ def command(
         else:
             out(plan_table(plan, pipeline.plan_costs(plan)))
         ctx.exit(exits.ERRORS if plan.collapses else exits.OK)
+    if target is not None and given["data"] is None and given["resume"] is None:
+        _once(target.path, target.name, hyper, weights, given)
+        return
     found = _run(target, hyper, given, quiet=as_json or as_csv)
     if rank() == 0:  # of several processes one reports
         if as_json:
@@ -81,6 +87,25 @@ def command(
             out(found.results.csv() if as_csv else found.results.table())
         err(f"{len(found.results.rows)} trainings; the experiment is in {found.folder}\n")
     ctx.exit(exits.OK if found.holds else exits.ERRORS)
+
+
+def _once(path: str, name: str | None, hyper: dict[str, Value], weights: str | None, given: dict[str, Any]) -> None:
+    from fanin import pipeline
+    from fanin.emit.plans import plan_table
+    from fanin.pruning.shrinking import WrongWeights
+    from fanin.systems.problems import RunFailed
+
+    folder = given["out"] or pipeline.run_folder(path, name)
+    try:
+        plan, _ = pipeline.prune_weights(path, name, weights=weights, out=folder, seed=given["seed"] or 0, hyper=hyper)
+    except RunFailed as failed:
+        raise exits.Failure(str(failed.args[0]), failed.help) from None
+    except OSError as error:
+        raise exits.Failure(f"{weights}: {error.strerror or error}") from None
+    except WrongWeights as error:
+        raise exits.Failure(str(error)) from None
+    out(plan_table(plan, pipeline.plan_costs(plan)))
+    err(f"pruned as it is, and nothing trained; what is left is in {folder}\n")
 
 
 def _run(target: Target | None, hyper: dict[str, Value], given: dict[str, Any], *, quiet: bool) -> Pruned:
@@ -101,8 +126,6 @@ def _run(target: Target | None, hyper: dict[str, Value], given: dict[str, Any], 
                 )
             return pipeline.resume_pruning(resumed, data, **how)
         assert target is not None
-        if data is None:
-            raise exits.Failure("it is not said on what to train", "give --data digits, a file, a folder; or --plan")
         if out_ is None and size() == 1:
             out_ = pipeline.run_folder(*target)
         return pipeline.prune(target.path, target.name, data, out=out_, hyper=hyper, **how)

@@ -83,7 +83,7 @@ def build_system(
         graph = with_marks(graph, decl, ctx)
     graph = settle_fixup(graph)
     report_idle(ctx)
-    program = Program(shown, _only(graph, results), tuple(ctx.requirements), ctx.facts)
+    program = Program(shown, _only(graph, results), tuple(ctx.requirements), ctx.facts, decl.span.source)
     return System(
         program,
         graph,

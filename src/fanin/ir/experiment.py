@@ -18,6 +18,7 @@ CRITERIA: dict[str, dict[str, Any]] = {
     "snip": {"samples": 128},
     "synflow": {"rounds": 100},
     "taylor": {"samples": 128},
+    "wanda": {"samples": 128},
 }
 UNITS: dict[str, dict[str, Any]] = {
     "block": {"rows": NEEDED, "columns": NEEDED},

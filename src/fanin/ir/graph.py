@@ -17,7 +17,7 @@ from fanin.ir.laws import Law
 from fanin.ir.requirements import Requirement, minimal
 from fanin.ir.types import DType, TensorType
 from fanin.record import KW_ONLY, field, record
-from fanin.source import Span
+from fanin.source import Source, Span
 
 if TYPE_CHECKING:
     from fanin.ops.contract import Op, OpAttrs, ParamSpec
@@ -453,6 +453,7 @@ class Program:
     graph: Graph
     conditions: tuple[Requirement, ...]  # as they were met, implied ones and all
     facts: Any  # ir.facts.Facts
+    source: Source | None = field(default=None, compare=False, repr=False)  # the file that it was asked of
 
     @property
     def requirements(self) -> tuple[Requirement, ...]:

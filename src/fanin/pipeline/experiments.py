@@ -12,6 +12,7 @@ from fanin.pipeline.artefacts import training_source
 from fanin.pipeline.files import load
 from fanin.pipeline.graphs import pruning_of
 from fanin.pipeline.runs import given_again, keep
+from fanin.pipeline.shrinking import write_smaller
 from fanin.report import Hyper, read_source
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ def _same(folder: Folder, experiment: Experiment) -> None:
 
 
 def _run(experiment: Experiment, data: Any, processes: int, watch: Watch | None) -> Pruned:
+    from fanin.analyses.plan import STRUCTURED
     from fanin.systems.machine import rank, size
 
     tell = watch or (lambda event, known: None)
@@ -159,10 +161,15 @@ def _run(experiment: Experiment, data: Any, processes: int, watch: Watch | None)
         experiment.tidy()
     if size() > 1:
         _share(experiment, rank(), size(), tell)
-        return experiment.run(tell) if rank() == 0 else experiment.pruned()
-    if processes > 1:
+        if rank() > 0:
+            return experiment.pruned()
+    elif processes > 1:
         _spread(experiment, data, processes, tell)
-    return experiment.run(tell)
+    found = experiment.run(tell)
+    if experiment.folder is not None and experiment.plan.unit in STRUCTURED:
+        for seed, ticket in found.tickets.items():
+            write_smaller(experiment.plan, ticket.weights, os.path.join(experiment.folder.path, f"seed-{seed}"))
+    return found
 
 
 def _spread(experiment: Experiment, data: Any, processes: int, tell: Watch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fanin.pipeline.artefacts import couple, shrink
+from fanin.pipeline.shrinking import couple, shrink
 
 if TYPE_CHECKING:
     from fanin.analyses.plan import Plan
@@ -37,7 +37,7 @@ def _smaller(plan: Plan) -> Costs:
         keep = {ranking.parts[0].name: range(ranking.left[place]) for ranking in gone}
         try:
             cut = Cut(coupled, keep, approximate=True)
-            found.append(dense(shrink(cut)[1] if keep else plan.program))
+            found.append(dense(shrink(cut).program if keep else plan.program))
         except (CutError, CannotWrite) as error:
             found.append(None)
             why = str(error)

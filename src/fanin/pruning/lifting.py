@@ -24,17 +24,13 @@ Lifted = Callable[..., Any]
 Rule = Callable[[Call, Tape, frozenset[int]], "Lifted | None"]
 
 _EXACT = frozenset(
-    "relu add sub rsub mul div neg abs sqrt maximum minimum clamp eq ne lt le gt ge where logical_and logical_or "
-    "logical_not logical_xor sign float double long int bool detach clone floor ceil round __add__ __radd__ __sub__ "
-    "__rsub__ __mul__ __rmul__ __truediv__ __neg__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __and__ __or__ "
-    "__invert__ __abs__ leaky_relu relu6 hardtanh zeros_like ones_like square stop_gradient to".split()
+    ["relu", "add", "sub", "rsub", "mul", "div", "neg", "abs", "sqrt", "maximum", "minimum", "clamp", "eq", "ne", "lt", "le", "gt", "ge", "where", "logical_and", "logical_or", "logical_not", "logical_xor", "sign", "float", "double", "long", "int", "bool", "detach", "clone", "floor", "ceil", "round", "__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__", "__neg__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__and__", "__or__", "__invert__", "__abs__", "leaky_relu", "relu6", "hardtanh", "zeros_like", "ones_like", "square", "stop_gradient", "to"]
 )
 _VECTORS = frozenset(
-    "exp log tanh sigmoid gelu silu softplus elu selu celu mish erf sin cos rsqrt reciprocal log1p expm1 pow __pow__ "
-    "logsigmoid softsign hardswish hardsigmoid __rtruediv__ exp2 log2 log10 logit tan atan sinh cosh".split()
+    ["exp", "log", "tanh", "sigmoid", "gelu", "silu", "softplus", "elu", "selu", "celu", "mish", "erf", "sin", "cos", "rsqrt", "reciprocal", "log1p", "expm1", "pow", "__pow__", "logsigmoid", "softsign", "hardswish", "hardsigmoid", "__rtruediv__", "exp2", "log2", "log10", "logit", "tan", "atan", "sinh", "cosh"]
 )
-_RESHAPES = frozenset("flatten view reshape unsqueeze squeeze unflatten contiguous __get__".split())
-_REDUCTIONS = frozenset("sum mean amax amin argmax argmin logsumexp softmax log_softmax".split())
+_RESHAPES = frozenset(["flatten", "view", "reshape", "unsqueeze", "squeeze", "unflatten", "contiguous", "__get__"])
+_REDUCTIONS = frozenset(["sum", "mean", "amax", "amin", "argmax", "argmin", "logsumexp", "softmax", "log_softmax"])
 _VECTOR = 64  # numbers that every vectorised kernel takes at once, or a part of them
 
 GAIN = frozenset(["linear", "cross_entropy", "matmul", "__matmul__", "bmm"])

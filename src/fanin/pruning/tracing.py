@@ -61,14 +61,13 @@ class Tape:
 
 
 _READ = frozenset(
-    "item tolist numpy equal allclose is_nonzero __bool__ __float__ __int__ __index__ __complex__ __contains__ __array__ "
-    "__iter__".split()
+    ["item", "tolist", "numpy", "equal", "allclose", "is_nonzero", "__bool__", "__float__", "__int__", "__index__", "__complex__", "__contains__", "__array__", "__iter__"]
 )
 _SIZED = frozenset(
-    "nonzero argwhere masked_select unique unique_consecutive repeat_interleave bincount histc combinations".split()
+    ["nonzero", "argwhere", "masked_select", "unique", "unique_consecutive", "repeat_interleave", "bincount", "histc", "combinations"]
 )
-_CHANGING = frozenset("__setitem__ __iadd__ __isub__ __imul__ __itruediv__ __set__".split())
-_TURNED = frozenset("T mT H mH real imag".split())  # attributes that are tensors and mean nothing but what they show
+_CHANGING = frozenset(["__setitem__", "__iadd__", "__isub__", "__imul__", "__itruediv__", "__set__"])
+_TURNED = frozenset(["T", "mT", "H", "mH", "real", "imag"])  # attributes that are tensors and mean nothing but what they show
 
 
 def traced(system: nn.Module, method: Callable[..., Any], batch: Sequence[Tensor]) -> Tape:
