@@ -19,12 +19,7 @@ from fanin.elaborate.values import (
     describe,
 )
 from fanin.ir.dims import Poly, Symbol
-from fanin.ir.graph import (
-    Graph,
-    Operand,
-    Result,
-    Value,
-)
+from fanin.ir.graph import Graph, Node, Operand, Repeat, Result, Value
 from fanin.ir.types import TensorType
 from fanin.ir.untold import untold_sizes
 from fanin.source import Span
