@@ -69,10 +69,8 @@ def _changed(data: Data | Stream, wanted: Option | None, views: bool, address: A
         return changed(data, wanted, views, address)
     if wanted is None and not views:
         return data
-    at, text = (
-        address.whole if wanted is None else wanted.span,
-        f"{data.name} is a stream, whose pictures stay as they are",
-    )
+    at = address.whole if wanted is None else wanted.span
+    text = f"{data.name} is a stream, whose pictures stay as they are"
     raise failure(DAT009, text, at, "no rows to change", helps=["let the source itself change them"])
 
 

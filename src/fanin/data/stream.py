@@ -53,8 +53,12 @@ class Stream:
         if stratify is not None:
             raise self._refused("it can't be stratified", "leave out `stratify`")
         held = sum(counts.values())
+        source = self.make()
+        start_of = source.state_dict() if hasattr(source, "state_dict") else None
         with seeded(seed, 0, 0, "split"):
-            taken = list(islice(self.samples(self.make()), held + 1))
+            taken = list(islice(self.samples(source), held + 1))
+        if start_of is not None:  # one that says its place is at its start again
+            source.load_state_dict(start_of)
         if len(taken) <= held:
             at = whole("split", self.name)
             raise failure(DAT007, f"{self.name} gives {len(taken)} rows, and {held} are held out", at, "none is left")

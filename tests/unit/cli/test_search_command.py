@@ -17,7 +17,7 @@ from fanin.cli.ranges import parse_range
 from fanin.systems.search import Uniform
 
 SPEC = """
-model Net(hidden: int)(x: [N, 4]) -> [N, 3] {
+block Net(hidden: int)(x: [N, 4]) -> [N, 3] {
   assert hidden % 4 == 0, "hidden units come in fours"
   return x -> fc1: Linear(hidden) -> relu -> fc2: Linear(3)
 }

@@ -535,7 +535,7 @@ def test_the_first_rows_of_a_stream_are_held_out() -> None:
 def test_a_stream_that_says_its_place_leaves_out_what_is_held_out_once() -> None:
     source = Counted()
     train = open_data(lambda: source).split(test=2)["train"]
-    source.at = 0
+    assert source.at == 0
     first = batches(train, 2)
     for b in first:
         if b["x"].tolist() == [[3], [4]]:
