@@ -32,7 +32,6 @@ SPECS = {
     "larger": TWO.format(rows="", f="", g=" -> tanh", more="", op="maximum(a, b)"),
     "larger, stretched": TWO.format(rows="5, ", f="", g="", more=" -> unsqueeze(1)", op="maximum(a, b)"),
     "power": TWO.format(rows="", f=" -> sigmoid", g=" -> softplus", more="", op="a ** (1 + b)"),
-    "angle": TWO.format(rows="", f=" -> tanh", g="", more="", op="atan2(a, b)"),
     "smaller of one input": (
         "model Net()(x: [48, 24]) {\n  a = x -> a: Linear(64)\n  b = x -> b: Linear(64)\n"
         "  return minimum(a, b) -> head: Linear(64)\n}"
