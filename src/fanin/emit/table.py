@@ -159,6 +159,8 @@ def _structure(program: Program) -> list[str]:
     for i, symmetry in enumerate(found.symmetries):
         rows.append(("" if i else "symmetries", str(symmetry) + (", nothing changes" if symmetry.invariant else "")))
     return [f"{name:<10}{_GAP}{text}" for name, text in rows]
+
+
 def _memory(program: Program, sizes: Sizes | None) -> list[tuple[str, str]]:
     """Bytes of activations, in the open dimensions and at the sizes of the column of operations."""
     found = cost.memory(program)

@@ -43,7 +43,7 @@ def test_channels_of_one_law_are_one_piece(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(shape, "SAME_LAW", -1.0)
     apart = pipeline.signal(program)
     assert max(len(s.parts) for s in apart.signals.values() if isinstance(s, Signal)) == 7
-    assert numbers(found) == pytest.approx(numbers(apart), rel=0.01)
+    assert numbers(found) == pytest.approx(numbers(apart), rel=2e-3)
 
 
 def test_later_steps_of_a_recurrence_need_no_pass_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
