@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -11,6 +12,9 @@ from torch.distributions import Categorical, Normal
 from torch.nn import functional as F
 
 from fanin.systems.draws import SharedDraws
+from fanin.systems.problems import RunFailed
+from fanin.systems.run import check_shared
+from tests.unit.systems.runs import phases_of
 
 ROWS = 7
 RNN = nn.GRU(3, 5, 2, dropout=0.4, batch_first=True)
@@ -80,3 +84,26 @@ def test_a_gradient_goes_through() -> None:
         y = F.dropout(x, 0.5)
     y.sum().backward()
     assert torch.equal(x.grad, y.detach())
+
+
+BY_HAND = """
+system Fit()(x: [N, 4], y: [N]) {
+  param w: [4] = zeros
+  loss error = mean((x @ w - y) ** 2)
+  RULE
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("update w = w - 0.1 * grad(error, w)", "an `update` of a system"),
+        ("train w on error with lbfgs(lr=1.0)", "`lbfgs`"),
+        ("train w on error with sgd(lr=0.1)", None),
+    ],
+)
+def test_what_goes_by_the_rows_of_one_process_is_refused(rule: str, said: str | None) -> None:
+    phases = phases_of(BY_HAND.replace("RULE", rule))
+    with nullcontext() if said is None else pytest.raises(RunFailed, match=said):
+        check_shared(phases)
