@@ -155,13 +155,13 @@ def _run(experiment: Experiment, data: Any, processes: int, watch: Watch | None)
     from fanin.systems.machine import rank, size
 
     tell = watch or (lambda event, known: None)
-    if rank() == 0:
-        experiment.tidy()
     if size() > 1:
         _share(experiment, rank(), size(), tell)
-        return experiment.run(tell) if rank() == 0 else experiment.pruned()
-    if processes > 1:
+    elif processes > 1:
         _spread(experiment, data, processes, tell)
+    if rank() > 0:
+        return experiment.pruned()
+    experiment.tidy()
     return experiment.run(tell)
 
 
