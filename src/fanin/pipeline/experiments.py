@@ -157,14 +157,13 @@ def _run(experiment: Experiment, data: Any, processes: int, watch: Watch | None)
     from fanin.systems.machine import rank, size
 
     tell = watch or (lambda event, known: None)
-    if rank() == 0:
-        experiment.tidy()
     if size() > 1:
         _share(experiment, rank(), size(), tell)
-        if rank() > 0:
-            return experiment.pruned()
     elif processes > 1:
         _spread(experiment, data, processes, tell)
+    if rank() > 0:
+        return experiment.pruned()
+    experiment.tidy()
     found = experiment.run(tell)
     if experiment.folder is not None and experiment.plan.unit in STRUCTURED:
         for seed, ticket in found.tickets.items():
