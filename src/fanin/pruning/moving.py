@@ -64,7 +64,7 @@ class Mover:
         self.plans: dict[tuple[int, int], _Plan] = {}  # by stage and line
         self.linked: set[int] = set()
 
-    # ------------------------------------------------------------------------------------------------------- the weights
+    # ------------------------------------------------------------------------------------------------------ the weights
 
     def begin(self, program: Program) -> None:
         """Get ready for a step: the weights as the program takes them, those that are trained with gradients."""
@@ -189,9 +189,7 @@ class Mover:
         first = self.trainings[0].optimisers[number]
         if type(first) not in EACH_NUMBER:
             return None
-        rule = next(
-            line.rule for stage in self.trainings[0].stages for line in stage.lines if line.optimiser == number
-        )
+        rule = next(line.rule for stage in self.trainings[0].stages for line in stage.lines if line.optimiser == number)
         groups = []
         for group in first.param_groups:
             full = 16 if group.get("fused") else 64
@@ -235,7 +233,9 @@ class Mover:
                     state = optimiser.state.get(leaves[replica] if alone else leaves[0], {})
                     if state:
                         training.optimisers[number].state[weights[key]] = {
-                            name: v[replica] if not alone and isinstance(v, Tensor) and v.shape == leaves[0].shape else v
+                            name: v[replica]
+                            if not alone and isinstance(v, Tensor) and v.shape == leaves[0].shape
+                            else v
                             for name, v in state.items()
                         }
                         continue
@@ -286,5 +286,3 @@ def _slow(optimiser: torch.optim.Optimizer, share: float | None) -> None:
     if share is not None:
         for group in optimiser.param_groups:
             group["lr"] = group["initial_lr"] * share
-
-

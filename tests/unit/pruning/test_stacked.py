@@ -212,7 +212,7 @@ def test_masked_weights_are_plus_zero(tmp_path: Path) -> None:
             assert (pattern == 0).any() and not words[pattern == 0].any()
 
 
-# ------------------------------------------------------------------------------------------------------- what doesn't fit
+# ----------------------------------------------------------------------------------------------------- what doesn't fit
 
 
 def test_a_batch_that_does_not_fit_is_done_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,11 +256,13 @@ def test_what_cannot_be_written_down_is_said() -> None:
         lambda x: x.mul_(2),
         lambda x: x.nonzero(),
     ):
-        with pytest.raises(tracing.Unstackable, match="hang|changes"):
+        with pytest.raises(tracing.Unstackable, match=r"hang|changes"):
             tracing.traced(net, method, [x.clone()])
 
 
-@pytest.mark.parametrize(("given", "word"), [({"patience": 1, "monitor": "ce"}, "end"), ({"precision": "bfloat16"}, "precision")])
+@pytest.mark.parametrize(
+    ("given", "word"), [({"patience": 1, "monitor": "ce"}, "end"), ({"precision": "bfloat16"}, "precision")]
+)
 def test_why_a_training_runs_by_itself(tmp_path: Path, given: dict[str, Any], word: str) -> None:
     made = trainings(write(tmp_path, MLP), [0, 1], **given)
     assert word in str(stacked.reason(made[0].loop))
