@@ -119,18 +119,19 @@ class Mover:
         optimiser = self.optimisers[line.optimiser]
         if clip is not None or optimiser is None:
             self._clipped(plan, found, clip)
+        own = [training.optimisers[line.optimiser] for training in self.trainings]
+        if share is not None:
+            for each in (*own, *([] if optimiser is None else [optimiser])):
+                _slow(each, share)
         if optimiser is None:
-            for training in self.trainings:
-                own = training.optimisers[line.optimiser]
-                _slow(own, share)
-                training.update(own)
+            for training, each in zip(self.trainings, own, strict=True):
+                training.update(each)
         else:
             for leaf, place, replica in plan.moved:
                 slope = found[place]
                 if slope is not None:
                     slope = slope if replica is None else slope[replica]
                     leaf.grad = slope if slope.is_contiguous() else slope.contiguous()
-            _slow(optimiser, share)
             optimiser.step()
             self.hold()
             for leaf, _, _ in plan.moved:
@@ -282,7 +283,6 @@ def _like(value: Any, weight: Tensor) -> bool:
     return isinstance(value, Tensor) and value.shape == weight.shape
 
 
-def _slow(optimiser: torch.optim.Optimizer, share: float | None) -> None:
-    if share is not None:
-        for group in optimiser.param_groups:
-            group["lr"] = group["initial_lr"] * share
+def _slow(optimiser: torch.optim.Optimizer, share: float) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = group["initial_lr"] * share
