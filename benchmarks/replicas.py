@@ -1,7 +1,7 @@
 """What replicas gain side by side: `python benchmarks/replicas.py [REPLICAS]`.
 
-A masked step of each, one after another, against one step of all, in turns on one thread on batches that are ready; both
-with the update of Adam in one kernel. The figure is the median of the rounds' ratios of CPU times.
+A masked step of each, one after another, against one step of all, in turns on one thread, on batches that are ready;
+both with the update of Adam in one kernel. The figure is the median of the rounds' ratios of CPU times.
 """
 
 from __future__ import annotations
@@ -42,7 +42,11 @@ system Fit()(image: [N, 1, 8, 8], label: int[N]) {
   train net on ce with adam(lr=1.2e-3)
 }
 """
-NETS = (("MLP 64-300-100-10", "Mlp(300, 100)", 1.8), ("MLP 64-64-32-10", "Mlp(64, 32)", 4.0), ("CNN 16-32", "Cnn()", 1.1))
+NETS = (
+    ("MLP 64-300-100-10", "Mlp(300, 100)", 1.8),
+    ("MLP 64-64-32-10", "Mlp(64, 32)", 4.0),
+    ("CNN 16-32", "Cnn()", 1.1),
+)
 TURNS, STEPS = 25, 12
 
 

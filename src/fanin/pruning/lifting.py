@@ -18,19 +18,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fanin.pruning.tracing import Call, Ref, Tape, refs
+from fanin.pruning.tracing import Call, Ref, Tape, refs, words
 
 Lifted = Callable[..., Any]
 Rule = Callable[[Call, Tape, frozenset[int]], "Lifted | None"]
 
-_EXACT = frozenset(
-    ["relu", "add", "sub", "rsub", "mul", "div", "neg", "abs", "sqrt", "maximum", "minimum", "clamp", "eq", "ne", "lt", "le", "gt", "ge", "where", "logical_and", "logical_or", "logical_not", "logical_xor", "sign", "float", "double", "long", "int", "bool", "detach", "clone", "floor", "ceil", "round", "__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__", "__neg__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__and__", "__or__", "__invert__", "__abs__", "leaky_relu", "relu6", "hardtanh", "zeros_like", "ones_like", "square", "stop_gradient", "to"]
+_EXACT = words(
+    """relu add sub rsub mul div neg abs sqrt maximum minimum clamp eq ne lt le gt ge where logical_and logical_or
+    logical_not logical_xor sign float double long int bool detach clone floor ceil round __add__ __radd__ __sub__
+    __rsub__ __mul__ __rmul__ __truediv__ __neg__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __and__ __or__ __invert__
+    __abs__ leaky_relu relu6 hardtanh zeros_like ones_like square to"""
 )
-_VECTORS = frozenset(
-    ["exp", "log", "tanh", "sigmoid", "gelu", "silu", "softplus", "elu", "selu", "celu", "mish", "erf", "sin", "cos", "rsqrt", "reciprocal", "log1p", "expm1", "pow", "__pow__", "logsigmoid", "softsign", "hardswish", "hardsigmoid", "__rtruediv__", "exp2", "log2", "log10", "logit", "tan", "atan", "sinh", "cosh"]
+_VECTORS = words(
+    """exp log tanh sigmoid gelu silu softplus elu selu celu mish erf sin cos rsqrt reciprocal log1p expm1 pow __pow__
+    logsigmoid softsign hardswish hardsigmoid __rtruediv__ exp2 log2 log10 logit tan atan sinh cosh"""
 )
-_RESHAPES = frozenset(["flatten", "view", "reshape", "unsqueeze", "squeeze", "unflatten", "contiguous", "__get__"])
-_REDUCTIONS = frozenset(["sum", "mean", "amax", "amin", "argmax", "argmin", "logsumexp", "softmax", "log_softmax"])
+_RESHAPES = words("flatten view reshape unsqueeze squeeze unflatten contiguous __get__")
+_REDUCTIONS = words("sum mean amax amin argmax argmin logsumexp softmax log_softmax")
 _VECTOR = 64  # numbers that every vectorised kernel takes at once, or a part of them
 
 GAIN = frozenset(["linear", "cross_entropy", "matmul", "__matmul__", "bmm"])
@@ -280,37 +284,3 @@ RULES: dict[str, Rule] = {
     "cat": _joined,
     "concat": _joined,
 }
-
-
-# ------------------------------------------------------------------------------------------------------- random numbers
-
-
-def drawn(call: Call, tape: Tape, plain: frozenset[int]) -> Lifted | None:
-    """A call that takes random numbers, each replica's from a generator of its own; the others go by ``swapped``."""
-    if call.name != "dropout" or not isinstance(call.found, Ref) or call.args[0].number in plain:
-        return None
-    given = dict(zip(("input", "p", "training", "inplace"), call.args, strict=False)) | call.kwargs
-    p = given.get("p", 0.5)
-    if given.get("inplace") or not 0.0 < p < 1.0:
-        return None
-
-    def dropout(count: int, generators: list[torch.Generator], x: Tensor, *_: Any, **__: Any) -> Tensor:
-        with torch.no_grad():
-            noise = torch.empty_like(x, memory_format=torch.contiguous_format)
-            for own, generator in zip(noise.unbind(), generators, strict=True):
-                own.bernoulli_(1 - p, generator=generator)
-            noise.div_(1 - p)
-        return x * noise
-
-    return dropout
-
-
-def swapped(generator: torch.Generator, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """A call with the default generator where another is, which goes on from where the call leaves it."""
-    before = torch.get_rng_state()
-    torch.set_rng_state(generator.get_state())
-    try:
-        return function(*args, **kwargs)
-    finally:
-        generator.set_state(torch.get_rng_state())
-        torch.set_rng_state(before)

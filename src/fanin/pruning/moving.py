@@ -64,7 +64,7 @@ class Mover:
         self.plans: dict[tuple[int, int], _Plan] = {}  # by stage and line
         self.linked: set[int] = set()
 
-    # ------------------------------------------------------------------------------------------------------- the weights
+    # ------------------------------------------------------------------------------------------------------ the weights
 
     def begin(self, program: Program) -> None:
         """Get ready for a step: the weights as the program takes them, those that are trained with gradients."""
@@ -119,18 +119,19 @@ class Mover:
         optimiser = self.optimisers[line.optimiser]
         if clip is not None or optimiser is None:
             self._clipped(plan, found, clip)
+        own = [training.optimisers[line.optimiser] for training in self.trainings]
+        if share is not None:
+            for each in (*own, *([] if optimiser is None else [optimiser])):
+                _slow(each, share)
         if optimiser is None:
-            for training in self.trainings:
-                own = training.optimisers[line.optimiser]
-                _slow(own, share)
-                training.update(own)
+            for training, each in zip(self.trainings, own, strict=True):
+                training.update(each)
         else:
             for leaf, place, replica in plan.moved:
                 slope = found[place]
                 if slope is not None:
                     slope = slope if replica is None else slope[replica]
                     leaf.grad = slope if slope.is_contiguous() else slope.contiguous()
-            _slow(optimiser, share)
             optimiser.step()
             self.hold()
             for leaf, _, _ in plan.moved:
@@ -189,9 +190,7 @@ class Mover:
         first = self.trainings[0].optimisers[number]
         if type(first) not in EACH_NUMBER:
             return None
-        rule = next(
-            line.rule for stage in self.trainings[0].stages for line in stage.lines if line.optimiser == number
-        )
+        rule = next(line.rule for stage in self.trainings[0].stages for line in stage.lines if line.optimiser == number)
         groups = []
         for group in first.param_groups:
             full = 16 if group.get("fused") else 64
@@ -235,7 +234,9 @@ class Mover:
                     state = optimiser.state.get(leaves[replica] if alone else leaves[0], {})
                     if state:
                         training.optimisers[number].state[weights[key]] = {
-                            name: v[replica] if not alone and isinstance(v, Tensor) and v.shape == leaves[0].shape else v
+                            name: v[replica]
+                            if not alone and isinstance(v, Tensor) and v.shape == leaves[0].shape
+                            else v
                             for name, v in state.items()
                         }
                         continue
@@ -282,9 +283,6 @@ def _like(value: Any, weight: Tensor) -> bool:
     return isinstance(value, Tensor) and value.shape == weight.shape
 
 
-def _slow(optimiser: torch.optim.Optimizer, share: float | None) -> None:
-    if share is not None:
-        for group in optimiser.param_groups:
-            group["lr"] = group["initial_lr"] * share
-
-
+def _slow(optimiser: torch.optim.Optimizer, share: float) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = group["initial_lr"] * share

@@ -118,8 +118,14 @@ def _kind(loop: Loop) -> Hashable:
     settings = tuple((f.name, repr(getattr(loop.settings, f.name))) for f in fields(loop.settings) if f.name != "seed")
     states = tuple(bool(optimiser.state) for optimiser in training.optimisers.values())
     place = training.stage, training.step, loop.steps, batches.epoch, batches.position, states
-    return id(loop.module), settings, tuple(training.lengths), place, id(batches.data), id(loop.val and loop.val.data), (
-        _rates(training)
+    return (
+        id(loop.module),
+        settings,
+        tuple(training.lengths),
+        place,
+        id(batches.data),
+        id(loop.val and loop.val.data),
+        (_rates(training)),
     )
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fanin.pruning.lifting import GAIN, drawn, rule, swapped
+from fanin.pruning.drawing import drawn, swapped
+from fanin.pruning.lifting import GAIN, rule
 from fanin.pruning.tracing import Call, Given, Ref, Tape, filled, refs
 
 Parts = Sequence[Tensor]

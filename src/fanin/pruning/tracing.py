@@ -60,14 +60,18 @@ class Tape:
         return any(isinstance(line, Call) and line.draws for line in self.lines)
 
 
-_READ = frozenset(
-    ["item", "tolist", "numpy", "equal", "allclose", "is_nonzero", "__bool__", "__float__", "__int__", "__index__", "__complex__", "__contains__", "__array__", "__iter__"]
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
+_READ = words(
+    """item tolist numpy equal allclose is_nonzero __bool__ __float__ __int__ __index__ __complex__ __contains__
+    __array__ __iter__"""
 )
-_SIZED = frozenset(
-    ["nonzero", "argwhere", "masked_select", "unique", "unique_consecutive", "repeat_interleave", "bincount", "histc", "combinations"]
-)
-_CHANGING = frozenset(["__setitem__", "__iadd__", "__isub__", "__imul__", "__itruediv__", "__set__"])
-_TURNED = frozenset(["T", "mT", "H", "mH", "real", "imag"])  # attributes that are tensors and mean nothing but what they show
+_SIZED = words("nonzero argwhere masked_select unique unique_consecutive repeat_interleave bincount histc combinations")
+_CHANGING = words("__setitem__ __iadd__ __isub__ __imul__ __itruediv__ __set__")
+_TURNED = words("T mT H mH real imag")  # attributes that are tensors and mean nothing but what they show
 
 
 def traced(system: nn.Module, method: Callable[..., Any], batch: Sequence[Tensor]) -> Tape:

@@ -37,7 +37,9 @@ def tried(
 
     def together(program: Program) -> Iterator[list[Found]]:
         states, leaves = _leaves(program, [training.system for training in trainings])
-        for (loss, moved), found in zip(lines, program(count, states, [*batch, *ramps], _generators(count)), strict=False):
+        for (loss, moved), found in zip(
+            lines, program(count, states, [*batch, *ramps], _generators(count)), strict=False
+        ):
             own = [leaf for key in moved for leaf in leaves[key]]
             slopes = iter(torch.autograd.grad(found[loss].sum(), own, allow_unused=True, retain_graph=True))
             parts: list[Any] = [*found.values()]

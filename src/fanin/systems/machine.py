@@ -273,11 +273,11 @@ def _fuse(optimiser: torch.optim.Optimizer) -> None:
     """Have an optimiser do its update in one kernel, where it has one and nothing else was asked for."""
     groups = optimiser.param_groups
     asked = any(group.get(name) for group in groups for name in ("fused", "foreach", "differentiable"))
-    if isinstance(optimiser, _FUSED) and not asked:
-        if all(weight.is_floating_point() for group in groups for weight in group["params"]):
-            for group in groups:
-                group["fused"] = True
-            optimiser.register_step_pre_hook(_in_order)
+    real = all(weight.is_floating_point() for group in groups for weight in group["params"])
+    if isinstance(optimiser, _FUSED) and real and not asked:
+        for group in groups:
+            group["fused"] = True
+        optimiser.register_step_pre_hook(_in_order)
 
 
 def _in_order(optimiser: torch.optim.Optimizer, *_: Any) -> None:
