@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from fanin.data.seeds import number
@@ -16,11 +17,13 @@ from fanin.data.table import Data
 from fanin.ir.experiment import Experiment, Reading
 from fanin.ir.recipe import Phase, System
 from fanin.pruning.levels import Levels
+from fanin.pruning.line import instability
 from fanin.pruning.masks import Holder, Masks
 from fanin.pruning.ranking import Units
 from fanin.pruning.retraining import at_the_end
-from fanin.pruning.rewinding import Point, back, here
-from fanin.record import record
+from fanin.pruning.rewinding import Point, back, here, held
+from fanin.pruning.stability import between
+from fanin.record import field, record
 from fanin.systems.machine import Machine
 from fanin.systems.problems import RunFailed
 from fanin.systems.settings import Settings
@@ -49,7 +52,9 @@ class Work:
     @property
     def labels(self) -> tuple[str, ...]:
         """What is known of each training at its end."""
-        return (*(m.name for m in self.system.measures), *(label(r) for r in self.measures if r.name == "steps_to"))
+        names = [m.name for m in self.system.measures]
+        steady = [f"instability({name})" for name in names] if self.settings.stability else []
+        return (*names, *(label(r) for r in self.measures if r.name == "steps_to"), *steady)
 
     @property
     def kept_on(self) -> bool:
@@ -73,10 +78,12 @@ class Wanted:
 
 @record(eq=False)
 class Ended:
-    """What came out of a training. ``point`` is where it ended, of a ticket."""
+    """What came out of a training. ``point`` is where it ended, of a ticket; ``line`` has the measures on the way to
+    the same training with other random numbers, where stability was asked for."""
 
     measures: dict[str, float | None]
     point: Point | None
+    line: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 class Trainer:
@@ -85,10 +92,11 @@ class Trainer:
     def __init__(self, work: Work, seed: int, levels: Levels) -> None:
         self.work, self.seed, self.levels = work, seed, levels
 
-    def loop(self, *, again: bool = False) -> Loop:
-        """A training at its start."""
+    def loop(self, *, again: bool = False, order: int = 0) -> Loop:
+        """A training at its start; with an ``order`` its data come in another one, and what is drawn is other."""
         work = self.work
-        settings = replace(work.rounds if again else work.settings, seed=self.seed, log_every=_ROWS)
+        seed = number(self.seed, "order", order) if order else self.seed
+        settings = replace(work.rounds if again else work.settings, seed=seed, log_every=_ROWS)
         module = work.again if again else work.module
         machine = Machine(settings, (0, 1))
         return Loop(
@@ -104,15 +112,36 @@ class Trainer:
 
     def run(self, wanted: Wanted) -> Ended:
         """Take a training of a round to its end."""
+        loop = self._begun(wanted)
+        self.train(loop, wanted)
+        ticket = wanted.run == "ticket"
+        point = here(loop, optimisers=self.work.kept_on) if ticket else None
+        return self._ended(loop, point, wanted)
+
+    def _begun(self, wanted: Wanted, order: int = 0) -> Loop:
+        """A training at its start: of the whole network, or of a round."""
+        if wanted.place == 0:
+            return self.loop(order=order)
         experiment = self.work.experiment
-        loop = self.loop(again=True)
+        loop = self.loop(again=True, order=order)
         if wanted.point is None:
             self.redrawn(loop, wanted.place)
         elif experiment.rewind[0] == "none" and (experiment.retrain is None or experiment.retrain.rule is None):
             at_the_end(loop.training)
-        self.train(loop, wanted)
-        ticket = wanted.run == "ticket"
-        return Ended(self.measure(loop), here(loop, optimisers=self.work.kept_on) if ticket else None)
+        return loop
+
+    def _ended(self, loop: Loop, point: Point | None, wanted: Wanted) -> Ended:
+        """What a training gave; where stability was asked for, on the way to its twin too."""
+        measures = self.measure(loop)
+        if not self.work.settings.stability:
+            return Ended(measures, point)
+        with loop.machine.drawing(self.seed):
+            twin = self._begun(wanted, order=1)
+            self.train(twin, wanted, twin=True)
+            line = between(loop, held(twin), self.work.parts["train"], self.measured)
+        kinds = {measure.name: measure.kind for measure in self.work.system.measures}
+        measures |= {f"instability({name})": instability(values, kinds[name]) for name, values in line.items()}
+        return Ended(measures, point, line)
 
     def redrawn(self, loop: Loop, place: int) -> None:
         """Give a training new weights, drawn from where its system's are but for the seed."""
@@ -122,11 +151,14 @@ class Trainer:
         for follower in getattr(loop.training, "followers", ()):
             loop.training.follow(follower, 1.0)
 
-    def train(self, loop: Loop, wanted: Wanted) -> None:
-        """Take a training to its end, masked, and from its point where it has one."""
+    def train(self, loop: Loop, wanted: Wanted, *, twin: bool = False) -> None:
+        """Take a training to its end, masked, and from its point where it has one. A ``twin`` draws its own numbers, and
+        is not kept on the way."""
         if wanted.point is not None:
             back(loop, wanted.point, wanted.masks)
-        hold = self.levels.taken_up(wanted.run, wanted.place, loop)
+        if twin:
+            torch.manual_seed(number(loop.settings.seed, "noise", 0))
+        hold = _nothing if twin else self.levels.taken_up(wanted.run, wanted.place, loop)
         holder = Holder(loop.system, wanted.masks)
         holder.attach(loop.training)
 
@@ -164,7 +196,8 @@ class Trainer:
         loop.go()
         if wanted is not None and levels.point("rewind") is None:
             raise RunFailed(f"the training ended before step {wanted}, which rounds rewind to")
-        return Ended(self.measure(loop), here(loop, optimisers=self.work.kept_on))
+        whole = Wanted("ticket", 0, {}, {}, levels.point("rewind") or here(self.loop()))
+        return self._ended(loop, here(loop, optimisers=self.work.kept_on), whole)
 
     # ---------------------------------------------------------------------------------------------------- measures
 
@@ -172,17 +205,25 @@ class Trainer:
         """What an experiment measures of a training that has ended: on test data, else on validation, else on training
         data; ``steps_to`` is of the validation data."""
         work = self.work
-        data = work.parts.get("test") or work.parts.get("val") or work.parts["train"]
-        settings, machine = loop.settings, loop.machine
-        rows = batches(data, settings.batch_size, shuffle=False, dtype=machine.dtype)
-        with machine.drawing(settings.seed):
-            found: dict[str, float | None] = dict(loop.measure(rows))
+        found: dict[str, float | None] = dict(self.measured(loop))
         kinds = {measure.name: measure.kind for measure in work.system.measures}
         for reading in work.measures:
             if reading.name == "steps_to":
                 args = dict(reading.args)
                 found[label(reading)] = _steps_to(loop, args["measure"], args["reach"], kinds[args["measure"]])
         return found
+
+    def measured(self, loop: Loop) -> dict[str, float]:
+        """The measures of the system with the weights that a training has now."""
+        parts, machine = self.work.parts, loop.machine
+        data = parts.get("test") or parts.get("val") or parts["train"]
+        rows = batches(data, loop.settings.batch_size, shuffle=False, dtype=machine.dtype)
+        with machine.drawing(loop.settings.seed):
+            return loop.measure(rows)
+
+
+def _nothing() -> None:
+    pass
 
 
 def label(reading: Reading) -> str:
