@@ -130,12 +130,15 @@ class Trainer:
             at_the_end(loop.training)
         return loop
 
-    def _ended(self, loop: Loop, point: Point | None, wanted: Wanted) -> Ended:
-        """What a training gave; where stability was asked for, on the way to its twin too."""
+    def _ended(self, loop: Loop, point: Point | None, wanted: Wanted | None) -> Ended:
+        """What a training of a round gave, or (None) of the whole network; where stability was asked for, on the way to
+        its twin too."""
         measures = self.measure(loop)
         if not self.work.settings.stability:
             return Ended(measures, point)
         with loop.machine.drawing(self.seed):
+            if wanted is None:
+                wanted = Wanted("ticket", 0, {}, {}, self.levels.point("rewind") or here(self.loop()))
             twin = self._begun(wanted, order=1)
             self.train(twin, wanted, twin=True)
             line = between(loop, held(twin), self.work.parts["train"], self.measured)
@@ -196,8 +199,7 @@ class Trainer:
         loop.go()
         if wanted is not None and levels.point("rewind") is None:
             raise RunFailed(f"the training ended before step {wanted}, which rounds rewind to")
-        whole = Wanted("ticket", 0, {}, {}, levels.point("rewind") or here(self.loop()))
-        return self._ended(loop, here(loop, optimisers=self.work.kept_on), whole)
+        return self._ended(loop, here(loop, optimisers=self.work.kept_on), None)
 
     # ---------------------------------------------------------------------------------------------------- measures
 
