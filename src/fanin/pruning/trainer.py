@@ -136,12 +136,14 @@ class Trainer:
         measures = self.measure(loop)
         if not self.work.settings.stability:
             return Ended(measures, point)
+        data = self.work.parts["train"]
+        assert isinstance(data, Data)  # others are refused
         with loop.machine.drawing(self.seed):
             if wanted is None:
                 wanted = Wanted("ticket", 0, {}, {}, self.levels.point("rewind") or here(self.loop()))
             twin = self._begun(wanted, order=1)
             self.train(twin, wanted, twin=True)
-            line = between(loop, held(twin), self.work.parts["train"], self.measured)
+            line = between(loop, held(twin), data, self.measured)
         kinds = {measure.name: measure.kind for measure in self.work.system.measures}
         measures |= {f"instability({name})": instability(values, kinds[name]) for name, values in line.items()}
         return Ended(measures, point, line)
