@@ -39,6 +39,7 @@ def train(
     """
     from fanin.systems import machine, run
     from fanin.systems.folder import Folder
+    from fanin.systems.problems import RunFailed
     from fanin.systems.settings import settings_of
 
     loader = load(read_source(path), path)
@@ -47,6 +48,8 @@ def train(
     program = training_source(phases)
     parts = run.parts_of(phases, data, chosen)
     run.check(phases[0].system, parts, chosen)
+    if chosen.stability:
+        raise RunFailed("`stability` is a setting of `prune`", help="leave it out")
     folder = None if out is None else Folder(out)
     if folder is not None and machine.rank() == 0:
         keep(folder, loader, program, {"system": phases[0].system.name}, hyper, data, chosen)

@@ -100,7 +100,7 @@ class Rounds:
         if wanted.run in ("once", "random"):
             ticket = self._stays(place)
             shared = {name: int((kept & ticket[name]).sum()) for name, kept in wanted.stays.items()}
-        row = Row(wanted.run, place, self.seed, sum(left.values()), total, left, ended.measures, shared)
+        row = Row(wanted.run, place, self.seed, sum(left.values()), total, left, ended.measures, shared, ended.line)
         levels.put_row(row)
         self.tell(row)
         if ended.point is None:

@@ -68,6 +68,8 @@ def refuse(plan: Plan, phases: Sequence[Phase], parts: Mapping[str, Data | Strea
         raise RunFailed(f"`{phases[0].system.name}` grows in its stages, and a mask is of one network")
     if settings.smoke or settings.compile:
         raise RunFailed("an experiment runs without `smoke` and `compile`")
+    if settings.stability and (not isinstance(parts["train"], Data) or not settings.shuffle):
+        raise RunFailed("`stability` compares two orders of the data, and these have one", help="leave it out")
     asked = [*experiment.measures, *_readings(experiment.expected)]
     if any(reading.name == "steps_to" for reading in asked) and parts.get("val") is None:
         raise RunFailed("`steps_to` is measured on held out data, and there is none", help="give `val=0.1`")

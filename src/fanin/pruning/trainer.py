@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from fanin.data.seeds import number
@@ -16,11 +17,13 @@ from fanin.data.table import Data
 from fanin.ir.experiment import Experiment, Reading
 from fanin.ir.recipe import Phase, System
 from fanin.pruning.levels import Levels
+from fanin.pruning.line import instability
 from fanin.pruning.masks import Holder, Masks
 from fanin.pruning.ranking import Units
 from fanin.pruning.retraining import at_the_end
-from fanin.pruning.rewinding import Point, back, here
-from fanin.record import record
+from fanin.pruning.rewinding import Point, back, here, held
+from fanin.pruning.stability import between
+from fanin.record import field, record
 from fanin.systems.machine import Machine
 from fanin.systems.problems import RunFailed
 from fanin.systems.settings import Settings
@@ -49,7 +52,9 @@ class Work:
     @property
     def labels(self) -> tuple[str, ...]:
         """What is known of each training at its end."""
-        return (*(m.name for m in self.system.measures), *(label(r) for r in self.measures if r.name == "steps_to"))
+        names = [m.name for m in self.system.measures]
+        steady = [f"instability({name})" for name in names] if self.settings.stability else []
+        return (*names, *(label(r) for r in self.measures if r.name == "steps_to"), *steady)
 
     @property
     def kept_on(self) -> bool:
@@ -73,10 +78,12 @@ class Wanted:
 
 @record(eq=False)
 class Ended:
-    """What came out of a training. ``point`` is where it ended, of a ticket."""
+    """What came out of a training. ``point`` is where it ended, of a ticket; ``line`` has the measures on the way to
+    the same training with other random numbers, where stability was asked for."""
 
     measures: dict[str, float | None]
     point: Point | None
+    line: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 class Trainer:
@@ -85,10 +92,11 @@ class Trainer:
     def __init__(self, work: Work, seed: int, levels: Levels) -> None:
         self.work, self.seed, self.levels = work, seed, levels
 
-    def loop(self, *, again: bool = False) -> Loop:
-        """A training at its start."""
+    def loop(self, *, again: bool = False, order: int = 0) -> Loop:
+        """A training at its start; with an ``order`` its data come in another one, and what is drawn is other."""
         work = self.work
-        settings = replace(work.rounds if again else work.settings, seed=self.seed, log_every=_ROWS)
+        seed = number(self.seed, "order", order) if order else self.seed
+        settings = replace(work.rounds if again else work.settings, seed=seed, log_every=_ROWS)
         module = work.again if again else work.module
         machine = Machine(settings, (0, 1))
         return Loop(
@@ -112,22 +120,54 @@ class Trainer:
         """A training where it begins, or where it was when it was last held."""
         if wanted.place == 0:
             return self._dense()
+        loop = self._round(wanted)
+        if wanted.point is not None:
+            back(loop, wanted.point, wanted.masks)
+        self._mask(loop, wanted.masks, self.levels.taken_up(wanted.run, wanted.place, loop))
+        return loop
+
+    def _round(self, wanted: Wanted, order: int = 0) -> Loop:
+        """A training of a round, before it is put at its point."""
         experiment = self.work.experiment
-        loop = self.loop(again=True)
+        loop = self.loop(again=True, order=order)
         if wanted.point is None:
             self.redrawn(loop, wanted.place)
         elif experiment.rewind[0] == "none" and (experiment.retrain is None or experiment.retrain.rule is None):
             at_the_end(loop.training)
-        self.begin(loop, wanted)
         return loop
 
     def ended(self, wanted: Wanted, loop: Loop) -> Ended:
-        """What came out of a training."""
+        """What came out of a training; where stability was asked for, on the way to its twin too."""
         kind, _ = self.work.experiment.rewind
         if wanted.place == 0 and kind in ("epoch", "step") and self.levels.point("rewind") is None:
             raise RunFailed(f"the training ended before step {self._rewind_to(loop)}, which rounds rewind to")
         ticket = wanted.run == "ticket"
-        return Ended(self.measure(loop), here(loop, optimisers=self.work.kept_on) if ticket else None)
+        point = here(loop, optimisers=self.work.kept_on) if ticket else None
+        measures = self.measure(loop)
+        if not self.work.settings.stability:
+            return Ended(measures, point)
+        line = self._line(wanted, loop)
+        kinds = {measure.name: measure.kind for measure in self.work.system.measures}
+        measures |= {f"instability({name})": instability(values, kinds[name]) for name, values in line.items()}
+        return Ended(measures, point, line)
+
+    def _line(self, wanted: Wanted, loop: Loop) -> dict[str, tuple[float, ...]]:
+        """The measures between the weights of a training and those of its twin, which draws numbers of its own."""
+        data = self.work.parts["train"]
+        assert isinstance(data, Data)  # others are refused
+        with loop.machine.drawing(self.seed):
+            if wanted.place == 0:
+                point, masks = self.levels.point("rewind") or here(self.loop()), {}
+                twin = self.loop(order=1)
+            else:
+                point, masks = wanted.point, wanted.masks
+                twin = self._round(wanted, order=1)
+            if point is not None:
+                back(twin, point, masks)
+            torch.manual_seed(number(twin.settings.seed, "noise", 0))
+            self._mask(twin, masks, _nothing)
+            twin.go()
+            return between(loop, held(twin), data, self.measured)
 
     def redrawn(self, loop: Loop, place: int) -> None:
         """Give a training new weights, drawn from where its system's are but for the seed."""
@@ -137,12 +177,9 @@ class Trainer:
         for follower in getattr(loop.training, "followers", ()):
             loop.training.follow(follower, 1.0)
 
-    def begin(self, loop: Loop, wanted: Wanted) -> None:
-        """Put a training at its point, where it has one, masked from now on."""
-        if wanted.point is not None:
-            back(loop, wanted.point, wanted.masks)
-        hold = self.levels.taken_up(wanted.run, wanted.place, loop)
-        holder = Holder(loop.system, wanted.masks)
+    def _mask(self, loop: Loop, masks: Masks, hold: Callable[[], None]) -> None:
+        """Have a training be masked from now on, and ``hold`` be called after each step."""
+        holder = Holder(loop.system, masks)
         holder.attach(loop.training)
         besides = getattr(loop.training, "followers", ()) or getattr(loop.training, "by_hand", ())
 
@@ -187,17 +224,25 @@ class Trainer:
         """What an experiment measures of a training that has ended: on test data, else on validation, else on training
         data; ``steps_to`` is of the validation data."""
         work = self.work
-        data = work.parts.get("test") or work.parts.get("val") or work.parts["train"]
-        settings, machine = loop.settings, loop.machine
-        rows = batches(data, settings.batch_size, shuffle=False, dtype=machine.dtype)
-        with machine.drawing(settings.seed):
-            found: dict[str, float | None] = dict(loop.measure(rows))
+        found: dict[str, float | None] = dict(self.measured(loop))
         kinds = {measure.name: measure.kind for measure in work.system.measures}
         for reading in work.measures:
             if reading.name == "steps_to":
                 args = dict(reading.args)
                 found[label(reading)] = _steps_to(loop, args["measure"], args["reach"], kinds[args["measure"]])
         return found
+
+    def measured(self, loop: Loop) -> dict[str, float]:
+        """The measures of the system with the weights that a training has now."""
+        parts, machine = self.work.parts, loop.machine
+        data = parts.get("test") or parts.get("val") or parts["train"]
+        rows = batches(data, loop.settings.batch_size, shuffle=False, dtype=machine.dtype)
+        with machine.drawing(loop.settings.seed):
+            return loop.measure(rows)
+
+
+def _nothing() -> None:
+    pass
 
 
 def label(reading: Reading) -> str:
