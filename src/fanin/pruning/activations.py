@@ -20,9 +20,8 @@ def input_norms(run: Callable[[], Any], system: nn.Module, keys: Iterable[str]) 
     hooks = []
     try:
         for key in keys:
-            path, _, name = key.rpartition(".")
-            layer = system.get_submodule(path)
-            if name != "weight" or not isinstance(layer, (nn.Linear, *_Convs)):
+            layer = system.get_submodule(key.rpartition(".")[0])
+            if not weighable(system, key):
                 raise RunFailed(
                     f"wanda weighs what flows into a dense layer or convolution, and `{key}` is of "
                     f"{type(layer).__name__}",
@@ -38,6 +37,12 @@ def input_norms(run: Callable[[], Any], system: nn.Module, keys: Iterable[str]) 
     if missing:
         raise RunFailed(f"nothing flows into `{missing[0]}`, and wanda weighs what does")
     return {key: _beside(system.get_parameter(key), total.sqrt()) for key, total in squares.items()}
+
+
+def weighable(system: nn.Module, key: str) -> bool:
+    """Whether a parameter is the weight of a dense layer or convolution."""
+    path, _, name = key.rpartition(".")
+    return name == "weight" and isinstance(system.get_submodule(path), (nn.Linear, *_Convs))
 
 
 def _adder(squares: dict[str, Tensor], key: str) -> Callable[..., None]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fanin.data.loader import Batches
 from fanin.data.seeds import number
-from fanin.pruning.activations import input_norms, within_rows
+from fanin.pruning.activations import input_norms, weighable, within_rows
 from fanin.pruning.units import Unit
 from fanin.systems.problems import RunFailed
 from fanin.systems.training import Loop
@@ -38,8 +38,10 @@ def scores(name: str, settings: Mapping[str, Any], loop: Loop, unit: Unit, place
         batch = _batch(loop, settings["samples"])
         if name == "wanda":
             ramps = loop.training.numbers() if hasattr(loop.training, "numbers") else []
-            norms = input_norms(lambda: system(*batch, *ramps), system, unit.keys)
-            found = {key: held[key].abs() * norms[key] for key in weights}
+            own = [key for key in unit.keys if not unit.joint or weighable(system, key)]  # of units, not the biases
+            norms = input_norms(lambda: system(*batch, *ramps), system, own)
+            none = {key: torch.zeros_like(w) for key, w in held.items()}
+            found = none | {key: held[key].abs() * norms[key] for key in own}
             return unit.sums(found if unit.joint else within_rows(held, found))
         slopes = _slopes(loop, batch, weights, again=name == "grasp")
         found = {key: (held[key] * slopes[key].detach().to("cpu", torch.float64)) for key in weights}

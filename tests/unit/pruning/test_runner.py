@@ -283,7 +283,7 @@ def test_g4_threads_outside_are_as_before(tmp_path: Path) -> None:
     assert torch.get_num_threads() == 2
 
 
-@pytest.mark.parametrize("name", ["magnitude", "random", "snip", "grasp", "synflow", "taylor", "l2"])
+@pytest.mark.parametrize("name", ["magnitude", "random", "snip", "grasp", "synflow", "taylor", "wanda", "l2"])
 def test_g11_scoring_changes_nothing(tmp_path: Path, name: str) -> None:
     path = spec(tmp_path, FIRST)
     loop = _loop(path)

@@ -58,7 +58,7 @@ def text(net: str, unit: str, by: str = "l2") -> str:
     ("net", "unit", "by", "said"),
     [
         (MLP, "neuron", "wanda", ("fc1: Linear(9)", "fc2: Linear(7)")),
-        (CNN, "channel", "l2", ("conv1: Conv2d(5, 3, padding=1)", "conv2: Conv2d(5, 3, stride=2)")),
+        (CNN, "channel", "l2", ("conv1: Conv2d(4, 3, padding=1)", "conv2: Conv2d(4, 3, stride=2)")),
         (ATTENTION, "head", "taylor", ("h=2",)),
     ],
 )
