@@ -7,11 +7,11 @@
 ``ops``: one op between two convolutions (16 x 16, 48 channels, a batch of 8), each line the error in percent of the
 predicted rms behind it and of the gradient in front of it, with the standard error of the measurement. ``nets``: small
 versions of networks of the zoo; of activations, gradients and gradients of weights the largest error over all modules
-with its standard error, the largest that is sure (less three standard errors), and the median. ``--places`` prints every
-module instead, so that one sees where an error arises; ``--hyper`` sets hyper-parameters: what comes of finite widths
-goes where they are larger. ``cost``: seconds after start-up for networks of the zoo at full size. ``files``: every model
-of these files, at the sizes that the analysis takes for its open dimensions; those of more parameters than ``--most`` are
-gone through but not measured.
+with its standard error, the largest that is sure (less three standard errors), and the median. ``--places`` prints
+every module instead, so that one sees where an error arises; ``--hyper`` sets hyper-parameters: what comes of finite
+widths goes where they are larger. ``cost``: seconds after start-up for networks of the zoo at full size. ``files``: every
+model of these files, at the sizes that the analysis takes for its open dimensions; those of more parameters than
+``--most`` are gone through but not measured.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from fanin.pruning.line import instability
 from fanin.pruning.masks import Holder, Masks
 from fanin.pruning.ranking import Units
 from fanin.pruning.retraining import at_the_end
-from fanin.pruning.rewinding import Point, back, here, held
+from fanin.pruning.rewinding import Point, back, held, here
 from fanin.pruning.stability import between
 from fanin.record import field, record
 from fanin.systems.machine import Machine

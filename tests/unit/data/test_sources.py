@@ -522,7 +522,8 @@ def test_the_first_rows_of_a_stream_are_held_out() -> None:
     }
     loader = batches(parts["train"], 4)
     for _ in range(2):  # each pass begins behind them
-        assert [b["x"].flatten().tolist() for b in loader] == [[5, 6, 7, 8], [9, 10, 11, 12], [13, 14, 15, 16], [17, 18, 19]]
+        found = [b["x"].flatten().tolist() for b in loader]
+        assert found == [[5, 6, 7, 8], [9, 10, 11, 12], [13, 14, 15, 16], [17, 18, 19]]
     for number, _ in enumerate(loader):
         if number == 1:
             state = json.loads(json.dumps(loader.state()))

@@ -256,8 +256,7 @@ def test_g3_a_rewound_round_with_nothing_masked_is_the_rest_of_the_dense_trainin
     dense = one.run(trainer.Wanted("ticket", 0, {}, {}, None)).point
     point = one.levels.point("rewind")
     assert dense is not None and point is not None and point.steps == 7
-    again = one.loop()
-    one.begin(again, trainer.Wanted("ticket", 1, {}, {}, point))
+    again = one.ready(trainer.Wanted("ticket", 1, {}, {}, point))
     again.go()
     assert same(dense.weights, dict(again.system.state_dict()))
     assert dense.steps == again.steps == 20
