@@ -9,8 +9,8 @@ predicted rms behind it and of the gradient in front of it, with the standard er
 versions of networks of the zoo; of activations, gradients and gradients of weights the largest error over all modules
 with its standard error, the largest that is sure (less three standard errors), and the median. ``--places`` prints
 every module instead, so that one sees where an error arises; ``--hyper`` sets hyper-parameters: what comes of finite
-widths goes where they are larger. ``cost``: seconds after start-up for networks of the zoo at full size. ``files``: every
-model of these files, at the sizes that the analysis takes for its open dimensions; those of more parameters than
+widths goes where they are larger. ``cost``: seconds after start-up for networks of the zoo at full size. ``files``:
+every model of these files, at the sizes that the analysis takes for its open dimensions; those of more parameters than
 ``--most`` are gone through but not measured.
 """
 

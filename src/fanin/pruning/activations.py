@@ -51,8 +51,9 @@ def _adder(squares: dict[str, Tensor], key: str) -> Callable[..., None]:
         if isinstance(layer, nn.Linear):
             x = x.movedim(-1, 0)
         else:
-            dims = layer.weight.dim() - 2
-            x = x.movedim(-dims - 1, 0)
+            weight = layer.weight
+            assert isinstance(weight, Tensor)
+            x = x.movedim(1 - weight.dim(), 0)
         total = x.reshape(x.shape[0], -1).square().sum(1)
         squares[key] = squares[key] + total if key in squares else total
 

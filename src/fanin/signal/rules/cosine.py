@@ -8,9 +8,9 @@ import numpy as np
 
 from fanin.signal import table
 from fanin.signal.grid import Array
-from fanin.signal.rules.base import Rule, Weights, bases, folded, is_gaussian, joined_notes
+from fanin.signal.rules.base import Rule, Weights, bases, folded, joined_notes
 from fanin.signal.rules.normalise import growth
-from fanin.signal.state import Gradient, Signal, gradient, make
+from fanin.signal.state import Gradient, Signal, gradient, is_gaussian, make
 from fanin.signal.table import AGREE, DIFFER
 
 _SHARED = "vectors that share a part, in a cosine"
