@@ -1,14 +1,17 @@
 """How well the signal analysis predicts compiled modules, and what it costs.
 
     python benchmarks/predictions.py [ops] [nets] [cost] [--draws 16] [--only LeNet Llama]
+    python benchmarks/predictions.py nets --only Llama --places --hyper width=512 hidden=1024
     python benchmarks/predictions.py files --specs specs/*.arch [--most 2e6]
 
 ``ops``: one op between two convolutions (16 x 16, 48 channels, a batch of 8), each line the error in percent of the
 predicted rms behind it and of the gradient in front of it, with the standard error of the measurement. ``nets``: small
-versions of networks of the zoo; largest and median error over all modules, of activations, gradients and gradients of
-weights. ``cost``: seconds after start-up for networks of the zoo at full size. ``files``: every model of these files,
-at the sizes that the analysis takes for its open dimensions; those of more parameters than ``--most`` are gone through
-but not measured.
+versions of networks of the zoo; of activations, gradients and gradients of weights the largest error over all modules
+with its standard error, the largest that is sure (less three standard errors), and the median. ``--places`` prints
+every module instead, so that one sees where an error arises; ``--hyper`` sets hyper-parameters: what comes of finite
+widths goes where they are larger. ``cost``: seconds after start-up for networks of the zoo at full size. ``files``:
+every model of these files, at the sizes that the analysis takes for its open dimensions; those of more parameters than
+``--most`` are gone through but not measured.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from fanin import pipeline
 from fanin.ir.graph import Program
 from fanin.ir.unknown import Unknown
 from fanin.signal import grid
-from fanin.signal.rows import rows
+from fanin.signal.rows import Row, rows
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -74,24 +77,36 @@ COSTS = [
 ]
 
 
-def errors(program: Program, sizes: dict[str, int], draws: int) -> dict[str, list[tuple[float, float]]]:
-    """Errors in percent with their standard errors, of activations, gradients and gradients of weights."""
+KINDS = ("act", "grad", "weights")
+Error = tuple[float, float]
+"""In percent, with its standard error."""
+
+
+def places(program: Program, sizes: dict[str, int], draws: int) -> list[tuple[Row, dict[str, Error]]]:
+    """The errors of activations, gradients and gradients of weights, module by module."""
     analysis = pipeline.signal(program, sizes=sizes)
     measured = pipeline.measure(program, analysis, draws=draws)
-    found: dict[str, list[tuple[float, float]]] = {"act": [], "grad": [], "weights": []}
+    found = []
     for row in rows(analysis):
         seen = measured.of(row)
         if seen is None or row.rms is None:
             continue
+        own: dict[str, Error] = {}
         if seen.rms:
-            found["act"].append((100 * (row.rms / seen.rms - 1), 100 * seen.rms_error))
+            own["act"] = (100 * (row.rms / seen.rms - 1), 100 * seen.rms_error)
         if row.grad_std and seen.grad:
-            found["grad"].append((100 * (row.grad_std / seen.grad - 1), 100 * seen.grad_error))
+            own["grad"] = (100 * (row.grad_std / seen.grad - 1), 100 * seen.grad_error)
         for key, value in row.weights:
             there, error = measured.weights.get(key, (0.0, 0.0))
             if key.endswith("weight") and there > 1e-9 and row.op in ("Linear", "Conv2d"):
-                found["weights"].append((100 * (value / there - 1), 100 * error))
+                own["weights"] = (100 * (value / there - 1), 100 * error)
+        found.append((row, own))
     return found
+
+
+def errors(program: Program, sizes: dict[str, int], draws: int) -> dict[str, list[Error]]:
+    found = places(program, sizes, draws)
+    return {kind: [own[kind] for _, own in found if kind in own] for kind in KINDS}
 
 
 def ops(draws: int, only: list[str]) -> None:
@@ -111,18 +126,25 @@ def ops(draws: int, only: list[str]) -> None:
         )
 
 
-def nets(draws: int, only: list[str]) -> None:
-    print(f"{'network':20}" + "".join(f"{c:>22}" for c in ("act max / median", "grad max / median", "dW max / median")))
+def nets(draws: int, only: list[str], given: dict[str, int], every: bool) -> None:
+    print(f"{'network':16}" + "".join(f"{c + ' max ± se, sure / median':>32}" for c in ("act", "grad", "dW")))
     for file, name, hyper, sizes in NETS:
         if only and name not in only:
             continue
         path = str(SPECS / f"{file}.arch")
-        program = next(p for p in pipeline.check(path, [name], hyper).programs if p.name == name)
-        print(f"{name:20}" + "".join(c.rjust(22) for c in cells(errors(program, sizes, draws))), flush=True)
+        program = next(p for p in pipeline.check(path, [name], {**hyper, **given}).programs if p.name == name)
+        if every:
+            for row, own in places(program, sizes, draws):
+                found = "".join(
+                    f"{kind:>9} {own[kind][0]:+6.1f} ± {own[kind][1]:4.1f}" for kind in KINDS if kind in own
+                )
+                print(f"{row.path:40}{row.op:18}{found}", flush=True)
+            continue
+        print(f"{name:16}" + "".join(c.rjust(32) for c in cells(errors(program, sizes, draws))), flush=True)
 
 
 def files(paths: list[str], draws: int, most: float) -> None:
-    print(f"{'model':32}{'act max / median':>20}{'grad max / median':>20}{'dW max / median':>20}")
+    print(f"{'model':32}" + "".join(f"{c + ' max ± se, sure / median':>32}" for c in ("act", "grad", "dW")))
     for path in paths:
         for program in pipeline.check(path, None, {}).programs:
             try:
@@ -139,7 +161,7 @@ def files(paths: list[str], draws: int, most: float) -> None:
                 continue
             try:
                 print(
-                    f"{program.name:32}" + "".join(c.rjust(20) for c in cells(errors(program, {}, draws))), flush=True
+                    f"{program.name:32}" + "".join(c.rjust(32) for c in cells(errors(program, {}, draws))), flush=True
                 )
             except Exception as why:
                 print(f"{program.name:32}not measured: {str(why).splitlines()[0][:60]}", flush=True)
@@ -147,9 +169,10 @@ def files(paths: list[str], draws: int, most: float) -> None:
 
 def cells(found: dict[str, list[tuple[float, float]]]) -> list[str]:
     out = []
-    for kind in ("act", "grad", "weights"):
-        values = [abs(e) for e, _ in found[kind]] or [0.0]
-        out.append(f"{max(values):.1f} / {statistics.median(values):.1f}")
+    for kind in KINDS:
+        values = [(abs(e), s) for e, s in found[kind]] or [(0.0, 0.0)]
+        (most, error), sure = max(values), max(0.0, *(e - 3 * s for e, s in values))
+        out.append(f"{most:.1f} ± {error:.1f}, {sure:.1f} / {statistics.median(e for e, _ in values):.1f}")
     return out
 
 
@@ -169,6 +192,8 @@ def main() -> None:
     parser.add_argument("what", nargs="*", default=["ops", "nets", "cost"])
     parser.add_argument("--draws", type=int, default=16)
     parser.add_argument("--only", nargs="*", default=[], help="ops or networks by their names")
+    parser.add_argument("--places", action="store_true", help="every module of a network, not the largest errors")
+    parser.add_argument("--hyper", nargs="*", default=[], metavar="NAME=VALUE", help="hyper-parameters, for `nets`")
     parser.add_argument("--specs", nargs="*", default=[], help="files, for `files`")
     parser.add_argument("--most", type=float, default=2e6, help="parameters of a model that is measured")
     args = parser.parse_args()
@@ -179,7 +204,8 @@ def main() -> None:
         elif what == "files":
             files(args.specs, args.draws, args.most)
         else:
-            {"ops": ops, "nets": nets}[what](args.draws, args.only)
+            given = {name: int(value) for name, value in (pair.split("=") for pair in args.hyper)}
+            ops(args.draws, args.only) if what == "ops" else nets(args.draws, args.only, given, args.places)
 
 
 if __name__ == "__main__":

@@ -239,8 +239,9 @@ LINTS_HEAD = """\
 
 A lint is about a network that can be built and run, and will not do what was meant, or not well. `fanin check` looks
 at structure (STR) and at what hardware asks for (CST). `fanin check --signal` looks at the start as well (SIG): at the
-laws of tensors when the weights are drawn ([Before a weight exists](signal.md)). Each rule has a page with a bad and a
-good spec, where its number comes from, and what it lets pass: `fanin explain SIG130`, or follow the links.
+laws of tensors when the weights are drawn ([Before a weight exists](signal.md)); and at what a step of training keeps
+in memory (CST906), which is too dear for every check: up to a second. Each rule has a page with a bad and a good spec,
+where its number comes from, and what it lets pass: `fanin explain SIG130`, or follow the links.
 
 Advice and warnings leave the exit status at 0, `--strict` counts warnings; a finding beyond the second number of a rule
 is an error. What is meant to be so is let pass where it stands, with a reason, errors of lints too. An `@allow` that
@@ -287,7 +288,7 @@ def lints_page() -> str:
     parts = [NOTE, LINTS_HEAD]
     for family in LINTS:
         parts.append(f"\n## {family}: {FAMILIES[family]}\n\n")
-        numbers = family == "SIG"
+        numbers = any(id.startswith(family) for id in known)
         parts.append("| rule | level | what | from | the number, and why |\n|---|---|---|---|---|\n" if numbers
                      else "| rule | level | what |\n|---|---|---|\n")  # fmt: skip
         for code in sorted((c for c in CODES.values() if c.id.startswith(family)), key=lambda c: c.id):

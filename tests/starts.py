@@ -14,6 +14,14 @@ _TIED = (
 )
 
 BAD: dict[str, list[str]] = {
+    "CST906": [
+        "model Net()(x: [N, 3, 512, 512]) {\n  h = x -> a: Conv2d(64, 3, padding=1) -> !relu -> avg_pool2d(8)\n  return h -> b: Conv2d(64, 3, padding=1) -> relu -> mean(axis=(2, 3)) -> head: Linear(10)\n}",
+        "model Net()(q: [B, T, 256], k: [B, 512, 256]) {\n  assert T >= 256\n  e = !tanh(q[:, :, none] + k[:, none])\n  s = e -> score: Linear(1) -> squeeze(3) -> softmax(axis=2)\n  return (s @ k) -> head: Linear(10)\n}",
+        "model Net()(x: [B, 256, 64]) {\n  x = x -> place: Linear(64)\n  d = !x[:, :, none] - x[:, none]\n  k = (d ** 2) -> sum(axis=3) -> neg -> exp\n  return (k @ x) -> head: Linear(10)\n}",
+        "model Net()(t: int[B, 1024]) {\n  x = t -> embed: Embedding(50_304, 64)\n  x = x -> a: Linear(256) -> relu -> b: Linear(64)\n  logits = x[:, :-1] -> head: Linear(50_304)\n  return !cross_entropy(logits -> transpose(1, 2), t[:, 1:])\n}",
+        "block Edges(width: int)(x: [N, F], edge: [E, D], source: int[E]) -> [E, width] {\n  assert E >= 20_000\n  w = edge -> h: Linear(64) -> relu -> !make: Linear(F * width)\n  return einsum(\"e f, e f w -> e w\", x[source], w -> reshape(-1, F, width))\n}\nmodel Net()(x: [N, 64], edge: [E, 8], source: int[E]) { return (x -> node: Linear(64), edge, source) -> conv: Edges(64) -> relu -> head: Linear(4) }",
+        "block Mix()(x: [N, C, H, W]) -> [N, C, H, W] { return x + (x -> up: Conv2d(32 * C, 1) -> !relu -> down: Conv2d(C, 1)) }\nmodel Net()(x: [N, 3, 256, 256]) { return x -> stem: Conv2d(16, 3, padding=1) -> mix: Mix() -> mean(axis=(2, 3)) -> head: Linear(10) }",
+    ],
     "SIG102": [
         f"@init(auto)\nmodel Net()(x: [N, 256]) {{\n  for _ in 0..{depth} {{ x = x -> l: Linear({width}) -> {act} }}\n  return x -> !head: Linear(10)\n}}"
         for depth, width, act in ((24, 256, "gelu"), (20, 512, "silu"), (40, 128, "mish"), (30, 64, "gelu"))
@@ -130,6 +138,12 @@ BAD: dict[str, list[str]] = {
 }  # fmt: skip
 
 MEANT: dict[str, list[str]] = {
+    "CST906": [
+        "model Net()(x: [N, 3, 512, 512]) {\n  h = x -> a: Conv2d(64, 8, stride=8, bias=false) -> BatchNorm2d() -> relu\n  return h -> b: Conv2d(64, 3, padding=1) -> relu -> mean(axis=(2, 3)) -> head: Linear(10)\n}",
+        "block Part()(x: [B, 256, D]) -> [B, 256, 256] {\n  d = x[:, :, none] - x[:, none]\n  return (d ** 2) -> sum(axis=3) -> neg -> exp\n}\nmodel Net()(x: [B, 256, 64]) {\n  x = x -> place: Linear(64)\n  return ((x -> part: checkpoint(Part())) @ x) -> head: Linear(10) }",
+        "model Net()(t: int[B, 1024]) { return t -> embed: Embedding(50_304, 64) -> a: Linear(128) -> relu -> head: Linear(50_304) }",
+        "model Net()(x: [N, 3, 8192]) { return x -> a: Linear(64) -> relu -> mean(axis=1) -> head: Linear(10) }",
+    ],
     "SIG102": [
         "@init(auto)\nmodel Net()(x: [N, 256]) {\n  for _ in 0..24 { x = x -> l: Linear(256) -> relu }\n  return x -> head: Linear(10)\n}",
         "@init(auto)\nmodel Net()(x: [N, 256]) {\n  for _ in 0..6 { x = x -> l: Linear(256) -> gelu }\n  return x -> head: Linear(10)\n}",

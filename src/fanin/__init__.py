@@ -58,28 +58,9 @@ __all__ = [
     "training",
 ]
 
-_API = frozenset(
-    {
-        "check",
-        "couplings",
-        "draw",
-        "elaborate",
-        "export",
-        "load",
-        "loads",
-        "prune",
-        "repair",
-        "resume",
-        "shrink",
-        "search",
-        "signal",
-        "source",
-        "train",
-        "training",
-    }
-)
 _PACKAGES = frozenset({"data", "passes", "probe"})
 _REPORT = frozenset({"CheckFailed", "NoSuchName", "Report", "Unreadable"})
+_API = frozenset(__all__) - _REPORT - {"__version__"}
 
 
 class _Package(ModuleType):

@@ -187,13 +187,13 @@ def shrink(
     else:
         entries |= {name: list(range(count)) for name, count in counts.items()}
     cut = Cut(coupled, entries, approximate)
-    spec, small = pipeline.shrink(cut)
+    small = pipeline.shrink(cut)
     weights = None
     if state is not None:
         from fanin.pruning.shrinking import shrink_state
 
         weights = shrink_state(cut, state)
-    return Shrunk(spec, small, weights, cut)
+    return Shrunk(small.spec, small.program, weights, cut)
 
 
 def load(
@@ -265,17 +265,20 @@ def prune(
     out: str | None = None,
     hyper: Mapping[str, Any] | None = None,
     watch: Watch | None = None,
+    processes: int = 1,
     **settings: Any,
 ) -> Pruned:
     """Run a pruning experiment of a spec on ``data``, which is given as in ``train``.
 
     ``settings`` are those of ``train``; ``seed`` is what the data is split by, and the seeds of the trainings are those
     of the experiment. ``.results`` has a row for each training, ``.mean("accuracy", round=9, run="reinit")`` and
-    ``.table()``; ``.tickets[seed]`` the weights and the masks. With ``out`` they are kept in that folder.
+    ``.table()``; ``.tickets[seed]`` the weights and the masks. With ``out`` they are kept in that folder, and what it
+    has of the same experiment is not done again. ``processes`` share the seeds and the control runs, to the same bits.
 
     Raises CheckFailed where the spec has errors, DataFailed where the data doesn't fit, and RunFailed.
     """
-    return pipeline.prune(path, name, data, out=out, hyper=dict(hyper or {}), watch=watch, settings=settings)
+    given = dict(hyper or {})
+    return pipeline.prune(path, name, data, out=out, hyper=given, watch=watch, settings=settings, processes=processes)
 
 
 def training(path: str, name: str | None = None, *, steps: int | None = None, seed: int = 0, **hyper: Any) -> Any:
@@ -306,7 +309,7 @@ def search(
     A range is a list of values, a Python ``range``, or a ``fanin.systems.search.Uniform(low, high, log=…)``. Trials are
     compared by the best ``monitor`` of the held out data (``highest=True``: the most of it), on ``val=0.2`` or over
     ``folds`` of all rows in turn; the other ``settings`` are those of ``train``. What the spec does not take is not
-    trained: its ``refused`` says why. ``.trials`` has all, ``.best`` the best.
+    trained: its ``refused`` says why. ``.trials`` has all, ``.ranked`` the best first, ``.best`` the best.
     """
     return pipeline.search(
         path,
@@ -321,9 +324,12 @@ def search(
     )
 
 
-def resume(folder: str, data: Any = None, *, watch: Watch | None = None, **settings: Any) -> Run:
-    """Go on with a run from its latest checkpoint, to the same bits as if it had not been stopped.
+def resume(folder: str, data: Any = None, *, watch: Watch | None = None, processes: int = 1, **settings: Any) -> Any:
+    """Go on with a run of ``train`` or ``prune`` from what was kept last, to the same bits as if it had not stopped.
 
-    ``data`` is needed again where it was no name or path. Raises RunFailed.
+    Gives what those give. ``data`` is needed again where it was no name or path; it has to be the same. ``processes``
+    are for an experiment of ``prune``. Raises RunFailed.
     """
+    if pipeline.is_pruning(folder):
+        return pipeline.resume_pruning(folder, data, watch=watch, settings=settings, processes=processes)
     return pipeline.resume(folder, data, watch=watch, settings=settings)

@@ -35,12 +35,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lints": BASE | {"signal", "analyses", "ir", "ops", "diagnostics"},
     "rewrites": BASE | {"signal", "analyses", "ir", "ops", "diagnostics"},
     "repairs": BASE | {"signal", "analyses", "ir", "ops", "syntax", "diagnostics"},
+    "resizing": BASE | {"emit", "repairs", "analyses", "ir", "ops", "syntax", "diagnostics"},
     "emit": BASE | {"ir", "ops", "analyses", "signal", "report", "__version__"},
     "runtime": BASE | {"emit", "analyses", "signal", "ir", "diagnostics", "report"},
     "data": BASE | {"ir", "diagnostics", "report"},
     "systems": BASE
     | {"data", "runtime", "signal", "emit", "analyses", "ir", "ops", "diagnostics", "report", "__version__"},
-    "passes": BASE | {"runtime", "emit", "elaborate", "ir", "diagnostics"},
+    "passes": BASE | {"runtime", "emit", "rewrites", "ir", "diagnostics"},
     "pruning": BASE | {"systems", "data", "runtime", "emit", "analyses", "rewrites", "ir", "ops"},
 }
 TELL_THE_STORY = {"pipeline", "api", "cli", "probe", "std", "zoo", "__init__", "__main__"}  # may import everything

@@ -1,9 +1,10 @@
-"""Rows of the mission that lints answer. Row S044."""
+"""Rows of the mission that lints answer. Rows S044, S086."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -102,3 +103,45 @@ def test_s044_what_two_views_do_to_a_batch_norm() -> None:
     assert gap[0] < 1e-5 < 1 < gap[1]
     assert {d.code.id for d in pipeline.check_text(apart).diagnostics} & COUPLED == {"STR614"}
     assert not {d.code.id for d in pipeline.check_text(joined).diagnostics} & COUPLED
+
+
+# ------------------------------------------------------------------------------- S086, spectra need plain edges
+
+# A spectral convolution on given edges: kinds, whether they are plain, and edges of that kind between four nodes.
+_SPECTRAL = (
+    "@edges(a={kind})\nmodel Net()(x: [V, 8], a: [V, V]) {{\n"
+    "  frequency, basis = eigh(diag(sum(a, axis=1)) - a)\n"
+    "  return basis @ ((transpose(basis, 0, 1) @ x) * frequency[:, none])\n}}"
+)
+_FEATURES = (
+    "@edges(a={kind})\nmodel Net()(x: [V, 8], a: [V, V, 3]) {{\n  w = a -> learned: Linear(1) -> squeeze(2)\n"
+    "  frequency, basis = eigh(diag(sum(w, axis=1)) - w)\n  return basis @ x * frequency[:, none]\n}}"
+)
+_CHEBYSHEV = (
+    "from std.graph import ChebyshevConv\n@edges(edge={kind})\nmodel Net()(x: [V, 8], edge: int[2, E]) {{\n"
+    "  return (x, edge) -> conv: ChebyshevConv(4, 3)\n}}"
+)
+_RING = torch.tensor([[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0]]).double()
+_LENGTHS = _RING * torch.tensor([[0.0, 2, 1, 3], [2, 0, 4, 1], [1, 4, 0, 5], [3, 1, 5, 0]]).double()
+_ONE_WAY = torch.roll(torch.eye(4, dtype=torch.float64), 1, 1)
+KINDS = {
+    "binary": (True, _RING),
+    "distance": (True, _LENGTHS),
+    "directed": (False, _ONE_WAY),
+    "signed": (False, _RING - 2 * torch.eye(4, dtype=torch.float64).flip(1)),
+    "free": (False, torch.tensor([[0.3, -1, 2, 0.1], [4, 0, -3, 1], [0.2, 0.5, 0, -2], [1, -1, 3, 0]]).double()),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_s086_spectra_need_plain_edges(kind: str) -> None:
+    """Three kinds are found and two are not; of an example of each, NumPy says whether its Laplacian has frequencies."""
+    plain, edges = KINDS[kind]
+    frequencies = np.linalg.eigvals((edges.sum(1).diag() - edges).numpy())
+    assert bool((abs(frequencies.imag) < 1e-9).all() and (frequencies.real > -1e-9).all()) is plain
+    for spec, at in ((_SPECTRAL, "eigh("), (_FEATURES, "eigh("), (_CHEBYSHEV, "conv: ChebyshevConv")):
+        report = pipeline.check_text(spec.format(kind=kind))
+        assert report.ok, [d.headline for d in report.diagnostics]
+        found = [d for d in report.diagnostics if d.code.id == "STR632"]
+        assert bool(found) is not plain, (spec, [d.headline for d in report.diagnostics])
+        assert all(d.span.text.startswith(at) and kind in d.headline for d in found), [d.span.text for d in found]

@@ -284,6 +284,33 @@ model Tied()(token: int[B, T], other: [H, 3]) -> [B, T, 7] {
     assert passes.cut(program, "places")(torch.zeros(6, 3)).shape == (6, 4)
 
 
+def test_a_cut_has_no_conditions_on_inputs_that_it_does_not_take(tmp_path: Path) -> None:
+    """As the embedding of the step in a diffusion network, whose picture has to be divisible."""
+    path = tmp_path / "steps.arch"
+    path.write_text("""
+fn waves(t: int[N], size: int) -> [N, size] {
+  angle = float(t)[:, none] * exp(-linspace(0.0, 4.0, size))
+  return sin(angle)
+}
+
+model Steps()(x: [N, 3, H, W], t: int[N]) -> [N, 3, H, W] {
+  assert H % 4 == 0, "the picture is halved twice"
+  time = waves(t, 8) -> time_embedding: (first: Linear(6) -> silu -> second: Linear(3))
+  halved = x -> MaxPool2d(4)
+  return x + time[:, :, none, none] + mean(halved)
+}
+""")
+    program, net = fanin.elaborate(str(path), "Steps"), fanin.load(str(path), "Steps")
+    t = torch.tensor([1, 5, 9])
+    waves = torch.sin(t[:, None].float() * torch.exp(-torch.linspace(0, 4, 8)))
+    for at in ("time", "time_embedding"):
+        part = passes.cut(program, at, net)
+        torch.testing.assert_close(part(t), net.time_embedding(waves))
+        assert [name for name, _ in part.named_children()] == ["time_embedding"]
+    with pytest.raises(ValueError, match="halved twice"):
+        passes.cut(program, "halved", net)(torch.zeros(2, 3, 6, 4))
+
+
 def test_a_cut_elsewhere_is_refused(tmp_path: Path) -> None:
     (tmp_path / "net.arch").write_text(CONV)
     with pytest.raises(ValueError, match="did you mean `features`"):

@@ -1,8 +1,9 @@
-"""Pruning and the lottery ticket on real digits. Rows S217 to S220."""
+"""Pruning and the lottery ticket on real digits. Rows S217 to S220; A1 and A9 to A12 of the acceptance."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 import fanin
 from fanin.pruning.masks import masked
+from fanin.systems.problems import RunFailed
 
 SPEC = """\
 model Net()(image: [N, 1, 8, 8]) -> [N, 10] {
@@ -33,10 +35,19 @@ prune Ticket of Fit {
 RUN: dict[str, Any] = {"epochs": 12, "batch_size": 60, "val": 400, "test": 897, "device": "cpu"}
 
 
-def run(folder: Path, clauses: str) -> Any:
+FIVE = "scope layer\n  seeds 0..5"
+DEEP = SPEC.replace("fc3: Linear(10,", "fc3: Linear(100) -> relu\n    -> fc4: Linear(100) -> relu -> fc5: Linear(10,")
+DEEP = DEEP.replace("Linear(100) ->", "Linear(100, init=he_normal) ->").replace("xavier_normal", "he_normal")
+
+
+def run(folder: Path, clauses: str, spec: str = SPEC) -> Any:
     path = folder / "digits.arch"
-    path.write_text(SPEC.replace("CLAUSES", clauses))
+    path.write_text(spec.replace("CLAUSES", clauses))
     return fanin.prune(str(path), "Ticket", "digits", **RUN)
+
+
+def percent(pruned: Any, place: int | None = None, run: str = "ticket") -> float:
+    return 100 * float(pruned.results.mean("accuracy", place, run))
 
 
 def paired(results: Any, place: int, run: str) -> tuple[float, float, float]:
@@ -81,6 +92,74 @@ def test_s218_s219_the_lottery_ticket_on_digits(tmp_path: Path) -> None:
 
     assert slowness(0) / slowness(6) >= 2
     assert slowness(6, "reinit") / slowness(6) >= 3
+
+
+@pytest.mark.slow
+def test_a1_the_whole_network(tmp_path: Path, one_thread: None) -> None:
+    """1347 images, 30 epochs of Adam at 1.2e-3, measured on the other 450: three seeds."""
+    path = tmp_path / "digits.arch"
+    path.write_text(SPEC.replace("CLAUSES", "remove 20% at once").replace("lr=3e-3", "lr=1.2e-3"))
+    settings: dict[str, Any] = {"epochs": 30, "batch_size": 64, "test": 450, "device": "cpu"}
+    found = [fanin.train(str(path), "Fit", "digits", seed=seed, **settings).test["accuracy"] for seed in range(3)]
+    assert 100 * sum(found) / 3 >= 97.3
+
+
+@pytest.mark.slow
+def test_a9_how_rounds_go_on(tmp_path: Path) -> None:
+    """At 3.86 %: the learning rate rewound, the weights rewound, or fine-tuned with a tenth of the rate."""
+    rounds = f"{FIVE}\n  remove 20% each of 15 rounds\n  rate net.fc3: 10%\n  rewind"
+    weights = percent(run(tmp_path, f"{rounds} to start"))
+    rate = percent(run(tmp_path, f"{rounds} rate"))
+    tuned = percent(run(tmp_path, f"{rounds} none\n  retrain with adam(lr=3e-4)"))
+    assert rate >= weights - 0.5
+    assert weights >= tuned + 2
+
+
+@pytest.mark.slow
+def test_a10_the_output_layer_at_half_the_rate(tmp_path: Path) -> None:
+    """Near 2 %, where at the full rate the last layer has too few weights left."""
+    rounds = f"{FIVE}\n  remove 20% each of 18 rounds"
+    half, full = run(tmp_path, f"{rounds}\n  rate net.fc3: half"), run(tmp_path, rounds)
+    assert half.results.density(18) == pytest.approx(0.0207, abs=2e-4)
+    assert full.results.density(18) == pytest.approx(0.018, abs=2e-4)
+    assert percent(half) >= percent(full) + 2
+
+
+@pytest.mark.slow
+def test_a11_pruning_before_training(tmp_path: Path) -> None:
+    """At 1 % of 300-100-100-100, three seeds: SynFlow in 100 rounds is best and leaves every layer something."""
+    rounds, found = "remove to 1% in 1 rounds\n  seeds 0..3", {}
+    for criterion in ("synflow", "snip", "grasp"):
+        found[criterion] = run(tmp_path, f"by {criterion}\n  {rounds}", DEEP)
+    assert percent(found["synflow"]) > max(percent(found["snip"]), percent(found["grasp"])) + 5
+    for ticket in found["synflow"].tickets.values():
+        assert min(int(mask.sum()) for mask in ticket.masks[0].values()) > 0
+    with pytest.raises(RunFailed, match=r"`net\.fc\d\.weight` collapses: in round 1 of seed 0"):
+        run(tmp_path, f"by magnitude\n  {rounds}", DEEP.replace("adam(lr=3e-3)", "sgd(lr=1e-12)"))
+
+
+@pytest.mark.slow
+def test_a12_in_what_pieces(tmp_path: Path) -> None:
+    """75 % in one go, and no training after it: the finer the choice, the more is left of what was learned."""
+    after = "remove 75% at once\n  seeds 0..5\n  rewind none\n  retrain for 1 steps with sgd(lr=1e-12)"
+    kinds = {
+        "global": "scope global",
+        "layer": "scope layer",
+        "unit": "scope layer\n  by l2\n  unit neuron",
+        "block": "scope layer\n  by l2\n  unit block(4, 4)\n  except net.fc3",
+        "random": "scope layer\n  by random",
+    }
+    found = [percent(run(tmp_path, f"{clauses}\n  {after}")) for clauses in kinds.values()]
+    assert found == sorted(found, reverse=True), dict(zip(kinds, found, strict=True))
+    assert found[0] > 90 and found[-1] < 35
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.slow

@@ -14,7 +14,11 @@ from torch.nn import functional as F
 
 import fanin
 from fanin import pipeline
+from fanin.analyses.reading import reached
 from fanin.cli.app import App
+from fanin.emit.document import document
+from fanin.emit.reader import read_document
+from fanin.ir.graph import Apply, Call
 
 # ------------------------------------------------------------------------------------------------- S001, two families
 
@@ -74,6 +78,16 @@ TABLE = {
     "experts": ("expressive", None, True),
 }
 
+# The ops and calls that carry a role, and the graphs that do.
+CARRIED = {
+    "norm": (["LayerNorm"], []),
+    "init": ([], ["Net"]),
+    "selu": (["mul"], []),
+    "mlp": ([], ["Mlp"]),
+    "attention": (["SelfAttention", "add"], []),
+    "experts": ([], ["Experts"]),
+}
+
 
 def seen(text: str) -> torch.Tensor:
     """Which entries of an output hang on which of the input, at three random inputs."""
@@ -98,6 +112,24 @@ def test_s001_what_parts_are_for(name: str, tmp_path: Path) -> None:
         pairs = ((whole.gain, effect.left.gain), (whole.jacobian, effect.left.jacobian))
         assert any(a and b and not 0.67 < a / b < 1.5 for a, b in pairs) is moves, pairs
     assert bool((seen(ROLES[name]) != seen(effect.part.without)).any()) is changes
+    assert bool(effect.sees(whole)) is changes, effect.sees(whole)
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_s001_nodes_carry_their_role(name: str) -> None:
+    """The nodes of the statement, or the graph of the block, and no others; it lives through reading and writing."""
+    program = pipeline.check_text(ROLES[name]).programs[0]
+    again = read_document(document(program))
+    for graphs in (reached(program.graph), reached(again.graph)):
+        nodes = [node for graph in graphs for node in graph.nodes if node.role]
+        marked = [graph.name for graph in graphs if graph.role]
+        assert {node.role for node in nodes} | {g.role for g in graphs if g.role} == {TABLE[name][0]}
+        ops = [
+            node.op.name if isinstance(node, Apply) else node.graph.name
+            for node in nodes
+            if isinstance(node, Apply | Call)
+        ]
+        assert (ops, marked) == CARRIED[name]
 
 
 def test_s001_it_is_shown(tmp_path: Path) -> None:
@@ -105,6 +137,9 @@ def test_s001_it_is_shown(tmp_path: Path) -> None:
     path.write_text(ROLES["norm"], encoding="utf-8")
     done = CliRunner().invoke(App(name="fanin"), ["signal", str(path), "--roles"])
     assert done.exit_code == 0 and "stability  x = x -> norm: LayerNorm()" in done.output, done.output
+    shown = CliRunner().invoke(App(name="fanin"), ["show", str(path)])
+    (line,) = [line for line in shown.output.splitlines() if line.startswith("norm ")]
+    assert line.endswith("stability") and shown.output.count("stability") == 1, shown.output
     path.write_text(ROLES["norm"].replace("stability", "stabilty"), encoding="utf-8")
     (found,) = fanin.check(str(path)).diagnostics
     assert found.code.id == "NAM232" and found.fix is not None and "stability" in found.fix.title

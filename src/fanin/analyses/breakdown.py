@@ -16,7 +16,21 @@ from fanin.analyses.reading import Mask, all_of, letters, running, types_of
 from fanin.analyses.weights import Weights, instance_weights
 from fanin.analyses.work import node_work
 from fanin.ir.dims import Dim, Symbol, expand, substitute
-from fanin.ir.graph import Call, Choice, Ensemble, Graph, Iterate, Leaf, ModuleRef, Node, Program, Repeat, Row, Scan
+from fanin.ir.graph import (
+    Call,
+    Choice,
+    Ensemble,
+    Graph,
+    Iterate,
+    Leaf,
+    ModuleRef,
+    Node,
+    Program,
+    Repeat,
+    Row,
+    Scan,
+    Unit,
+)
 from fanin.ir.types import TensorType
 from fanin.record import record
 
@@ -34,6 +48,7 @@ class Part:
     flops: Dim
     uses: int  # how often what lives here is applied
     tied: tuple[tuple[str, str], ...] = ()  # names of its parameters that are another's, and the keys of those
+    role: str = ""  # what it is for, where that is said: of its use, or of the block that it is
 
 
 @record
@@ -210,7 +225,14 @@ def _part(group: _Group, sites: _Found) -> Part:
         flops,
         applied // copies if isinstance(applied, int) else 1,
         tuple((e.key.rpartition(".")[2], e.tied) for e in paths.owned(place) if e.tied is not None),
+        _role(place.instance, sites),
     )
+
+
+def _role(instance: Instance, sites: _Found) -> str:
+    said = [site.node.role for _, _, site in sites if site.node.role]
+    said += [graph.role for graph in instance.graphs if graph.role] if isinstance(instance, Unit) else []
+    return said[0] if said else ""
 
 
 def _outputs(sites: _Found) -> tuple[TensorType, ...]:

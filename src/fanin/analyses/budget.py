@@ -36,7 +36,7 @@ def asked(program: Program, graph: Graph, promise: Promise, query: Query) -> Dim
         elif isinstance(value, (list, tuple)) and name:
             shapes[name] = list(value)
         elif name and not isinstance(value, bool) and isinstance(value, int) and value > 0:
-            found = _batch(graph) if name == "batch" and "batch" not in opens else opens.get(name)
+            found = batch_of(graph) if name == "batch" and "batch" not in opens else opens.get(name)
             if found is None:
                 known = ", ".join(f"`{letter}`" for letter in opens) or "none"
                 return wrong(
@@ -89,7 +89,7 @@ def _open_letters(graph: Graph) -> dict[str, Symbol]:
     return found
 
 
-def _batch(graph: Graph) -> Symbol | None:
+def batch_of(graph: Graph) -> Symbol | None:
     """The letter that the inputs begin with, where it is one."""
     firsts = {p.value.type.shape[0] for p in graph.ports if p.value is not None and p.value.type.shape}
     letters = {alone(size) for size in firsts}

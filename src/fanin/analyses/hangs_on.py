@@ -23,7 +23,7 @@ from fanin.ir.graph import (
 def hanging(graph: Graph) -> dict[int, frozenset[str]]:
     """For each value the paths of the modules and parameters that it hangs on, whether a gradient flows or not."""
     found: dict[int, frozenset[str]] = {}
-    tied = dict(_ties(graph))
+    tied = dict(ties(graph))
     for node in graph.nodes:
         own = own_weights(node)
         own |= {tied[path] for path in own if path in tied}
@@ -32,7 +32,7 @@ def hanging(graph: Graph) -> dict[int, frozenset[str]]:
     return found
 
 
-def _ties(graph: Graph) -> Iterator[tuple[str, str]]:
+def ties(graph: Graph) -> Iterator[tuple[str, str]]:
     """Modules of a graph that have a parameter of another, with its path."""
     for child in graph.children:
         if isinstance(child.instance, Leaf):

@@ -146,6 +146,7 @@ class Lifetimes:
         if self.steps > MOST_STEPS:
             raise TooLong
         given = [None if o is None else self.operand(o, frame) for o in node.inputs]
+        self.heap.maker = node
         match node:
             case Apply():
                 return self.apply(node, given, frame, _instance(frame, node.module))
@@ -171,6 +172,7 @@ class Lifetimes:
         return [self.new(self.type(v.type, frame), any(t is not None and t.needs for t in given)) for v in node.outputs]
 
     def apply(self, node: Apply, given: Sequence[Tensor | None], frame: Frame, made: Instance | None) -> list[Tensor]:
+        self.heap.maker = node
         op, attrs = node.op, node.attrs
         learns = (
             isinstance(made, Leaf) and made.frozen is not True and any(w.spec.kind == "param" for w in made.weights)
@@ -338,7 +340,10 @@ class Lifetimes:
         kept = {id(cell) for entry in self.tape[begun:] for cell in entry.kept}
         for old, new in zip(before, after, strict=True):
             if old is not None and id(old.cell) in kept and new.cell is not None and id(new.cell) not in kept:
-                self.tape[begun].kept.append(self.heap.new(new.cell.bytes * (times - 1)))
+                more = self.heap.new(new.cell.bytes * (times - 1))
+                more.times = times - 1
+                more.maker = new.cell.maker
+                self.tape[begun].kept.append(more)
 
     def scan(self, node: Scan, given: Sequence[Tensor | None], frame: Frame) -> list[Tensor]:
         names = [p.name for p in node.graph.ports if p.value is not None]
@@ -371,6 +376,7 @@ class Lifetimes:
         outputs: list[Tensor] = []
         for k in range(len(node.outputs) - len(node.states)):
             pieces = [row[k] for row in rows]
+            self.heap.maker = node
             stacked = self.new(self.type(node.outputs[k].type, frame), any(t.needs for t in pieces))
             self.heap.note()
             if stacked.needs:

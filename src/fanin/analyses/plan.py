@@ -75,8 +75,7 @@ class Plan:
     @property
     def trainings(self) -> int:
         """How many times a network is trained."""
-        controls = [c for c in self.experiment.controls if c != "dense"]  # that is the run all start from
-        return len(self.experiment.seeds) * (1 + self.rounds * (1 + len(controls)))
+        return len(self.experiment.seeds) * (1 + self.rounds * len(self.experiment.runs))
 
 
 def plan(experiment: Experiment) -> Plan:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fanin.ir.dims import Dim
+from fanin.ir.graph import Node
 from fanin.ir.poly import Monomial, terms_of
 from fanin.ir.types import DType, TensorType
 
@@ -20,10 +21,15 @@ def bytes_of(t: TensorType, width: int) -> Dim:
 
 @dataclass(eq=False)
 class Cell:
-    """Memory that one tensor and the views on it share. It is free when nobody holds it."""
+    """Memory that one tensor and the views on it share. It is free when nobody holds it.
+
+    ``maker`` is what it was made by, None for an input. It stands for so many ``times`` as it is there.
+    """
 
     bytes: Dim
     held: int = 0
+    maker: Node | None = None
+    times: Dim = 1
 
 
 @dataclass(eq=False)
@@ -53,10 +59,11 @@ class Heap:
     alive: Dim = 0
     peaks: list[Dim] = field(default_factory=list)
     made: list[Cell] = field(default_factory=list)
+    maker: Node | None = None  # what runs now
 
     def new(self, size: Dim) -> Cell:
         """Memory that is held once."""
-        cell = Cell(size, 1)
+        cell = Cell(size, 1, self.maker)
         self.alive = self.alive + size
         self.made.append(cell)
         return cell
@@ -83,6 +90,7 @@ class Heap:
             if cell.held:
                 self.alive = self.alive + cell.bytes * (times - 1)
                 cell.bytes = cell.bytes * times
+                cell.times = cell.times * times
 
 
 def larger(peaks: list[Dim], amount: Dim) -> list[Dim]:

@@ -19,6 +19,12 @@ class Sight:
     input: str
     axes: tuple[tuple[str, Relation], ...]
 
+    def __str__(self) -> str:
+        """The axes: ``B same, T causal``."""
+        if self.axes and all(relation.kind == "none" for _, relation in self.axes):
+            return "nothing"
+        return ", ".join(f"{name} {relation}" for name, relation in self.axes) or "all"
+
 
 @record
 class Symmetric:
@@ -45,8 +51,6 @@ class Structure:
 
 def structure(program: Program) -> Structure:
     """What is known of a program's structure, outside of training."""
-    letters = divided(program)
-    sights = tuple(_sight(d) for d in Seen(program.graph, sizes=letters).dependences)
     found = []
     for name, size in _open_letters(program):
         for group in ("permutation", "translation", "flip"):
@@ -54,7 +58,12 @@ def structure(program: Program) -> Structure:
             if one is not None:
                 found.append(one)
                 break
-    return Structure(sights, tuple(found), depth_of(program.graph))
+    return Structure(sights(program), tuple(found), depth_of(program.graph))
+
+
+def sights(program: Program) -> tuple[Sight, ...]:
+    """What each output sees of each input, outside of training."""
+    return tuple(_sight(d) for d in Seen(program.graph, sizes=divided(program)).dependences)
 
 
 def _sight(d: Dependence) -> Sight:

@@ -20,6 +20,7 @@ COMMANDS = {
     "probe": "Measure a model with its weights: Jacobian, gradients, features, ….",
     "draw": "Draw the model as SVG, PDF, PNG or DOT.",
     "train": "Train a system on data.",
+    "search": "Try values of a system's hyper-parameters.",
     "compile": "Write the model as standalone PyTorch source, .pt2 or .onnx.",
     "data": "Show what is in a data set, or list those that have names.",
     "prune": "Say what a pruning experiment will remove.",

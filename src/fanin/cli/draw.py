@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,11 +14,12 @@ from fanin.cli.target import Target
 from fanin.cli.values import Value
 
 if TYPE_CHECKING:
+    from fanin.analyses.kept import Kept
     from fanin.ir.graph import Program
     from fanin.ir.recipe import System
 
 FORMATS = ("svg", "pdf", "png", "dot")
-COLORS = ("cost", "parameters", "signal", "loss")
+COLORS = ("cost", "parameters", "signal", "loss", "sparsity")
 
 
 @click.command("draw", short_help="Draw the model.")
@@ -30,8 +32,13 @@ COLORS = ("cost", "parameters", "signal", "loss")
 @click.option(
     "--color",
     type=click.Choice(COLORS),
-    help="Paint by share of FLOPs (cost) or of parameters, by predicted size (signal), or by what trains (loss).",
+    help="Paint by share of FLOPs (cost) or of parameters, by predicted size (signal), by what trains (loss), or by "
+    "what a pruning leaves (sparsity).",
 )
+@click.option(
+    "--masks", metavar="FOLDER", help="Of `fanin prune`, for `--color sparsity`; else it is that of the plan."
+)
+@click.option("--round", type=click.IntRange(min=0), metavar="N", help="After which round of it (the last one).")
 @options.as_json
 def command(
     target: Target,
@@ -41,11 +48,14 @@ def command(
     depth: int | None,
     expand: tuple[str, ...],
     color: str | None,
+    masks: str | None,
+    round: int | None,
     as_json: bool,
 ) -> None:
     """Draw a model: repetitions folded, blocks as boxes, types on the arrows.
 
-    Without -o, the picture goes to NAME.svg in this folder, or to FILE.svg where no NAME is given.
+    `--color sparsity` needs NAME to be a `prune`, or the folder of one. Without -o, the picture goes to NAME.svg in
+    this folder, or to FILE.svg where no NAME is given.
     """
     from fanin import pipeline
     from fanin.emit.picture.render import CannotRender
@@ -56,10 +66,15 @@ def command(
     format = format or ("svg" if output == "-" else os.path.splitext(output)[1][1:].lower())
     if format not in FORMATS:
         raise exits.Failure(f"{output} does not end with {', '.join(f'.{known}' for known in FORMATS)}")
-    program = pipeline.elaborate(path, name, hyper)
-    system = pipeline.recipe(path, name, hyper) if color == "loss" else None
+    if color != "sparsity" and (masks is not None or round is not None):
+        raise exits.Failure("what masks leave is painted by sparsity", "add --color sparsity")
     try:
-        write(program, output, format, depth, expand, color, system)
+        if color == "sparsity":
+            program, kept = pipeline.thinned(path, name, hyper, masks=masks, round=round)
+        else:
+            program, kept = pipeline.elaborate(path, name, hyper), None
+        system = pipeline.recipe(path, name, hyper) if color == "loss" else None
+        write(program, output, format, depth, expand, color, system, kept)
     except (CannotRender, ValueError) as error:
         raise exits.Failure(str(error)) from None
     if output != "-":
@@ -77,10 +92,14 @@ def write(
     expand: tuple[str, ...],
     color: str | None = None,
     system: System | None = None,
+    kept: Mapping[str, Kept | None] | None = None,
 ) -> None:
     """The picture into a file, or printed where it is text."""
     from fanin import pipeline
 
+    asked: dict[str, Any] = {
+        "depth": depth, "expand": expand, "format": format, "color": color, "system": system, "kept": kept
+    }  # fmt: skip
     if output == "-":
         if format not in ("svg", "dot"):
             raise exits.Failure(f"{format} is not text: give a file with -o")
@@ -88,9 +107,9 @@ def write(
 
         with tempfile.TemporaryDirectory() as folder:
             place = os.path.join(folder, f"picture.{format}")
-            pipeline.draw(program, place, depth=depth, expand=expand, format=format, color=color, system=system)
+            pipeline.draw(program, place, **asked)
             with open(place, encoding="utf-8") as file:
                 out(file.read())
         return
     with files.replacing(output) as temporary:
-        pipeline.draw(program, temporary, depth=depth, expand=expand, format=format, color=color, system=system)
+        pipeline.draw(program, temporary, **asked)

@@ -9,7 +9,7 @@ import click
 
 from fanin.cli import exits, options
 from fanin.cli.output import err, out, write_json
-from fanin.cli.target import Target
+from fanin.cli.target import Target, TargetType
 from fanin.cli.training import mapping, rows, share
 from fanin.cli.values import Value
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("prune", short_help="Run a pruning experiment, or say what it will remove.")
-@options.target
+@click.argument("target", metavar="FILE[:NAME]", type=TargetType(), required=False)
 @options.hyper
 @click.option("--plan", "only_plan", is_flag=True, help="Counts, trainings and collapse, from the spec alone.")
 @click.option("--data", metavar="SOURCE", help="What to train on: a name such as digits, a file, a folder.")
@@ -34,66 +34,102 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, help="What the data is split by (0); trainings have those of the experiment.")
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1 (a GPU where there is one).")
 @click.option("--precision", type=click.Choice(["float32", "float64"]), help="Of the numbers.")
+@click.option("--stability", is_flag=True, help="Train each network twice, and measure on the line between the two.")
+@click.option("--processes", type=click.IntRange(min=1), default=1, help="Spread seeds and control runs over so many.")
+@click.option("--save-every", type=click.IntRange(min=1), help="Steps between checkpoints in a training (seconds).")
 @click.option("--out", "-o", metavar="FOLDER", help="Where what comes out is kept (runs/PRUNE).")
+@click.option("--resume", metavar="FOLDER", help="Go on with an experiment that was stopped.")
+@click.option("--weights", metavar="FILE", help="Of a model that is pruned as it is: its weights (else drawn).")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a line for each training, instead of tables.")
 @options.as_json
 @click.pass_context
 def command(
     ctx: click.Context,
     /,
-    target: Target,
+    target: Target | None,
     hyper: dict[str, Value],
     only_plan: bool,
-    data: str | None,
     as_csv: bool,
     as_json: bool,
+    weights: str | None,
     **given: Any,
 ) -> None:
     """Run a `prune` of a spec on data: rounds of training, masking and rewinding, and the runs it is compared to.
 
-    The folder has the report as text, CSV and JSON, and for each seed the weights and the masks of all rounds. With
-    `--plan`, only how much is left after each round, without weights or data. Exit code 1 where an `expect` is broken,
-    or less would be left than a floor.
+    The folder has the report as text, CSV and JSON, and for each seed the weights and the masks of all rounds. An
+    experiment that was stopped goes on with `--resume`, to the same bits; with `--out` of a folder that has the same
+    experiment, what it has is not done again. With `--plan`, only how much is left after each round, without weights or
+    data. A `prune` of a model is carried out on its weights as they are, without data. Exit code 1 where an `expect` is
+    broken, or less would be left than a floor.
     """
     from fanin import pipeline
+    from fanin.systems.machine import rank
 
-    path, name = target
-    if only_plan:
+    if target is None and (given["resume"] is None or only_plan):
+        raise click.UsageError("Missing argument 'FILE[:NAME]'.")
+    if only_plan and target is not None:
         from fanin.emit.plans import plan_document, plan_table
 
-        plan = pipeline.plan_pruning(path, name, hyper)
+        plan = pipeline.plan_pruning(target.path, target.name, hyper)
         if as_json:
-            write_json({"file": path} | plan_document(plan))
+            write_json({"file": target.path} | plan_document(plan, pipeline.plan_costs(plan)))
         else:
-            out(plan_table(plan))
+            out(plan_table(plan, pipeline.plan_costs(plan)))
         ctx.exit(exits.ERRORS if plan.collapses else exits.OK)
-    if data is None:
-        raise exits.Failure("it is not said on what to train", "give --data digits, a file, a folder; or --plan")
-    found = _run(path, name, data, hyper, given, quiet=as_json or as_csv)
-    if as_json:
-        write_json({"file": path, "folder": found.folder} | found.results.document())
-    else:
-        out(found.results.csv() if as_csv else found.results.table())
-    err(f"{len(found.results.rows)} trainings; the experiment is in {found.folder}\n")
+    if target is not None and given["data"] is None and given["resume"] is None:
+        _once(target.path, target.name, hyper, weights, given)
+        return
+    found = _run(target, hyper, given, quiet=as_json or as_csv)
+    if rank() == 0:  # of several processes one reports
+        if as_json:
+            file = {} if target is None else {"file": target.path}
+            write_json(file | {"folder": found.folder} | found.results.document())
+        else:
+            out(found.results.csv() if as_csv else found.results.table())
+        err(f"{len(found.results.rows)} trainings; the experiment is in {found.folder}\n")
     ctx.exit(exits.OK if found.holds else exits.ERRORS)
 
 
-def _run(
-    path: str, name: str | None, data: str, hyper: dict[str, Value], given: dict[str, Any], *, quiet: bool
-) -> Pruned:
+def _once(path: str, name: str | None, hyper: dict[str, Value], weights: str | None, given: dict[str, Any]) -> None:
     from fanin import pipeline
+    from fanin.emit.plans import plan_table
+    from fanin.pruning.shrinking import WrongWeights
     from fanin.systems.problems import RunFailed
 
-    out_ = given.pop("out")
+    folder = given["out"] or pipeline.run_folder(path, name)
+    try:
+        plan, _ = pipeline.prune_weights(path, name, weights=weights, out=folder, seed=given["seed"] or 0, hyper=hyper)
+    except RunFailed as failed:
+        raise exits.Failure(str(failed.args[0]), failed.help) from None
+    except OSError as error:
+        raise exits.Failure(f"{weights}: {error.strerror or error}") from None
+    except WrongWeights as error:
+        raise exits.Failure(str(error)) from None
+    out(plan_table(plan, pipeline.plan_costs(plan)))
+    err(f"pruned as it is, and nothing trained; what is left is in {folder}\n")
+
+
+def _run(target: Target | None, hyper: dict[str, Value], given: dict[str, Any], *, quiet: bool) -> Pruned:
+    from fanin import pipeline
+    from fanin.systems.machine import size
+    from fanin.systems.problems import RunFailed
+
+    data, out_, resumed, processes = (given.pop(name) for name in ("data", "out", "resume", "processes"))
     settings = {key: value for key, value in given.items() if value not in (None, False, {}, ())}
     if settings.get("batch_size") == "all":
         settings["batch_size"] = None
-    if out_ is None:
-        out_ = pipeline.run_folder(path, name)
+    how: dict[str, Any] = {"watch": None if quiet else _told, "settings": settings, "processes": processes}
     try:
-        return pipeline.prune(
-            path, name, data, out=out_, hyper=hyper, watch=None if quiet else _told, settings=settings
-        )
+        if resumed is not None:
+            if target is not None or hyper:
+                raise exits.Failure(
+                    "an experiment that is resumed has its spec and its values", "leave out all but --resume"
+                )
+            return pipeline.resume_pruning(resumed, data, **how)
+        assert target is not None
+        if out_ is None and size() == 1:
+            out_ = pipeline.run_folder(*target)
+        return pipeline.prune(target.path, target.name, data, out=out_, hyper=hyper, **how)
     except RunFailed as failed:
         raise exits.Failure(str(failed.args[0]), failed.help) from None
     except ImportError as error:

@@ -88,7 +88,7 @@ def _document(found: Repaired) -> dict[str, Any]:
 
 
 def show_roles(target: Target, hyper: dict[str, Any], laws: Mapping[str, Any], as_json: bool) -> None:
-    """What each part with a ``@role`` does to the start: gain and Jacobian with it and without."""
+    """What each part with a ``@role`` does: gain, Jacobian and what outputs see, with it and without."""
     from fanin import pipeline
     from fanin.emit.signals import aligned, number
 
@@ -102,14 +102,15 @@ def show_roles(target: Target, hyper: dict[str, Any], laws: Mapping[str, Any], a
 
         write_json({"file": path, "whole": asdict(whole), "parts": [asdict(effect) for effect in found]})
         return
-    lines = [["line", "role", "part", "gain", "without", "Jacobian", "without"]]
+    lines = [["line", "role", "part", "gain", "without", "Jacobian", "without", "outputs see"]]
     for effect in found:
         line = [str(effect.part.line), effect.part.role, effect.part.text]
         if effect.left is None:
-            lines.append([*line, number(whole.gain), "-", number(whole.jacobian), effect.why])
+            lines.append([*line, number(whole.gain), "-", number(whole.jacobian), "-", effect.why])
         else:
             sides = (whole.gain, effect.left.gain, whole.jacobian, effect.left.jacobian)
-            lines.append([*line, *(number(v) if v is not None else "?" for v in sides)])
+            seen = "; ".join(effect.sees(whole)) or "the same"
+            lines.append([*line, *(number(v) if v is not None else "?" for v in sides), seen])
     if not found:
         raise exits.Failure(f"nothing in {path} has a role", "write @role(stability) or @role(expressive) above a part")
-    out("\n".join(row.rstrip() for row in aligned(lines, left=(1, 2))) + "\n")
+    out("\n".join(row.rstrip() for row in aligned(lines, left=(1, 2, 7))) + "\n")

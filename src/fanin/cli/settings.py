@@ -105,6 +105,6 @@ def _limit(path: str, name: str, value: object) -> tuple[str, float]:
         raise Failure(f"{path}: `limits` in {_TABLE} names no code with `{name}`", hint)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise Failure(f"{path}: the limit of {code.id} in {_TABLE} is a number above 0, not {value!r}")
-    if not code.id.startswith("SIG"):
+    if not code.id.startswith(("SIG", "CST906")):
         raise Failure(f"{path}: {code.id} in {_TABLE} has no limit to set", "rules on the start have one: SIG…")
     return code.id, float(value)

@@ -14,7 +14,7 @@ from fanin.cli.values import Value
 if TYPE_CHECKING:
     from fanin.analyses.couplings import Coupled
     from fanin.analyses.couplings.cut import Cut
-    from fanin.ir.graph import Program
+    from fanin.pipeline import Smaller
 
 
 @click.command("shrink", short_help="Take channels, units and heads out, and write the smaller spec.")
@@ -67,7 +67,8 @@ def command(
         cut, state = _cut(coupled, keep, weights, align, approximate)
     except CutError as error:
         raise exits.Failure(str(error)) from None
-    text, small = _written(cut, _header(path, program.name, cut))
+    made = _written(cut, _header(path, program.name, cut))
+    text, small = made.spec, made.program
     if save is not None:
         _save(cut, state, save)
     counts = [sum(_numel(e.type.shape) for e in p.parameters) for p in (program, small)]
@@ -104,7 +105,7 @@ def _cut(
     return Cut(coupled, chosen, approximate), state
 
 
-def _written(cut: Cut, header: str) -> tuple[str, Program]:
+def _written(cut: Cut, header: str) -> Smaller:
     from fanin import pipeline
     from fanin.emit.arch import CannotWrite
 

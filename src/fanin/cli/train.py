@@ -9,7 +9,7 @@ import click
 from fanin.cli import exits, options
 from fanin.cli.output import err, out, write_json
 from fanin.cli.target import Target, TargetType
-from fanin.cli.training import mapping, rows, share
+from fanin.cli.training import data_options, mapping, settings_of, share
 from fanin.cli.values import Value
 
 if TYPE_CHECKING:
@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 @click.command("train", short_help="Train a system on data.")
 @click.argument("target", metavar="FILE[:SYSTEM]", type=TargetType(), required=False)
 @options.hyper
-@click.option(
-    "--data", metavar="SOURCE", help="What to train on: a name such as digits, a file, a folder, module:callable."
-)
-@click.option(
-    "--map", "mapping", metavar="INPUT=FIELD", multiple=True, callback=mapping, help="What the data calls an input."
-)
+@data_options
 @click.option(
     "--weights",
     metavar="PATH=FILE",
@@ -32,24 +27,13 @@ if TYPE_CHECKING:
     callback=mapping,
     help="Start a part with weights from a .safetensors file; FILE:PREFIX takes what is below a path there.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), help="How often to go through the data.")
-@click.option("--steps", type=click.IntRange(min=1), help="For how many steps to train, instead.")
-@click.option("--batch-size", metavar="ROWS", callback=rows, help="Rows of a batch, or `all` (64).")
-@click.option("--val", metavar="SHARE", callback=share, help="Rows to hold out for validation: a share, or a number.")
 @click.option("--test", metavar="SHARE", callback=share, help="Rows to hold out for the very end.")
-@click.option("--stratify", metavar="FIELD", help="The input of classes of which each part and batch has its share.")
 @click.option("--no-shuffle", is_flag=True, help="Go through the data in its order.")
 @click.option("--drop-last", is_flag=True, help="Leave out a last batch that is not full.")
 @click.option("--seed", type=int, help="What weights, splits, order and noise are drawn from (0).")
 @click.option("--monitor", metavar="MEASURE", help="Keep the weights with the least of it on validation data.")
 @click.option("--highest", is_flag=True, help="The most of it, instead.")
 @click.option("--patience", type=click.IntRange(min=1), help="End a stage after so many epochs without a better one.")
-@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1 (a GPU where there is one).")
-@click.option(
-    "--precision",
-    type=click.Choice(["float32", "float64", "bfloat16", "float16"]),
-    help="Of the numbers; the last two mixed with float32 weights.",
-)
 @click.option("--compile", "compiled", is_flag=True, help="Compile the networks with torch.compile.")
 @click.option("--shard", is_flag=True, help="Under torchrun: each process holds a part of the weights (FSDP2).")
 @click.option("--log-every", type=click.IntRange(min=1), help="Steps of a row in the log (1).")
@@ -85,11 +69,9 @@ def _run(pipeline: Any, target: Target | None, hyper: dict[str, Value], given: d
 
     resumed, smoke, overfit = given.pop("resume"), given.pop("smoke"), given.pop("overfit")
     data, out_ = given.pop("data"), given.pop("out")
-    settings = {name: value for name, value in given.items() if value not in (None, False, {}, ())}
+    settings = settings_of(given)
     if settings.pop("no_shuffle", False):
         settings["shuffle"] = False
-    if settings.get("batch_size") == "all":
-        settings["batch_size"] = None
     if settings.pop("compiled", False):
         settings["compile"] = True
     with progress(quiet) as watch:

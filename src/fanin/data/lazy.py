@@ -109,10 +109,10 @@ def _refuse(field: Lazy, name: str, text: str) -> DataFailed:
 
 
 @contextmanager
-def seeded(seed: int, epoch: int, batch: int) -> Iterator[None]:
+def seeded(seed: int, epoch: int, batch: int, purpose: str = "sample") -> Iterator[None]:
     """The global generators of Python, NumPy and (once imported) PyTorch, seeded for one batch, then put back."""
     torch = sys.modules.get("torch")
-    start = number(seed, "sample", epoch, batch)
+    start = number(seed, purpose, epoch, batch)
     python, numpy = random.getstate(), np.random.get_state()
     pytorch = torch.get_rng_state() if torch is not None else None
     random.seed(start)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fanin.data.address import Address, address_of, parse_address
+from fanin.data.address import Address, Option, address_of, parse_address
 from fanin.data.changes import asked, changed
 from fanin.data.columns import coded
 from fanin.data.lazy import Items, Sample, array_of, lazy_fields, sample_of
@@ -23,7 +23,7 @@ from fanin.data.sources.text import open_csv
 from fanin.data.stream import Stream, stream_of
 from fanin.data.table import Array, Data
 from fanin.data.tasks import TASKS, open_task
-from fanin.diagnostics.codes import DAT001, DAT002, DAT007, DAT011
+from fanin.diagnostics.codes import DAT001, DAT002, DAT007, DAT009, DAT011
 from fanin.diagnostics.suggest import did_you_mean, nearest
 
 _FILES: dict[str, Callable[[Address], Data]] = {
@@ -41,24 +41,37 @@ def open_data(source: Any, *, names: Sequence[str] | None = None, **options: Any
     A text is the name of a set (``"digits"``) or task (``"moons:noise=0.2"``), a file, a folder of images or
     ``"package.module:callable"``; an object is a dict of arrays or tensors, a dataset with ``len`` and ``[]``, or an
     iterable of samples. Samples are dicts, or tuples in the order of ``names``. Options are those of the text,
-    ``open_data("digits", flat=True)``. Raises DataFailed.
+    ``open_data("digits", flat=True)``; an object takes ``augment`` and ``views``. Raises DataFailed.
     """
-    if isinstance(source, (Data, Stream)):
-        return source
     if isinstance(source, (str, os.PathLike)):
         text = os.fspath(source)
         address = address_of(text, **options) if options else parse_address(text)
         wanted, views = asked(address) if {"augment", "views"} & address.options.keys() else (None, False)
-        data = _opened(address, names)
-        if isinstance(data, Data):
-            data = changed(data, wanted, views, address)
+        data = _changed(_opened(address, names), wanted, views, address)
         if address.count is None:
             return data
         if isinstance(data, Stream):
             text = f"`{address.head}` is a stream, so it has no first {address.count} rows"
             raise failure(DAT011, text, address.span, "no length")
         return _first(data, address.count, address)
-    return open_object(source, type(source).__name__, names)
+    opened = open_object(source, type(source).__name__, names)
+    if not options:
+        return opened
+    address = address_of(opened.name, **options)
+    wanted, views = asked(address)
+    address.done()
+    return _changed(opened, wanted, views, address)
+
+
+def _changed(data: Data | Stream, wanted: Option | None, views: bool, address: Address) -> Data | Stream:
+    """The data with the random changes of pictures that are asked for."""
+    if isinstance(data, Data):
+        return changed(data, wanted, views, address)
+    if wanted is None and not views:
+        return data
+    at = address.whole if wanted is None else wanted.span
+    text = f"{data.name} is a stream, whose pictures stay as they are"
+    raise failure(DAT009, text, at, "no rows to change", helps=["let the source itself change them"])
 
 
 def open_object(source: Any, name: str, names: Sequence[str] | None = None) -> Data | Stream:

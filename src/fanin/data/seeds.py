@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-STREAMS: Final = {"split": 1, "shuffle": 2, "noise": 3, "task": 4, "sample": 5, "reinit": 6, "mask": 7}
+STREAMS: Final = {"split": 1, "shuffle": 2, "noise": 3, "task": 4, "sample": 5, "reinit": 6, "mask": 7, "order": 8}
 """The purposes. ``noise`` is for whoever trains: what a system draws, at a step."""
 
 Order = NDArray[np.int64]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -41,12 +42,14 @@ class StreamBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         source = self._source = self.data.make()
-        skip = self.position
+        samples = self.data.samples(source)
         if self._start is not None:
             source.load_state_dict(self._start)
-            self._start, skip = None, 0
-        samples = self.data.samples(source)
-        number = self.position - skip
+            self._start, number = None, self.position
+        else:
+            number = 0
+            with seeded(self.seed, self.epoch, 0, "split"):
+                deque(islice(samples, self.data.behind), maxlen=0)  # what is held out
         while True:
             with seeded(self.seed, self.epoch, number):
                 taken = list(islice(samples, self.batch_size))

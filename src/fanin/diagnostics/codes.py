@@ -172,6 +172,7 @@ STR621 = Code("STR621", "unreachable-parameter", W)
 STR622 = Code("STR622", "label-of-the-head", A)
 STR630 = Code("STR630", "missing-entry")
 STR631 = Code("STR631", "loss-against-law", W)
+STR632 = Code("STR632", "spectral-edges", W)
 
 # CST: cost and hardware
 
@@ -180,6 +181,7 @@ CST902 = Code("CST902", "hidden-width", A)
 CST903 = Code("CST903", "vocabulary-size", A)
 CST904 = Code("CST904", "table-without-compute", A)
 CST905 = Code("CST905", "written-scores", A)
+CST906 = Code("CST906", "dominant-tensor", A)
 
 # TRN: training
 
@@ -187,6 +189,7 @@ TRN801 = Code("TRN801", "spoiled-line-search", W)
 TRN802 = Code("TRN802", "schedule-past-the-end", W)
 TRN803 = Code("TRN803", "line-never-due", W)
 TRN804 = Code("TRN804", "ramp-past-the-end", W)
+TRN805 = Code("TRN805", "not-a-matrix")
 
 # PRN: pruning
 

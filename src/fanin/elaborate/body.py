@@ -94,9 +94,10 @@ class Body:
         """Carry out statements. One that is wrong is reported, what it binds is poisoned, and the next goes on."""
         for statement in statements:
             try:
-                EXECUTORS[type(statement)](self, statement)
                 if statement.attributes:
-                    self._said_of(statement)
+                    self._run_attributed(statement)
+                else:
+                    EXECUTORS[type(statement)](self, statement)
             except Refusal as refusal:
                 self.ctx.report(refusal.diagnostic)
                 self.failed = True
@@ -105,12 +106,19 @@ class Body:
                 self.failed = True
                 self._poison(statement)
 
-    def _said_of(self, statement: tree.Statement) -> None:
-        from fanin.elaborate.marks import statement_laws
+    def _run_attributed(self, statement: tree.Statement) -> None:
+        from fanin.elaborate.marks import role_of, statement_edges, statement_laws
 
+        start, role = len(self.builder.nodes), role_of(statement)
+        try:
+            EXECUTORS[type(statement)](self, statement)
+        finally:
+            if role:
+                self.builder.roles.append((start, len(self.builder.nodes), role))
         names = statement.names if isinstance(statement, tree.Bind) else (getattr(statement, "name", None),)
         values = {n.name: self.scope.get(n.name) for n in names if isinstance(n, tree.Ident) and n.name != "_"}
         self.builder.laws += statement_laws(statement, values)
+        self.builder.edges += statement_edges(statement, values)
 
     def _poison(self, statement: tree.Statement) -> None:
         if isinstance(statement, tree.Return):

@@ -52,6 +52,8 @@ class Builder:
         self.ends: list[Node] = []  # updates: they come last
         self.reaches_out = False  # whether a gradient is wanted along what came in
         self.laws: tuple[Any, ...] = ()  # what the author says that values are the laws of
+        self.edges: tuple[Any, ...] = ()  # and of which kind the edges in them are
+        self.roles: list[tuple[int, int, str]] = []  # of nodes, from one to another, inner statements first
         self.updates: dict[str, Any] = {}  # the buffers that have been updated
         self.in_setup = False
         self.ports: list[Port] = []

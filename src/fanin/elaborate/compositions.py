@@ -10,7 +10,7 @@ from fanin.elaborate.body import Body
 from fanin.elaborate.builder import Builder
 from fanin.elaborate.context import Specialisation, refuse
 from fanin.elaborate.expressions import operand
-from fanin.elaborate.graphs import finish, untold_sizes
+from fanin.elaborate.graphs import finish
 from fanin.elaborate.inputs import results_of, spread
 from fanin.elaborate.instances import copy_instance
 from fanin.elaborate.policy import Policy
@@ -36,6 +36,7 @@ from fanin.ir.graph import (
     Result,
     Value,
 )
+from fanin.ir.untold import untold_sizes
 from fanin.source import Span
 
 

@@ -207,8 +207,17 @@ def _retrain(body: Body, written: tree.PruneClause | None) -> Retrain | None:
         count,
         None if named is None else named if named.endswith("s") else f"{named}s",
         clause(body, recipes[0], OPTIMISERS) if recipes else None,
-        tuple(clause(body, r, OPTIONS if r.name.name in OPTIONS else SCHEDULES) for r in recipes[1:]),
+        tuple(_option(body, r) for r in recipes[1:]),
     )
+
+
+def _option(body: Body, written: tree.Clause) -> Setting:
+    if written.name.name != "decay":
+        return clause(body, written, OPTIONS if written.name.name in OPTIONS else SCHEDULES)
+    paths = tuple(body.evaluate(arg.value) for arg in written.args or ())
+    if not paths or not all(isinstance(path, str) for path in paths):
+        raise refuse(PRN901, "`decay` takes paths in quotes", written.span, helps=['write `decay("net.*.weight")`'])
+    return Setting("decay", (("paths", paths),), written.span)
 
 
 def _seeds(body: Body, written: tree.PruneClause | None) -> tuple[int, ...]:

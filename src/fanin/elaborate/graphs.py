@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from fanin.diagnostics import Refusal
@@ -19,19 +19,9 @@ from fanin.elaborate.values import (
     describe,
 )
 from fanin.ir.dims import Poly, Symbol
-from fanin.ir.graph import (
-    Apply,
-    Call,
-    Graph,
-    Node,
-    Operand,
-    Port,
-    Repeat,
-    Result,
-    Scalar,
-    Value,
-)
+from fanin.ir.graph import Graph, Node, Operand, Repeat, Result, Value
 from fanin.ir.types import TensorType
+from fanin.ir.untold import untold_sizes
 from fanin.source import Span
 from fanin.syntax import tree
 
@@ -204,48 +194,6 @@ def size_origins(builder: Builder, graph: Graph) -> list[Any]:
     return [by_symbol.get(symbol, symbol) for symbol in graph.sizes]
 
 
-def untold_sizes(ports: Sequence[Port], nodes: Sequence[Node]) -> tuple[Symbol, ...]:
-    """The open dimensions that nodes speak of and no input has as an axis, in order of first use."""
-    axes = {
-        s
-        for p in ports
-        if p.value is not None
-        for d in p.value.type.shape
-        if isinstance(d, Poly)
-        for s in d.symbols()
-        if s * 1 == d
-    }
-    found: dict[Symbol, None] = {}
-    plain: set[Any] = set()  # attributes without an open size
-
-    def visit(value: Any) -> None:
-        if isinstance(value, Poly):
-            found.update((s, None) for s in sorted(value.symbols(), key=lambda s: s.name) if s not in axes)
-        elif isinstance(value, (tuple, list)):
-            for v in value:
-                visit(v)
-        elif hasattr(value, "_record_fields"):
-            for name in value._record_fields:
-                visit(getattr(value, name))
-
-    for node in nodes:
-        for operand_ in node.inputs:
-            if isinstance(operand_, Scalar):
-                visit(operand_.value)
-        if isinstance(node, Apply):
-            if node.attrs not in plain:
-                before = len(found)
-                visit(node.attrs)
-                if len(found) == before:
-                    plain.add(node.attrs)
-        elif isinstance(node, Call):
-            visit(node.sizes)
-        elif isinstance(node, Repeat):
-            for run in node.runs:
-                visit(getattr(run.call, "sizes", ()))
-    return tuple(found)
-
-
 def inner_hypers(hypers: dict[str, Any], scope: dict[str, Any]) -> list[tuple[str, Any]]:
     """Hyper-parameters that are plain data, as the IR keeps them; others by what a message calls them."""
 
@@ -257,6 +205,23 @@ def inner_hypers(hypers: dict[str, Any], scope: dict[str, Any]) -> list[tuple[st
         return describe(value)
 
     return [(k, plain(scope[k] if isinstance(v, Deferred) else v)) for k, v in hypers.items()]
+
+
+def with_roles(nodes: list[Node], roles: list[tuple[int, int, str]]) -> list[Node]:
+    """Nodes with what the statements that made them are for; the innermost says it."""
+    for start, stop, role in roles:
+        nodes[start:stop] = [node if node.role else _for(node, role) for node in nodes[start:stop]]
+    return nodes
+
+
+def _for(node: Node, role: str) -> Node:
+    """A node with a role, and those of a repetition with it."""
+    if isinstance(node, Repeat):
+        runs = tuple(
+            replace(run, call=run.call if run.call.role else replace(run.call, role=role)) for run in node.runs
+        )
+        return replace(node, role=role, runs=runs)
+    return replace(node, role=role)
 
 
 def finish(
@@ -281,7 +246,7 @@ def finish(
         tuple(builder.letters.items()),
         tuple(builder.ports),
         tuple(n for _, n in builder.borrowed),
-        (*builder.nodes, *builder.ends),
+        (*with_roles(builder.nodes, builder.roles), *builder.ends),
         results,
         children(builder, ctx),
         tuple(builder.states.values()),
@@ -295,6 +260,7 @@ def finish(
         inverse,
         foreign,
         laws=tuple(builder.laws),
+        edges=tuple(builder.edges),
     )
     ctx.parts[graph] = dict(builder.instances)
     return graph

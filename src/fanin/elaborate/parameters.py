@@ -11,6 +11,7 @@ from fanin.elaborate.context import refuse
 from fanin.elaborate.expressions import inner_instance
 from fanin.elaborate.instances import cell_of, parts_of, uses_of
 from fanin.elaborate.values import Argument, Instance, Parameter, Repetition, describe
+from fanin.ir.paths import covers
 from fanin.ir.types import DType, TensorType
 from fanin.ops.contract import Op
 from fanin.source import Span
@@ -56,7 +57,7 @@ def _covered(body: Body, path: str, span: Span) -> list[Parameter]:
         )
     found = []
     for place, parameter in everything:
-        if len(rest) > len(place) or not all(a in ("*", b) for a, b in zip(rest, place, strict=False)):
+        if rest and not covers(".".join(rest), ".".join(place)):
             continue
         named = len(rest) == len(place) and bool(rest) and rest[-1] != "*"
         if named or parameter.type.rank > 1:

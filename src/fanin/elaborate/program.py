@@ -213,7 +213,7 @@ def _elaborate(ctx: Context, unit: Unit, name: str, given: dict[str, Any], skip_
         graph = replace(graph, promises=promises, name=name, doc=decl.doc or graph.doc)
         ctx.parts[graph] = parts
     graph = settle_fixup(graph)
-    return Program(name, graph, tuple(ctx.requirements), ctx.facts)
+    return Program(name, graph, tuple(ctx.requirements), ctx.facts, unit.source)
 
 
 def _alias_policy(reader: Body, home: Unit, decl: Entry) -> Any:

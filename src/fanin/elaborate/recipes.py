@@ -15,7 +15,7 @@ from fanin.syntax import tree
 LENGTHS = ["epoch", "epochs", "step", "steps"]
 
 CLAUSES = {
-    "by": ["grasp", "l2", "magnitude", "random", "snip", "synflow", "taylor"],
+    "by": ["grasp", "l2", "magnitude", "random", "snip", "synflow", "taylor", "wanda"],
     "unit": ["block", "channel", "head", "neuron", "nm", "weight"],
     "scope": ["each", "global", "layer"],
 }

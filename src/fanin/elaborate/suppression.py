@@ -11,12 +11,12 @@ from fanin.diagnostics.codes import NAM230, NAM231, NAM232, find_code, nearest_c
 from fanin.diagnostics.model import Edit
 from fanin.diagnostics.suggest import nearest
 from fanin.elaborate.files import Unit
+from fanin.ir.rules import ROLES
 from fanin.record import record
 from fanin.source import Span
 from fanin.syntax import tree
 
-ATTRIBUTES = ("allow", "init", "law", "role", "tag")
-ROLES = ("stability", "expressive")
+ATTRIBUTES = ("allow", "edges", "init", "law", "role", "tag")
 
 
 @record(frozen=False)
@@ -32,7 +32,7 @@ def apply_allows(
 ) -> list[Diagnostic]:
     """The findings without those that an ``@allow`` silences, and with those about the allows themselves.
 
-    ``unchecked`` are families of codes that were not looked for, so that nobody knows whether an allow is needed.
+    ``unchecked`` are codes, or families, that were not looked for: nobody knows whether an allow of them is needed.
 
     Errors are not silenced, but for those of lints: what cannot be built stays an error.
     """
@@ -52,7 +52,7 @@ def apply_allows(
         else:
             match.used = True
     for a in allows:
-        if not a.used and a.code[:3] not in unchecked:
+        if not a.used and unchecked.isdisjoint((a.code, a.code[:3])):
             fix = Fix("leave it out", (Edit(_with_space(a.span), ""),), safe=True)
             kept.append(Diagnostic(NAM230, "this `@allow` silences nothing", a.span, "nothing to allow here", fix=fix))
     return [*kept, *extra]
@@ -106,7 +106,7 @@ def _read(attribute: tree.Attribute, covers: Span, unit: Unit, allows: list[_All
         near = nearest(attribute.name, ATTRIBUTES)
         at = Span(attribute.span.source, attribute.span.start, attribute.span.start + 1 + len(attribute.name))
         fix = Fix(f"did you mean `@{near}`?", (Edit(at, f"@{near}"),)) if near else None
-        helps = () if near else ("there are `@allow`, `@init`, `@law`, `@role` and `@tag`",)
+        helps = () if near else ("there are `@allow`, `@edges`, `@init`, `@law`, `@role` and `@tag`",)
         headline = f"there is no attribute `@{attribute.name}`"
         extra.append(Diagnostic(NAM232, headline, at, "not known", helps=helps, fix=fix))
         return

@@ -382,6 +382,8 @@ class _Survey:
             self._expr(s.count)
             for a in s.args or ():
                 self._expr(a.value)
+            if s.until is not None:
+                self._expr(s.until)
             self._body(s.body)
 
     def _expect(self, expr: tree.Expr) -> None:

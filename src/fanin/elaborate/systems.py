@@ -17,7 +17,7 @@ from fanin.elaborate.context import Context, refuse
 from fanin.elaborate.expressions import operand
 from fanin.elaborate.files import Unit
 from fanin.elaborate.fixup import settle_fixup
-from fanin.elaborate.graphs import enter_body, finish, inner_hypers, untold_sizes
+from fanin.elaborate.graphs import enter_body, finish, inner_hypers
 from fanin.elaborate.hypers import fit, words
 from fanin.elaborate.instances import copy_instance, report_idle
 from fanin.elaborate.marks import with_marks
@@ -83,12 +83,13 @@ def build_system(
         graph = with_marks(graph, decl, ctx)
     graph = settle_fixup(graph)
     report_idle(ctx)
-    program = Program(shown, _only(graph, results), tuple(ctx.requirements), ctx.facts)
+    program = Program(shown, _only(graph, results), tuple(ctx.requirements), ctx.facts, decl.span.source)
     return System(
         program,
         graph,
         tuple(recipe.measures),
         tuple(_values(body, taken)),
+        tuple(_weights(body, taken)),
         tuple(recipe.trains),
         tuple(recipe.stages),
         tuple(
@@ -98,23 +99,6 @@ def build_system(
         ),
         tuple(recipe.ramps),
     )
-
-
-def value_program(system: System, name: str) -> Program | None:
-    """What computes one tensor that a system binds; None where it binds none of that name."""
-    value = dict(system.values).get(name)
-    if value is None:
-        return None
-    whole = system.program
-    results = (Result(name, value),)
-    graph = _only(system.graph, results)
-    used = {o.index for node in graph.nodes for o in node.inputs if isinstance(o, Value)} | {value.index}
-    ports = [p for p in graph.ports if p.value is not None and p.value.index in used]
-    for size in untold_sizes(ports, graph.nodes):  # a batch size that only an input tells
-        ports += [p for p in graph.ports if p.value is not None and size * 1 in p.value.type.shape][:1]
-    ports = list(dict.fromkeys(ports))
-    called = f"{whole.name}_{name.replace('.', '_')}"
-    return Program(called, replace(graph, name=called, ports=tuple(ports)), whole.conditions, whole.facts)
 
 
 def _only(graph: Graph, results: tuple[Result, ...]) -> Graph:
@@ -140,6 +124,15 @@ def _values(body: Body, taken: set[str]) -> list[tuple[str, Value]]:
 
 def _is(value: Any) -> bool:
     return isinstance(value, Value)
+
+
+def _weights(body: Body, taken: set[str]) -> Iterator[tuple[str, str]]:
+    """The networks and parameters that the body has bound, by name, with their paths."""
+    for name, value in {**body.labels, **body.scope}.items():
+        if isinstance(value, Instance) and name not in taken and value.home is body.builder and value.key:
+            yield name, value.key
+        elif isinstance(value, Parameter) and value.instance is None:
+            yield name, value.name
 
 
 # ------------------------------------------------------------------------------------------------- measures
@@ -330,14 +323,10 @@ def _decay(body: Body, rule: Setting, targets: tuple[Target, ...], options: tupl
                 raise refuse(
                     TYP401, f"`decay` takes paths in quotes, not {describe(path)}", arg.value.span, helps=[usage]
                 )
-            if not any(_overlap(t.path.split("."), path.split(".")) for t in targets):
+            if not any(t.meets(path) for t in targets):
                 text = f"this line trains nothing at `{path}`"
                 raise refuse(TYP401, text, arg.value.span, "nothing there", [Label(targets[0].span, "what is trained")])
             yield path
-
-
-def _overlap(one: list[str], other: list[str]) -> bool:
-    return all("*" in (a, b) or a == b for a, b in zip(one, other, strict=False))
 
 
 # ----------------------------------------------------------------------------------------------------- stages
@@ -356,13 +345,30 @@ def _stage(body: Body, statement: tree.TrainingStage) -> None:
         text = f"a stage goes on for a whole number of {statement.unit.name}, not {describe(count)}"
         raise refuse(TYP401, text, statement.count.span, describe(count))
     unit = statement.unit.name if statement.unit.name in UNITS else f"{statement.unit.name}s"
+    until = None if statement.until is None else _condition(body, statement.until)
     changes = tuple(_change(body, recipe, a) for a in statement.args or ())
     before, recipe.trains, recipe.inside = recipe.trains, [], name
     try:
         body.run(statement.body.statements)
     finally:
         lines, recipe.trains, recipe.inside = recipe.trains, before, ""
-    recipe.stages.append(Stage(name, changes, count, unit, tuple(lines), statement.name.span))
+    recipe.stages.append(Stage(name, changes, count, unit, tuple(lines), statement.name.span, until))
+
+
+def _condition(body: Body, expr: tree.Expr) -> Value:
+    """What a stage ends on: one bool, of a step's values or of buffers."""
+    value = operand(body, body.evaluate(expr), expr.span, "what a stage ends on: a comparison of scalars")
+    if not isinstance(value, Value):
+        text = "what a stage ends on hangs on no tensor, so that it is the same in every step"
+        raise refuse(TYP401, text, expr.span, "a constant", helps=["compare a measure: `until ce < 0.1`"])
+    if value.type.dtype is not DType.BOOL or value.type.rank:
+        helps = ["compare it with a number: `until ce < 0.1`"]
+        if value.type.rank:
+            helps = ["make one number of it before it is compared: `mean(…) < 0.1`"]
+        raise refuse(
+            TYP401, f"a stage ends on a yes or no, and this is {value.type}", expr.span, str(value.type), helps=helps
+        )
+    return value
 
 
 def _change(body: Body, recipe: Recipe, arg: tree.Arg) -> tuple[str, Any]:

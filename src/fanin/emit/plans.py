@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from fanin.analyses.plan import STRUCTURED, Plan
+from fanin.analyses.plan_costs import Costs, RoundCost
 from fanin.emit.table import aligned
 
 _UNITS = {"weight": "weights", "nm": "weights", "block": "blocks"}
 
 
-def plan_table(plan: Plan) -> str:
-    """How much is left after each round, of each part, and what collapses."""
+def plan_table(plan: Plan, costs: Costs | None = None) -> str:
+    """How much is left after each round, of each part, what that costs, and what collapses."""
     e = plan.experiment
     units = _UNITS.get(plan.unit, f"{plan.unit}s")
     seeds = f"{len(e.seeds)} seed{'s' if len(e.seeds) > 1 else ''}"
@@ -37,6 +38,8 @@ def plan_table(plan: Plan) -> str:
         if not alone:
             rows.append((f"  {len(ranking.parts)} parts", f"{ranking.total:_}", f"{ranking.left[-1]:_}", ranking.rate))
     lines += aligned(rows, right=(1, 2))
+    if costs is not None:
+        lines += ["", *_cost_lines(costs)]
     if plan.collapses or plan.unit not in STRUCTURED:
         lines.append("")
     for c in plan.collapses:
@@ -46,7 +49,24 @@ def plan_table(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def plan_document(plan: Plan) -> dict[str, Any]:
+def _cost_lines(costs: Costs) -> list[str]:
+    at = ", ".join(f"{name}={size}" for name, size in costs.sizes)
+    head = "the network that `fanin shrink` leaves" if costs.real else "what an engine that skips zeros needs at least"
+    rows = [("round", "parameters", "bytes", "FLOPs")]
+    for place, found in enumerate(costs.rounds):
+        cells = ("?", "?", "?") if found is None else (f"{found.parameters:_}", f"{found.bytes:_}", _flops(found))
+        rows.append((str(place), *cells))
+    why = [f"?: {costs.why}"] if None in costs.rounds else []
+    return [head + (f" (FLOPs at {at})" if at else ""), *aligned(rows, right=range(4)), *why]
+
+
+def _flops(found: RoundCost) -> str:
+    if found.least is None:
+        return "?"
+    return f"{found.least:_}" if found.least == found.most else f"{found.least:_} to {found.most:_}"
+
+
+def plan_document(plan: Plan, costs: Costs | None = None) -> dict[str, Any]:
     """The same as data."""
     e = plan.experiment
     return {
@@ -60,5 +80,20 @@ def plan_document(plan: Plan) -> dict[str, Any]:
             for r in plan.rankings
         ],
         "skipped": list(plan.skipped),
+        "costs": None if costs is None else _costs_document(costs),
         "collapses": [{"name": c.name, "round": c.round, "left": c.left, "floor": c.floor} for c in plan.collapses],
+    }
+
+
+def _costs_document(costs: Costs) -> dict[str, Any]:
+    return {
+        "of": "smaller network" if costs.real else "lower bound",
+        "sizes": dict(costs.sizes),
+        "rounds": [
+            None
+            if found is None
+            else {"parameters": found.parameters, "bytes": found.bytes, "flops": [found.least, found.most]}
+            for found in costs.rounds
+        ],
+        "why": costs.why,
     }

@@ -115,7 +115,8 @@ def _rows(program: Program, depth: int | None, sizes: Sizes | None) -> list[str]
 
 
 def _remarks(part: Part) -> str:
-    said = [f"used {part.uses}×"] if part.uses > 1 else []
+    said = [part.role] if part.role else []
+    said += [f"used {part.uses}×"] if part.uses > 1 else []
     said += [f"{name} is {key}" for name, key in part.tied]
     if part.weights.parameters and not part.weights.trainable:
         said.append("frozen")
@@ -151,14 +152,13 @@ def _structure(program: Program) -> list[str]:
     rows = [("depth", f"{found.depth:,}" if isinstance(found.depth, int) else str(found.depth))]
     several = len({sight.output for sight in found.sights}) > 1
     for sight in found.sights:
-        axes = ", ".join(f"{name} {relation}" for name, relation in sight.axes)
-        if all(relation.kind == "none" for _, relation in sight.axes) and sight.axes:
-            axes = "nothing"
         who = f"{sight.output} of {sight.input}" if several else sight.input
-        rows.append(("sees" if sight is found.sights[0] else "", f"{who}: {axes or 'all'}"))
+        rows.append(("sees" if sight is found.sights[0] else "", f"{who}: {sight}"))
     for i, symmetry in enumerate(found.symmetries):
         rows.append(("" if i else "symmetries", str(symmetry) + (", nothing changes" if symmetry.invariant else "")))
     return [f"{name:<10}{_GAP}{text}" for name, text in rows]
+
+
 def _memory(program: Program, sizes: Sizes | None) -> list[tuple[str, str]]:
     """Bytes of activations, in the open dimensions and at the sizes of the column of operations."""
     found = cost.memory(program)

@@ -18,6 +18,7 @@ CRITERIA: dict[str, dict[str, Any]] = {
     "snip": {"samples": 128},
     "synflow": {"rounds": 100},
     "taylor": {"samples": 128},
+    "wanda": {"samples": 128},
 }
 UNITS: dict[str, dict[str, Any]] = {
     "block": {"rows": NEEDED, "columns": NEEDED},
@@ -103,3 +104,8 @@ class Experiment:
     measures: tuple[Reading, ...]
     expected: tuple[Expected, ...]
     span: Span = field(repr=False)
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """The ticket, and the control runs that are trained: what is dense is trained in any case."""
+        return ("ticket", *(control for control in self.controls if control != "dense"))

@@ -16,8 +16,8 @@ from fanin.ir.dims import Dim, Symbol
 from fanin.ir.laws import Law
 from fanin.ir.requirements import Requirement, minimal
 from fanin.ir.types import DType, TensorType
-from fanin.record import field, record
-from fanin.source import Span
+from fanin.record import KW_ONLY, field, record
+from fanin.source import Source, Span
 
 if TYPE_CHECKING:
     from fanin.ops.contract import Op, OpAttrs, ParamSpec
@@ -79,13 +79,16 @@ class StateRef:
 class Node:
     """One use of something. ``loop`` says in which turns of which ``for`` it was made, outer first: ((loop, turn), …).
 
-    An optional input of an op that was left out before one that was given is None.
+    An optional input of an op that was left out before one that was given is None. ``role`` is what the statement that
+    made it is for, where that is said: "stability" or "expressive".
     """
 
     inputs: tuple[Operand | None, ...]
     outputs: tuple[Value, ...]
     span: Span = field(compare=False, repr=False)
     loop: tuple[tuple[int, int], ...]
+    _: KW_ONLY
+    role: str = field(default="", compare=False)
 
 
 @record
@@ -387,6 +390,8 @@ class Graph:
     foreign: str = ""  # of an extern, which has no nodes: "package.module:Class"
     tags: tuple[Tag, ...] = ()
     laws: tuple[SaidLaw, ...] = ()
+    edges: tuple[SaidEdges, ...] = ()
+    role: str = ""  # what the block is for, or the ``@init`` above it, as a node has it
 
     def values(self) -> Iterator[Value]:
         """Every value, inputs first, then in the order of the nodes."""
@@ -415,6 +420,15 @@ class SaidLaw:
 
 
 @record
+class SaidEdges:
+    """``@edges(adjacency=directed)``: of which kind the edges in a value of the graph are, by its index."""
+
+    value: int
+    kind: str
+    span: Span = field(compare=False, repr=False)
+
+
+@record
 class Query:
     """Something an analysis answers, in an ``expect``: ``params``, ``flops(image=[1, 3, 224, 224])``."""
 
@@ -439,6 +453,7 @@ class Program:
     graph: Graph
     conditions: tuple[Requirement, ...]  # as they were met, implied ones and all
     facts: Any  # ir.facts.Facts
+    source: Source | None = field(default=None, compare=False, repr=False)  # the file that it was asked of
 
     @property
     def requirements(self) -> tuple[Requirement, ...]:

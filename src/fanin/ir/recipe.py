@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fanin.ir.graph import Graph, Program, Update, Value
+from fanin.ir.paths import covers, meets
 from fanin.record import field, record
 from fanin.source import Span
 
@@ -30,8 +31,11 @@ class Target:
 
     def covers(self, path: str) -> bool:
         """Whether a path is this one, or below it."""
-        mine, other = self.path.split("."), path.split(".")
-        return len(other) >= len(mine) and all(a in ("*", b) for a, b in zip(mine, other, strict=False))
+        return covers(self.path, path)
+
+    def meets(self, path: str) -> bool:
+        """Whether a path is this one, or above or below it."""
+        return meets(self.path, path)
 
 
 @record
@@ -79,7 +83,10 @@ class Ramp:
 
 @record
 class Stage:
-    """``stage NAME(changes) for COUNT UNIT { … }``: without lines of its own it trains as the system does."""
+    """``stage NAME(changes) for COUNT UNIT until … { … }``: without lines of its own it trains as the system does.
+
+    ``until`` is a bool of the system, looked at in each step: the stage ends with the first in which it is true.
+    """
 
     name: str
     changes: tuple[tuple[str, Any], ...]
@@ -87,6 +94,7 @@ class Stage:
     unit: str  # "epochs" | "steps"
     trains: tuple[Train, ...]
     span: Span = field(compare=False, repr=False)
+    until: Value | None = None
 
 
 @record
@@ -104,13 +112,15 @@ class System:
     """A system, elaborated.
 
     ``graph`` computes everything that the system binds; the results of ``program`` are its measures, and nothing else
-    is computed there. ``values`` are the tensors that can be asked for by name.
+    is computed there. ``values`` are the tensors that can be asked for by name, ``weights`` the networks and
+    parameters: their paths.
     """
 
     program: Program
     graph: Graph
     measures: tuple[Measure, ...]
     values: tuple[tuple[str, Value], ...]
+    weights: tuple[tuple[str, str], ...]
     trains: tuple[Train, ...]
     stages: tuple[Stage, ...]
     followers: tuple[Follower, ...]

@@ -21,6 +21,11 @@ TAGS: dict[str, str] = {"generative": "sample", "density": "log_prob"}
 """What a declaration of such a tag offers: what a generative model can do and a classifier cannot."""
 LIKELIHOODS = ("gaussian", "laplace", "bernoulli", "categorical", "poisson")
 """Laws that an author may say of an output: what a target is drawn from, given it."""
+ROLES = ("stability", "expressive")
+"""What a part may be for."""
+EDGES: dict[str, bool] = {"binary": True, "distance": True, "directed": False, "signed": False, "free": False}
+"""What an author may say of the edges of a graph, and whether its spectrum is that of a Laplacian: they are there or
+not, or have a length, both ways alike; they lead one way; they may be below 0; they are anything, a row of features."""
 
 _ADAM: dict[str, Any] = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
 

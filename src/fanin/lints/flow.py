@@ -21,6 +21,10 @@ BATCH_NORMS = frozenset(("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"))
 MOVES = frozenset(
     ("reshape", "flatten", "Flatten", "unflatten", "squeeze", "unsqueeze", "identity", "transpose", "permute")
 )
+NEVER_BELOW = frozenset(
+    ("relu", "relu6", "sigmoid", "hardsigmoid", "softplus", "exp", "square", "abs", "softmax", "sqrt", "norm")
+)
+"""Ops that give nothing below 0."""
 
 
 class Flow:

@@ -206,6 +206,8 @@ class Op(ABC, Generic[A]):
     """The attribute, a tuple of (name, size), that takes every keyword without a field: ``h=8`` of ``rearrange``."""
     likelihood: ClassVar[tuple[str, ...]] = ()
     """Of a loss: the laws of a target whose negative log-likelihood it is, or nearly so (``gaussian``)."""
+    spectral: ClassVar[bool] = False
+    """Whether it is about the spectrum of a symmetric matrix, such as the Laplacian of a graph (``eigh``)."""
     example: ClassVar[str]
     """A line that works after ``x`` (and the other inputs, by their names) are bound: ``y = x -> Linear(10)``."""
     example_inputs: ClassVar[dict[str, str]] = {"x": "[N, 8]"}

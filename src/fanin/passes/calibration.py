@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fanin.runtime.modes import in_evaluation
+
 
 class Calibrated(nn.Module):
     """A frozen network whose logits are divided by ``temperature``. The largest stays the largest."""
@@ -43,14 +45,8 @@ def calibrate(net: nn.Module, inputs: Tensor | tuple[Tensor, ...], label: Tensor
     The network gives logits [N, K]; ``label`` is int[N]. It is run in evaluation, without gradient, and not changed.
     Raises ValueError where no temperature is best: every row is classified right, or the logits know nothing of them.
     """
-    mode = [(module, module.training) for module in net.modules()]
-    net.eval()
-    try:
-        with torch.no_grad():
-            logits = net(*(inputs if isinstance(inputs, tuple) else (inputs,))).double()
-    finally:
-        for module, was in mode:
-            module.training = was
+    with in_evaluation(net), torch.no_grad():
+        logits = net(*(inputs if isinstance(inputs, tuple) else (inputs,))).double()
     if logits.ndim != 2 or len(logits) != len(label):
         raise ValueError(
             f"logits [N, K] are wanted for {len(label)} labels, and the network gives {list(logits.shape)}"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from fanin.runtime.modes import in_evaluation
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -35,11 +37,9 @@ def optimise_input(
     After each step a row is brought back to a 2-norm of at most ``norm`` and, number by number, into ``bounds``.
     The network runs in evaluation and its weights get no gradient. A hidden map is reached by a ``cut`` of the network.
     """
-    mode = [(module, module.training) for module in net.modules()]
-    net.eval()
     x = _within(start.detach().clone(), norm, bounds)
     curve = []
-    try:
+    with in_evaluation(net):
         for step in range(steps + 1):
             x.requires_grad_(True)
             with torch.enable_grad():
@@ -50,11 +50,7 @@ def optimise_input(
             curve.append(value.detach())
             x = x.detach()
             if step < steps:
-                length = slope.flatten(1).norm(dim=1).clamp(min=1e-30).reshape(-1, *[1] * (x.ndim - 1))
-                x = _within(x + rate * slope / length, norm, bounds)
-    finally:
-        for module, was in mode:
-            module.training = was
+                x = _within(x + rate * slope / _lengths(slope), norm, bounds)
     return Found(x, torch.stack(curve))
 
 
@@ -62,6 +58,11 @@ def _within(x: Tensor, norm: float | None, bounds: tuple[float, float] | None) -
     if bounds is not None:
         x = x.clamp(*bounds)
     if norm is not None:
-        length = x.flatten(1).norm(dim=1).clamp(min=1e-30).reshape(-1, *[1] * (x.ndim - 1))
-        x = x * (norm / length).clamp(max=1)
+        x = x * (norm / _lengths(x)).clamp(max=1)
     return x
+
+
+def _lengths(x: Tensor) -> Tensor:
+    """The 2-norm of each row, with as many axes as ``x``; never 0."""
+    found: Tensor = x.flatten(1).norm(dim=1).clamp(min=1e-30)
+    return found.reshape(-1, *[1] * (x.ndim - 1))

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from fanin.runtime.modes import in_evaluation
+
 
 def project(net: nn.Module, x: Tensor, keep: Callable[[Tensor], Tensor] | Tensor | None = None) -> Tensor:
     """The results of a network carried backwards through it, to the shape of ``x``.
@@ -22,7 +24,7 @@ def project(net: nn.Module, x: Tensor, keep: Callable[[Tensor], Tensor] | Tensor
     that puts all other activations to 0, or the activations themselves; without it, all of them. Biases add nothing.
     To start in the middle, ``cut`` the network there first.
     """
-    with _mode(net), torch.enable_grad():
+    with in_evaluation(net), torch.enable_grad():
         source = x.detach().clone().requires_grad_(True)
         with _Deconvolution():
             found = net(source)
@@ -53,18 +55,3 @@ class _Deconvolution(TorchFunctionMode):
         if func in (F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_):
             return _ReLU.apply(args[0] if args else kwargs["input"])  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
-
-
-class _mode:
-    """A network in evaluation for a while."""
-
-    def __init__(self, net: nn.Module) -> None:
-        self.net = net
-
-    def __enter__(self) -> None:
-        self.was = [(module, module.training) for module in self.net.modules()]
-        self.net.eval()
-
-    def __exit__(self, *raised: object) -> None:
-        for module, training in self.was:
-            module.training = training

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fanin.runtime.modes import in_evaluation
+
 
 class ZeroShot(nn.Module):
     """``scale`` times the inner products of what the image tower sees with a fixed vector for each class."""
@@ -38,14 +40,8 @@ def zero_shot(
     towers are compared by cosines, ``scale`` the inverse of the temperature they were trained with.
     Raises ValueError where the text tower does not give a vector for each class.
     """
-    mode = [(module, module.training) for module in text.modules()]
-    text.eval()
-    try:
-        with torch.no_grad():
-            vectors = text(prompts)
-    finally:
-        for module, was in mode:
-            module.training = was
+    with in_evaluation(text), torch.no_grad():
+        vectors = text(prompts)
     if vectors.ndim != 2:
         raise ValueError(f"the text tower gives {list(vectors.shape)}, and a vector [K, D] for each class is wanted")
     return ZeroShot(image, F.normalize(vectors, dim=-1) if normalise else vectors, scale, normalise)

@@ -4,109 +4,74 @@ Every command and every function of the package goes through here. Nothing up to
 """
 
 from fanin.pipeline.artefacts import (
-    batch as batch,
+    batch,
+    compare,
+    compiled,
+    draw,
+    export,
+    measure,
+    paint,
+    probe,
+    show,
+    show_document,
+    show_training,
+    signal,
+    source,
+    training_source,
 )
-from fanin.pipeline.artefacts import (
-    compare as compare,
-)
-from fanin.pipeline.artefacts import (
-    compiled as compiled,
-)
-from fanin.pipeline.artefacts import (
-    couple as couple,
-)
-from fanin.pipeline.artefacts import (
-    draw as draw,
-)
-from fanin.pipeline.artefacts import (
-    export as export,
-)
-from fanin.pipeline.artefacts import (
-    measure as measure,
-)
-from fanin.pipeline.artefacts import (
-    paint as paint,
-)
-from fanin.pipeline.artefacts import (
-    probe as probe,
-)
-from fanin.pipeline.artefacts import (
-    show as show,
-)
-from fanin.pipeline.artefacts import (
-    show_document as show_document,
-)
-from fanin.pipeline.artefacts import (
-    show_training as show_training,
-)
-from fanin.pipeline.artefacts import (
-    shrink as shrink,
-)
-from fanin.pipeline.artefacts import (
-    signal as signal,
-)
-from fanin.pipeline.artefacts import (
-    smaller_spec as smaller_spec,
-)
-from fanin.pipeline.artefacts import (
-    source as source,
-)
-from fanin.pipeline.artefacts import (
-    training_source as training_source,
-)
-from fanin.pipeline.checks import check as check
-from fanin.pipeline.checks import check_source as check_source
-from fanin.pipeline.checks import check_text as check_text
-from fanin.pipeline.files import (
-    entries as entries,
-)
-from fanin.pipeline.files import (
-    format_text as format_text,
-)
-from fanin.pipeline.files import (
-    load as load,
-)
-from fanin.pipeline.files import (
-    models as models,
-)
-from fanin.pipeline.files import (
-    standard_library as standard_library,
-)
-from fanin.pipeline.graphs import (
-    elaborate as elaborate,
-)
-from fanin.pipeline.graphs import (
-    elaborate_source as elaborate_source,
-)
-from fanin.pipeline.graphs import (
-    plan_pruning as plan_pruning,
-)
-from fanin.pipeline.graphs import (
-    recipe as recipe,
-)
-from fanin.pipeline.graphs import (
-    training as training,
-)
-from fanin.pipeline.repairing import repair as repair
-from fanin.pipeline.repairing import roles as roles
-from fanin.pipeline.runs import (
-    prune as prune,
-)
-from fanin.pipeline.runs import (
-    resume as resume,
-)
-from fanin.pipeline.runs import (
-    run_folder as run_folder,
-)
-from fanin.pipeline.runs import (
-    search as search,
-)
-from fanin.pipeline.runs import (
-    smoke as smoke,
-)
-from fanin.pipeline.runs import (
-    stepper as stepper,
-)
-from fanin.pipeline.runs import (
-    train as train,
-)
+from fanin.pipeline.checks import check, check_source, check_text
+from fanin.pipeline.experiments import is_pruning, prune, resume_pruning
+from fanin.pipeline.files import entries, format_text, load, models, standard_library
+from fanin.pipeline.graphs import elaborate, elaborate_source, plan_pruning, recipe, thinned, training
+from fanin.pipeline.once import prune_weights
+from fanin.pipeline.planning import plan_costs
+from fanin.pipeline.repairing import repair, roles
+from fanin.pipeline.runs import resume, run_folder, search, smoke, stepper, train
+from fanin.pipeline.shrinking import couple, shrink, smaller_spec
+
+__all__ = [
+    "batch",
+    "check",
+    "check_source",
+    "check_text",
+    "compare",
+    "compiled",
+    "couple",
+    "draw",
+    "elaborate",
+    "elaborate_source",
+    "entries",
+    "export",
+    "format_text",
+    "is_pruning",
+    "load",
+    "measure",
+    "models",
+    "paint",
+    "plan_costs",
+    "plan_pruning",
+    "probe",
+    "prune",
+    "prune_weights",
+    "recipe",
+    "repair",
+    "resume",
+    "resume_pruning",
+    "roles",
+    "run_folder",
+    "search",
+    "show",
+    "show_document",
+    "show_training",
+    "shrink",
+    "signal",
+    "smaller_spec",
+    "smoke",
+    "source",
+    "standard_library",
+    "stepper",
+    "thinned",
+    "train",
+    "training",
+    "training_source",
+]

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from fanin.diagnostics.model import Diagnostic
 from fanin.ir.graph import Program
-from fanin.pipeline.files import declaration, format_text, load
+from fanin.pipeline.files import declaration, load
 from fanin.pipeline.graphs import elaborate_source, training_of
 from fanin.report import CheckFailed, Hyper, Report, read_source
-from fanin.source import Source
 from fanin.syntax import tree
 
 if TYPE_CHECKING:
-    from fanin.analyses.couplings import Coupled
-    from fanin.analyses.couplings.cut import Cut
+    from fanin.analyses.kept import Kept
     from fanin.emit.comparison import Change
     from fanin.emit.picture.paint import Paint
     from fanin.emit.torch.uses import EmitError
@@ -158,40 +156,6 @@ def not_emitted(program: Program, error: EmitError) -> Diagnostic:
     return Diagnostic(OUT801, error.message, error.span or head, "not in PyTorch")
 
 
-def couple(program: Program, *, uniform: bool = False) -> Coupled:
-    """Which entries of the network's axes can only be cut together. ``uniform``: a repetition stays one."""
-    from fanin.analyses.couplings import couplings
-
-    return couplings(program, uniform)
-
-
-def smaller_spec(cut: Cut, header: str = "") -> str:
-    """What a cut leaves, as a spec of its own. Raises CannotWrite where something has no form as text yet."""
-    from fanin.emit.arch import CannotWrite, write_spec
-
-    text = write_spec(cut.coupled.program, cut, header)
-    written, problems = format_text(Source("smaller.arch", text))
-    if written is None:
-        raise CannotWrite(f"`{cut.coupled.program.name}` ({problems[0].headline})")
-    return written
-
-
-def shrink(cut: Cut, header: str = "") -> tuple[str, Program]:
-    """The smaller spec, and its network, which holds just the weights that the cut leaves. Raises CannotWrite."""
-    from fanin.analyses.couplings.cut import difference
-    from fanin.emit.arch import CannotWrite
-
-    text = smaller_spec(cut, header)
-    try:
-        small = elaborate_source(Source("smaller.arch", text), "smaller.arch", cut.coupled.program.name, None)
-    except CheckFailed as error:
-        raise CannotWrite(f"`{cut.coupled.program.name}` ({error.report.diagnostics[0].headline})") from None
-    wrong = difference(cut, small)
-    if wrong:
-        raise CannotWrite(f"`{cut.coupled.program.name}` ({wrong})")
-    return text, small
-
-
 def draw(
     program: Program,
     path: str,
@@ -201,17 +165,24 @@ def draw(
     format: str | None = None,
     color: str | None = None,
     system: System | None = None,
+    kept: Mapping[str, Kept | None] | None = None,
 ) -> None:
     """The picture of a model, written to a file: svg, pdf, png or dot; ``color`` is as ``paint`` takes it."""
     from fanin.emit.picture.drawing import draw as draw_picture
 
-    draw_picture(program, path, depth=depth, expand=expand, format=format, paint=paint(program, color, system))
+    draw_picture(program, path, depth=depth, expand=expand, format=format, paint=paint(program, color, system, kept))
 
 
-def paint(program: Program, color: str | None, system: System | None = None) -> Paint | None:
+def paint(
+    program: Program,
+    color: str | None,
+    system: System | None = None,
+    kept: Mapping[str, Kept | None] | None = None,
+) -> Paint | None:
     """What paints a picture: its ``cost`` (share of FLOPs), ``parameters``, or ``signal`` (predicted sizes).
 
-    That of a ``system`` can be painted by ``loss``: by what trains each part.
+    That of a ``system`` can be painted by ``loss``: by what trains each part; and where is known what is ``kept`` of
+    the weights, by ``sparsity``.
 
     Raises ValueError where there is no such paint, or it cannot be told for this program.
     """
@@ -232,6 +203,14 @@ def paint(program: Program, color: str | None, system: System | None = None) -> 
         from fanin.emit.picture.by_loss import LossPaint
 
         return LossPaint(system)
+    if color == "sparsity":
+        if kept is None:
+            raise ValueError(
+                "it is not said what is pruned: `fanin draw FILE:PRUNE --color sparsity`, or --masks FOLDER"
+            )
+        from fanin.emit.picture.by_sparsity import SparsityPaint
+
+        return SparsityPaint(program, kept)
     raise ValueError(f"a picture is painted by cost, parameters or signal, not by `{color}`")
 
 

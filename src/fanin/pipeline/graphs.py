@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from fanin.collection import uncollected
@@ -14,6 +15,7 @@ from fanin.source import Source
 from fanin.syntax import tree
 
 if TYPE_CHECKING:
+    from fanin.analyses.kept import Kept
     from fanin.analyses.plan import Plan
     from fanin.ir.recipe import Phase, System
 
@@ -69,17 +71,17 @@ def build(
 def _system_program(unit: Unit, name: str, path: str, hyper: Hyper | None) -> tuple[Program | None, list[Diagnostic]]:
     """What computes the measures of a system, or (``Gan.sample``) one value that it binds."""
     from fanin.elaborate.program import elaborate_system
-    from fanin.elaborate.systems import value_program
     from fanin.rewrites.auto_init import settle_system
+    from fanin.rewrites.part import asked, names_of
 
     base, _, value = name.partition(".")
     system, problems, _ = elaborate_system(unit, base, hyper)
     system = None if system is None else settle_system(system)
     if system is None or not value:
         return (None if system is None else system.program), problems
-    program = value_program(system, value)
+    program = asked(system, value)
     if program is None:
-        raise NoSuchName(name, [base, *(f"{base}.{v}" for v, _ in system.values)], path)
+        raise NoSuchName(name, [base, *(f"{base}.{v}" for v in names_of(system))], path)
     return program, problems
 
 
@@ -142,6 +144,30 @@ def pruning_of(loader: Loader, path: str, name: str | None, hyper: Hyper | None)
         if experiment is None:
             raise CheckFailed(Report(tuple(in_order(problems)), sources(loader)))
         return plan(experiment)
+
+
+def thinned(
+    path: str, name: str | None, hyper: Hyper | None = None, *, masks: str | None = None, round: int | None = None
+) -> tuple[Program, Mapping[str, Kept | None]]:
+    """A network, and what stays of its weights after a round (the last one): by the ``masks`` in the folder of an
+    experiment, or by the plan of the ``prune`` of that name.
+
+    Raises Unreadable, NoSuchName, CheckFailed, and ValueError for a folder or a round that is not there.
+    """
+    read = read_source(path)
+    loader = load(read, path)
+    plain = name is None or not isinstance(declaration(loader.units[0], name), tree.Prune)
+    if masks is not None:
+        from fanin.pruning.kept import kept_in
+
+        program = elaborate_source(read, path, name, hyper) if plain else pruning_of(loader, path, name, hyper).program
+        return program, kept_in(masks, round)
+    from fanin.analyses.kept import planned
+
+    plan = pruning_of(loader, path, name, hyper)
+    if round is not None and round > plan.rounds:
+        raise ValueError(f"`{plan.experiment.name}` has {plan.rounds} rounds, and no round {round}")
+    return plan.program, planned(plan, round)
 
 
 def _declared(loader: Loader, kind: type[tree.System | tree.Prune], name: str | None, path: str) -> str:

@@ -14,7 +14,7 @@ from fanin.source import Source
 from fanin.syntax.parser import parse as parse_source
 
 if TYPE_CHECKING:
-    from fanin.repairs.roles import Effect, Size
+    from fanin.repairs.roles import Behaviour, Effect
     from fanin.repairs.run import Repaired
     from fanin.signal.analysis import Analysis
 
@@ -65,17 +65,18 @@ def repair(
 
 def roles(
     path: str, name: str | None = None, hyper: Hyper | None = None, inputs: Mapping[str, Any] | None = None
-) -> tuple[Size, list[Effect]]:
-    """How a network starts, and how without each part of the file that has a ``@role``."""
-    from fanin.repairs.roles import effects, size
+) -> tuple[Behaviour, list[Effect]]:
+    """How a network starts and what it sees, and so without each part of the file that has a ``@role``."""
+    from fanin.repairs.roles import behaviour, effects
 
     source = read_source(path)
     entry = elaborate_source(source, path, name, hyper).name
 
-    def analyse(changed: Source) -> Analysis:
+    def analyse(changed: Source) -> tuple[Program, Analysis]:
         try:
-            return signal(elaborate_source(changed, path, entry, hyper), inputs)
+            program = elaborate_source(changed, path, entry, hyper)
+            return program, signal(program, inputs)
         except CheckFailed as error:
             raise ValueError(error.report.diagnostics[0].headline) from None
 
-    return size(analyse(source)), effects(parse_source(source)[0], analyse)
+    return behaviour(*analyse(source)), effects(parse_source(source)[0], analyse)

@@ -1,26 +1,23 @@
-"""A system and data → a run: trained, searched, pruned, resumed."""
+"""A system and data → a run: trained, searched, resumed."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fanin.pipeline.artefacts import source, training_source
 from fanin.pipeline.checks import check
 from fanin.pipeline.files import load, standard_library
-from fanin.pipeline.graphs import pruning_of, sources, training, training_of
+from fanin.pipeline.graphs import sources, training, training_of
 from fanin.report import CheckFailed, Hyper, NoSuchName, read_source
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from fanin.elaborate.files import Loader
     from fanin.ir.recipe import Phase
-    from fanin.pruning.running import Pruned
     from fanin.systems.folder import Folder
     from fanin.systems.run import Run, Values
-    from fanin.systems.search import Search
+    from fanin.systems.search import Search, Trial
     from fanin.systems.settings import Settings
     from fanin.systems.training import Watch
     from fanin.systems.values import Value
@@ -42,6 +39,7 @@ def train(
     """
     from fanin.systems import machine, run
     from fanin.systems.folder import Folder
+    from fanin.systems.problems import RunFailed
     from fanin.systems.settings import settings_of
 
     loader = load(read_source(path), path)
@@ -50,9 +48,11 @@ def train(
     program = training_source(phases)
     parts = run.parts_of(phases, data, chosen)
     run.check(phases[0].system, parts, chosen)
+    if chosen.stability:
+        raise RunFailed("`stability` is a setting of `prune`", help="leave it out")
     folder = None if out is None else Folder(out)
     if folder is not None and machine.rank() == 0:
-        _keep(folder, loader, program, {"system": phases[0].system.name}, hyper, data, chosen)
+        keep(folder, loader, program, {"system": phases[0].system.name}, hyper, data, chosen)
     return run.start(phases, program, parts, chosen, folder=folder, watch=watch, values=_values(phases))
 
 
@@ -79,8 +79,11 @@ def search(
     folds: int | None,
     hyper: Hyper,
     settings: Mapping[str, Any],
+    told: Callable[[int, Trial], None] | None = None,
 ) -> Search:
     """Values drawn for hyper-parameters of a system; those that the spec takes are trained with.
+
+    ``told`` hears of each trial as it ends.
 
     Raises Unreadable, NoSuchName, DataFailed and RunFailed.
     """
@@ -93,6 +96,8 @@ def search(
     monitor = settings_of(settings).monitor
     if monitor is None:
         raise RunFailed("it is not said what to compare trials by", help='give `monitor="accuracy", highest=True`')
+    if folds is not None and settings.get("val"):
+        raise RunFailed("each fold is held out in its turn, and `val` beside them", help="leave out one of them")
     opened = open_data(data)
     if folds is not None and not isinstance(opened, Data):
         raise RunFailed(f"{opened.name} has no length, so it is not cut into folds")
@@ -113,7 +118,7 @@ def search(
             found.append(max(told) if settings.get("highest") else min(told))
         return tuple(found)
 
-    return searched(ranges, trials, seed, monitor, bool(settings.get("highest")), checked, scores)
+    return searched(ranges, trials, seed, monitor, bool(settings.get("highest")), checked, scores, told)
 
 
 def stepper(path: str, name: str | None, hyper: Hyper, seed: int, length: int | None) -> Any:
@@ -125,17 +130,21 @@ def stepper(path: str, name: str | None, hyper: Hyper, seed: int, length: int | 
 
 
 def _values(phases: Sequence[Phase]) -> Values:
-    """From the name of a value of a system to the value, computed with the weights of a module."""
+    """From a name that a system binds to the value, computed with the weights of a training."""
 
-    def value(name: str, module: nn.Module) -> Value:
-        from fanin.elaborate.systems import value_program
+    def value(name: str, training: Any) -> Value:
+        from fanin.rewrites.part import asked, names_of
+        from fanin.systems.training import ramps_of
         from fanin.systems.values import Value
 
         system = phases[-1].system
-        program = value_program(system, name)
+        program = asked(system, name)
         if program is None:
-            raise NoSuchName(name, [v for v, _ in system.values], system.name)
-        return Value(program, source(program), module)
+            raise NoSuchName(name, names_of(system), system.name)
+        ramps = [ramp.port for ramp in system.ramps]
+        return Value(
+            program, source(program), training.system, lambda: dict(zip(ramps, ramps_of(training), strict=False))
+        )
 
     return value
 
@@ -153,78 +162,24 @@ def resume(folder: str, data: Any, *, watch: Watch | None, settings: Mapping[str
     from fanin.systems import run
     from fanin.systems.folder import Folder
     from fanin.systems.problems import RunFailed
-    from fanin.systems.settings import settings_of
 
     home = Folder(folder)
     document = home.document()
-    before = settings_of(document["settings"])
-    chosen = settings_of({**document["settings"], **settings})
-    if changed := before.differences(chosen):
-        raise RunFailed(f"`{changed[0]}` of a run that is resumed stays what it was", help="begin another run")
-    path = os.path.join(folder, "spec", document["spec"])
+    if "prune" in document:
+        raise RunFailed(f"{folder} is of a pruning experiment", help=f"go on with `fanin prune --resume {folder}`")
+    path, given, chosen = given_again(home, data, settings)
     phases = training(path, document["system"], document["hyper"])
-    given = document["data"] if data is None else data
-    if given is None:
-        raise RunFailed("the data of this run had no name", help="give it again: `fanin.resume(folder, data)`")
     parts = run.parts_of(phases, given, chosen)
     return run.start(
         phases, home.program(), parts, chosen, folder=home, resumed=True, watch=watch, values=_values(phases)
     )
 
 
-def prune(
-    path: str,
-    name: str | None,
-    data: Any,
-    *,
-    out: str | None,
-    hyper: Hyper,
-    watch: Watch | None,
-    settings: Mapping[str, Any],
-) -> Pruned:
-    """Run a pruning experiment; with ``out``, what came out of it is kept in that folder.
-
-    Raises Unreadable, NoSuchName, CheckFailed, DataFailed and RunFailed.
-    """
-    from fanin.ir.recipe import System
-    from fanin.pruning import running
-    from fanin.pruning.retraining import retrained
-    from fanin.rewrites.auto_init import settle_system
-    from fanin.rewrites.training_plan import training_plan
-    from fanin.systems import run
-    from fanin.systems.folder import Folder
-    from fanin.systems.problems import RunFailed
-    from fanin.systems.settings import settings_of
-
-    chosen = settings_of(settings)
-    loader = load(read_source(path), path)
-    found = pruning_of(loader, path, name, hyper)
-    experiment = found.experiment
-    if not isinstance(experiment.of, System):
-        raise RunFailed(
-            f"`{experiment.of.name}` is a model, and nothing says how it is trained",
-            help=f"write a system with it, and `prune {experiment.name} of` that",
-        )
-    system = settle_system(experiment.of)
-    if any(stage.changes for stage in system.stages):
-        raise RunFailed(f"`{system.name}` grows in its stages, and a mask is of one network")
-    phases = training_plan([system] * max(1, len(system.stages)))
-    program = again = training_source(phases)
-    if experiment.retrain is not None:
-        again = training_source(retrained(phases, experiment.retrain))
-    parts = run.parts_of(phases, data, chosen)
-    running.refuse(found, phases, parts, chosen)
-    folder = None if out is None else Folder(out)
-    if folder is not None:
-        _keep(folder, loader, program, {"prune": experiment.name}, hyper, data, chosen)
-    return running.run(found, phases, (program, again), parts, chosen, folder, watch or (lambda event, known: None))
-
-
-def _keep(
+def keep(
     folder: Folder,
     loader: Loader,
     program: str,
-    what: Mapping[str, str],
+    what: Mapping[str, Any],
     hyper: Hyper,
     data: Any,
     settings: Settings,
@@ -234,6 +189,20 @@ def _keep(
 
     specs, main = run.spec_files(sources(loader), standard_library())
     given = data if isinstance(data, str) else None
-    folder.create(
-        {"spec": main, **what, "hyper": hyper, "data": given, "settings": settings.document()}, program, specs
-    )
+    document = {"spec": main, **what, "hyper": hyper, "data": given, "settings": settings.document()}
+    (folder.renew if folder.begun else folder.create)(document, program, specs)
+
+
+def given_again(home: Folder, data: Any, settings: Mapping[str, Any]) -> tuple[str, Any, Settings]:
+    """Of a run that goes on: the path of its spec, its data, and its settings. Raises RunFailed."""
+    from fanin.systems.problems import RunFailed
+    from fanin.systems.settings import settings_of
+
+    document = home.document()
+    chosen = settings_of({**document["settings"], **settings})
+    if changed := settings_of(document["settings"]).differences(chosen):
+        raise RunFailed(f"`{changed[0]}` of a run that is resumed stays what it was", help="begin another run")
+    found = document["data"] if data is None else data
+    if found is None:
+        raise RunFailed("the data of this run had no name", help="give it again: `fanin.resume(folder, data)`")
+    return os.path.join(home.path, "spec", document["spec"]), found, chosen

@@ -11,12 +11,15 @@ from torch import Tensor, nn
 
 from fanin.data.loader import Batches
 from fanin.data.seeds import number
+from fanin.pruning.activations import input_norms, weighable, within_rows
 from fanin.pruning.units import Unit
 from fanin.systems.problems import RunFailed
 from fanin.systems.training import Loop
 
 BEFORE = frozenset(["snip", "grasp", "synflow"])
 """These judge the weights that a round starts from; the others those that the last one has ended with."""
+ALONE = frozenset(["random", "magnitude", "l2"])
+"""These judge weights without data."""
 
 
 def scores(name: str, settings: Mapping[str, Any], loop: Loop, unit: Unit, place: int) -> dict[str, Tensor]:
@@ -27,18 +30,19 @@ def scores(name: str, settings: Mapping[str, Any], loop: Loop, unit: Unit, place
     system = loop.system
     weights = {key: system.get_parameter(key) for key in unit.keys}
     held = {key: weight.detach().to("cpu", torch.float64) for key, weight in weights.items()}
-    if name == "random":
-        draw = torch.Generator().manual_seed(number(loop.settings.seed, "mask", place))
-        sizes = unit.sums({key: torch.ones_like(w) for key, w in held.items()})
-        return {part: torch.rand(len(s), generator=draw, dtype=torch.float64) for part, s in sizes.items()}
-    if name == "magnitude":
-        return unit.sums({key: w.abs() for key, w in held.items()})
-    if name == "l2":
-        return {part: s.sqrt() for part, s in unit.sums({key: w.square() for key, w in held.items()}).items()}
+    if name in ALONE:
+        return of_weights(name, held, unit, loop.settings.seed, place)
     with as_it_was(loop):
         if name == "synflow":
             return unit.sums(_flow(loop, weights))
         batch = _batch(loop, settings["samples"])
+        if name == "wanda":
+            ramps = loop.training.numbers() if hasattr(loop.training, "numbers") else []
+            own = [key for key in unit.keys if not unit.joint or weighable(system, key)]  # of units, not the biases
+            norms = input_norms(lambda: system(*batch, *ramps), system, own)
+            none = {key: torch.zeros_like(w) for key, w in held.items()}
+            found = none | {key: held[key].abs() * norms[key] for key in own}
+            return unit.sums(found if unit.joint else within_rows(held, found))
         slopes = _slopes(loop, batch, weights, again=name == "grasp")
         found = {key: (held[key] * slopes[key].detach().to("cpu", torch.float64)) for key in weights}
     if name == "snip":
@@ -46,6 +50,17 @@ def scores(name: str, settings: Mapping[str, Any], loop: Loop, unit: Unit, place
     if name == "taylor":
         return {part: s.square() for part, s in unit.sums(found).items()}
     return unit.sums(found)
+
+
+def of_weights(name: str, held: Mapping[str, Tensor], unit: Unit, seed: int, place: int) -> dict[str, Tensor]:
+    """The scores that need no data: ``random``, ``magnitude``, ``l2``; ``held`` are the weights, float64."""
+    if name == "random":
+        draw = torch.Generator().manual_seed(number(seed, "mask", place))
+        sizes = unit.sums({key: torch.ones_like(w) for key, w in held.items()})
+        return {part: torch.rand(len(s), generator=draw, dtype=torch.float64) for part, s in sizes.items()}
+    if name == "magnitude":
+        return unit.sums({key: w.abs() for key, w in held.items()})
+    return {part: s.sqrt() for part, s in unit.sums({key: w.square() for key, w in held.items()}).items()}
 
 
 @contextmanager

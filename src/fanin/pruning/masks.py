@@ -11,7 +11,7 @@ from torch import Tensor, nn
 Masks = Mapping[str, Tensor]
 """By the keys of parameters, bool tensors of their shapes: True stays."""
 
-_WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes of a number
+WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes of a number
 
 
 class Holder:
@@ -22,14 +22,23 @@ class Holder:
     """
 
     def __init__(self, system: nn.Module, masks: Masks) -> None:
-        self.weights: list[tuple[Tensor, Tensor]] = []  # what is seen of a parameter as words, and its mask
+        self.weights: list[tuple[Tensor, Tensor]]  # what is seen of a parameter as words, and its mask
         self.patterns: dict[int, Tensor] = {}  # by the id of the parameter
         for key, stays in masks.items():
             weight = system.get_parameter(key)
-            kind = _WORDS[weight.element_size()]
+            kind = WORDS[weight.element_size()]
             pattern = torch.where(stays, -1, 0).to(weight.device, kind)
             self.patterns[id(weight)] = pattern
-            self.weights.append((weight.detach().view(kind), pattern))
+        self.system, self.keys = system, tuple(masks)
+        self.look()
+
+    def look(self) -> None:
+        """Hold the weights where they are now."""
+        self.weights = []
+        for key in self.keys:
+            weight = self.system.get_parameter(key)
+            pattern = self.patterns[id(weight)]
+            self.weights.append((weight.detach().view(pattern.dtype), pattern))
 
     def apply(self) -> None:
         """Set what is masked to +0.0, in place."""
@@ -38,7 +47,7 @@ class Holder:
 
     def attach(self, training: Any) -> None:
         """Hold the weights of a training from now on; its gradients and their norms are those of the masked network."""
-        before = training.gradients
+        before, training.holder = training.gradients, self
 
         def gradients(loss: Tensor, weights: list[nn.Parameter]) -> list[Tensor | None]:
             found: list[Tensor | None] = before(loss, weights)

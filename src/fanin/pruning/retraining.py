@@ -40,7 +40,11 @@ def _line(line: Train, retrain: Retrain) -> Train:
     changes |= {"clip": given["clip"]["norm"]} if "clip" in given else {}
     changes |= {"accumulate": given["accumulate"]["k"]} if "accumulate" in given else {}
     if "decay" in given:
-        raise RunFailed("`decay` of a `retrain` is not known yet", help="say it in the `train` line of the system")
+        rule = changes.get("rule", line.rule)
+        if not dict(rule.args).get("weight_decay"):
+            raise RunFailed(f"`{rule.name}` has no weight decay here, and `decay` says for which weights it is",
+                            help=f"write `{rule.name}(weight_decay=0.01)`")  # fmt: skip
+        changes["decay"] = given["decay"]["paths"]
     return replace(line, **changes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -14,7 +15,10 @@ from fanin.systems.training import Loop
 
 @record(eq=False)
 class Point:
-    """A place in a training: weights and buffers, where its steps and its data are, and the random numbers."""
+    """A place in a training: weights and buffers, where its steps and its data are, and the random numbers.
+
+    ``optimisers`` are the states of those, by their numbers, for what goes on with them; without, they start as new.
+    """
 
     weights: dict[str, Tensor] = field(repr=False)
     stage: int
@@ -22,13 +26,17 @@ class Point:
     steps: int  # of the run
     data: dict[str, Any]
     random: list[dict[str, Tensor]] = field(repr=False)
+    optimisers: dict[int, Any] = field(default_factory=dict, repr=False)
 
 
-def here(loop: Loop) -> Point:
+def here(loop: Loop, *, optimisers: bool = False) -> Point:
     """Where a training is; nothing it does later reaches what is kept."""
     training, own = loop.training, loop.batches
     data = {"epoch": own.epoch, "position": own.position} if isinstance(own, Batches) else own.state()
-    return Point(held(loop), training.stage, training.step, loop.steps, data, loop.machine.random_states())
+    states = {}
+    if optimisers and len(training.stages) == 1:  # those of another stage would move other weights
+        states = {number: _copied(optimiser.state_dict()) for number, optimiser in training.optimisers.items()}
+    return Point(held(loop), training.stage, training.step, loop.steps, data, loop.machine.random_states(), states)
 
 
 def held(loop: Loop) -> dict[str, Tensor]:
@@ -37,14 +45,36 @@ def held(loop: Loop) -> dict[str, Tensor]:
 
 
 def back(loop: Loop, point: Point, masks: Masks) -> None:
-    """Put a training, just made, where another was, without what is masked. Its optimisers are as new."""
+    """Put a training, just made, where another was, without what is masked."""
     own = loop.batches
     training = loop.training
     training.stage, training.step, loop.steps = point.stage, point.step, point.steps
     loop.system.load_state_dict(masked(point.weights, masks))
     training.begin()
+    keys = {id(weight): key for key, weight in loop.system.named_parameters()}
+    for number, state in point.optimisers.items():
+        optimiser = training.optimisers[number]
+        optimiser.load_state_dict(_copied(state))  # which takes over tensors as they are
+        for weight, moments in optimiser.state.items():
+            stays = masks.get(keys[id(weight)])
+            if stays is None:
+                continue
+            for moment in moments.values():
+                if isinstance(moment, Tensor) and moment.shape == weight.shape:
+                    moment.masked_fill_(~stays.to(moment.device), 0.0)
     if isinstance(own, Batches):
         own.epoch, own.position = point.data["epoch"], point.data["position"]
     else:
         own.resume(point.data)
     loop.machine.draw_from(point.random)
+
+
+def _copied(value: Any) -> Any:
+    """The same with tensors of its own."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, Mapping):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copied(item) for item in value]
+    return value

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from fanin.analyses.plan import Plan
 from fanin.data.seeds import number
+from fanin.pruning import stacked
 from fanin.pruning.criteria import BEFORE, scores
+from fanin.pruning.levels import Levels
 from fanin.pruning.masks import Holder, masked
 from fanin.pruning.ranking import Units, left_after, shuffled, whole
 from fanin.pruning.report import Row
-from fanin.pruning.retraining import at_the_end
 from fanin.pruning.rewinding import Point, held
-from fanin.pruning.trainer import Trainer, Work, with_followers
+from fanin.pruning.trainer import Ended, Trainer, Wanted, Work, with_followers
 from fanin.pruning.units import Unit, collapsed, unit_of
 from fanin.record import record
 from fanin.systems.problems import RunFailed
@@ -36,44 +38,125 @@ class Ticket:
 
 
 class Rounds:
-    """The experiment for one seed; ``tell`` gets each row as it is there."""
+    """The experiment for one seed; ``tell`` gets each row as it is there. What ``levels`` have is not done again."""
 
-    def __init__(self, plan: Plan, work: Work, seed: int, tell: Callable[[Row], None]) -> None:
-        self.plan, self.work, self.seed, self.tell = plan, work, seed, tell
-        self.trainer = Trainer(work, seed)
-        self.judge = self.trainer.loop()
-        self.unit: Unit = unit_of(plan, self.judge.system)
+    def __init__(self, plan: Plan, work: Work, seed: int, levels: Levels, tell: Callable[[Row], None]) -> None:
+        self.plan, self.work, self.seed, self.levels, self.tell = plan, work, seed, levels, tell
+        self.trainer = Trainer(work, seed, levels)
+        self.sizes = {part.name: part.units for r in plan.rankings for part in r.parts}
+        self.runs = plan.experiment.runs
 
-    def go(self) -> Ticket:
-        """Run it. Raises RunFailed."""
-        plan, experiment = self.plan, self.plan.experiment
-        kept_on = experiment.rewind[0] in ("none", "rate")
-        loop, start, point = self.trainer.dense(experiment.rewind)
-        self._row("ticket", 0, loop, whole(plan))
-        dense = ended = held(loop)
-        stays = whole(plan)
-        found: list[dict[str, Tensor]] = []
-        for place in range(1, plan.rounds + 1):
-            base = replace(start, weights=ended) if kept_on else point
-            stays = self._decided(place, stays, left_after(plan, place), ended, base.weights)
-            self._held_up(stays, place)
-            masks = self._masks(stays)
-            loop = self._trained(masks, base)
-            self._row("ticket", place, loop, stays)
-            ended = held(loop)
-            found.append(masks)
-            for control in experiment.controls:
-                if control != "dense":
-                    own = replace(start, weights=dense) if kept_on else point
-                    self._control(control, place, stays, masks, dense, own)
-        return Ticket(self.seed, start.weights, tuple(found), ended)
+    @cached_property
+    def judge(self) -> Loop:
+        """The network that weights are scored in; and all that asks for shapes."""
+        return self.trainer.loop()
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network has."""
+        return sum(weight.numel() for weight in self.judge.system.parameters())
+
+    @cached_property
+    def unit(self) -> Unit:
+        return unit_of(self.plan, self.judge.system)
+
+    def asked(self, place: int, runs: Sequence[str] | None = None) -> Iterator[Wanted]:
+        """What of a round has not been trained, of some runs or all. Controls need what the ticket has left."""
+        for run in self.runs if runs is None else runs:
+            if (place or run == "ticket") and not self.ended(run, place):
+                yield self.wanted(run, place) if place else self.whole
+
+    def ticket(self) -> Ticket:
+        """What came out of it."""
+        masks = tuple(self._masks(self._stays(place)) for place in range(1, self.plan.rounds + 1))
+        weights = self.levels.weights()
+        assert weights is not None
+        return Ticket(self.seed, held(self.trainer.loop()), masks, weights)
+
+    # ----------------------------------------------------------------------------------------------------- trainings
+
+    @property
+    def whole(self) -> Wanted:
+        """The training of the whole network."""
+        return Wanted("ticket", 0, whole(self.plan), {}, None)
+
+    def wanted(self, run: str, place: int) -> Wanted:
+        """The training of a run in a round. The ticket has been through the round before, or for a control this one."""
+        stays, point = self._stays(place), None
+        if run in ("ticket", "once"):
+            point = self._base(run, place)
+        if run == "once":
+            stays = self._stays(place, run)
+        elif run == "random":
+            stays = self._shuffled(stays, torch.Generator().manual_seed(number(self.seed, "mask", place, 1)))
+        return Wanted(run, place, stays, self._masks(stays), point)
+
+    def note(self, wanted: Wanted, ended: Ended) -> None:
+        """Remember a training that has ended, and of a ticket what the next round is to be. Raises RunFailed."""
+        levels, place = self.levels, wanted.place
+        left = {name: int(kept.sum()) for name, kept in wanted.stays.items()}
+        total = sum(len(kept) for kept in wanted.stays.values())
+        shared: dict[str, int] = {}
+        if wanted.run in ("once", "random"):
+            ticket = self._stays(place)
+            shared = {name: int((kept & ticket[name]).sum()) for name, kept in wanted.stays.items()}
+        row = Row(wanted.run, place, self.seed, sum(left.values()), total, left, ended.measures, shared, ended.line)
+        levels.put_row(row)
+        self.tell(row)
+        if ended.point is None:
+            return
+        if self.work.kept_on and place < self.plan.rounds:
+            levels.put_point(_end(place), ended.point)
+        if place == 0 and "once" in self.runs:
+            for later in range(1, self.plan.rounds + 1):
+                levels.put_units("once", later, self._decided("once", later, whole(self.plan), ended.point.weights))
+        if place == self.plan.rounds:
+            levels.put_weights(ended.point.weights)
+        else:
+            stays = self._decided("ticket", place + 1, wanted.stays, ended.point.weights)
+            self._held_up(stays, place + 1)
+            levels.put_units("ticket", place + 1, stays)
+        if place > 1 or (place == 1 and "once" not in self.runs):
+            levels.drop_point(_end(place - 1))
+
+    def ended(self, run: str, place: int) -> bool:
+        """Whether a training has ended, and left what goes on from it."""
+        row = self.levels.row(run, place)
+        if row is None or not row.measures.keys() >= set(self.work.labels):
+            return False
+        if run != "ticket":
+            return True
+        if place == self.plan.rounds:
+            return self.levels.weights() is not None
+        if place == 0 and "once" in self.runs and self.levels.units("once", self.plan.rounds, self.sizes) is None:
+            return False
+        return self.levels.units("ticket", place + 1, self.sizes) is not None
+
+    def _stays(self, place: int, run: str = "ticket") -> Units:
+        found = self.levels.units(run, place, self.sizes)
+        assert found is not None, (run, place)
+        return found
+
+    def _base(self, run: str, place: int) -> Point:
+        """What a round starts from. What goes on with its weights goes on with the data, the random numbers and, unless
+        it trains by other rules, the optimisers' state: the steps alone are counted anew."""
+        retrain = self.plan.experiment.retrain
+        if not self.work.kept_on:
+            point = self.levels.point("rewind")
+            assert point is not None
+            return point if retrain is None else replace(point, stage=0, step=0, steps=0)
+        point = self.levels.point(_end(place - 1 if run == "ticket" else 0))
+        assert point is not None
+        states = point.optimisers if retrain is None or retrain.rule is None else {}
+        return replace(point, stage=0, step=0, steps=0, optimisers=states)
 
     # --------------------------------------------------------------------------------------------------- what goes
 
-    def _decided(self, place: int, stays: Units, left: list[int], ended: State, base: State) -> Units:
-        """The units that stay after a round. Synflow takes its way there in many small ones."""
-        criterion = self.plan.experiment.criterion
+    def _decided(self, run: str, place: int, stays: Units, ended: State) -> Units:
+        """The units that stay in a round. Synflow takes its way there in many small ones."""
+        criterion, left = self.plan.experiment.criterion, left_after(self.plan, place)
         settings = dict(criterion.args)
+        judged = self._base(run, place).weights if criterion.name in BEFORE else ended
         before = [int(sum(stays[part.name].sum() for part in r.parts)) for r in self.plan.rankings]
         many = settings.get("rounds", 1) if criterion.name == "synflow" else 1
         for step in range(1, many + 1):
@@ -83,7 +166,7 @@ class Rounds:
                 for have, goal in zip(before, left, strict=True)
             ]
             masks = self._masks(stays)
-            self.judge.system.load_state_dict(masked(base if criterion.name in BEFORE else ended, masks))
+            self.judge.system.load_state_dict(masked(judged, masks))
             Holder(self.judge.system, masks).apply()
             stays = self.unit.choose(counts, stays, scores(criterion.name, settings, self.judge, self.unit, place))
         return stays
@@ -101,49 +184,24 @@ class Rounds:
     def _masks(self, stays: Units) -> dict[str, Tensor]:
         return with_followers(self.unit.masks(stays), self.work.system)
 
-    # ---------------------------------------------------------------------------------------------------- trainings
-
-    def _trained(self, masks: dict[str, Tensor], point: Point) -> Loop:
-        loop = self._fresh()
-        own = point if not self._apart else replace(point, stage=0, step=0, steps=0)
-        self.trainer.train(loop, masks, own)
-        return loop
-
-    @property
-    def _apart(self) -> bool:
-        """Whether rounds count their own steps: a training of another length, or by other rules."""
-        return self.plan.experiment.retrain is not None
-
-    def _fresh(self) -> Loop:
-        loop = self.trainer.loop(again=True)
-        retrain = self.plan.experiment.retrain
-        if self.plan.experiment.rewind[0] == "none" and (retrain is None or retrain.rule is None):
-            at_the_end(loop.training)
-        return loop
-
-    def _control(
-        self, control: str, place: int, stays: Units, masks: dict[str, Tensor], dense: State, point: Point
-    ) -> None:
-        if control == "once":
-            stays = self._decided(place, whole(self.plan), left_after(self.plan, place), dense, point.weights)
-            loop = self._trained(self._masks(stays), point)
-        else:
-            if control == "random":
-                draw = torch.Generator().manual_seed(number(self.seed, "mask", place, 1))
-                stays = self._shuffled(stays, draw)
-                masks = self._masks(stays)
-            loop = self.trainer.loop(again=True)
-            self.trainer.redrawn(loop, place)
-            self.trainer.train(loop, masks)
-        self._row(control, place, loop, stays)
-
     def _shuffled(self, stays: Units, draw: torch.Generator) -> Units:
         if self.plan.unit != "nm":
             return shuffled(stays, draw)
         drawn = {name: torch.rand(len(kept), generator=draw) for name, kept in stays.items()}
         return self.unit.choose([], stays, drawn)
 
-    def _row(self, run: str, place: int, loop: Loop, stays: Units) -> None:
-        left = {name: int(kept.sum()) for name, kept in stays.items()}
-        total = sum(len(kept) for kept in stays.values())
-        self.tell(Row(run, place, self.seed, sum(left.values()), total, left, self.trainer.measure(loop)))
+
+def _end(place: int) -> str:
+    """What the snapshot at the end of a round is called."""
+    return f"end-{place:03d}"
+
+
+def together(seeds: Sequence[Rounds], runs: Sequence[str] | None = None) -> None:
+    """Take some runs of several seeds to their ends, or all, round by round side by side. Raises RunFailed."""
+    for place in range(seeds[0].plan.rounds + 1 if seeds else 0):
+        asked = [(rounds, wanted) for rounds in seeds for wanted in rounds.asked(place, runs)]
+        for some in stacked.shares(asked, seeds[0].parameters):
+            trainings = [stacked.Ready.now(rounds.trainer.ready(wanted)) for rounds, wanted in some]
+            stacked.go(trainings)
+            for (rounds, wanted), ready in zip(some, trainings, strict=True):
+                rounds.note(wanted, rounds.trainer.ended(wanted, ready.loop))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,11 +12,13 @@ import torch
 from fanin.analyses.plan import Plan
 from fanin.data.stream import Stream
 from fanin.data.table import Data
-from fanin.ir.recipe import Phase, System
-from fanin.pruning.masks import packed
+from fanin.ir.recipe import Phase
+from fanin.pruning.identity import Identity
+from fanin.pruning.levels import Levels, all_masks
+from fanin.pruning.overlap import overlaps
 from fanin.pruning.report import Results, Row, write
 from fanin.pruning.retraining import settings_for
-from fanin.pruning.rounds import Rounds, Ticket
+from fanin.pruning.rounds import Rounds, Ticket, together
 from fanin.pruning.trainer import Work, label
 from fanin.runtime.load import execute
 from fanin.systems.folder import Folder
@@ -39,6 +41,13 @@ class Pruned:
         """Whether all that the experiment expects came true."""
         return all(holds for _, holds, _, _ in self.results.promises())
 
+    def page(self, path: str) -> None:
+        """Write it as one page of HTML that needs nothing else."""
+        from fanin.pruning.page import page
+
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            file.write(page(self))
+
     def __str__(self) -> str:
         return self.results.table()
 
@@ -57,52 +66,106 @@ def refuse(plan: Plan, phases: Sequence[Phase], parts: Mapping[str, Data | Strea
         )
     if any(phase.system is not phases[0].system for phase in phases):
         raise RunFailed(f"`{phases[0].system.name}` grows in its stages, and a mask is of one network")
-    if settings.smoke or settings.compile or int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise RunFailed("an experiment runs in one process, without `smoke` and `compile`")
+    if settings.smoke or settings.compile:
+        raise RunFailed("an experiment runs without `smoke` and `compile`")
+    if settings.stability and (not isinstance(parts["train"], Data) or not settings.shuffle):
+        raise RunFailed("`stability` compares two orders of the data, and these have one", help="leave it out")
     asked = [*experiment.measures, *_readings(experiment.expected)]
     if any(reading.name == "steps_to" for reading in asked) and parts.get("val") is None:
         raise RunFailed("`steps_to` is measured on held out data, and there is none", help="give `val=0.1`")
 
 
-def run(
-    plan: Plan,
-    phases: Sequence[Phase],
-    programs: tuple[str, str],
-    parts: Mapping[str, Data | Stream],
-    settings: Settings,
-    folder: Folder | None,
-    tell: Tell,
-) -> Pruned:
-    """Run an experiment; ``programs`` are the printed trainings of the first time and of the rounds."""
-    experiment = plan.experiment
-    system = phases[0].system
-    assert isinstance(experiment.of, System)
-    first, again = programs
-    module = execute(system.name, first)
-    work = Work(
-        tuple(phases),
-        module,
-        module if again == first else execute(system.name, again),
-        settings,
-        settings_for(experiment.retrain, settings, phases[0].stage is not None),
-        parts,
-        tuple(dict.fromkeys([*experiment.measures, *_readings(experiment.expected)])),
-    )
-    asked = [label(reading) for reading in experiment.measures] or [m.name for m in system.measures]
-    results = Results(experiment, asked)
+class Experiment:
+    """An experiment that is set up: its trainings can be run here, some of them elsewhere, and reported."""
 
-    def row(found: Row) -> None:
-        results.rows.append(found)
-        tell("trained", {"done": len(results.rows), "of": plan.trainings, "row": found})
+    def __init__(
+        self,
+        plan: Plan,
+        phases: Sequence[Phase],
+        programs: tuple[str, str],
+        parts: Mapping[str, Data | Stream],
+        settings: Settings,
+        folder: Folder | None,
+        identity: Identity,
+    ) -> None:
+        """``programs`` are the printed trainings of the first time and of the rounds."""
+        experiment, system = plan.experiment, phases[0].system
+        first, again = programs
+        module = execute(system.name, first)
+        self.plan, self.settings, self.folder, self.identity = plan, settings, folder, identity
+        self.work = Work(
+            experiment,
+            tuple(phases),
+            module,
+            module if again == first else execute(system.name, again),
+            settings,
+            settings_for(experiment.retrain, settings, phases[0].stage is not None),
+            parts,
+            tuple(dict.fromkeys([*experiment.measures, *_readings(experiment.expected)])),
+        )
+        self.levels = {seed: Levels(self._home(seed), settings.save_every) for seed in experiment.seeds}
 
-    tickets = {}
-    with _one_thread(settings):
-        for seed in experiment.seeds:
-            tickets[seed] = Rounds(plan, work, seed, row).go()
-            if folder is not None:
-                _keep(tickets[seed], folder)
-                write(results, folder.path)
-    return Pruned(plan, results, tickets, None if folder is None else folder.path)
+    def go(self, seeds: Iterable[int], runs: Sequence[str] | None, tell: Callable[[Row], None]) -> None:
+        """Train what has not been trained of some seeds, and of all their runs or some. Raises RunFailed."""
+        with _one_thread(self.settings):
+            together([self._rounds(seed, tell) for seed in seeds], runs)
+
+    def run(self, tell: Tell) -> Pruned:
+        """Train what has not been trained, and report."""
+        done = len(self.results().rows)
+
+        def row(found: Row) -> None:
+            nonlocal done
+            done += 1
+            tell("trained", {"done": done, "of": self.plan.trainings, "row": found})
+
+        self.go(self.plan.experiment.seeds, None, row)
+        found = self.pruned()
+        for seed, ticket in found.tickets.items():
+            self.levels[seed].put_tensors("start", ticket.start)
+            self.levels[seed].put_tensors("masks", all_masks(ticket.masks))
+        if self.folder is not None:
+            write(found.results, self.folder.path)
+            found.page(os.path.join(self.folder.path, "report.html"))
+        return found
+
+    def pruned(self) -> Pruned:
+        """What came out, when all has been trained."""
+        with _one_thread(self.settings):
+            tickets = {seed: self._rounds(seed, _nobody).ticket() for seed in self.levels}
+        results = self.results()
+        results.overlaps = overlaps(self.plan, results.rows, tickets)
+        return Pruned(self.plan, results, tickets, None if self.folder is None else self.folder.path)
+
+    def tidy(self) -> None:
+        """Take away what a process that was killed has half written."""
+        for levels in self.levels.values():
+            levels.tidy()
+
+    def ended(self, seed: int, run: str) -> bool:
+        """Whether all rounds of a run of a seed have been trained, here or elsewhere."""
+        return self._rounds(seed, _nobody).ended(run, self.plan.rounds)
+
+    def results(self) -> Results:
+        """What is known of the trainings so far, seed by seed and round by round."""
+        experiment, system = self.plan.experiment, self.work.system
+        asked = [label(reading) for reading in experiment.measures] or [m.name for m in system.measures]
+        results = Results(experiment, asked, identity=self.identity)
+        for levels in self.levels.values():
+            for place in range(self.plan.rounds + 1):
+                found = [levels.row(run, place) for run in results.runs]
+                results.rows += [row for row in found if row is not None and row.measures.keys() >= {*self.work.labels}]
+        return results
+
+    def _rounds(self, seed: int, tell: Callable[[Row], None]) -> Rounds:
+        return Rounds(self.plan, self.work, seed, self.levels[seed], tell)
+
+    def _home(self, seed: int) -> str | None:
+        return None if self.folder is None else os.path.join(self.folder.path, f"seed-{seed}")
+
+
+def _nobody(row: Row) -> None:
+    pass
 
 
 def _readings(expected: Any) -> Iterator[Any]:
@@ -127,18 +190,3 @@ def _one_thread(settings: Settings) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _keep(ticket: Ticket, folder: Folder) -> None:
-    """``seed-0/``: the weights at the start and at the end, and the masks of all rounds as bits."""
-    from safetensors.torch import save_file
-
-    home = os.path.join(folder.path, f"seed-{ticket.seed}")
-    os.makedirs(home, exist_ok=True)
-    masks = {
-        f"{place}/{key}": packed(mask) for place, found in enumerate(ticket.masks, 1) for key, mask in found.items()
-    }
-    for name, tensors in (("start", ticket.start), ("weights", ticket.weights), ("masks", masks)):
-        path = os.path.join(home, f"{name}.safetensors")
-        save_file({k: t.detach().to("cpu", copy=True).contiguous() for k, t in tensors.items()}, f"{path}.new")
-        os.replace(f"{path}.new", path)

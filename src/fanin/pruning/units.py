@@ -18,6 +18,7 @@ class Unit(Protocol):
     """How parameters are made of units."""
 
     keys: tuple[str, ...]  # the parameters that can lose weights
+    joint: bool  # whether a unit is more than one weight, so that scores are added up
 
     def sums(self, elements: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """By the names of parts, the sum over each unit of what its weights have."""
@@ -49,6 +50,7 @@ class _Blocks:
 
     def __init__(self, plan: Plan, system: nn.Module, rows: int, columns: int) -> None:
         self.plan, self.rows, self.columns = plan, rows, columns
+        self.joint = rows * columns > 1
         self.shapes = {
             part.name: tuple(system.get_parameter(part.name).shape) for r in plan.rankings for part in r.parts
         }
@@ -111,7 +113,7 @@ class _Groups:
     def __init__(self, plan: Plan, system: nn.Module) -> None:
         from fanin.analyses.couplings import couplings
 
-        self.plan, self.coupled = plan, couplings(plan.program)
+        self.plan, self.coupled, self.joint = plan, couplings(plan.program), True
         names = {part.name: part.units for r in plan.rankings for part in r.parts}
         self.places: dict[str, list[tuple[str, int, Tensor]]] = {}  # by key: the part, the axis, the unit of each place
         self.shapes: dict[str, tuple[int, ...]] = {}

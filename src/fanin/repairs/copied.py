@@ -71,13 +71,15 @@ def _written(
     lines = "".join(f"from {origin} import {', '.join(names)}\n" for origin, names in sorted(wanted.items()))
     blocks = "\n\n".join(library.text(place) for place in reversed(new))
     first = next(d for d in file.declarations if not isinstance(d, tree.Import))
-    at = _with_doc(file.source.text, first.span.start)
+    at = with_doc(first)
     edits.append(Edit(Span(file.source, at, at), f"{lines}\n{blocks}\n\n"))
     return edited(file.source.text, edits)
 
 
-def _with_doc(text: str, start: int) -> int:
-    """Where the comment directly above a declaration begins."""
+def with_doc(declaration: tree.Declaration) -> int:
+    """Where a declaration begins, with its attributes and the comment directly above them."""
+    text = declaration.span.source.text
+    start = min([declaration.span.start, *(a.span.start for a in declaration.attributes)])
     start = text.rfind("\n", 0, start) + 1
     while start > 0:
         above = text.rfind("\n", 0, start - 1) + 1
@@ -111,7 +113,7 @@ class _Library:
         found = self.declared(place)
         assert found is not None
         source = found.span.source.text
-        return source[_with_doc(source, found.span.start) : found.span.end]
+        return source[with_doc(found) : found.span.end]
 
     def uses(self, place: Place) -> Iterator[Place]:
         """What a declaration names of its file, or of the library."""

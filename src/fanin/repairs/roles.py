@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod, sqrt
 
+from fanin.analyses.structure import sights
 from fanin.diagnostics.fixes import edited
 from fanin.diagnostics.model import Edit
+from fanin.ir.graph import Program
 from fanin.repairs.places import nodes
 from fanin.signal.analysis import Analysis
 from fanin.signal.rows import rows
@@ -30,40 +32,64 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Size:
-    """The root mean square of the output over the input's, and that of the Jacobian's singular values, where known."""
+class Behaviour:
+    """The root mean square of the output over the input's, and that of the Jacobian's singular values, where known.
+
+    ``sees`` is what outputs see of inputs, axis by axis: ``("y", "x", "B same, T causal")``.
+    """
 
     gain: float | None
     jacobian: float | None
+    sees: tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True)
 class Effect:
     part: Part
-    left: Size | None
-    """How the network starts without it; None where there is no network without it, and ``why`` says the reason."""
+    left: Behaviour | None
+    """The network without it; None where there is no network without it, and ``why`` says the reason."""
     why: str = ""
 
+    def sees(self, whole: Behaviour) -> list[str]:
+        """What outputs of the ``whole`` network see otherwise without it: ``x: T all, without same``."""
+        if self.left is None:
+            return []
+        without = {(output, input): said for output, input, said in self.left.sees}
+        changed = [(o, i, said, without.get((o, i), "nothing")) for o, i, said in whole.sees]
+        several = len({o for o, *_ in changed}) > 1
+        return [
+            f"{f'{o} of {i}' if several else i}: {_otherwise(said, now)}" for o, i, said, now in changed if said != now
+        ]
 
-def effects(file: tree.File, analyse: Callable[[Source], Analysis]) -> list[Effect]:
+
+def _otherwise(said: str, now: str) -> str:
+    """Of two sights the axes that differ."""
+    pairs = list(zip(said.split(", "), now.split(", "), strict=False))
+    if len(said.split(", ")) != len(now.split(", ")):
+        return f"{said}, without {now}"
+    return ", ".join(f"{a}, without {b.partition(' ')[2] or b}" for a, b in pairs if a != b)
+
+
+def effects(file: tree.File, analyse: Callable[[Source], tuple[Program, Analysis]]) -> list[Effect]:
     """Of everything with a role, in the order of the text. ``analyse`` raises ValueError for what is no network."""
     out = []
     for part in parts(file):
         try:
-            out.append(Effect(part, size(analyse(Source(file.source.name, part.without)))))
+            out.append(Effect(part, behaviour(*analyse(Source(file.source.name, part.without)))))
         except ValueError as error:
             out.append(Effect(part, None, str(error)))
     return out
 
 
-def size(analysis: Analysis) -> Size:
+def behaviour(program: Program, analysis: Analysis) -> Behaviour:
     found = rows(analysis)
     inputs = [r for r in found if r.op == "input"]
     last = found[-1]
     gain = last.rms / inputs[0].rms if inputs and last.rms is not None and inputs[0].rms else last.rms
     grads = [r for r in inputs if r.grad_std is not None]
     ratio = sqrt(prod(grads[0].shape) / max(prod(last.shape), 1)) if grads else 0.0
-    return Size(gain, grads[0].grad_std * ratio if grads and grads[0].grad_std is not None else None)
+    jacobian = grads[0].grad_std * ratio if grads and grads[0].grad_std is not None else None
+    return Behaviour(gain, jacobian, tuple((s.output, s.input, str(s)) for s in sights(program)))
 
 
 def parts(file: tree.File) -> Iterator[Part]:

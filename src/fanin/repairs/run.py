@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from fanin.analyses import cost
@@ -59,7 +59,7 @@ def repaired(
             if new is None or len(copied) > 20:
                 raise
             copied += new.names
-            source = Source(source.name, _laid_out(case.file, new.text))
+            source = Source(source.name, laid_out(case.file, new.text))
     if copied:
         notes = (f"{', '.join(f'`{n}`' for n in copied)}: copied from the library, to be changed here", *answer.notes)
         answer = replace(answer, notes=notes)
@@ -67,11 +67,10 @@ def repaired(
         return Repaired(
             name, case.file.source.text, (case.program, case.analysis), (case.program, case.analysis), answer
         )
-    text = _laid_out(case.file, edited(case.file.source.text, answer.edits))
+    text = laid_out(case.file, edited(case.file.source.text, answer.edits))
     changed = Source(case.file.source.name, text)
-    promises = [n for n in nodes(parse(changed)[0]) if isinstance(n, tree.Expect)]
-    if promises:
-        text = _counted(changed, promises, cost.parameters(case.program), cost.parameters(build(changed, False)))
+    if promised(changed):
+        text = counted(changed, cost.parameters(case.program), cost.parameters(build(changed, False)))
     program = build(Source(case.file.source.name, text), True)
     analysis = analyse(program)
     for check in answer.checks:
@@ -81,19 +80,31 @@ def repaired(
     return Repaired(name, text, (case.program, case.analysis), (program, analysis), answer)
 
 
-def _laid_out(file: tree.File, text: str) -> str:
+def laid_out(file: tree.File, text: str) -> str:
+    """A new text of a file, in the layout of ``fanin fmt`` where the file had it."""
     changed, problems = parse(Source(file.source.name, text))
     assert not problems, [p.headline for p in problems]
     return format_file(changed) if format_file(file) == file.source.text else text
 
 
-def _counted(source: Source, promises: Iterable[tree.Expect], before: int, after: int) -> str:
-    """The text with ``expect params == before`` set right."""
+def promised(source: Source, name: str | None = None) -> list[tree.Expect]:
+    """The ``expect``s of a file, or of one declaration of it."""
+    own = [
+        d
+        for d in parse(source)[0].declarations
+        if name is None or getattr(getattr(d, "name", None), "name", "") == name
+    ]
+    return [n for n in nodes(tuple(own)) if isinstance(n, tree.Expect)]
+
+
+def counted(source: Source, before: int | None, after: int, name: str | None = None) -> str:
+    """The text with ``expect params == before`` (of any number, where that is None) set right."""
     edits = []
-    for promise in promises:
+    for promise in promised(source, name):
         if isinstance(promise.test, tree.Chain) and len(promise.test.steps) == 1:
             what, (step,) = promise.test.first, promise.test.steps
             counts = isinstance(what, tree.Ident) and what.name in ("params", "trainable") and step.op == "=="
-            if counts and isinstance(step.operand, tree.Number) and step.operand.value == before != after:
+            old = step.operand.value if isinstance(step.operand, tree.Number) else after
+            if counts and old != after and before in (None, old):
                 edits.append(Edit(step.operand.span, f"{after:_}"))
     return edited(source.text, edits)

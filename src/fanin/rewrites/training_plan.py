@@ -22,9 +22,10 @@ def training_plan(systems: Sequence[System]) -> tuple[Phase, ...]:
         steps = []
         for due in due_together(lines, empty=bool(system.updates())):
             chosen = tuple(lines[i] for i in due)
-            key = id(system), tuple((line.loss, line.targets) for line in chosen)
+            until = None if stage is None else stage.until
+            key = id(system), tuple((line.loss, line.targets) for line in chosen), until
             if key not in graphs:
-                graphs[key] = training_step(system, chosen)
+                graphs[key] = training_step(system, chosen, until)
             steps.append(Step(due, graphs[key]))
         phases.append(Phase(system, stage, lines, tuple(steps)))
     return tuple(phases)

@@ -15,13 +15,16 @@ from fanin.ir.live import live_nodes
 from fanin.ir.recipe import Measure, System, Target, Train
 
 
-def training_step(system: System, lines: Sequence[Train]) -> Graph:
-    """The step in which these lines are due. It has no results: its ``Move`` nodes give what is measured."""
+def training_step(system: System, lines: Sequence[Train], until: Value | None = None) -> Graph:
+    """The step in which these lines are due. It has no results: its ``Move`` nodes give what is measured.
+
+    What a stage goes on ``until`` is measured too, as ``UNTIL``: where it comes for nothing, at the latest at the end.
+    """
     again = frozenset[int]()
     while True:  # a value is known to be drawn again only after it was computed once
-        step = _Step(system, again)
+        step = _Step(system, again, until)
         for line in lines:
-            step.line(line)
+            step.line(line, is_last=line is lines[-1])
         step.updates()
         if step.drawn_again <= again:
             break
@@ -30,11 +33,16 @@ def training_step(system: System, lines: Sequence[Train]) -> Graph:
     return replace(system.graph, nodes=live_nodes(nodes, ()), results=(), names=step.names)
 
 
+UNTIL = "(until)"  # no name, so that no measure is called so
+
+
 class _Step:
-    def __init__(self, system: System, again: frozenset[int]) -> None:
+    def __init__(self, system: System, again: frozenset[int], until: Value | None) -> None:
         self.system, self.again = system, again
+        self.until = None if until is None else Measure(UNTIL, "until", until, system.graph.span)
         self.measures = {m.name: m for m in system.measures}
         self.hangs = hanging(system.graph)
+        self.buffers = frozenset(state.name for state in system.graph.states if state.kind == "buffer")
         self.nodes: list[Node] = []
         self.names = dict(system.graph.names)
         self.now = {p.value.index: p.value for p in system.graph.ports if p.value is not None}  # values as they stand
@@ -43,12 +51,12 @@ class _Step:
         self.drawn_again: frozenset[int] = frozenset()
         self.next = 1 + max((v.index for v in system.graph.values()), default=0)
 
-    def line(self, line: Train) -> None:
+    def line(self, line: Train, is_last: bool) -> None:
         """What the loss of a line needs, and the move."""
         loss = self.measures[line.loss]
         self._compute([loss.value])
         self.reported.add(loss.name)
-        measures = [loss, *self._for_nothing()]
+        measures = [loss, *self._for_nothing(), *self._condition(is_last and not self.system.updates())]
         values = tuple(self.now[m.value.index] for m in measures)
         self.nodes.append(Move(values, (), line.span, (), tuple(m.name for m in measures), line.span.text))
         moved = {i for i, weights in self.hangs.items() if touched(line.targets, weights)}
@@ -60,6 +68,7 @@ class _Step:
         if not updates:
             return
         left = [m for m in self.measures.values() if m.name not in self.reported]
+        left += self._condition(True)
         self._compute([m.value for m in left])
         self._compute([o for node in updates for o in node.inputs if isinstance(o, Value)])
         values = tuple(self.now[m.value.index] for m in left)
@@ -72,12 +81,24 @@ class _Step:
         for measure in self.measures.values():
             if measure.name in self.reported or measure.name in self._trained():
                 continue
-            missing = list(self._missing([measure.value]))
-            if any(own_weights(node) or random(node) for _, node in missing):
+            if not self._is_free(measure.value):
                 continue
             self._compute([measure.value])
             self.reported.add(measure.name)
             yield measure
+
+    def _condition(self, is_last: bool) -> Iterator[Measure]:
+        """What the stage goes on until, where it comes for nothing or it is time."""
+        measure = self.until
+        if measure is None or not (is_last or self._is_free(measure.value)):
+            return
+        self._compute([measure.value])
+        self.until = None
+        yield measure
+
+    def _is_free(self, value: Value) -> bool:
+        """Whether it hangs on what stands and on buffers, without a module or a draw of its own."""
+        return not any(own_weights(node) - self.buffers or random(node) for _, node in self._missing([value]))
 
     def _trained(self) -> set[str]:
         return {line.loss for line in self.system.every_line()}
@@ -125,8 +146,4 @@ class _Step:
 
 def touched(targets: Iterable[Target], weights: Iterable[str]) -> bool:
     """Whether some targets name one of these weights, or a part of a module among them, or what is around it."""
-    return any(_meets(target.path.split("."), weight.split(".")) for target in targets for weight in weights)
-
-
-def _meets(target: list[str], weight: list[str]) -> bool:
-    return all(a in ("*", b) for a, b in zip(target, weight, strict=False))
+    return any(target.meets(weight) for target in targets for weight in weights)

@@ -7,6 +7,7 @@ the op, ``Op.signal``.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -21,13 +22,17 @@ from fanin.ir.unknown import Unknown
 from fanin.ops.contract import Axis, ParamSpec
 from fanin.signal import table
 from fanin.signal.laws import moments
+from fanin.signal.resolved import AVERAGED
 from fanin.signal.rules.base import Cannot, Rule, Weights
-from fanin.signal.state import Gradient, Signal, add_gradients, gradient, make, number
+from fanin.signal.state import Gradient, Signal, add_gradients, gradient, make, new_root, number
 from fanin.signal.table import AGREE
 from fanin.signal.tape import Edge, Step, Tape, Tensor, record
 
 if TYPE_CHECKING:
     from fanin.signal.recurrence import Part
+
+SETTLED = 3
+"""Steps of a recurrence behind which the next ones are taken to be alike, before they are followed."""
 
 Known: TypeAlias = "Signal | Unknown | None"
 
@@ -81,10 +86,18 @@ def analyse(
     """Go through a program at these sizes of its open dimensions; inputs are white of variance 1 unless they are said
     to be otherwise."""
     found = start_of(program, sizes, inputs, training=training)
-    from fanin.signal.recurrence import follow
+    from fanin.signal.recurrence import follow, settled
 
-    for step in found.tape.steps:
-        step_forward(found, step)
+    steps, at = found.tape.steps, 0
+    laps = {lap[SETTLED]: lap for lap in found.tape.laps if len(lap) > SETTLED + 1}
+    while at < len(steps):
+        if at in laps and settled(found, laps[at][: SETTLED + 1]):
+            for i in range(at, laps[at][-1]):
+                step_as_before(found, steps[i], steps[i - (at - laps[at][SETTLED - 1])])
+            at = laps[at][-1]
+            continue
+        step_forward(found, steps[at])
+        at += 1
     _backward(found, follow(found))
     return found
 
@@ -185,14 +198,39 @@ def step_forward(found: Analysis, step: Step) -> None:
     except Cannot as why:
         answer = [Unknown(f"{why}: `{step.path or step.name}`") for _ in step.outputs]
     for edge, signal in zip(step.outputs, answer, strict=True):
+        if isinstance(signal, Signal) and signal.along is None and any(_by_position(x) for x in xs):
+            signal = signal.changed(approx=tuple(dict.fromkeys((*signal.approx, AVERAGED))))
         if edge.type.dtype is DType.FLOAT or isinstance(signal, Signal):
             found.signals[id(edge)] = signal
 
 
+def step_as_before(found: Analysis, step: Step, model: Step) -> None:
+    """Take a step of a recurrence to be what the last one was, until it is followed with units that are drawn."""
+    rule = copy(found.rules[id(model)]) if step.attrs == model.attrs else _rule(step)
+    rule.norms = {}
+    found.rules[id(step)] = rule
+    if type(rule).drawn is Rule.drawn:
+        step_forward(found, step)
+        return
+    for edge, old in zip(step.outputs, model.outputs, strict=True):
+        signal = found.signals.get(id(old))
+        if isinstance(signal, Signal):
+            found.signals[id(edge)] = signal.changed(root=new_root())
+
+
+def _by_position(x: Known) -> bool:
+    return isinstance(x, Signal) and x.along is not None
+
+
 def _counts(step: Step, xs: list[Known]) -> bool:
-    """Whether whole numbers come out of which something is known: positions, and what is made of them."""
+    """Whether whole numbers or bools come out of which something is known: positions, what is made of them, and floats
+    that were compared."""
+    signals = [e for e, x in zip(step.inputs, xs, strict=True) if isinstance(x, Signal) and e is not None]
+    if all(e.type.dtype is DType.BOOL for e in step.outputs):
+        tensors = [e for e in signals if e.number is None]
+        return bool(tensors) and all(e.type.dtype is DType.FLOAT for e in tensors)
     ints = all(e.type.dtype is DType.INT for e in step.outputs)
-    return ints and (step.name == "arange" or any(isinstance(x, Signal) for x in xs))
+    return ints and (step.name == "arange" or bool(signals))
 
 
 def _through(part: Part, parts: dict[int, list[Gradient]]) -> bool:

@@ -117,8 +117,20 @@ def pair_slope(f: Array, r: Array) -> Array:
     """``d/dr E f(z) f(z')``, which is ``E f'(z) f'(z')``, for every r of an array; next to 1 as at 0.98."""
     a = _basis() @ f
     k = np.arange(1, ORDER)
-    r = np.clip(np.asarray(r, dtype=np.float64), -0.98, 0.98)
-    return np.asarray((r[..., None] ** (k - 1)) @ (k * a[1:] ** 2))
+    return np.asarray((_short_of_one(r)[..., None] ** (k - 1)) @ (k * a[1:] ** 2))
+
+
+@remembered
+def pair_bend(f: Array, r: Array) -> Array:
+    """``E f''(z) f(z')``, for every r of an array; next to 1 as at 0.98."""
+    a = _basis() @ f
+    k = np.arange(ORDER - 2)
+    return np.asarray((_short_of_one(r)[..., None] ** k) @ (np.sqrt((k + 1) * (k + 2)) * a[2:] * a[:-2]))
+
+
+def _short_of_one(r: Array) -> Array:
+    """Correlations at which the series of slopes still end: those of a step are infinite at 1."""
+    return np.clip(np.asarray(r, dtype=np.float64), -0.98, 0.98)
 
 
 _R: Array = np.concatenate([np.linspace(-1, 0, 33)[:-1], 1 - (1 - np.linspace(0, 1, 257)) ** 2])
@@ -149,8 +161,9 @@ def quantiles(count: int) -> Array:
 @remembered
 def of_two(f: Array, nodes: Array, product: bool) -> Array:
     """The quantile function of a sum or product of two independent numbers: f on the grid, and equally likely nodes."""
-    values = f[:, None] * nodes[None, :] if product else f[:, None] + nodes[None, :]
-    return sorted_quantiles(values.ravel(), np.repeat(W / len(nodes), len(nodes)))
+    # One run of the grid for each node: a sort by merging has little to do with runs that rise.
+    values = f[None, :] * nodes[:, None] if product else f[None, :] + nodes[:, None]
+    return sorted_quantiles(values.ravel(), np.tile(W / len(nodes), len(nodes)))
 
 
 def sorted_quantiles(values: Array, weights: Array) -> Array:

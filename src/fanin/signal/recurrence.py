@@ -23,6 +23,7 @@ from fanin.signal.state import Gradient, Signal, add_gradients, gradient, make
 from fanin.signal.tape import Edge, Step
 from fanin.signal.units import (
     Meeting,
+    Placed,
     Process,
     Sent,
     Space,
@@ -196,7 +197,14 @@ class Part:
     ) -> Units | None:
         """The gradient at a tensor: what came back as numbers, through weights, and from outside."""
         x = self.units[name]
-        found = list(sums.pop(name, ()))
+        parts = sums.pop(name, [])
+        found = [g for g in parts if not isinstance(g, Placed)]
+        at_places = [g for g in parts if isinstance(g, Placed)]
+        if at_places:
+            total = [np.zeros_like(v) for _, v in x.pieces]
+            for g in at_places:
+                g.add_to(total)
+            found.append(x.like(total))
         through = sorted(sent.pop(name, ()), key=lambda s: str(s.key))
         if through:
             pieces = [piece for s in through for piece in s.pieces]
@@ -336,16 +344,28 @@ def can_be_drawn(found: Analysis, start: int, stop: int) -> bool:
     return True
 
 
+def settled(found: Analysis, laps: Sequence[int]) -> bool:
+    """Whether the steps of a recurrence so far can be followed, and the last two are one like the other."""
+    names = [[s.name for s in found.tape.steps[a:b]] for a, b in zip(laps[-3:-1], laps[-2:], strict=True)]
+    return names[0] == names[1] and can_be_drawn(found, laps[0], laps[-1])
+
+
 def follow(found: Analysis) -> dict[int, Part]:
     """Go through what meets its weights again; the parts by where they stop."""
     from fanin.signal.analysis import step_forward
 
     done: dict[int, Part] = {}
-    for start, stop in parts_of(found):
+    spans = parts_of(found)
+    loose = [a for a, b in found.tape.turns if not any(start <= a and b <= stop for start, stop in spans)]
+    for step in found.tape.steps[min(loose) :] if loose else ():
+        step_forward(found, step)
+    for start, stop in spans:
         part = Part(found, start, stop)
         try:
             part.forward()
         except Cannot:
+            for step in found.tape.steps[start:]:
+                step_forward(found, step)
             continue
         done[stop] = part
         for step in found.tape.steps[stop:]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fanin.signal import grid, table
 from fanin.signal.grid import Array
 from fanin.signal.table import AGREE, DIFFER
+
+if TYPE_CHECKING:
+    from fanin.signal.resolved import Resolved
 
 _roots = itertools.count()
 
@@ -39,6 +42,7 @@ class Signal:
     masked: bool = False  # along its last axis only the positions up to the own one are read
     parts: tuple[Signal, ...] = ()  # what it was put together of along ``joined``, where the pieces differ
     joined: int = -1
+    along: Resolved | None = None  # moments by position, where positions are not alike
 
     @property
     def q(self) -> float:
@@ -72,6 +76,8 @@ class Signal:
         return float(self.M[tuple(index)])
 
     def changed(self, **changes: Any) -> Signal:
+        if "M" in changes or "shape" in changes:
+            changes.setdefault("along", None)
         return replace(self, **changes)
 
 
@@ -105,6 +111,16 @@ def make(
         root = next(_roots)
     profile = tuple(profile) if profile is not None else (None,) * len(shape)
     return Signal(shape, M, psi, R, root, bases | {root}, profile, noise, approx, learned)
+
+
+def is_gaussian(x: Signal) -> bool:
+    line = x.mean + np.sqrt(x.variance) * grid.Z
+    return bool(np.abs(x.psi - line).max() <= 1e-9 * (np.sqrt(x.q) + 1e-300))
+
+
+def new_root() -> int:
+    """The name of a latent that nothing else has."""
+    return next(_roots)
 
 
 def number(value: float) -> Signal:
@@ -141,6 +157,7 @@ class Gradient:
     tilt: Array | None = None
     terms: tuple[Gradient, ...] = ()
     lean: Array | None = None
+    along: Resolved | None = None  # moments by position, where positions are not alike
 
     @property
     def q(self) -> float:
@@ -183,6 +200,8 @@ def add_gradients(signal: Signal, parts: Sequence[Gradient]) -> Gradient:
                 for p in joined]  # fmt: skip
         pieces = [add_gradients(x, gs) for x, *gs in zip(signal.parts, *each, strict=True)]
         return put_together(pieces, signal.parts, signal.joined)
+    from fanin.signal.resolved import sum_along
+
     tables = table.same_states(*(p.G for p in joined))
     total = sum(tables[1:], tables[0])
     q = float(total[(AGREE,) * total.ndim])
@@ -195,7 +214,8 @@ def add_gradients(signal: Signal, parts: Sequence[Gradient]) -> Gradient:
     lean = None
     if any(p.lean is not None for p in joined):
         lean = np.sqrt(sum((p.q * p.mean**2 for p in joined[1:]), joined[0].q * joined[0].mean ** 2) / q)
-    return replace(gradient(total, np.sqrt(h2), profile=profile), terms=terms, tilt=sum_of_tilts(joined), lean=lean)
+    found = replace(gradient(total, np.sqrt(h2), profile=profile), terms=terms, tilt=sum_of_tilts(joined), lean=lean)
+    return found if all(p.along is None for p in joined) else sum_along(found, joined, signal.shape)
 
 
 def sum_of_tilts(parts: Sequence[Gradient]) -> Array | None:

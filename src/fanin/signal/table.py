@@ -69,20 +69,22 @@ def plain(table: Array, axis: int, n: int) -> Array:
 
 def average(table: Array, axis: int, n: int) -> Array:
     """The mean over all pairs along an axis, which goes."""
-    return np.asarray(np.moveaxis(table, axis, -1) @ counts(n, table.shape[axis]))
+    share, front = counts(n, table.shape[axis]), (slice(None),) * axis
+    parts: list[Array] = [share[i] * table[front + (i,)] for i in range(len(share))]  # noqa: RUF005
+    return np.asarray(sum(parts[1:], parts[0]))
 
 
 def average_over(table: Array, axes: Sequence[int], shape: Sequence[int]) -> Array:
     """The mean over all pairs along axes, which stay with equal entries."""
+    mean = table
     for axis in axes:
-        mean = np.expand_dims(average(table, axis, shape[axis]), axis)
-        table = np.repeat(mean, table.shape[axis], axis=axis)
-    return table
+        mean = np.expand_dims(average(mean, axis, shape[axis]), axis)
+    return np.broadcast_to(mean, table.shape)
 
 
 def insert(table: Array, axis: int) -> Array:
     """A new axis of size 1."""
-    return np.repeat(np.expand_dims(table, axis), 2, axis=axis)
+    return np.stack([table, table], axis=axis)
 
 
 def merge(table: Array, axis: int, sizes: Sequence[int]) -> Array:
@@ -119,11 +121,6 @@ def split(table: Array, axis: int, sizes: Sequence[int]) -> Array:
     return out
 
 
-def merge_gradient(table: Array, axis: int, sizes: Sequence[int]) -> Array:
-    """The table of a gradient behind ``merge``, in front of it."""
-    return split(table, axis, sizes)
-
-
 def align(table: Array, rank: int) -> Array:
     """New axes of size 1 in front, up to a rank."""
     while table.ndim < rank:
@@ -134,6 +131,8 @@ def align(table: Array, rank: int) -> Array:
 def same_states(*tables: Array) -> list[Array]:
     """Tables of one rank with lags along the same axes."""
     out = list(tables)
+    if all(t.shape == out[0].shape for t in out):
+        return out
     for axis in range(out[0].ndim):
         if any(t.shape[axis] == 3 for t in out):
             out = [lagged(t, axis) for t in out]

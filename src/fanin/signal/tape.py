@@ -106,6 +106,7 @@ class Tape:
     notes: list[str]
     loops: list[Loop] = field(default_factory=list)
     turns: list[tuple[int, int]] = field(default_factory=list)  # where the steps of each recurrence start and stop
+    laps: list[tuple[int, ...]] = field(default_factory=list)  # where each of its steps starts, and the last one stops
 
 
 def record(program: Program, sizes: Mapping[Symbol, int], *, training: bool = True) -> Tape:
@@ -125,6 +126,7 @@ def record(program: Program, sizes: Mapping[Symbol, int], *, training: bool = Tr
         recorder.notes,
         recorder.loops,
         recorder.turns,
+        recorder.laps,
     )
 
 
@@ -170,6 +172,7 @@ class _Recorder:
         self.notes: list[str] = []
         self.loops: list[Loop] = []
         self.turns: list[tuple[int, int]] = []
+        self.laps: list[tuple[int, ...]] = []
         self.depth = 0  # how many recurrences are around
 
     def graph(
@@ -373,8 +376,9 @@ class _Recorder:
         states: list[tuple[Edge, ...]] = []
         names = [p.name for p in node.graph.ports if p.value is not None]
         state_names = [names[i] for i in node.states]
-        start = len(self.steps)
+        start, laps = len(self.steps), []
         for turn in range(gone):
+            laps.append(len(self.steps))
             place = steps - 1 - turn if node.reverse else turn
             inputs: list[Edge | None] = []
             for i, edge in enumerate(now):
@@ -396,6 +400,7 @@ class _Recorder:
                 now[i] = next(e for n, e in named if n == name)
             states.append(tuple(e for i in node.states if (e := now[i]) is not None))
             stacked.append([e for n, e in named if n not in state_names])
+        self.laps.append((*laps, len(self.steps)))
         self.loops.append(Loop(steps, tuple(states), node.span))
         outputs = []
         plain = len(node.outputs) - len(node.states)

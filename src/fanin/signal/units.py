@@ -51,6 +51,20 @@ class Units:
         return Units(self.shape if shape is None else shape, tuple(zip(widths, values, strict=True)))
 
 
+@dataclass(frozen=True)
+class Placed(Units):
+    """A gradient at one place along an axis of a tensor; elsewhere there is none. ``shape`` is that of the place."""
+
+    axis: int = 0
+    place: int = 0
+
+    def add_to(self, total: Sequence[Array]) -> None:
+        """Add it to numbers of the whole tensor."""
+        index = (slice(None),) * self.axis + (self.place,)
+        for own, (_, values) in zip(total, self.pieces, strict=True):
+            own[index] += values
+
+
 def constant(shape: tuple[int, ...], value: float) -> Units:
     """A tensor whose entries are one number."""
     points = tuple(min(n, 2) for n in shape[:-1])
@@ -83,6 +97,33 @@ class Space:
         return self.generator.random(shape)
 
 
+class Rows:
+    """Rows of numbers to which more are put; room for them doubles."""
+
+    def __init__(self) -> None:
+        self.room, self.count = np.empty((8, COUNT)), 0
+
+    @property
+    def all(self) -> Array:
+        return self.room[: self.count]
+
+    def put(self, rows: Array) -> None:
+        if self.count + len(rows) > len(self.room):
+            room = np.empty((2 * (self.count + len(rows)), COUNT))
+            room[: self.count] = self.all
+            self.room = room
+        self.room[self.count : self.count + len(rows)] = rows
+        self.count += len(rows)
+
+
+@dataclass
+class Stream:
+    """A set of units: what they gave for the rows that were met, and the independent numbers that it was made of."""
+
+    known: Rows = field(default_factory=Rows)
+    noise: Rows = field(default_factory=Rows)
+
+
 @dataclass
 class Process:
     """What a map with fixed normal weights gives, meeting after meeting: jointly normal numbers.
@@ -93,26 +134,23 @@ class Process:
 
     space: Space
     factors: list[float] = field(default_factory=list)
-    pieces: list[list[Array]] = field(default_factory=list)
+    pieces: list[Rows] = field(default_factory=list)
     K: Array = field(default_factory=lambda: np.zeros((0, 0)))
     moves: list[tuple[Array, Array]] = field(default_factory=list)
-    streams: dict[int, Array] = field(default_factory=dict)
-    noise: dict[int, Array] = field(default_factory=dict)
+    streams: dict[int, Stream] = field(default_factory=dict)
 
     def meet(self, pieces: Sequence[tuple[float, Array]]) -> slice:
         """Rows of new inputs, each piece with its factor; the rows of the outputs."""
         if not self.pieces:
             self.factors = [factor for factor, _ in pieces]
-            self.pieces = [[] for _ in pieces]
+            self.pieces = [Rows() for _ in pieces]
         count, before = len(pieces[0][1]), len(self.K)
         own, cross = np.zeros((count, count)), np.zeros((count, before))
         for (factor, values), known in zip(pieces, self.pieces, strict=True):
             own += factor * (values @ values.T) / values.shape[-1]
             if before:
-                old = known[0] if len(known) == 1 else np.concatenate(known)
-                known[:] = [old]
-                cross += factor * (values @ old.T) / values.shape[-1]
-            known.append(values)
+                cross += factor * (values @ known.all.T) / values.shape[-1]
+            known.put(values)
         if before:
             scale = float(np.trace(self.K)) / before
             A = np.linalg.solve(self.K + (1e-9 * scale + 1e-300) * np.eye(before), cross.T).T
@@ -125,21 +163,17 @@ class Process:
 
     def values(self, rows: slice | None, stream: int = 0) -> Array:
         """What a set of units gives for rows that were met."""
-        known = self.streams.get(stream, np.zeros((0, COUNT)))
-        noise = self.noise.get(stream, np.zeros((0, COUNT)))
+        found = self.streams.setdefault(stream, Stream())
         for A, C in self.moves:
-            if A.shape[1] < len(known):
+            if A.shape[1] < found.known.count:
                 continue
             fresh = self.space.normal(len(C))
-            fresh -= (fresh @ noise.T) @ noise / COUNT
-            for i in range(len(fresh)):
-                for j in range(i):
-                    fresh[i] -= (fresh[i] @ fresh[j]) / COUNT * fresh[j]
-                fresh[i] *= np.sqrt(COUNT / (fresh[i] @ fresh[i]))
-            noise = np.concatenate([noise, fresh])
-            known = np.concatenate([known, C @ fresh + A @ known])
-        self.streams[stream], self.noise[stream] = known, noise
-        return known if rows is None else known[rows]
+            fresh -= (fresh @ found.noise.all.T) @ found.noise.all / COUNT
+            # Gram and Schmidt's rows, all at once: those of the inverse of Cholesky's factor.
+            fresh = np.linalg.solve(np.linalg.cholesky(fresh @ fresh.T / COUNT), fresh)
+            found.noise.put(fresh)
+            found.known.put(C @ fresh + A @ found.known.all)
+        return found.known.all if rows is None else found.known.all[rows]
 
 
 @dataclass(frozen=True)

@@ -133,9 +133,10 @@ def training_stage(b: Builder, word: Ident, name: Ident, *rest: Any) -> Training
     given: Given | None = None
     if rest[0].__class__ is tuple:
         given, rest = rest[0], rest[1:]
-    _, count, unit, body = rest
+    _, count, unit, *condition, body = rest
+    until = alone(condition[1]) if condition else None
     span = Span(b.source, word.span[1], body.span[2])
-    made = TrainingStage(span, (), name, given[0] if given else None, count, unit, body)
+    made = TrainingStage(span, (), name, given[0] if given else None, count, unit, until, body)
     b.system_only.append(made)
     return made
 

@@ -218,7 +218,8 @@ def _statement(node: Tree) -> str:
             return f"train {listed(node.nets)} on {flat(node.loss)} with {recipes}"
         case TrainingStage():
             args = "" if node.args is None else f"({listed(node.args)})"
-            return f"stage {node.name.name}{args} for {flat(node.count)} {node.unit.name}"
+            until = "" if node.until is None else f" until {flat(node.until)}"
+            return f"stage {node.name.name}{args} for {flat(node.count)} {node.unit.name}{until}"
         case For():
             return f"for {listed(node.names)} in {flat(node.iterable)}"
         case If():

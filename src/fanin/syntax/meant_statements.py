@@ -80,6 +80,18 @@ def declaration(place: Place) -> Diagnostic | None:
     return None
 
 
+def longest(place: Place) -> Diagnostic | None:
+    """A stage that goes on until something, however long that takes."""
+    if place.kind != "UNTIL" or "FOR" not in place.expected:
+        return None
+    return place.say(
+        codes.SYN101,
+        "a stage says for how long it goes on at most, before what it goes on until",
+        "for how long?",
+        help="write `for 10 epochs until …`",
+    )
+
+
 def typo(place: Place, word: str, meant: str, span: Span) -> Diagnostic:
     return place.say(
         codes.SYN131,

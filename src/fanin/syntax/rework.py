@@ -19,7 +19,7 @@ LIMIT = 100  # more mistakes than this are one: the file is not a spec
 _GLANCE = 12  # how many tokens tell whether `//` has prose behind it
 _CLOSER = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 _ELIF = {"elseif", "elsif", "elsef", "elseIf", "elf", "eliff"}
-_ATTRIBUTES = {"allow", "init", "law", "role", "tag"}
+_ATTRIBUTES = {"allow", "edges", "init", "law", "role", "tag"}
 
 
 class Virtual(int):

@@ -364,12 +364,13 @@ class Train(Statement):
 
 @record
 class TrainingStage(Statement):
-    """``stage name(args) for count unit { … }``"""
+    """``stage name(args) for count unit until test { … }``; ``until`` is None where it goes on for all of it."""
 
     name: Ident
     args: tuple[Arg, ...] | None
     count: Expr
     unit: Ident
+    until: Expr | None
     body: Body
 
 

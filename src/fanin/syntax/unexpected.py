@@ -23,6 +23,7 @@ _GUESSES = (
     meant_values.point,
     meant_statements.declaration,
     meant_statements.statement,
+    meant_statements.longest,
     meant_values.reserved,
     meant_values.comma,
 )

@@ -62,6 +62,16 @@ def write(final: str, state: Mapping[str, Any]) -> None:
         shutil.rmtree(new, ignore_errors=True)
 
 
+def write_file(path: str, content: bytes) -> None:
+    """A single file in the same way: as it was before, or with all of this. Raises OSError."""
+    new = f"{path}.{os.getpid()}.new"
+    with open(new, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)
+
+
 def finished(folder: str) -> list[str]:
     """The names of the complete checkpoints in a folder, oldest first."""
     try:

@@ -34,7 +34,13 @@ class Folder:
                     f"{self.path} is not empty",
                     help=f"choose another folder, or go on with `fanin train --resume {self.path}`",
                 )
-            os.mkdir(os.path.join(self.path, "spec"))
+        except OSError as error:
+            raise RunFailed(f"{self.path} cannot be written: {error.strerror or error}") from None
+        self.renew(document, program, specs)
+
+    def renew(self, document: Mapping[str, Any], program: str, specs: Mapping[str, str]) -> None:
+        """Say anew what is run in it: the document comes last, and with it the folder is one of a run."""
+        try:
             for name, text in specs.items():
                 os.makedirs(os.path.dirname(os.path.join(self.path, "spec", name)), exist_ok=True)
                 self._write(os.path.join("spec", name), text)
@@ -42,6 +48,11 @@ class Folder:
             self._write(DOCUMENT, json.dumps({"version": VERSION, **document}, indent=2) + "\n")
         except OSError as error:
             raise RunFailed(f"{self.path} cannot be written: {error.strerror or error}") from None
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is a folder of a run already."""
+        return os.path.exists(os.path.join(self.path, DOCUMENT))
 
     def document(self) -> dict[str, Any]:
         """What was run. Raises RunFailed for a folder that is none of a run."""
@@ -107,8 +118,7 @@ class Folder:
         training_plot(train, validation, os.path.join(self.path, CURVES), title)
 
     def _write(self, name: str, text: str) -> None:
-        with open(os.path.join(self.path, name), "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        checkpoint.write_file(os.path.join(self.path, name), text.encode())
 
 
 def unused(base: str) -> str:

@@ -28,11 +28,17 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
+def size() -> int:
+    """How many processes a run has."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 class Machine:
     """One process of a run. Several are told by torchrun's environment, as ``WORLD_SIZE`` and ``RANK``."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.rank, self.size = rank(), int(os.environ.get("WORLD_SIZE", "1"))
+    def __init__(self, settings: Settings, share: tuple[int, int] | None = None) -> None:
+        """``share`` is which of how many processes this is, where the environment is not to say it."""
+        self.rank, self.size = share or (rank(), size())
         self.device = _device(settings.device)
         self.dtype = torch.float64 if settings.precision == "float64" else torch.float32
         self.mixed = getattr(torch, settings.precision) if settings.precision.endswith("16") else None
@@ -43,6 +49,7 @@ class Machine:
         self.spare: list[Tensor] = []  # a batch that had rows
         # Kernels of a GPU and compiled networks have draws that nobody sees.
         self.as_one = self.size > 1 and self.device.type == "cpu" and not settings.compile
+        self.generator: torch.Generator | None = None  # of a run that shares its process with others
 
     @property
     def leads(self) -> bool:
@@ -87,10 +94,15 @@ class Machine:
         if hasattr(training, "grow"):
             grow = training.grow
             training.grow = lambda system: grow(self.place(system, compiled=compiled))
+        if self.device.type == "cpu" and not self.shard:
+            for optimiser in training.optimisers.values():
+                _fuse(optimiser)
         if self.shard:
             training.gradients = partial(self._sharded, training)
         elif self.size > 1:
             training.gradients = self._shared(training.gradients)
+        if self.size > 1 and hasattr(training, "ended"):
+            training.ended = self._agreed
         if self.mixed is torch.float16:
             training.gradients, training.update = self._scaled(training.gradients), self._unless_overflown
 
@@ -122,6 +134,14 @@ class Machine:
             weight.grad = None
         sharding.average([g for g in found if g is not None and not sharding.is_part(g)], self.size)
         return found
+
+    def _agreed(self, held: Tensor) -> bool:
+        """Whether a stage ends: all processes go by what the first of them has seen in its rows."""
+        import torch.distributed as dist
+
+        said = held.detach().to(torch.uint8).reshape(1).clone()
+        dist.broadcast(said, 0)
+        return bool(said)
 
     def load(self, training: Any, state: Mapping[str, Any]) -> None:
         """Have a training go on from a state of whole tensors, of which a process takes its parts."""
@@ -208,7 +228,7 @@ class Machine:
 
     def random_states(self) -> list[dict[str, Tensor]]:
         """Where the random numbers of each process stand; on the first process, those of all."""
-        states = {"cpu": torch.get_rng_state()}
+        states = {"cpu": torch.get_rng_state() if self.generator is None else self.generator.get_state()}
         if self.device.type == "cuda":
             states["cuda"] = torch.cuda.get_rng_state(self.device)
         if self.size == 1:
@@ -244,6 +264,29 @@ class Machine:
         flat = torch.stack([value.float() * self.weight for value in measured.values()])
         dist.all_reduce(flat)
         return dict(zip(measured, flat.unbind(), strict=True))
+
+
+_FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD, torch.optim.Adagrad)
+
+
+def _fuse(optimiser: torch.optim.Optimizer) -> None:
+    """Have an optimiser do its update in one kernel, where it has one and nothing else was asked for."""
+    groups = optimiser.param_groups
+    asked = any(group.get(name) for group in groups for name in ("fused", "foreach", "differentiable"))
+    real = all(weight.is_floating_point() for group in groups for weight in group["params"])
+    if isinstance(optimiser, _FUSED) and real and not asked:
+        for group in groups:
+            group["fused"] = True
+        optimiser.register_step_pre_hook(_in_order)
+
+
+def _in_order(optimiser: torch.optim.Optimizer, *_: Any) -> None:
+    """Gradients with their numbers where the weights have them, which such a kernel takes for granted."""
+    for group in optimiser.param_groups:
+        for weight in group["params"]:
+            slope = weight.grad
+            if slope is not None and slope.stride() != weight.stride():
+                weight.grad = torch.empty_like(weight).copy_(slope)
 
 
 def _device(wanted: str) -> torch.device:

@@ -13,3 +13,7 @@ class RunFailed(Exception):
     def __str__(self) -> str:
         text = super().__str__()
         return f"{text}\nhelp: {self.help}" if self.help else text
+
+
+class StepFailed(RunFailed):
+    """A step that could not be taken, or gave what is no number: other settings may do better."""

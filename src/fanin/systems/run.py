@@ -33,8 +33,8 @@ from fanin.systems.values import Value
 from fanin.systems.warnings import warnings_of
 
 OVERFIT_STEPS = 200
-Values = Callable[[str, nn.Module], Value]
-"""From the name of a value and a system to the value."""
+Values = Callable[[str, Any], Value]
+"""From a name that a system binds and its training to the value."""
 
 
 class Run:
@@ -51,8 +51,8 @@ class Run:
         self.test: dict[str, float] = {} if test is None else self.measure(test)
 
     def value(self, name: str) -> Value:
-        """A value that the system binds, as a function of the inputs it hangs on. Raises LookupError."""
-        return self._values(name, self.system)
+        """What the system binds by that name, as a function of the inputs it hangs on. Raises LookupError."""
+        return self._values(name, self.training)
 
     def measure(self, data: Data | Stream) -> dict[str, float]:
         """The measures of the system over data whose fields are its inputs, in evaluation."""
@@ -159,7 +159,7 @@ def made(phases: tuple[Phase, ...], program: str, *, seed: int, length: int | No
         what = "of an epoch" if asked == ["epoch"] else "in all"
         raise RunFailed(f"it is not said how many steps there are {what}", help="give `steps=1000`")
     training = module.training(system_class(module)(seed=seed), **dict.fromkeys(asked, length))
-    training.value = lambda name: values(name, training.system)
+    training.value = lambda name: values(name, training)
     torch.manual_seed(number(seed, "noise", 0))
     return training
 

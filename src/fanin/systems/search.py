@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
+from statistics import pstdev
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,20 @@ from fanin.data.table import Data
 from fanin.diagnostics.model import Severity
 from fanin.record import record
 from fanin.report import CheckFailed
-from fanin.systems.problems import RunFailed
+from fanin.systems.problems import RunFailed, StepFailed
 
 
 @record
 class Uniform:
-    """Numbers between two, all alike; with ``log`` their logarithms: of 1e-4 to 1, half are below 0.01."""
+    """Numbers between two, all alike; with ``log`` their logarithms: of 1e-4 to 1, half are below 0.01.
+
+    With ``whole`` they are rounded to whole numbers.
+    """
 
     low: float
     high: float
     log: bool = False
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if not self.low < self.high or (self.log and self.low <= 0):
@@ -35,8 +40,10 @@ class Uniform:
 
     def draw(self, random: Random) -> float:
         if self.log:
-            return math.exp(random.uniform(math.log(self.low), math.log(self.high)))
-        return random.uniform(self.low, self.high)
+            value = math.exp(random.uniform(math.log(self.low), math.log(self.high)))
+        else:
+            value = random.uniform(self.low, self.high)
+        return round(value) if self.whole else value
 
 
 @record
@@ -55,10 +62,15 @@ class Trial:
     def score(self) -> float | None:
         return sum(self.scores) / len(self.scores) if self.scores else None
 
+    @property
+    def spread(self) -> float:
+        """The standard deviation of the scores."""
+        return pstdev(self.scores)
+
 
 @record
 class Search:
-    """The trials in their order, and which of their measure is better."""
+    """The trials in their order, and which of their measure is better. The same values are one trial, drawn again."""
 
     trials: tuple[Trial, ...]
     monitor: str
@@ -67,11 +79,49 @@ class Search:
     @property
     def best(self) -> Trial:
         """The trial of the best score. Raises LookupError where none was trained."""
-        scored = [t for t in self.trials if t.score is not None and math.isfinite(t.score)]
-        if not scored:
+        ranked = self.ranked
+        if not ranked or _finite(ranked[0].score) is None:
             why = next((f": {t.refused}" for t in self.trials if t.refused is not None), "")
             raise LookupError(f"no trial was trained{why}")
-        return (max if self.highest else min)(scored, key=lambda t: t.score or 0.0)
+        return ranked[0]
+
+    @property
+    def ranked(self) -> list[Trial]:
+        """Each trial once, the best first; those without a score, or none that is a number, last."""
+
+        def key(trial: Trial) -> tuple[bool, float]:
+            score = _finite(trial.score)
+            return score is None, 0.0 if score is None else -score if self.highest else score
+
+        once = {id(trial): trial for trial in self.trials}
+        return sorted(once.values(), key=key)
+
+    def number(self, trial: Trial) -> int:
+        """The place of a trial among the draws, from 1."""
+        return 1 + next(place for place, other in enumerate(self.trials) if other is trial)
+
+    def document(self) -> dict[str, Any]:
+        """For JSON: the trials in their order; ``best`` is the number of one, or None."""
+        ranked = self.ranked
+        best = self.number(ranked[0]) if ranked and _finite(ranked[0].score) is not None else None
+        return {
+            "monitor": self.monitor,
+            "highest": self.highest,
+            "best": best,
+            "trials": [
+                {
+                    "values": dict(t.values),
+                    "score": _finite(t.score),
+                    "scores": list(map(_finite, t.scores)),
+                    "refused": t.refused,
+                }
+                for t in self.trials
+            ],
+        }
+
+
+def _finite(score: float | None) -> float | None:
+    return score if score is not None and math.isfinite(score) else None
 
 
 def drawn(ranges: Mapping[str, Any], trials: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -107,8 +157,12 @@ def searched(
     highest: bool,
     check: Callable[[dict[str, Any]], None],
     scores: Callable[[dict[str, Any]], tuple[float, ...]],
+    told: Callable[[int, Trial], None] | None,
 ) -> Search:
-    """``check`` raises CheckFailed where values are not taken; ``scores`` trains. The same values are one trial."""
+    """``check`` raises CheckFailed where values are not taken; ``scores`` trains. The same values are one trial.
+
+    ``told`` hears of each draw, with its number.
+    """
     known: dict[str, Trial] = {}
     found = []
     for values in drawn(ranges, trials, seed):
@@ -116,6 +170,8 @@ def searched(
         if key not in known:
             known[key] = _tried(values, check, scores)
         found.append(known[key])
+        if told is not None:
+            told(len(found), known[key])
     return Search(tuple(found), monitor, highest)
 
 
@@ -131,5 +187,5 @@ def _tried(
         return Trial(values, refused=f"{error.code.id}: {error.headline}")
     try:
         return Trial(values, scores(values))
-    except RunFailed as failed:  # a loss that is not finite
+    except StepFailed as failed:  # a loss that is not finite
         return Trial(values, refused=str(failed.args[0]))

@@ -51,6 +51,7 @@ class Settings:
     tensorboard: bool = False
     overfit: int | None = None  # so many batches are all the data
     smoke: bool = False  # two steps of each stage
+    stability: bool = False  # of a pruning: each training a second time, with other random numbers
 
     def document(self) -> dict[str, Any]:
         """For JSON."""

@@ -19,12 +19,13 @@ from fanin.data.streaming import StreamBatches, batches
 from fanin.data.table import Data
 from fanin.ir.graph import Port
 from fanin.ir.recipe import Phase, System
+from fanin.runtime.modes import in_evaluation
 from fanin.systems import checkpoint, sharding
 from fanin.systems.folder import Folder
 from fanin.systems.journal import Journal
 from fanin.systems.machine import Machine
 from fanin.systems.pretrained import fill
-from fanin.systems.problems import RunFailed
+from fanin.systems.problems import RunFailed, StepFailed
 from fanin.systems.settings import Settings
 
 Watch = Callable[[str, Mapping[str, Any]], None]
@@ -102,8 +103,14 @@ class Loop:
         """What the printed ``training`` asks for: the steps of an epoch, or of the whole."""
         wanted = self.module.training.__annotations__
         epoch = self.epoch
-        if epoch is None and ("epoch" in wanted or ("steps" in wanted and not self.settings.steps)):
-            raise RunFailed(f"{self.batches.data.name} has no length: it has no epochs", help="count `steps`")
+        if epoch is None and "epoch" in wanted:
+            stage = next(p.stage for p in self.phases if p.stage is not None and p.stage.unit == "epochs")
+            text = (
+                f"the stage `{stage.name}` counts epochs, and {self.batches.data.name} has no length, so none of them"
+            )
+            raise RunFailed(text, help=f"write `stage {stage.name} for 1000 steps`")
+        if epoch is None and "steps" in wanted and not self.settings.steps:
+            raise RunFailed(f"{self.batches.data.name} has no length, so it has no epochs", help="give `steps` instead")
         if "epoch" in wanted:
             return {"epoch": epoch or 0}
         if "steps" in wanted:
@@ -156,7 +163,7 @@ class Loop:
         if training.done or (not settings.save_every and time.monotonic() - self.saved > _PAUSE):
             self.save()
 
-    def explained(self, error: Exception) -> RunFailed:
+    def explained(self, error: Exception) -> StepFailed:
         """What went wrong in a step, with the line of the spec that it is from."""
         from fanin.systems.failures import line_of
 
@@ -164,7 +171,7 @@ class Loop:
         where = line_of(error, self.module, self.phases)
         first = str(error).strip().split("\n")[0] or type(error).__name__
         text = f"step {self.steps + 1} failed: {first}"
-        return RunFailed(f"{text}\n{where}" if where else text, help=kept)
+        return StepFailed(f"{text}\n{where}" if where else text, help=kept)
 
     # ----------------------------------------------------------------------------------------------- early stopping
 
@@ -206,7 +213,7 @@ class Loop:
         if broken:
             self.journal.flush()
             kept = "" if self.folder is None else self.folder.kept()
-            raise RunFailed(
+            raise StepFailed(
                 f"`{broken[0]}` is {told[broken[0]]} at step {self.steps}",
                 help=f"a smaller `lr`, `warmup=` or `clip(1.0)` keep a loss finite{kept}",
             )
@@ -223,6 +230,10 @@ class Loop:
             return
         with self.machine.drawing(number(self.settings.seed, "noise", self.machine.stream, self.steps)):
             told = self.measure(self.val)
+        self.validated(told)
+
+    def validated(self, told: dict[str, float]) -> None:
+        """Note what was measured on held out data."""
         place = self._place(min(self.training.stage, len(self.training.stages) - 1))
         self.journal.add("validation", place, told)
         self.watch("validation", {**place, **told})
@@ -231,25 +242,18 @@ class Loop:
 
     def measure(self, batches: Batches | StreamBatches) -> dict[str, float]:
         """The measures of a system over some data: means over its rows, in evaluation."""
-        system, training, machine = self.system, self.training, self.machine
-        was = {module: module.training for module in system.modules()}
-        system.eval()
+        system, machine = self.system, self.machine
         sums: dict[str, Tensor] = {}
         total = 0
-        try:
-            with torch.no_grad():
-                for place, fields in enumerate(batches):
-                    batch = machine.batch(fields, self.inputs, rows_of(batches, place))
-                    ramps = training.numbers() if hasattr(training, "numbers") else []
-                    with machine.running(draws=self.draws):
-                        found = system(*batch, *ramps)
-                    values = found if isinstance(found, tuple) else (found,)
-                    for name, value in zip(self.measures, values, strict=True):
-                        sums[name] = sums.get(name, 0.0) + value.to(torch.float64) * (machine.rows * machine.weight)
-                    total += machine.rows
-        finally:
-            for module, mode in was.items():
-                module.training = mode
+        with in_evaluation(system), torch.no_grad():
+            for place, fields in enumerate(batches):
+                batch = machine.batch(fields, self.inputs, rows_of(batches, place))
+                with machine.running(draws=self.draws):
+                    found = system(*batch, *ramps_of(self.training))
+                values = found if isinstance(found, tuple) else (found,)
+                for name, value in zip(self.measures, values, strict=True):
+                    sums[name] = sums.get(name, 0.0) + value.to(torch.float64) * (machine.rows * machine.weight)
+                total += machine.rows
         weight, machine.weight = machine.weight, 1.0
         told = machine.together({name: value / total for name, value in sums.items()})
         machine.weight = weight
@@ -257,12 +261,9 @@ class Loop:
 
     # ------------------------------------------------------------------------------------------------- checkpoints
 
-    def save(self) -> None:
-        """Take a checkpoint. Everything that was measured is in the journal by then."""
-        if self.folder is None:
-            return
-        self._note()
-        state = {
+    def state(self) -> dict[str, Any]:
+        """All that the loop has to remember between two steps."""
+        return {
             "training": sharding.whole(self.training.state_dict()),
             "batches": self.batches.state(),
             "random": self.machine.random_states(),
@@ -273,6 +274,13 @@ class Loop:
             "kept": sharding.whole(self.kept),
             "scale": [self.machine.scale, self.machine.steady],
         }
+
+    def save(self) -> None:
+        """Take a checkpoint. Everything that was measured is in the journal by then."""
+        if self.folder is None:
+            return
+        self._note()
+        state = self.state()
         if self.machine.leads:
             try:
                 checkpoint.save(self.folder.checkpoints, self.steps, state)
@@ -317,6 +325,11 @@ def inputs_of(system: System) -> list[Port]:
     """The ports that a batch fills: all but those that training supplies."""
     supplied = {ramp.port for ramp in system.ramps}
     return [port for port in system.graph.ports if port.name not in supplied]
+
+
+def ramps_of(training: Any) -> list[Tensor]:
+    """The values of the ramps of a printed training as they are now, in the order of the system's inputs."""
+    return training.numbers() if hasattr(training, "numbers") else []
 
 
 def system_class(module: ModuleType) -> type[nn.Module]:

@@ -1,28 +1,36 @@
-"""Values that a system binds, computed with its weights of the moment: ``sample``, ``encode``, ``log_prob``."""
+"""Names that a system binds, computed with its weights of the moment: ``sample``, ``encode``, ``log_prob``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from fanin.ir.graph import Program
 from fanin.runtime.load import build
+from fanin.runtime.modes import in_evaluation
 
 
 class Value:
-    """A value as a function of the inputs it hangs on, evaluated as in evaluation and without gradient.
+    """A value or network as a function of the inputs it hangs on, as in evaluation and without gradient.
 
     ``module`` computes it: it holds the modules of the system itself, so it always has the weights of the moment.
+    ``moving`` gives what training supplies, the ramps, by the names of their inputs.
     """
 
-    def __init__(self, program: Program, source: str, system: nn.Module) -> None:
+    def __init__(
+        self, program: Program, source: str, system: nn.Module, moving: Callable[[], Mapping[str, Tensor]]
+    ) -> None:
         self.name, self.system = program.name, system
-        self.inputs = tuple(port.name for port in program.inputs)
+        ports = [port.name for port in program.inputs]
+        self._moving = moving
+        self._moved = [name for name in ports if name in moving()]
+        self.inputs = tuple(name for name in ports if name not in self._moved)
         self.module = build(program, source)
         for child in program.graph.children:
-            _put(self.module, child.path, _at(system, child.path))
+            self.module.set_submodule(child.path, system.get_submodule(child.path))
         for state in program.graph.states:
             if state.name in self.module._parameters:
                 self.module._parameters[state.name] = system.get_parameter(state.name)
@@ -31,24 +39,6 @@ class Value:
 
     def __call__(self, *args: Any, **inputs: Any) -> Any:
         """Raises TypeError for inputs that it doesn't take."""
-        was = {module: module.training for module in (*self.system.modules(), self.module)}
-        self.system.eval()
-        self.module.training = False
-        try:
-            with torch.no_grad():
-                return self.module(*args, **inputs)
-        finally:
-            for module, mode in was.items():
-                module.training = mode
-
-
-def _at(system: nn.Module, path: str) -> Any:
-    found: Any = system
-    for part in path.split("."):
-        found = getattr(found, part)
-    return found
-
-
-def _put(module: nn.Module, path: str, child: nn.Module) -> None:
-    *outer, last = path.split(".")
-    setattr(_at(module, ".".join(outer)) if outer else module, last, child)
+        now = self._moving() if self._moved else {}
+        with in_evaluation(self.system, self.module), torch.no_grad():
+            return self.module(*args, **{name: now[name] for name in self._moved}, **inputs)

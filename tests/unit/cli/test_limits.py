@@ -61,6 +61,7 @@ def test_an_error_of_a_lint_is_allowed_or_ignored(run: Run) -> None:
         ("limits = {SIG101 = -1}", "a number above 0, not -1"),
         ("limits = {SIG101 = true}", "a number above 0, not True"),
         ("limits = {SIG101 = 'ten'}", "a number above 0, not 'ten'"),
+        ("limits = {CST905 = 2}", "CST905 in [tool.fanin] has no limit to set"),
         ("limits = {STR601 = 2}", "STR601 in [tool.fanin] has no limit to set"),
     ],
 )

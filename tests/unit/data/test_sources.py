@@ -511,6 +511,93 @@ def test_a_stream_that_says_its_place_is_not_gone_through_again() -> None:
     assert [b["x"].flatten().tolist() for b in second] == [[5, 6], [7]] and source.read == 3
 
 
+def test_the_first_rows_of_a_stream_are_held_out() -> None:
+    def rows() -> Any:
+        return ({"x": np.array([float(i)])} for i in range(20))
+
+    parts = open_data(rows).split(val=3, test=2)
+    assert {part: own["x"].flatten().tolist() for part, own in parts.items() if part != "train"} == {
+        "test": [0.0, 1.0],
+        "val": [2.0, 3.0, 4.0],
+    }
+    loader = batches(parts["train"], 4)
+    for _ in range(2):  # each pass begins behind them
+        found = [b["x"].flatten().tolist() for b in loader]
+        assert found == [[5, 6, 7, 8], [9, 10, 11, 12], [13, 14, 15, 16], [17, 18, 19]]
+    for number, _ in enumerate(loader):
+        if number == 1:
+            state = json.loads(json.dumps(loader.state()))
+            break
+    again = batches(open_data(rows).split(val=3, test=2)["train"], 4)
+    again.resume(state)
+    assert [b["x"].flatten().tolist() for b in again] == [[13, 14, 15, 16], [17, 18, 19]]
+
+
+def test_a_stream_that_says_its_place_leaves_out_what_is_held_out_once() -> None:
+    source = Counted()
+    train = open_data(lambda: source).split(test=2)["train"]
+    assert source.at == 0
+    first = batches(train, 2)
+    for b in first:
+        if b["x"].tolist() == [[3], [4]]:
+            break
+    state = json.loads(json.dumps(first.state()))
+    source.at = source.read = 0
+    second = batches(train, 2)
+    second.resume(state)
+    assert [b["x"].flatten().tolist() for b in second] == [[5, 6], [7]] and source.read == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"test": 0.1}, "`test=100`"),
+        ({"val": 0.25}, "`val=250`"),
+        ({"val": 2.5}, "no share of it"),
+        ({"val": -1}, "no share of it"),
+        ({"test": True}, "no share of it"),
+        ({"val": 2, "stratify": "x"}, "can't be stratified"),
+    ],
+)
+def test_what_is_no_number_of_rows_of_a_stream(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(DataFailed) as failed:
+        open_data(endless).split(**settings)
+    assert said in str(failed.value)
+
+
+def test_a_stream_with_fewer_rows_than_are_held_out() -> None:
+    with pytest.raises(DataFailed, match="gives 5 rows, and 5 are held out"):
+        open_data(lambda: ({"x": np.ones(1)} for _ in range(5))).split(val=3, test=2)
+
+
+def test_pictures_of_arrays_are_changed_too() -> None:
+    pictures = np.random.default_rng(0).random((12, 1, 8, 8), dtype=np.float32)
+    data = open_data({"image": pictures, "label": np.arange(12)}, augment="shift2+flip")
+    assert isinstance(data, Data)
+    assert [(c.name, c.amount) for c in data.augment["image"]] == [("shift", 2.0), ("flip", 0.5)]
+    (batch,) = Batches(data, 12, shuffle=False)
+    assert not torch.equal(batch["image"], torch.from_numpy(pictures))
+    both = open_data({"image": pictures}, views=True)
+    assert isinstance(both, Data)
+    assert set(both.fields) == {"image", "one", "two"}
+    assert open_data(data, views=True).views == {"one", "two"}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "said"),
+    [
+        ({"x": np.ones((4, 2))}, {"augment": "shift"}, "no pictures of floats"),
+        ({"image": np.ones((4, 1, 8, 8))}, {"augment": "shfit"}, "did you mean `shift`"),
+        ({"image": np.ones((4, 1, 8, 8))}, {"flat": True}, "no option `flat`"),
+        (endless, {"augment": "flip"}, "is a stream"),
+    ],
+)
+def test_options_that_an_object_does_not_take(source: Any, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(DataFailed) as failed:
+        open_data(source, **options)
+    assert said in str(failed.value)
+
+
 def test_what_a_stream_cannot_do(folder: Path) -> None:
     assert refused(iter([{"x": np.ones(1)}]))[0] == "DAT011"
     assert refused(lambda: iter([]))[0] == "DAT007"

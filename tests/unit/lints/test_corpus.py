@@ -167,6 +167,14 @@ def test_a_mistake_of_structure_is_found_where_it_is(code: str, number: int, set
 
 # Whole networks, with what is to be found at what; `!` stands before it.
 WHOLE: dict[str, list[str]] = {
+    "STR632": [
+        "@edges(a=directed)\nmodel Net()(x: [V, 8], a: [V, V]) {\n  _, basis = !eigh(diag(sum(a, axis=1)) - a)\n  return basis @ (x -> filters: Linear(8))\n}",
+        "block Basis()(a: [V, V]) -> [V, V] {\n  values, vectors = !eigh(a)\n  return vectors * values\n}\n@edges(a=signed)\nmodel Net()(x: [V, 8], a: [V, V]) { return ((a -> basis: Basis()) @ x) -> out: Linear(4) }",
+        "from std.graph import ChebyshevConv\n@edges(edge=directed)\nmodel Net()(x: [V, 8], edge: int[2, E]) {\n  h = x\n  for _ in 0..2 { h = (h, edge) -> !conv: ChebyshevConv(8, 3) -> relu }\n  return h\n}",
+        "@edges(distance=distance, feature=free)\nmodel Net()(distance: [V, V], feature: [V, V, 4]) {\n  gate = feature -> score: Linear(1) -> squeeze(2)\n  return !eigvalsh(distance * gate)\n}",
+        "model Net()(x: [V, 8], a: [V, V]) {\n  @edges(signed)\n  w = a - mean(a)\n  return x, !eigvalsh(diag(sum(w, axis=1)) - w)\n}",
+        "@edges(a=free)\nsystem Fit()(x: [V, 8], a: [V, V], y: int[V]) {\n  net = Linear(8)\n  _, basis = !eigh(a)\n  loss ce = cross_entropy(basis @ net(x), y)\n  train net on ce with adam(lr=1e-3)\n}",
+    ],
     "STR621": [
         "model Net()(x: [N, 8]) { return float((x -> !choose: Linear(8)) > 0.0) * (x -> a: Linear(8)) }",
         "model Net()(x: [N, 8]) {\n  h = float(x -> !a: Linear(8) -> int)\n  return h -> b: Linear(4)\n}",
@@ -329,6 +337,12 @@ def test_a_network_that_does_not_look_ahead_may_predict_the_next_token(body: int
 
 
 GOOD = [
+    "@edges(a=directed)\nmodel Net()(x: [V, 8], a: [V, V]) {\n  both = maximum(a, transpose(a, 0, 1))\n  _, basis = eigh(diag(sum(both, axis=1)) - both)\n  return basis @ (x -> filters: Linear(8))\n}",
+    "@edges(a=signed)\nmodel Net()(x: [V, 8], a: [V, V]) {\n  w = abs(a)\n  _, basis = eigh(diag(sum(w, axis=1)) - w)\n  return basis @ (x -> filters: Linear(8))\n}",
+    "@edges(feature=free)\nmodel Net()(x: [V, 8], feature: [V, V, 4]) {\n  w = exp(-norm(feature, axis=2))\n  _, basis = eigh(diag(sum(w, axis=1)) - w)\n  return basis @ (x -> filters: Linear(8))\n}",
+    "@edges(feature=free)\nmodel Net()(x: [V, 8], feature: [V, V, 4]) {\n  @edges(distance)\n  w = feature -> learned: Linear(1) -> squeeze(2) -> softplus\n  return x -> filters: Linear(8), eigvalsh(w)\n}",
+    "from std.graph import GraphConv\n@edges(edge=directed)\nmodel Net()(x: [V, 8], edge: int[2, E]) { return (x, edge) -> conv: GraphConv(4) }",
+    "from std.graph import ChebyshevConv\n@edges(edge=distance)\nmodel Net()(x: [V, 8], edge: int[2, E]) { return (x, edge) -> conv: ChebyshevConv(4, 3) }",
     # what the rules on cost and on branches let pass
     "model Net()(x: [N, 64]) { return x -> a: Linear(512) -> relu -> head: Linear(1001) }",
     "model Net()(x: [N, 64]) { return x -> a: Linear(300) -> relu -> b: Linear(100) -> relu -> head: Linear(10) }",

@@ -214,6 +214,31 @@ def test_every_rule_with_a_number_says_where_it_comes_from() -> None:
         assert limit.error is None or limit.error > limit.value
     codes = {limit.code.id for limit in limits().values()}
     for module in rules():
-        own = {name for name in vars(module) if name.startswith("SIG")}
+        own = {name for name in vars(module) if name.startswith(("SIG", "CST"))}
         assert own, module.__name__
         assert all(limit.code.id in own | codes for limit in getattr(module, "LIMITS", ()))
+
+
+def test_the_largest_of_what_a_step_keeps() -> None:
+    """CST906: bytes and share of the largest storage that PyTorch's autograd holds on to, weights left out."""
+    text = (
+        "model Net()(q: [B, 128, 64], k: [B, 128, 64]) {\n"
+        "  a = q -> query: Linear(64)\n  b = k -> key: Linear(64)\n"
+        "  s = tanh(a[:, :, none] + b[:, none]) -> score: Linear(1) -> squeeze(3) -> softmax(axis=2)\n"
+        "  return (s @ k) -> head: Linear(10)\n}"
+    )
+    net = fanin.loads(text, seed=0)
+    weights = {p.untyped_storage().data_ptr() for p in net.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(t: torch.Tensor) -> torch.Tensor:
+        if t.untyped_storage().data_ptr() not in weights:
+            kept[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        y = net(torch.randn(1, 128, 64), torch.randn(1, 128, 64))
+    assert y.requires_grad
+    largest, whole = max(kept.values()), sum(kept.values())
+    assert f"{largest / whole:.0%}" in said(text, "CST906")
+    assert f"{largest / 2**20:.1f} MiB of {whole / 2**20:.1f}" in said(text, "CST906")

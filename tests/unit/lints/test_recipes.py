@@ -116,6 +116,11 @@ MISTAKES: dict[str, list[str]] = {
         FIT + "  r = ramp(0, 1, steps=500) @@\n  loss ce = r * cross_entropy(net(x), y)\n"
         "  train net on ce with sgd(lr=0.1)\n  stage a for 100 steps { }\n  stage b for 200 steps { }\n}",
     ],
+    "TRN805": [
+        FIT + CE + "  train net on ce with muon(lr=0.02) @@\n}",
+        FIT + CE + "  stage a for 9 steps {\n    train net.*.bias on ce with muon() @@\n  }\n}",
+        FIT + CE + "  train net.*.weight on ce with muon()\n  train net.*.bias on ce with muon() @@\n}",
+    ],
 }  # fmt: skip
 CASES = [(code, i) for code, specs in MISTAKES.items() for i in range(len(specs))]
 
@@ -135,6 +140,7 @@ def test_a_mistake_is_found_where_it_is(code: str, number: int) -> None:
 
 GOOD = [
     FIT + CE + ON,
+    FIT + CE + "  train net.*.weight on ce with muon()\n  train net.*.bias on ce with adamw()\n}",
     # parts of one leaf under two optimisers, followers that are asked for, lengths that fit
     FIT + CE + "  train net.*.weight on ce with adam(lr=0.1)\n  train net.*.bias on ce with sgd(lr=0.1)\n}",
     FIT + CE + "  slow = ema(net, decay=0.9)\n  shown = slow(x)\n" + ON,

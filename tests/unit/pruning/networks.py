@@ -79,7 +79,8 @@ def built(program: Program) -> torch.nn.Module:
 def difference(cut: Cut, **sizes: int) -> tuple[float, str]:
     """The largest difference of the outputs of the smaller spec and of the masked network; and the smaller spec."""
     program = cut.coupled.program
-    small, child_program = pipeline.shrink(cut)
+    made = pipeline.shrink(cut)
+    small, child_program = made.spec, made.program
     parent, child = (built(p).double().eval() for p in (program, child_program))
     filled(parent)
     state = {k: v.detach().clone() for k, v in parent.state_dict().items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from fanin.analyses.plan import plan
 from fanin.pruning import criteria, rounds, trainer
+from fanin.pruning.levels import Levels
 from fanin.pruning.masks import Holder, masked, packed, unpacked
 from fanin.pruning.ranking import weakest_gone, whole
 from fanin.pruning.units import unit_of
@@ -57,13 +58,13 @@ def one_thread() -> Iterator[None]:
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Loop, Any, Any]]:
     """The masked trainings of an experiment, with the masks and the point each began with."""
     seen: list[tuple[Loop, Any, Any]] = []
-    before = trainer.Trainer.train
+    before = trainer.Trainer.begin
 
-    def train(self: Any, loop: Loop, masks: Any, point: Any = None) -> None:
-        seen.append((loop, masks, point))
-        before(self, loop, masks, point)
+    def begin(self: Any, loop: Loop, wanted: Any) -> None:
+        seen.append((loop, wanted.masks, wanted.point))
+        before(self, loop, wanted)
 
-    monkeypatch.setattr(trainer.Trainer, "train", train)
+    monkeypatch.setattr(trainer.Trainer, "begin", begin)
     return seen
 
 
@@ -249,13 +250,15 @@ def test_g3_a_round_starts_from_exactly_what_was_stored(
 
 def test_g3_a_rewound_round_with_nothing_masked_is_the_rest_of_the_dense_training(tmp_path: Path) -> None:
     """Without state in the optimiser, going back to step 7 and on is what would have happened anyway."""
-    path = spec(tmp_path, FIRST, "sgd(lr=0.1), cosine(warmup=3)")
+    path = spec(tmp_path, f"{FIRST}\n  rewind to step 7", "sgd(lr=0.1), cosine(warmup=3)")
     work = _work(path)
-    one = trainer.Trainer(work, 0)
-    dense, _, point = one.dense(("step", 7))
-    again = one.loop()
-    one.train(again, {}, point)
-    assert same(dense.system.state_dict(), again.system.state_dict())
+    one = trainer.Trainer(work, 0, Levels(None))
+    dense = one.run(trainer.Wanted("ticket", 0, {}, {}, None)).point
+    point = one.levels.point("rewind")
+    assert dense is not None and point is not None and point.steps == 7
+    again = one.ready(trainer.Wanted("ticket", 1, {}, {}, point))
+    again.go()
+    assert same(dense.weights, dict(again.system.state_dict()))
     assert dense.steps == again.steps == 20
 
 
@@ -279,7 +282,7 @@ def test_g4_threads_outside_are_as_before(tmp_path: Path) -> None:
     assert torch.get_num_threads() == 2
 
 
-@pytest.mark.parametrize("name", ["magnitude", "random", "snip", "grasp", "synflow", "taylor", "l2"])
+@pytest.mark.parametrize("name", ["magnitude", "random", "snip", "grasp", "synflow", "taylor", "wanda", "l2"])
 def test_g11_scoring_changes_nothing(tmp_path: Path, name: str) -> None:
     path = spec(tmp_path, FIRST)
     loop = _loop(path)
@@ -391,7 +394,7 @@ def test_controls_are_what_they_are_called(tmp_path: Path, watched: list[tuple[L
 
 def test_new_weights_have_the_distribution_of_the_old_ones(tmp_path: Path) -> None:
     work = _work(spec(tmp_path, FIRST))
-    one = trainer.Trainer(work, 0)
+    one = trainer.Trainer(work, 0, Levels(None))
     loop = one.loop()
     before = {k: v.clone() for k, v in loop.system.state_dict().items()}
     one.redrawn(loop, 1)
@@ -439,7 +442,7 @@ def _work(path: str) -> trainer.Work:
     class Stop(Exception):
         pass
 
-    def caught(self: Any, plan: Any, work: trainer.Work, seed: int, tell: Callable[..., None]) -> None:
+    def caught(self: Any, plan: Any, work: trainer.Work, *rest: Any) -> None:
         made.append(work)
         raise Stop
 
@@ -451,7 +454,7 @@ def _work(path: str) -> trainer.Work:
 
 
 def _loop(path: str) -> Loop:
-    return trainer.Trainer(_work(path), 0).loop()
+    return trainer.Trainer(_work(path), 0, Levels(None)).loop()
 
 
 def test_the_plan_is_kept(tmp_path: Path) -> None:

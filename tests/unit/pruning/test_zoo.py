@@ -65,7 +65,7 @@ def test_a_gpt_with_heads_and_a_tied_embedding(tmp_path: Path, uniform: bool) ->
     cut = random_cut(coupled)
     found, small = difference(cut, B=2, T=6)
     assert found < 1e-10
-    assert "h: 3 * Layer()" in small  # other entries of each, and as many
+    assert "h: depth * Layer(heads, p)" in small  # other entries of each, and as many
 
 
 def test_one_layer_of_several_is_cut(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_one_layer_of_several_is_cut(tmp_path: Path) -> None:
     cut = Cut(couplings(fanin.elaborate(str(spec), "Gpt")), {"h.1.mlp.c_fc": range(40)})
     found, small = difference(cut, B=2, T=6)
     assert found < 1e-10
-    assert "h: (Layer(96) -> Layer(40) -> Layer(96))" in small
+    assert "h: (Layer(heads, p) -> Layer(heads, p, c_fc_width=40) -> Layer(heads, p))" in small
 
 
 def test_a_tagger_that_reads_both_ways(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ SAME = [
     "for i in xs { }",
     "loss d = mean(x)\nmetric a = d\ntrain net.0.fc, net.*.norm on d with adam(lr=1e-3), every(2)",
     "stage grow(resolution=8) for 2 epochs { train a on d with sgd() }",
+    "stage warm for 2 epochs until a < 3 and mean(b) > 1 { train a on d with sgd() }",
     "x = a\n  -> f -> g\n  -> h",
     "x = f(\n  a, b,\n  c=1,\n)",
     "x = y + (x\n  -> f\n  -> g)",

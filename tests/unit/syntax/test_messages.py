@@ -99,6 +99,8 @@ CASES = [
     ("y = x -> 12 * f -> n * (g -> h)", []),
     ("y = -x -> f\n  z = x -> a ** 2", [("SYN117", "-"), ("SYN117", "**")]),
     ("y =\n  z = 3\n  k = 4", [("SYN101", "=")]),
+    ("stage a until b < 3 { }", [("SYN101", "until")]),
+    ("stage a for 3 epochs until { }", [("SYN101", "{")]),
 ]
 
 
@@ -138,7 +140,7 @@ def test_a_bare_operator_offers_two_specs_that_parse() -> None:
 
 
 def test_a_statement_of_a_system_stands_in_one() -> None:
-    for statement in ("loss a = 1", "metric a = 1", "train a on b with c()", "stage s for 2 epochs { }"):
+    for statement in ("loss a = 1", "metric a = 1", "train a on b with c()", "stage s for 2 epochs until a { }"):
         assert [code for code, _ in in_body(statement)] == ["SYN120"]
 
 

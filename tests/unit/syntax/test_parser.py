@@ -38,7 +38,7 @@ def test_the_examples_parse(path: object) -> None:
 
 SOFT = (  # noqa: SIM905  (words read better in a row)
     "fn block model extern system prune of inverse update loss metric train on stage list by unit scope remove each "
-    "rounds at once to rate except floor rewind compare retrain seeds measure"
+    "rounds at once to rate except floor rewind compare retrain seeds measure until"
 ).split()
 
 

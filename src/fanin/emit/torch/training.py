@@ -82,6 +82,7 @@ def features_of(phases: Sequence[Phase]) -> frozenset[str]:
         "accumulate": any(line.accumulate != 1 for line in lines),
         "updates": any(system.updates() for system in systems),
         "closure": any(line.rule.name == "lbfgs" for line in lines),
+        "until": any(phase.stage is not None and phase.stage.until is not None for phase in phases),
     }
     return frozenset(name for name, is_used in used.items() if is_used)
 

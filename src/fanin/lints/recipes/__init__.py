@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fanin.analyses.reading import reached
 from fanin.diagnostics.model import Diagnostic
 from fanin.ir.recipe import System
 from fanin.lints.flow import Flow
@@ -33,6 +34,7 @@ def _check(system: System, places: tuple[int, ...]) -> Iterator[Diagnostic]:
         constant_terms,
         logits,
         lost_paths,
+        matrices,
         trained_targets,
         two_optimisers,
         unreached,
@@ -40,10 +42,17 @@ def _check(system: System, places: tuple[int, ...]) -> Iterator[Diagnostic]:
         wasted,
     )
     from fanin.lints.recipes.recipe import Recipe
-    from fanin.lints.structure import loss_against_law, missing_entry, next_token, statistics_of_two_views
+    from fanin.lints.structure import (
+        loss_against_law,
+        missing_entry,
+        next_token,
+        spectral_edges,
+        statistics_of_two_views,
+    )
 
     yield from missing_entry.check_system(system)
     yield from loss_against_law.check_graph(system.graph)
+    yield from spectral_edges.check(system.graph, reached(system.graph))
     recipe = Recipe(system, places)
     lost = list(lost_paths.check(recipe))
     moved = list(trained_targets.check(recipe))
@@ -54,6 +63,7 @@ def _check(system: System, places: tuple[int, ...]) -> Iterator[Diagnostic]:
     if not broken:
         yield from untrained.check(recipe)
     yield from wasted.check(recipe)
+    yield from matrices.check(recipe)
     yield from logits.check(system)
     yield from next_token.check(system.graph)
     yield from constant_terms.check(recipe)

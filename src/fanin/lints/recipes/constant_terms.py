@@ -14,6 +14,7 @@ from fanin.analyses.reach import NOTHING
 from fanin.diagnostics.codes import SYS712
 from fanin.diagnostics.model import Diagnostic, Label
 from fanin.ir.graph import Apply, Call, Graph, Node, Scalar, Value
+from fanin.ir.paths import meets
 from fanin.ir.recipe import Train
 from fanin.lints.recipes.algebra import Algebra, is_live
 from fanin.lints.recipes.recipe import Recipe
@@ -92,7 +93,7 @@ def _terms(makers: dict[int, Node], loss: Value) -> Iterator[Value]:
 
 
 def _with(paths: frozenset[str], moved: frozenset[object]) -> bool:
-    return any(str(w) == p or str(w).startswith(f"{p}.") or p.startswith(f"{w}.") for p in paths for w in moved)
+    return any(meets(str(w), p) for p in paths for w in moved)
 
 
 def _stopped(makers: dict[int, Node], value: Value) -> bool:

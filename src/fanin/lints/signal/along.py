@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from fanin.analyses.conditions import open_dimensions
+from fanin.analyses.conditions import Sizes, open_dimensions
 from fanin.analyses.sizes import broken_requirement
 from fanin.diagnostics.model import Severity
 from fanin.ir.graph import Program
@@ -145,16 +145,19 @@ class Net:
         return chain if any(isinstance(self.rule(step), Curve) for step in after) else chain[:-1]
 
     @cached_property
+    def other_sizes(self) -> Sizes | None:
+        """Other sizes for the open dimensions, those of the analysis if none is open; None where no others will do."""
+        opens = open_dimensions(self.program)
+        tries = [{s: times * self.analysis.sizes[s] for s in opens} for times in (2, 4, 3)]
+        return next((sizes for sizes in tries if broken_requirement(self.program, sizes) is None), None)
+
+    @cached_property
     def _twin(self) -> Tape | None:
         """The same program with other sizes in the place of those that are open; None where no others will do."""
-        opens = open_dimensions(self.program)
-        if not opens:
+        if not open_dimensions(self.program):
             return self.analysis.tape
-        for times in (2, 4, 3):
-            sizes = {s: times * self.analysis.sizes[s] for s in opens}
-            if broken_requirement(self.program, sizes) is None:
-                return record(self.program, sizes, training=self.analysis.training)
-        return None
+        sizes = self.other_sizes
+        return None if sizes is None else record(self.program, sizes, training=self.analysis.training)
 
     @cached_property
     def _twins(self) -> dict[tuple[str, str, int], Step]:

@@ -31,6 +31,7 @@ def check_structure(program: Program, seen: set[Graph]) -> Iterator[Diagnostic]:
         next_token,
         skipped_inputs,
         softmax_before_loss,
+        spectral_edges,
         statistics_of_two_views,
         table_without_compute,
         unreachable_parameters,
@@ -65,6 +66,7 @@ def check_structure(program: Program, seen: set[Graph]) -> Iterator[Diagnostic]:
         yield from statistics_of_two_views.check(flow)
     yield from loss_against_law.check(program)
     yield from missing_entry.check(program)
+    yield from spectral_edges.check(program.graph, every)
     yield from lookahead.check(program, every)
     yield from field.check(program)
     for whole in (attention_without_position, table_without_compute, unreachable_parameters, vocabulary_size):

@@ -11,12 +11,9 @@ from collections.abc import Iterator
 from fanin.diagnostics.codes import STR620
 from fanin.diagnostics.model import Diagnostic, Label
 from fanin.ir.graph import Scalar
-from fanin.lints.flow import DROPOUTS, MOVES, Flow
+from fanin.lints.flow import DROPOUTS, MOVES, NEVER_BELOW, Flow
 
 _RELUS = ("relu", "ReLU", "relu6", "ReLU6")
-_NEVER_BELOW = frozenset(
-    ("relu", "relu6", "sigmoid", "hardsigmoid", "softplus", "exp", "square", "abs", "softmax", "sqrt", "norm")
-)
 
 
 def check(flow: Flow) -> Iterator[Diagnostic]:
@@ -34,7 +31,7 @@ def check(flow: Flow) -> Iterator[Diagnostic]:
         if minus is None or minus.op.name != "neg":
             continue
         before = flow.maker(minus.inputs[0], MOVES | DROPOUTS)
-        if before is not None and before.op.name in _NEVER_BELOW:
+        if before is not None and before.op.name in NEVER_BELOW:
             yield Diagnostic(
                 STR620,
                 f"`{node.op.name}` of what is nowhere above 0 is 0: `-{before.op.name}(…)`",

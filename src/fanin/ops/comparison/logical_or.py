@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any, final
 
-from fanin.ir.types import DType
-from fanin.ops.contract import BOOLS, Complaint, Port
-from fanin.ops.elementwise.binary import Comparison
+from fanin.ops.elementwise.binary import Logical
 
 
 @final
-class LogicalOr(Comparison):
+class LogicalOr(Logical):
     """``x or y`` of bool tensors, broadcast.
 
     Shape: ``bool[*S], bool[*S] -> bool[*S]``
@@ -19,15 +17,8 @@ class LogicalOr(Comparison):
     name = "logical_or"
     title = "or"
     sign = "|"
-    inputs = (Port("x", BOOLS, number=True), Port("y", BOOLS, number=True))
     example = "z = x or y"
     example_inputs = {"x": "bool[N, 8]", "y": "bool[N, 8]"}
-
-    def kind(self, x: DType, y: DType) -> DType:
-        for port, dtype in (("x", x), ("y", y)):
-            if dtype is not DType.BOOL:  # a number
-                raise Complaint(f"`{self.title}` takes true and false, not a number", port, kind="type")
-        return DType.BOOL
 
     def at_place(self, x: Any, y: Any) -> Any:
         if x is True or y is True:

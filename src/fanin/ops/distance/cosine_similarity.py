@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import NonNegativeFloat
@@ -50,6 +50,12 @@ class CosineSimilarity(Op[CosineAttrs]):
     def torch(self, a: CosineAttrs, *types: TensorType) -> Code:
         args, keywords = spell_fields(a)
         return Call("F.cosine_similarity", (Input(0), Input(1), *args), keywords)
+
+    def signal(self, a: CosineAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.cosine import Cosine
+
+        shape, _ = broadcast(("x1", types[0]), ("x2", types[1]), what="")
+        return Cosine(normal_axis(a.axis, len(shape)), tuple(n for n in shape if isinstance(n, int)))
 
     def saved(self, a: CosineAttrs, use: Backprop) -> Kept:
         x1, x2 = use.x, use.inputs[1]

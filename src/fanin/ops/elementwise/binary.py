@@ -11,11 +11,11 @@ from fanin.ir.dims import Poly
 from fanin.ir.numbers import OPEN, Form, Known, combined, compared, is_number
 from fanin.ir.types import DType, TensorType, promote
 from fanin.ops.broadcasting import broadcast
-from fanin.ops.code import Code, Infix, Input
-from fanin.ops.contract import ANY, Complaint, Inferred, NoAttrs, Op, Port, Result
+from fanin.ops.code import Code, IfNumber, Infix, Input, as_tensor, call
+from fanin.ops.contract import ANY, BOOLS, Complaint, Inferred, NoAttrs, Op, Port, Result
 from fanin.ops.dtypes import own_float
 from fanin.ops.elementwise._function import folded
-from fanin.ops.keeping import ALIKE, Lies
+from fanin.ops.keeping import ALIKE, Backprop, Kept, Lies
 from fanin.ops.sees import Sees, Use, pointwise
 from fanin.ops.ties import Ties, stretch
 
@@ -81,20 +81,21 @@ class Binary(Op[NoAttrs]):
         return ALIKE
 
     def signal(self, a: NoAttrs, *types: TensorType) -> Any:
-        import numpy as np
-
         from fanin.signal.rules.pointwise import Joint
 
-        def arrays(x: Any, y: Any) -> Any:
-            def safe(v: float, w: float) -> float:
-                try:
-                    return float(self.number(v, w))
-                except (ValueError, OverflowError, ZeroDivisionError, TypeError):
-                    return float("nan")
+        return Joint(self.arrays)
 
-            return np.frompyfunc(safe, 2, 1)(x, y).astype(float)
+    def arrays(self, x: Any, y: Any) -> Any:
+        """The function of each two numbers of arrays; no number where it has no value."""
+        import numpy as np
 
-        return Joint(arrays)
+        def safe(v: float, w: float) -> float:
+            try:
+                return float(self.number(v, w))
+            except (ValueError, OverflowError, ZeroDivisionError, TypeError):
+                return float("nan")
+
+        return np.frompyfunc(safe, 2, 1)(x, y).astype(float)
 
     def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
         inner, outer = stretch(types, max(t.rank for t in types))
@@ -132,6 +133,43 @@ class WholeDivision(Binary):
             raise Complaint(f"the number to the right of `{self.title}` is zero", "y", kind="type")
 
 
+class FloorDivision(WholeDivision):
+    """A quotient, rounded down. Its gradient is 0."""
+
+    differentiable = False
+
+    def number(self, x: Any, y: Any) -> Any:
+        return x // y
+
+    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
+        if self.kind(types[0].dtype, types[1].dtype) is not DType.FLOAT:
+            return Infix("//", Input(0), Input(1))
+        # The operator has no gradient for floats; this has one, of 0.
+        return self.settled(call("torch.div", as_tensor(0), Input(1), rounding_mode="floor"), *types)
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        return Kept((0, 1) if use.asked(1) else (1,))
+
+
+class RemainderOfY(WholeDivision):
+    """What a quotient that is rounded down leaves: it has the sign of y. ``spelled`` is how PyTorch writes it."""
+
+    spelled: ClassVar[Code]
+
+    def number(self, x: Any, y: Any) -> Any:
+        return x % y
+
+    def torch(self, a: NoAttrs, *types: TensorType) -> Code:
+        if self.kind(types[0].dtype, types[1].dtype) is not DType.FLOAT:
+            return Infix("%", Input(0), Input(1))
+        # A number to the left of the operator leaves what stands right without a gradient.
+        number = call("torch.remainder", as_tensor(0), Input(1))
+        return self.settled(IfNumber(0, number, self.spelled), *types)
+
+    def saved(self, a: NoAttrs, use: Backprop) -> Kept:
+        return Kept((0, 1) if use.asked(1) else ())
+
+
 class Comparison(Binary):
     """An infix operator that gives true or false; ``sign`` is how Python writes it."""
 
@@ -141,10 +179,27 @@ class Comparison(Binary):
     def torch(self, a: NoAttrs, *types: TensorType) -> Code:
         return Infix(self.sign, Input(0), Input(1))
 
+    def signal(self, a: NoAttrs, *types: TensorType) -> Any:
+        from fanin.signal.rules.compared import Compared
+
+        return Compared(self.arrays)
+
     def at_place(self, x: Any, y: Any) -> Any:
         if isinstance(x, Form) or isinstance(y, Form):
             return OPEN if x is OPEN or y is OPEN else compared(self.sign, x, y)
         return super().at_place(x, y)
+
+
+class Logical(Comparison):
+    """An operator of the language's own on true and false; one side may be such a value, but no number."""
+
+    inputs = (Port("x", BOOLS, number=True), Port("y", BOOLS, number=True))
+
+    def kind(self, x: DType, y: DType) -> DType:
+        for port, dtype in (("x", x), ("y", y)):
+            if dtype is not DType.BOOL:  # a number
+                raise Complaint(f"`{self.title}` takes true and false, not a number", port, kind="type")
+        return DType.BOOL
 
 
 def ordered_kind(x: DType, y: DType, title: str) -> DType:

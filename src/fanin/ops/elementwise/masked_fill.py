@@ -48,7 +48,7 @@ class MaskedFill(Op[NoAttrs]):
     def signal(self, a: NoAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.masks import Masked
 
-        return Masked("masked_fill")
+        return Masked(mask=1)
 
     def couplings(self, a: NoAttrs, *types: TensorType) -> Ties:
         inner, outer = stretch(types, max(t.rank for t in types))

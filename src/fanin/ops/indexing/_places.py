@@ -5,7 +5,8 @@ from __future__ import annotations
 from fanin.ir.facts import Compare
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
-from fanin.ops.contract import Complaint, Need, OpAttrs
+from fanin.ops.code import Code, Input, method
+from fanin.ops.contract import Complaint, Inferred, Need, Op, OpAttrs, Result, need_equal, normal_axis
 from fanin.ops.sizes import at_least
 from fanin.record import record
 
@@ -13,6 +14,31 @@ from fanin.record import record
 @record
 class AxisAttrs(OpAttrs):
     axis: Axis
+
+
+class Scattered(Op[AxisAttrs]):
+    """The numbers of ``source`` at places of x that ``index`` says along an axis. Subclasses say how they are put."""
+
+    attrs = AxisAttrs
+    order = ("x", "axis", "index", "source")
+    example_inputs = {"x": "[N, 8]", "i": "int[N, 3]", "s": "[N, 3]"}
+    kept = ("index",)
+
+    def infer(self, a: AxisAttrs, *types: TensorType) -> Result:
+        x, index, source = types
+        axis = normal_axis(a.axis, x.rank)
+        need_rank(index, x.rank, "index", self.name)
+        need_rank(source, x.rank, "source", self.name)
+        same_kind(x, source, "source", self.name)
+        needs = need_within(("index", index), ("x", x), self.name, axis)
+        for i in range(x.rank):
+            # PyTorch takes a larger source, but has no gradient for it.
+            message = f"the index and the source of `{self.name}` disagree along axis {i}: {{left}} and {{right}}"
+            needs += need_equal(index.shape[i], source.shape[i], message, ("index", i), ("source", i))
+        return Inferred((x,), needs)
+
+    def torch(self, a: AxisAttrs, *types: TensorType) -> Code:
+        return method(Input(0), self.name, a.axis, Input(1), Input(2))
 
 
 def need_rank(t: TensorType, rank: int, port: str, name: str) -> None:

@@ -19,6 +19,7 @@ class Eigh(OfSquare):
 
     name = "eigh"
     inputs = (Port("x", (DType.FLOAT,)),)
+    spectral = True
     results = ("eigenvalues", "eigenvectors")
     example = "eigenvalues, eigenvectors = eigh(x)"
     kept = ("eigenvalues", "eigenvectors")

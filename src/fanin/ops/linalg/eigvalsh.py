@@ -20,6 +20,7 @@ class Eigvalsh(OfSquare):
 
     name = "eigvalsh"
     inputs = (Port("x", (DType.FLOAT,)),)
+    spectral = True
     example = "y = eigvalsh(x)"
 
     def infer(self, a: NoAttrs, *types: TensorType) -> Result:

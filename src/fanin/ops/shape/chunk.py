@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
-from fanin.ir.dims import Dim, floordiv
-from fanin.ir.places import whole
+from fanin.ir.dims import floordiv
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis, PositiveInt
 from fanin.ops.code import Code, Input, Subscript, method, unless
-from fanin.ops.contract import ANY, Inferred, Op, OpAttrs, Port, Result, normal_axis
-from fanin.ops.keeping import PART, Lies
-from fanin.ops.sees import Sees, Use, moved, same
+from fanin.ops.contract import Inferred, OpAttrs, Result, normal_axis
+from fanin.ops.shape._pieces import Pieces
 from fanin.ops.shape.split import SplitAttrs
 from fanin.ops.sizes import need_quotient
 from fanin.ops.ties import Letter, Measure, Plus, Ties, letters
@@ -25,7 +23,7 @@ class ChunkAttrs(OpAttrs):
 
 
 @final
-class Chunk(Op[ChunkAttrs]):
+class Chunk(Pieces[ChunkAttrs]):
     """A list of ``chunks`` equal pieces along an axis.
 
     Shape: ``[N, 3 * D] -> [N, D], [N, D], [N, D]`` for ``chunk(3, axis=1)``
@@ -34,10 +32,7 @@ class Chunk(Op[ChunkAttrs]):
 
     name = "chunk"
     attrs = ChunkAttrs
-    inputs = (Port("x", ANY),)
-    listed = True
     example = "a, b = x -> chunk(2, axis=1)"
-    kept = ()
 
     def infer(self, a: ChunkAttrs, *types: TensorType) -> Result:
         x = types[0]
@@ -46,28 +41,9 @@ class Chunk(Op[ChunkAttrs]):
         size, needs = need_quotient(x.shape[axis], a.chunks, message, ("x", axis), about="chunks")
         return Inferred((x.with_axis(axis, size),) * a.chunks, needs)
 
-    def sees(self, a: ChunkAttrs, use: Use) -> tuple[Sees, ...]:
-        axis = a.axis % use.x.rank
-        start: Dim = 0
-        found: list[Sees] = []
-        for out in use.outs:
-            box = list(same(out))
-            box[axis] = whole(axis, out.shape[axis], start)
-            found.append(moved(tuple(box)))
-            start = start + out.shape[axis]
-        return tuple(found)
-
     def torch(self, a: ChunkAttrs, *types: TensorType) -> Code:
         pieces = method(Input(0), "chunk", a.chunks, dim=unless(a.axis, 0))
         return pieces if a.chunks > 1 else Subscript(pieces, (0,))
-
-    def lies(self, a: ChunkAttrs, *types: TensorType) -> Lies:
-        return PART
-
-    def signal(self, a: ChunkAttrs, *types: TensorType) -> Any:
-        from fanin.signal.rules.shape import Part
-
-        return Part(range(types[0].rank))
 
     def couplings(self, a: ChunkAttrs, *types: TensorType) -> Ties:
         (x,) = types

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, final
+from typing import final
 
 from fanin.ir.dims import Dim
-from fanin.ir.places import whole
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis, PositiveInt, Size
 from fanin.ops.code import Code, Input, Sequence, Subscript, method, unless
-from fanin.ops.contract import ANY, Complaint, Inferred, Op, OpAttrs, Port, Result, need_equal, normal_axis
-from fanin.ops.keeping import PART, Lies
-from fanin.ops.sees import Sees, Use, moved, same
+from fanin.ops.contract import Complaint, Inferred, OpAttrs, Result, need_equal, normal_axis
+from fanin.ops.shape._pieces import Pieces
 from fanin.ops.sizes import need_sizes
 from fanin.ops.ties import Letter, Plus, Ties, letters
 from fanin.record import record
@@ -25,7 +23,7 @@ class SplitAttrs(OpAttrs):
 
 
 @final
-class Split(Op[SplitAttrs]):
+class Split(Pieces[SplitAttrs]):
     """A list of pieces along an axis: of the sizes given, or of one size (the last may be smaller).
 
     Shape: ``[N, 8] -> [N, 6], [N, 2]`` for ``split((6, 2), axis=1)``
@@ -33,10 +31,7 @@ class Split(Op[SplitAttrs]):
 
     name = "split"
     attrs = SplitAttrs
-    inputs = (Port("x", ANY),)
-    listed = True
     example = "a, b = x -> split((6, 2), axis=1)"
-    kept = ()
 
     def infer(self, a: SplitAttrs, *types: TensorType) -> Result:
         x = types[0]
@@ -47,29 +42,10 @@ class Split(Op[SplitAttrs]):
         needs = (*need_sizes(*sizes), *need_equal(x.shape[axis], total, message, ("x", axis)))
         return Inferred(tuple(x.with_axis(axis, size) for size in sizes), needs)
 
-    def sees(self, a: SplitAttrs, use: Use) -> tuple[Sees, ...]:
-        axis = a.axis % use.x.rank
-        start: Dim = 0
-        found: list[Sees] = []
-        for out in use.outs:
-            box = list(same(out))
-            box[axis] = whole(axis, out.shape[axis], start)
-            found.append(moved(tuple(box)))
-            start = start + out.shape[axis]
-        return tuple(found)
-
     def torch(self, a: SplitAttrs, *types: TensorType) -> Code:
         sizes = a.sizes if isinstance(a.sizes, int) else Sequence(a.sizes)
         pieces = method(Input(0), "split", sizes, dim=unless(a.axis, 0))
         return pieces if len(_sizes(a, types[0].shape[a.axis])) > 1 else Subscript(pieces, (0,))
-
-    def lies(self, a: SplitAttrs, *types: TensorType) -> Lies:
-        return PART
-
-    def signal(self, a: SplitAttrs, *types: TensorType) -> Any:
-        from fanin.signal.rules.shape import Part
-
-        return Part(range(types[0].rank))
 
     def couplings(self, a: SplitAttrs, *types: TensorType) -> Ties:
         (x,) = types

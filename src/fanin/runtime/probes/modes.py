@@ -10,20 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from fanin.runtime.modes import in_evaluation
 from fanin.runtime.samples import flat
 
 
 @contextmanager
 def evaluating(net: nn.Module) -> Iterator[None]:
     """Every module in evaluation, and afterwards as it was. Attention by the plain formula, whose derivatives exist."""
-    before = {module: module.training for module in net.modules()}
-    net.eval()
-    try:
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
-    finally:
-        for module, training in before.items():
-            module.training = training
+    with in_evaluation(net), sdpa_kernel(SDPBackend.MATH):
+        yield
 
 
 def floats(found: Any) -> list[Tensor]:

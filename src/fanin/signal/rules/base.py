@@ -10,8 +10,9 @@ import numpy as np
 
 from fanin.signal import grid, table
 from fanin.signal.grid import Array
-from fanin.signal.state import Gradient, Signal, gradient
-from fanin.signal.table import AGREE
+from fanin.signal.resolved import Resolved, carried, latents, lifted, placed_back, resolved_in
+from fanin.signal.state import Gradient, Signal, gradient, is_gaussian
+from fanin.signal.table import AGREE, DIFFER
 from fanin.signal.units import Meeting, Sent, Units
 
 
@@ -89,7 +90,19 @@ def scaled_by(g: Gradient, x: Signal, factor: Array, source: int | None = None) 
     found = Gradient(
         after, h / np.sqrt(size), g.source if source is None else source, g.profile, terms=terms, lean=lean
     )
-    return found if g.tilt is None else replace(found, tilt=_tilted(g.tilt, x, factor))
+    if g.tilt is not None:
+        found = replace(found, tilt=_tilted(g.tilt, x, factor))
+    axis = resolved_in(x, g)
+    return found if axis is None else placed_back(found, x.shape, enveloped(g, x, axis, factor))
+
+
+def enveloped(g: Gradient, x: Signal, axis: int, factor: Array) -> Resolved:
+    """A gradient's moments by position, with a function of the latent of its tensor times its envelope."""
+    known = g.along or lifted(g.G, x.shape, axis)
+    R = latents(x, axis)
+    before, after = R.map(lambda r: grid.pair(g.mean, r)), R.map(lambda r: grid.pair(g.mean * factor, r))
+    before.own[:], after.own[:] = grid.square(g.h), grid.square(g.h * factor)
+    return known.and_(before.and_(after, lambda b, a: a / np.where(np.abs(b) > 1e-12, b, np.inf)), np.multiply)
 
 
 def _tilted(tilt: Array, x: Signal, factor: Array) -> Array:
@@ -97,35 +110,61 @@ def _tilted(tilt: Array, x: Signal, factor: Array) -> Array:
     return np.asarray(tilt * grid.pair(factor, R))
 
 
-def stein(y: Signal, g: Gradient) -> Array | None:
-    """What the gradient's envelope has to do with the input of the layer that gave y, for pairs of entries.
+def stein(x: Signal, y: Signal, g: Gradient, bias: float, channel: int, strided: Sequence[int] = ()) -> Array | None:
+    """What the gradient's envelope has to do with the input x of the layer that gave y, for pairs of entries.
 
-    An input ``x_i`` and the output are jointly normal, so that ``E x_i x_i' h h'`` is ``E x_i x_i' E h h'`` and, by
-    Stein's lemma, ``cov(x_i, z)^2 E h'(z) h'(z')``: a relu opens for inputs that look like its weights. The table is
-    that of the second term, for a covariance of 1.
+    A relu opens for inputs that look like its weights, so that ``E x x' h h'`` is more than the product of moments. To
+    first order in the variance of one weight it is more by that variance times
+
+        ``Σ (E x x' u u' - E x x' E u u') E h'(z) h'(z') + (E x x' u² - E x x' E u²) E h''(z) h(z')``
+
+    over all inputs u, which for a normal x is Stein's lemma; for an entry with itself the two slopes together are
+    ``E h² (z² - 1) / 2``. The table, over y, is that of all inputs x of a unit. ``bias`` is the variance that its bias
+    brings to y; neighbours along ``strided`` axes of y are farther apart in x.
     """
     if g.terms or g.tilt is not None:
-        known = [g.tilt, *(stein(y, replace(t, tilt=None)) for t in g.terms or (g,))]
+        known = [None if g.tilt is None else g.tilt * x.q]
+        known += [stein(x, y, replace(t, tilt=None), bias, channel, strided) for t in g.terms or (g,)]
         found = table.same_states(*(k for k in known if k is not None)) if any(k is not None for k in known) else []
         return np.asarray(sum(found[1:], found[0])) if found else None
-    if np.ptp(g.h) == 0 or not is_gaussian(y):
+    if np.ptp(g.h) == 0 or not is_gaussian(y) or x.q <= 0 or y.variance <= 0:
         return None
     G, R = table.same_states(g.G, y.R)
     before = g.envelope(y.shape, R)
     eps = np.where(np.abs(before) > 1e-12, G / np.where(np.abs(before) > 1e-12, before, 1.0), 0.0)
-    slope = grid.pair_slope(g.mean, R)
-    if g.lean is not None:
-        slope[(AGREE,) * slope.ndim] = grid.pair_slope(g.h, np.ones(1))[0]
-    return np.asarray(eps * slope)
+    second, third = _fourths(x, R.shape, channel, strided)
+    own = (AGREE,) * R.ndim
+    slope, bend = grid.pair_slope(g.mean, R), grid.pair_bend(g.mean, R)
+    slope[own], bend[own] = grid.mean(g.h**2 * (grid.Z**2 - 1)) / 2, 0.0
+    return np.asarray(eps * (second * slope + third * bend) * max(1 - bias / y.variance, 0.0) / x.q)
+
+
+def _fourths(x: Signal, states: tuple[int, ...], channel: int, strided: Sequence[int]) -> tuple[Array, Array]:
+    """``Σ E x x' u u' - E x x' E u u'`` and ``Σ E x x' u² - E x x' E u²`` over the inputs u of a unit, with x among
+    them, for pairs of one channel and a table of these states. Of two inputs the fourth moments are a normal law's."""
+    M, R = table.same_states(x.M, x.R)
+    n, m2, own = x.shape[channel], x.mean**2, (AGREE,) * (x.M.ndim - 1)
+    agree, differ = (np.take(M, [i], axis=channel) for i in (AGREE, DIFFER))
+    r = np.take(R, [AGREE], axis=channel)
+    between = differ - m2 if n > 1 else np.zeros_like(differ)
+    inside = float(np.take(between, 0, axis=channel)[own])
+    found = []
+    for fourth, others in (
+        (grid.pair(x.psi**2, r) - agree**2, between**2 + inside**2),
+        (grid.pair(x.psi**3, r, x.psi) - x.q * agree, 2 * inside * between),
+    ):
+        F = np.repeat(fourth + (n - 1) * others, states[channel], axis=channel)
+        for axis, count in enumerate(states):
+            F = table.lagged(F, axis) if count == 3 else table.plain(F, axis, x.shape[axis])
+            if count == 3 and axis in strided:
+                F = np.take(F, [DIFFER, AGREE, DIFFER], axis=axis)
+        found.append(F)
+    return found[0], found[1]
 
 
 def same_latent(a: Signal, b: Signal) -> bool:
     """Whether two tensors are functions of one latent, entry by entry."""
     return a.root == b.root and a.shape == b.shape
-
-
-def is_gaussian(x: Signal) -> bool:
-    return bool(np.allclose(x.psi, x.mean + np.sqrt(x.variance) * grid.Z, rtol=0, atol=1e-9 * (np.sqrt(x.q) + 1e-300)))
 
 
 def folded(G: Array, shape: Sequence[int], to: Sequence[int]) -> Array:
@@ -143,6 +182,11 @@ def folded(G: Array, shape: Sequence[int], to: Sequence[int]) -> Array:
     return G
 
 
-def unchanged(g: Gradient | None, G: Array) -> Gradient | None:
-    """The same gradient with its axes in another order or number."""
-    return None if g is None else Gradient(G, g.h, g.source, (None,) * G.ndim, lean=g.lean)
+def unchanged(
+    g: Gradient | None, G: Array, shape: Sequence[int] = (), y: Sequence[int] = (), axis: int | None = None
+) -> Gradient | None:
+    """The same gradient with its axes in another order or number; ``axis`` is where the resolved one is."""
+    if g is None:
+        return None
+    found = Gradient(G, g.h, g.source, (None,) * G.ndim, lean=g.lean)
+    return placed_back(found, shape, carried(g.along, g.G, y, G, shape, axis))

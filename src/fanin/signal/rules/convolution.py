@@ -222,14 +222,14 @@ class Convolve(Rule):
         agree = np.take(G, AGREE, axis=c)
         sides = g.profile if len(g.profile) == len(y.shape) else (None,) * len(y.shape)
         self.weight_norms(x, y, agree, sides, c)
-        own = stein(y, g)
+        strided = [c + 1 + i for i, window in enumerate(self.windows) if window[1] > 1]
+        own = stein(x, y, g, w.var("bias"), c, strided)
         if own is not None:
             own = np.take(table.plain(own, c, y.shape[c]), AGREE, axis=c)
             rest = (*y.shape[:c], *y.shape[c + 1 :])
             for axis in reversed(range(own.ndim)):
                 own = table.average(own, axis, rest[axis])
-            # The squared covariances of an output with its inputs add up to the second moment of one input.
-            self.norms["weight"] += y.shape[c] * prod(rest) ** 2 * x.q * float(own)
+            self.norms["weight"] += y.shape[c] * prod(rest) ** 2 * float(own)
         profile: list[Array | None] = [None] * (c + 1)
         tilt = None if g.tilt is None else np.take(table.plain(g.tilt, c, y.shape[c]), AGREE, axis=c)
         for i, window in enumerate(self.windows):

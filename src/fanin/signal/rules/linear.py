@@ -11,8 +11,9 @@ import numpy as np
 
 from fanin.signal import grid, table
 from fanin.signal.grid import Array
-from fanin.signal.rules.base import Cannot, Rule, Weights, bases, is_gaussian, joined_notes, stein
-from fanin.signal.state import Gradient, Signal, gradient, make
+from fanin.signal.resolved import lifted, pairs_met, placed, placed_back, resolved_in
+from fanin.signal.rules.base import Cannot, Rule, Weights, bases, joined_notes, stein
+from fanin.signal.state import Gradient, Signal, gradient, is_gaussian, make
 from fanin.signal.table import AGREE, DIFFER
 from fanin.signal.units import Meeting, Sent, Units
 
@@ -76,8 +77,12 @@ class Dense(Rule):
         own = n * w.var("weight") * agree + w.var("bias")
         out = np.stack([shared, shared + own], axis=-1)
         noise = x.noise + log_noise(n, round(kurtosis(x), 3)) if w.var("weight") > 0 else x.noise
-        return [make(shape, table.tidy(out, shape), bases=x.bases, profile=(*x.profile[:-1], None), noise=noise,
-                     approx=x.approx, mean=w.mean("weight") * n * x.mean + w.mean("bias"))]  # fmt: skip
+        y = make(shape, table.tidy(out, shape), bases=x.bases, profile=(*x.profile[:-1], None), noise=noise,
+                 approx=x.approx, mean=w.mean("weight") * n * x.mean + w.mean("bias"))  # fmt: skip
+        if x.along is None or w.mean("weight"):
+            return [y]
+        plus = w.mean("bias") ** 2 + w.var("bias")
+        return [placed(y, x.along.map(lambda K: n * w.var("weight") * K + plus))]
 
     def backward(
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
@@ -95,14 +100,21 @@ class Dense(Rule):
         a, b = table.same_states(M, agree) if M.ndim else (M, agree)
         self.norms["weight"] = n * out * count * float(_average_all(a * b, others))
         self.norms["bias"] = out * count * float(_average_all(agree, others))
-        own = stein(y, g)
+        own = stein(x, y, g, w.var("bias"), x.M.ndim - 1)
         if own is not None and others:
-            # The squared covariances of an output with its inputs add up to the second moment of one input.
-            shared = float(_average_all(table.plain(own, own.ndim - 1, out)[..., AGREE], others))
-            self.norms["weight"] += out * count * x.q * shared
+            self.norms["weight"] += (
+                out * count * float(_average_all(table.plain(own, own.ndim - 1, out)[..., AGREE], others))
+            )
         G_in = np.stack([equal, equal + out * w.var("weight") * agree], axis=-1)
-        self.norms["weight"] *= _together(x.profile, g.profile)
+        axis = resolved_in(x, g)
+        if axis is None or len(x.shape) != 3:
+            self.norms["weight"] *= _together(x.profile, g.profile)
+        else:
+            both = (x.along or lifted(x.M, x.shape, axis)).and_(g.along or lifted(g.G, y.shape, axis), np.multiply)
+            self.norms["weight"] += n * out * (pairs_met(both, x.shape) - count * float(_average_all(a * b, others)))
         back = gradient(table.tidy(G_in, x.shape), profile=(*g.profile[:-1], None) if g.profile else ())
+        if g.along is not None and not w.mean("weight"):
+            back = placed_back(back, x.shape, g.along.map(lambda K: out * w.var("weight") * K))
         if g.tilt is not None and x.bases & y.bases:
             inner = out * w.var("weight") * table.plain(g.tilt, g.tilt.ndim - 1, out)[..., AGREE]
             back = replace(back, tilt=table.tidy(np.stack([np.zeros_like(inner), inner], axis=-1), x.shape))

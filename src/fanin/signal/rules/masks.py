@@ -14,17 +14,27 @@ from fanin.signal.state import Gradient, Signal, make
 class Masked(Rule):
     """``where(mask, x, y)`` and ``masked_fill(x, mask, y)`` with a very low number: what softmax does not see.
 
-    A square mask over the last two axes is taken to be causal, another to leave nothing out.
+    A square mask over the last two axes is taken to be causal, another to leave nothing out. A mask that is the same
+    everywhere takes one of the two. ``mask`` is its place among the inputs.
     """
 
     takes_whole = True
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, mask: int) -> None:
         super().__init__()
+        self.mask = mask
         self.kept = 0
 
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
-        tensors = [(i, x) for i, x in enumerate(xs) if x is not None]
+        tensors = [(i, x) for i, x in enumerate(xs) if x is not None and i != self.mask]
+        mask = xs[self.mask]
+        if mask is not None and mask.is_constant and len(tensors) == 2:
+            holds = bool(mask.psi[0]) is (
+                self.mask == 0
+            )  # `where` takes its first tensor there, `masked_fill` its last
+            self.kept, x = tensors[0 if holds else 1]
+            if x.shape == shapes[0]:
+                return [x]
         if all(x.is_constant for _, x in tensors) and len(tensors) == 2:  # what is added to scores
             top = max((x for _, x in tensors), key=lambda x: float(x.psi[0]))
             if min(float(x.psi[0]) for _, x in tensors) <= -1e4:

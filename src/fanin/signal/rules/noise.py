@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fanin.signal import table
+from fanin.signal.resolved import carried, placed, placed_back
 from fanin.signal.rules.base import Cannot, Rule, Weights
 from fanin.signal.state import Gradient, Signal, make
 from fanin.signal.table import AGREE
@@ -107,8 +108,9 @@ class Drop(Rule):
         if self.p == 0:
             return [x]
         M = table.tidy(x.M * self.factor(x.M), x.shape)
-        return [make(x.shape, M, self.dropped(x), R=None, bases=x.bases, profile=x.profile, noise=x.noise,
-                     approx=x.approx)]  # fmt: skip
+        y = make(x.shape, M, self.dropped(x), R=None, bases=x.bases, profile=x.profile, noise=x.noise,
+                 approx=x.approx)  # fmt: skip
+        return [y if x.along is None else placed(y, carried(x.along, x.M, x.shape, M, x.shape, x.along.axis))]
 
     def dropped(self, x: Signal) -> np.ndarray:
         from fanin.signal.grid import W, sorted_quantiles
@@ -126,7 +128,9 @@ class Drop(Rule):
             return [g]
         from fanin.signal.state import gradient
 
-        return [gradient(table.tidy(g.G * self.factor(g.G), x.shape), profile=g.profile)]
+        back = gradient(table.tidy(g.G * self.factor(g.G), x.shape), profile=g.profile)
+        axis = None if g.along is None else g.along.axis
+        return [placed_back(back, x.shape, carried(g.along, g.G, x.shape, back.G, x.shape, axis))]
 
     def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
         if self.whole:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from fanin.signal import grid, table
+from fanin.signal.resolved import carried, groups, lifted, placed, placed_back, resolved_in
 from fanin.signal.rules.base import Cannot, Rule, Weights
 from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.table import AGREE, DIFFER
@@ -61,7 +62,8 @@ class Normalise(Rule):
 
             self.each = [Normalise(self.axes, self.eps, centre=self.centre) for _ in x.parts]
             self.pieces = [rule.forward([p], w, [p.shape])[0] for rule, p in zip(self.each, x.parts, strict=True)]
-            return Join(x.joined).forward(self.pieces, w, shapes)
+            self.join = Join(x.joined)
+            return self.join.forward(self.pieces, w, shapes)
         if self.groups:
             inner = self.grouped(x)
             y = self.normal(inner)
@@ -75,7 +77,21 @@ class Normalise(Rule):
             y = y.changed(M=y.M * scale**2 + 2 * scale * shift * y.mean + shift**2, psi=psi)
         # What was normalised position by position is as large at each.
         profile = tuple(p if i in self.axes else None for i, p in enumerate(y.profile)) if self.own(x) else y.profile
-        return [y.changed(shape=x.shape, profile=profile)]
+        y = y.changed(shape=x.shape, profile=profile)
+        if x.along is None or self.axes != (len(x.shape) - 1,):
+            return [y]
+        heights = scale * np.sqrt(self.to / (self.within(x) + self.eps))
+        centred = x.along.map(lambda K: self.share_left(x) * (K - (x.mean**2 if self.centre else 0.0)))
+        return [placed(y, centred.each(heights).map(lambda K: K + shift**2 + 2 * scale * shift * y.mean))]
+
+    def share_left(self, x: Signal) -> float:
+        """What centring leaves of a variance."""
+        return 1 - 1 / x.shape[-1] if self.centre else 1.0
+
+    def within(self, x: Signal) -> grid.Array:
+        """The variance within each position."""
+        assert x.along is not None
+        return np.maximum(self.share_left(x) * (x.along.own - (x.mean**2 if self.centre else 0.0)), 0.0)
 
     def own(self, x: Signal) -> bool:
         """Whether statistics are those of one position: layer norms."""
@@ -124,9 +140,9 @@ class Normalise(Rule):
         if g is None:
             return [None, *rest]
         if self.apart(x):
-            from fanin.signal.rules.shape import Join, put_together
+            from fanin.signal.rules.shape import put_together
 
-            before = Join(x.joined).backward(self.pieces, ys, [g], w)
+            before = self.join.backward(self.pieces, ys, [g], w)
             back: list[Gradient] = []
             for rule, part, piece, at in zip(self.each, x.parts, self.pieces, before, strict=True):
                 found = rule.backward([part], [piece], [at], w)[0]
@@ -158,6 +174,15 @@ class Normalise(Rule):
         if self.groups:
             out = table.merge(out, 1, x.shape[1:3])
             return [replace(gradient(out, g.h), lean=g.lean), *rest]
+        resolved = resolved_in(x, g)
+        if resolved is not None and self.axes == (len(x.shape) - 1,):
+            along = carried(g.along or lifted(g.G, x.shape, resolved), g.G, x.shape, out * d, x.shape, resolved)
+            sizes = (
+                np.full(len(groups(x.shape[resolved])), d) if x.along is None else (self.within(x) + self.eps) / self.to
+            )
+            assert along is not None
+            back_ = replace(gradient(table.tidy(out, x.shape), g.h), lean=g.lean)
+            return [placed_back(back_, x.shape, along.each(1 / np.sqrt(sizes))), *rest]
         profile = list(g.profile) or [None] * out.ndim
         for axis, heights in enumerate(x.profile if self.own(x) else ()):
             if heights is None or axis in self.axes or len(heights) != x.shape[axis]:

@@ -9,18 +9,18 @@ import numpy as np
 
 from fanin.signal import grid, table
 from fanin.signal.grid import Array
+from fanin.signal.resolved import Resolved, latents, lifted, placed, placed_back
 from fanin.signal.rules.base import (
     Cannot,
     Rule,
     Weights,
     bases,
     folded,
-    is_gaussian,
     joined_notes,
     same_latent,
     scaled_by,
 )
-from fanin.signal.state import Gradient, Signal, gradient, make
+from fanin.signal.state import Gradient, Signal, gradient, is_gaussian, make
 from fanin.signal.units import Meeting, Sent, Units, table_of
 
 _NODES = 24
@@ -46,10 +46,11 @@ class Curve(Rule):
             psi = np.asarray(self.f(x.psi), dtype=np.float64)
         if not np.all(np.isfinite(psi)):
             raise Cannot("it has no value at some of the numbers that may come in")
-        return [make(x.shape, grid.pair(psi, x.R), psi, R=x.R, root=x.root, bases=x.bases,
-                     profile=x.profile, noise=x.noise * self.slope(x, psi) ** 2, approx=x.approx,
-                     learned=x.learned).changed(masked=x.masked, joined=x.joined,
-                     parts=tuple(self.forward([p], w, [p.shape])[0] for p in x.parts))]  # fmt: skip
+        y = make(x.shape, grid.pair(psi, x.R), psi, R=x.R, root=x.root, bases=x.bases,
+                 profile=x.profile, noise=x.noise * self.slope(x, psi) ** 2, approx=x.approx,
+                 learned=x.learned).changed(masked=x.masked, joined=x.joined,
+                 parts=tuple(self.forward([p], w, [p.shape])[0] for p in x.parts))  # fmt: skip
+        return [y if x.along is None else placed_as(y, x, psi)]
 
     def slope(self, x: Signal, psi: Array) -> float:
         """``d ln q' / d ln q``: how an error of the scale goes on."""
@@ -91,6 +92,13 @@ class Curve(Rule):
         return [g.like([v * s for (_, v), s in zip(g.pieces, slopes, strict=True)])]
 
 
+def placed_as(y: Signal, x: Signal, psi: Array) -> Signal:
+    """A function of the latent of x, position by position: as large as x is there."""
+    assert x.along is not None
+    along = latents(x, x.along.axis).map(lambda r: grid.pair(psi, r))
+    return placed(y, along.each(np.sqrt(np.maximum(x.along.own, 0.0) / max(x.q, 1e-300))))
+
+
 class Sum(Rule):
     """``y = s1 x1 + s2 x2``, broadcast."""
 
@@ -124,7 +132,8 @@ class Sum(Rule):
             else:
                 terms = g.terms
             lean = None if lean is None else lean * np.sign(sign)
-            found.append(Gradient(g.G, h * np.sign(sign), g.source, g.profile, tilt=g.tilt, terms=terms, lean=lean))
+            found.append(Gradient(g.G, h * np.sign(sign), g.source, g.profile, tilt=g.tilt, terms=terms, lean=lean,
+                                  along=g.along))  # fmt: skip
         return found
 
     def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
@@ -145,7 +154,8 @@ def _signed(x: Signal, sign: float) -> Signal:
 
 
 def scaled(x: Signal, factor: float) -> Signal:
-    return x.changed(M=x.M * factor**2, psi=x.psi * factor)
+    along = None if x.along is None else x.along.map(lambda K: K * factor**2)
+    return x.changed(M=x.M * factor**2, psi=x.psi * factor, along=along)
 
 
 def add(x: Signal, y: Signal, shape: tuple[int, ...]) -> Signal:
@@ -156,15 +166,18 @@ def add(x: Signal, y: Signal, shape: tuple[int, ...]) -> Signal:
     if same_latent(x, y):
         psi = x.psi + y.psi
         R, _ = table.same_states(x.R, y.R)
-        return make(shape, grid.pair(psi, R), psi, R=R, root=x.root, bases=x.bases | y.bases, profile=x.profile,
+        both = make(shape, grid.pair(psi, R), psi, R=R, root=x.root, bases=x.bases | y.bases, profile=x.profile,
                     noise=max(x.noise, y.noise), approx=joined_notes((x, y)))  # fmt: skip
+        return both if x.along is None else placed_as(both, x, psi)
     if x.is_constant and not y.is_constant:
         x, y = y, x
     if y.is_constant and x.shape == shape:
         c = float(y.psi[0])
         psi = x.psi + c
-        return make(shape, x.M + 2 * c * x.mean + c * c, psi, R=x.R, root=x.root, bases=x.bases | y.bases,
-                    profile=x.profile, noise=x.noise, approx=x.approx, learned=x.learned and y.learned)  # fmt: skip
+        more = 2 * c * x.mean + c * c
+        y = make(shape, x.M + more, psi, R=x.R, root=x.root, bases=x.bases | y.bases,
+                 profile=x.profile, noise=x.noise, approx=x.approx, learned=x.learned and y.learned)  # fmt: skip
+        return placed(y, None if x.along is None else x.along.map(lambda K: K + more))
     a, b = table.same_states(table.align(x.M, rank), table.align(y.M, rank))
     M = a + b + 2 * x.mean * y.mean
     notes = joined_notes((x, y))
@@ -173,11 +186,26 @@ def add(x: Signal, y: Signal, shape: tuple[int, ...]) -> Signal:
     total = x.q + y.q
     share = 0.5 if total <= 0 else x.q / total
     noise = share**2 * x.noise + (1 - share) ** 2 * y.noise
-    both: Array | None = None
+    law: Array | None = None
     if not (is_gaussian(x) and is_gaussian(y)):
-        both = _fitted(_convolved(x, y), x.mean + y.mean, x.variance + y.variance)
-    return make(shape, M, both, bases=bases((x, y)), profile=_profiles(x, y, rank), noise=noise, approx=notes,
-                learned=x.learned and y.learned, mean=x.mean + y.mean)  # fmt: skip
+        law = _fitted(_convolved(x, y), x.mean + y.mean, x.variance + y.variance)
+    z = make(shape, M, law, bases=bases((x, y)), profile=_profiles(x, y, rank), noise=noise, approx=notes,
+             learned=x.learned and y.learned, mean=x.mean + y.mean)  # fmt: skip
+    return placed(z, by_position(x, y, shape, lambda a, b: a + b + 2 * x.mean * y.mean))
+
+
+def by_position(x: Signal, y: Signal, shape: tuple[int, ...], f: Callable[[Array, Array], Array]) -> Resolved | None:
+    """Moments by position of what is made of two tensors, if one of them has any."""
+    known = {s.along.axis + len(shape) - len(s.shape) for s in (x, y) if s.along is not None}
+    if len(known) != 1:
+        return None
+    (axis,) = known
+    each = []
+    for s in (x, y):
+        wide = (1,) * (len(shape) - len(s.shape)) + s.shape
+        each.append(lifted(table.align(s.M, len(shape)), (*wide[:axis], shape[axis], *wide[axis + 1:])
+                           if wide[axis] == 1 else wide, axis) if s.along is None else s.along.at(axis))  # fmt: skip
+    return each[0].and_(each[1], f)
 
 
 def _uncorrelated(x: Signal, y: Signal) -> bool:
@@ -286,7 +314,8 @@ def _factor_gradient(x: Signal, other: Signal, y: Signal, g: Gradient) -> Gradie
     if other.is_constant and x.shape == y.shape:
         c = float(other.psi[0])
         lean = None if g.lean is None else g.lean * np.sign(c)
-        return replace(g, G=g.G * c * c, h=g.h if c >= 0 else -g.h, lean=lean, terms=())
+        along = None if g.along is None else g.along.map(lambda K: K * c * c)
+        return replace(g, G=g.G * c * c, h=g.h if c >= 0 else -g.h, lean=lean, terms=(), along=along)
     rank = len(y.shape)
     G, M = table.same_states(g.G, table.align(other.M, rank))
     found = gradient(folded(G * M, y.shape, x.shape))
@@ -294,6 +323,10 @@ def _factor_gradient(x: Signal, other: Signal, y: Signal, g: Gradient) -> Gradie
         # What both factors were made of moves the other one, and with it this gradient.
         G, R = table.same_states(g.G, other.R)
         found = replace(found, tilt=G * grid.pair_slope(other.psi, R))
+    known = g.along or other.along
+    if x.shape == y.shape == other.shape and known is not None:
+        each = (s or lifted(T, y.shape, known.axis) for s, T in ((g.along, g.G), (other.along, other.M)))
+        found = placed_back(found, x.shape, next(each).and_(next(each), np.multiply))
     return found
 
 
@@ -302,8 +335,9 @@ def multiply(x: Signal, y: Signal, shape: tuple[int, ...]) -> Signal:
     rank = len(shape)
     if same_latent(x, y):
         psi = x.psi * y.psi
-        return make(shape, grid.pair(psi, x.R), psi, R=x.R, root=x.root, bases=x.bases | y.bases, profile=x.profile,
-                    noise=max(x.noise, y.noise), approx=joined_notes((x, y)))  # fmt: skip
+        z = make(shape, grid.pair(psi, x.R), psi, R=x.R, root=x.root, bases=x.bases | y.bases, profile=x.profile,
+                 noise=max(x.noise, y.noise), approx=joined_notes((x, y)))  # fmt: skip
+        return z if x.along is None else placed_as(z, x, psi)
     if x.is_constant and not y.is_constant:
         x, y = y, x
     if y.is_constant and x.shape == shape:
@@ -319,26 +353,31 @@ def multiply(x: Signal, y: Signal, shape: tuple[int, ...]) -> Signal:
         )
     psi = grid.of_two(x.psi, _nodes(y), True)
     psi = _fitted(psi, x.mean * y.mean, x.q * y.q - (x.mean * y.mean) ** 2)
-    return make(shape, a * b, psi, bases=bases((x, y)), profile=_profiles(x, y, rank), noise=x.noise + y.noise,
-                approx=notes, learned=x.learned and y.learned)  # fmt: skip
+    z = make(shape, a * b, psi, bases=bases((x, y)), profile=_profiles(x, y, rank), noise=x.noise + y.noise,
+             approx=notes, learned=x.learned and y.learned)  # fmt: skip
+    return placed(z, by_position(x, y, shape, np.multiply))
 
 
 class Joint(Rule):
-    """``y = f(x1, x2)`` of two functions of one latent, or of a tensor and a number; nothing else is known."""
+    """``y = f(x1, x2)`` of two functions of one latent, of a tensor and a number, or of two that are apart."""
 
     def __init__(self, f: Callable[[Array, Array], Array]) -> None:
         super().__init__()
         self.f = f
+        self.apart: Rule | None = None
 
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
         x, y = xs
         if not same_latent(x, y) and not x.is_constant and not y.is_constant:
-            raise Cannot("it takes two tensors together that are no functions of one")
+            from fanin.signal.rules.apart import Apart
+
+            self.apart = Apart(self.f)
+            return self.apart.forward(xs, w, shapes)
         with np.errstate(all="ignore"):
             psi = np.asarray(self.f(x.psi, y.psi), dtype=np.float64)
         if not np.all(np.isfinite(psi)):
             raise Cannot("it has no value at some of the numbers that may come in")
-        lead = y if x.is_constant else x
+        lead = y if x.is_constant and (not y.is_constant or y.shape == shapes[0]) else x
         if lead.shape != shapes[0]:
             raise Cannot("it stretches one of two tensors")
         return [make(shapes[0], grid.pair(psi, lead.R), psi, R=lead.R, root=lead.root, bases=bases(xs),
@@ -350,6 +389,8 @@ class Joint(Rule):
         (x, y), (g,) = xs, gs
         if g is None:
             return [None, None]
+        if self.apart is not None:
+            return self.apart.backward(xs, ys, gs, w)
         found: list[Gradient | None] = []
         for first in (True, False):
             own = x if first else y
@@ -441,7 +482,9 @@ class Total(Rule):
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
     ) -> list[Gradient | None]:
         parts = Sum((1.0,) * len(xs)).backward(xs, ys, gs, w)
-        return [None if p is None else replace(p, G=p.G * self.factor**2, terms=(), tilt=None) for p in parts]
+        return [
+            None if p is None else replace(p, G=p.G * self.factor**2, terms=(), tilt=None, along=None) for p in parts
+        ]
 
     def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
         return Sum((self.factor,) * len(xs)).drawn(xs, w, shapes, at)

@@ -9,17 +9,36 @@ import numpy as np
 
 from fanin.signal import table
 from fanin.signal.grid import Array
+from fanin.signal.resolved import Resolved, carried, placed, placed_back, sum_along
 from fanin.signal.rules.base import Cannot, Rule, Weights, bases, folded, joined_notes, unchanged
 from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.table import AGREE, DIFFER
-from fanin.signal.units import Meeting, Sent, Units
+from fanin.signal.units import Meeting, Placed, Sent, Units
 
 
 def moved(
-    x: Signal, shape: Sequence[int], M: Array, R: Array | None = None, profile: Sequence[Array | None] | None = None
+    x: Signal,
+    shape: Sequence[int],
+    M: Array,
+    R: Array | None = None,
+    profile: Sequence[Array | None] | None = None,
+    axis: int | None = None,
 ) -> Signal:
-    """The same entries at other places: a latent of their own, since places decide what goes together."""
-    return make(shape, M, x.psi, R=R, bases=x.bases, noise=x.noise, approx=x.approx, learned=x.learned, profile=profile)
+    """The same entries at other places: a latent of their own, since places decide what goes together. ``axis`` is
+    where the axis is now of which positions are known one by one."""
+    y = make(shape, M, x.psi, R=R, bases=x.bases, noise=x.noise, approx=x.approx, learned=x.learned, profile=profile)
+    return placed(y, carried(x.along, x.M, x.shape, M, shape, axis))
+
+
+def alone_in(before: Sequence[int], after: Sequence[int], axis: int) -> int | None:
+    """Where an axis is after a reshape that leaves it, and the first one, as they are."""
+    found = None
+    for a, b, c, d in table.groups_of(before, after):
+        if (a, b) == (0, 1) and (c, d) != (0, 1):
+            return None
+        if (a, b) == (axis, axis + 1) and d - c == 1:
+            found = c
+    return found if axis > 0 and before[0] == after[0] else None
 
 
 class Same(Rule):
@@ -62,14 +81,17 @@ class Reshape(Rule):
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
         x, shape = xs[0], shapes[0]
         M = table.reshape(x.M, x.shape, shape)
-        return [moved(x, shape, M)]
+        return [moved(x, shape, M, axis=None if x.along is None else alone_in(x.shape, shape, x.along.axis))]
 
     def backward(
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
     ) -> list[Gradient | None]:
         x, y, g = xs[0], ys[0], gs[0]
         rest: list[Gradient | None] = [None] * (len(xs) - 1)
-        return [unchanged(g, table.reshape(g.G, y.shape, x.shape)) if g is not None else None, *rest]
+        if g is None:
+            return [None, *rest]
+        axis = None if g.along is None else alone_in(y.shape, x.shape, g.along.axis)
+        return [unchanged(g, table.reshape(g.G, y.shape, x.shape), x.shape, y.shape, axis), *rest]
 
 
 class Permute(Rule):
@@ -82,13 +104,17 @@ class Permute(Rule):
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
         x = xs[0]
         profile = tuple(x.profile[i] for i in self.order)
-        return [moved(x, shapes[0], np.transpose(x.M, self.order), np.transpose(x.R, self.order), profile)]
+        axis = None if x.along is None or self.order[0] != 0 else self.order.index(x.along.axis)
+        return [moved(x, shapes[0], np.transpose(x.M, self.order), np.transpose(x.R, self.order), profile, axis)]
 
     def backward(
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
     ) -> list[Gradient | None]:
         g = gs[0]
-        return [None if g is None else unchanged(g, np.transpose(g.G, np.argsort(self.order)))]
+        if g is None:
+            return [None]
+        axis = None if g.along is None or self.order[0] != 0 else self.order[g.along.axis]
+        return [unchanged(g, np.transpose(g.G, np.argsort(self.order)), xs[0].shape, ys[0].shape, axis)]
 
 
 class Part(Rule):
@@ -108,7 +134,12 @@ class Part(Rule):
                 height *= float(profile[place % x.shape[axis]])
         if height != 1.0:
             x = x.changed(M=x.M * height**2, psi=x.psi * height)
-        return [moved(x, shape, table.tidy(self.cut(x.M, x.shape, shape), shape)) for shape in shapes]
+        stays = None if x.along is None else self.stays(x.along.axis)
+        return [moved(x, shape, table.tidy(self.cut(x.M, x.shape, shape), shape), axis=stays) for shape in shapes]
+
+    def stays(self, axis: int) -> int | None:
+        """Where an axis is in a part, if the samples are still in front."""
+        return self.kept.index(axis) if self.kept[:1] == (0,) and axis in self.kept else None
 
     def cut(self, M: Array, before: Sequence[int], shape: Sequence[int]) -> Array:
         gone = [i for i in range(M.ndim) if i not in self.kept]
@@ -143,7 +174,21 @@ class Part(Rule):
             one = np.zeros(x.shape[axis])
             one[place % x.shape[axis]] = np.sqrt(x.shape[axis])
             profile[axis] = one
-        return [gradient(total, profile=profile)]
+        back = gradient(total, profile=profile)
+        known = next((g.along for g in gs if g is not None and g.along is not None), None)
+        at = None if known is None or self.places else self.kept[known.axis]
+        if at is None or self.stays(at) is None or any(y.shape[self.kept.index(at)] != x.shape[at] for y in ys):
+            return [back]
+        wide = [self.widened(y, g, x, at) for y, g in zip(ys, gs, strict=True) if g is not None]
+        return [sum_along(back, wide, x.shape)]
+
+    def widened(self, y: Signal, g: Gradient, x: Signal, axis: int) -> Gradient:
+        """The gradient of a part, spread over the whole."""
+        plain = g.G
+        for i in range(plain.ndim):
+            plain = table.plain(plain, i, y.shape[i])
+        G = spread(plain, self.kept, y.shape, x.shape)
+        return placed_back(gradient(G), x.shape, carried(g.along, g.G, y.shape, G, x.shape, axis))
 
     def drawn(self, xs: Sequence[Units], w: Weights, shapes: Sequence[tuple[int, ...]], at: Meeting) -> list[Units]:
         (x,) = xs
@@ -172,11 +217,7 @@ class Part(Rule):
             ((axis, place),) = self.places.items()
             if gs[0] is None:
                 return [None]
-            index = (slice(None),) * axis + (place,)
-            out = [np.zeros_like(v) for _, v in x.pieces]
-            for at_x, (_, v) in zip(out, gs[0].pieces, strict=True):
-                at_x[index] = v
-            return [x.like(out)]
+            return [Placed(gs[0].shape, gs[0].pieces, axis=axis, place=place)]
         pieces = [(y.shape[-1], np.zeros_like(y.pieces[0][1]) if g is None else g.pieces[0][1])
                   for y, g in zip(ys, gs, strict=True)]  # fmt: skip
         return [Units(x.shape, tuple(pieces))]
@@ -241,7 +282,7 @@ class Join(Rule):
         profile = [p if i != axis else None for i, p in enumerate(xs[0].profile)]
         profile[axis] = _heights(xs, axis)
         y = make(shape, M, psi, bases=bases(xs), noise=float(noise), approx=joined_notes(xs), profile=profile)
-        pieces = [p for x in xs for p in (x.parts if x.joined == axis else (x,))]
+        pieces, self.members = in_runs([p for x in xs for p in (x.parts if x.joined == axis else (x,))], axis)
         return [y.changed(parts=tuple(pieces), joined=axis)]
 
     def backward(
@@ -253,7 +294,7 @@ class Join(Rule):
         G = table.plain(g.G, self.axis, ys[0].shape[self.axis])
         if g.parts:
             found: list[Gradient | None] = []
-            pieces = iter(g.parts)
+            pieces = (p for p, many in zip(g.parts, self.members, strict=True) for _ in range(many))
             for x in xs:
                 own = [next(pieces) for _ in (x.parts if x.joined == self.axis else (x,))]
                 found.append(own[0] if len(own) == 1 else put_together(own, x.parts, self.axis))
@@ -281,6 +322,47 @@ class Join(Rule):
             return [None for _ in xs]
         pieces = iter(gs[0].pieces)
         return [Units(x.shape, tuple(next(pieces) for _ in x.pieces)) for x in xs]
+
+
+def in_runs(pieces: Sequence[Signal], axis: int) -> tuple[list[Signal], list[int]]:
+    """Neighbouring pieces of one law as one piece, and how many each was made of: blocks that repeat give the same."""
+    found: list[Signal] = []
+    members: list[int] = []
+    for piece in pieces:
+        if found and _of_one_law(found[-1], piece, axis):
+            shape = list(piece.shape)
+            shape[axis] += found[-1].shape[axis]
+            share = piece.shape[axis] / shape[axis]
+            M, R = ((1 - share) * a + share * b for a, b in ((found[-1].M, piece.M), (found[-1].R, piece.R)))
+            both = (found[-1], piece)
+            found[-1] = make(shape, M, piece.psi, R=R, bases=bases(both), profile=piece.profile,
+                             noise=max(x.noise for x in both), approx=joined_notes(both))  # fmt: skip
+            members[-1] += 1
+        else:
+            found.append(piece)
+            members.append(1)
+    return found, members
+
+
+SAME_LAW = 0.005
+"""Up to which share of the second moment tables of pieces may differ that are taken as one."""
+
+
+def _of_one_law(x: Signal, y: Signal, axis: int) -> bool:
+    """Whether channels of two pieces are as alike as those within each: of weights of their own, and one law."""
+    if x.root == y.root or x.M.shape != y.M.shape or x.q <= 0 or x.along is not None or y.along is not None:
+        return False
+    apart = np.take(x.M, DIFFER, axis=axis) - x.mean**2
+    return bool(
+        min(x.shape[axis], y.shape[axis]) > 1
+        and np.abs(apart).max() <= SAME_LAW * x.q
+        and np.abs(x.M - y.M).max() <= SAME_LAW * x.q
+        and np.abs(x.psi - y.psi).max() <= SAME_LAW * np.sqrt(x.q)
+        and all(
+            (a is None) == (b is None) and (a is None or b is None or np.abs(a - b).max() <= SAME_LAW)
+            for a, b in zip(x.profile, y.profile, strict=True)
+        )
+    )
 
 
 def _heights(xs: Sequence[Signal], axis: int) -> Array | None:
@@ -346,7 +428,13 @@ class Stretch(Rule):
             M = np.concatenate([same * agree + (1 - same) * differ, agree], axis=axis)
         profile = [None if p is None or k != 1 else p for p, k in zip(
             (None,) * (len(shape) - len(x.shape)) + x.profile, self.times, strict=True)]  # fmt: skip
-        return [moved(x, shape, M, profile=profile)]
+        return [moved(x, shape, M, profile=profile, axis=self.stays(x.along, len(shape) - len(x.shape)))]
+
+    def stays(self, along: Resolved | None, extra: int) -> int | None:
+        """Where the axis is that has its positions known, if neither it nor that of samples is stretched."""
+        if along is None or extra or self.times[0] != 1 or self.times[along.axis] != 1:
+            return None
+        return along.axis
 
     def backward(
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
@@ -372,7 +460,9 @@ class Stretch(Rule):
             G = table.plain(G, axis, n)
             differ, agree = np.take(G, [DIFFER], axis=axis), np.take(G, [AGREE], axis=axis)
             G = np.concatenate([differ * k * k, k * agree + k * (k - 1) * differ], axis=axis)
-        return [gradient(folded(G, y.shape, x.shape))]
+        back = gradient(folded(G, y.shape, x.shape))
+        along = carried(g.along, g.G, y.shape, back.G, x.shape, self.stays(g.along, extra))
+        return [placed_back(back, x.shape, along)]
 
 
 class Pad(Rule):

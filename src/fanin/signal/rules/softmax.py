@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from math import exp
+from math import exp, prod
 
 import numpy as np
 
 from fanin.signal import grid, table
 from fanin.signal.grid import Array
+from fanin.signal.resolved import AVERAGED, lifted, placed, placed_back
 from fanin.signal.rules.base import Rule, Weights, bases, joined_notes
+from fanin.signal.rules.causal import Rows, gradients_of_logits, mixed, returned
+from fanin.signal.rules.causal import rows as causal_rows
 from fanin.signal.rules.linear import contracted
 from fanin.signal.state import Gradient, Signal, gradient, make
 from fanin.signal.table import AGREE, DIFFER
@@ -45,15 +48,30 @@ def _transforms(variance: float) -> tuple[Array, Array, dict[int, Array]]:
 
 def shares_of(count: int, variance: float, powers: int = 2) -> float:
     """``concentration`` between four variances where it is known, by a cubic in the logarithm: to five digits."""
-    if count == 1 or variance < 1e-6:
-        return concentration(count, variance, powers)
+    return float(shares_along((count,), variance, powers)[0])
+
+
+def shares_along(counts: tuple[int, ...], variance: float, powers: int = 2) -> Array:
+    """The same for rows of several lengths."""
+    if variance < 1e-6:
+        return np.array([concentration(n, variance, powers) for n in counts])
     at = 4 * np.log2(variance)
     start = int(np.floor(at)) - 1
-    total = 0.0
-    for i in range(4):
-        weight = np.prod([(at - start - j) / (i - j) for j in range(4) if j != i])
-        total += float(weight) * concentration(count, 2.0 ** ((start + i) / 4), powers)
+    total, x = np.zeros(len(counts)), at - start
+    cubic = (
+        (1 - x) * (2 - x) * (3 - x) / 6,
+        x * (2 - x) * (3 - x) / 2,
+        x * (x - 1) * (3 - x) / 2,
+        x * (x - 1) * (x - 2) / 6,
+    )
+    for i, weight in enumerate(cubic):
+        total += weight * _concentrations(counts, 2.0 ** ((start + i) / 4), powers)
     return total
+
+
+@lru_cache(maxsize=1024)
+def _concentrations(counts: tuple[int, ...], variance: float, powers: int) -> Array:
+    return np.array([concentration(n, variance, powers) for n in counts])
 
 
 def alike(count: int, variance: float, r: float, own: float) -> float:
@@ -139,14 +157,13 @@ def causal(x: Signal) -> Signal:
         out[(*index, AGREE)] = rows / n
         out[(*index, DIFFER)] = (1 - rows) / (n * (n - 1)) if n > 1 else rows / n
     return make(x.shape, table.tidy(out, x.shape), None, mean=1 / n, bases=x.bases,
-                approx=joined_notes((x,), "causal positions are averaged"))  # fmt: skip
+                approx=joined_notes((x,), AVERAGED))  # fmt: skip
 
 
-@lru_cache(maxsize=4096)
-def _passed(n: int, variance: float) -> float:
+def passed_on(counts: tuple[int, ...], variance: float) -> Array:
     """``E a² (1 - 2 a + Σ a²)`` of one of n shares: what reaches its logit of gradients that are not shared."""
-    two, three = (shares_of(n, variance, p) for p in (2, 3))
-    return max(two - 2 * three + two * two, 0.0) / n
+    two, three = (shares_along(counts, variance, p) for p in (2, 3))
+    return np.asarray(np.maximum(two - 2 * three + two * two, 0.0) / np.array(counts))
 
 
 def logit_gradient(G: Array, x: Signal, axis: int, *, causal: bool = False) -> Array:
@@ -157,10 +174,10 @@ def logit_gradient(G: Array, x: Signal, axis: int, *, causal: bool = False) -> A
     index = [AGREE] * M.ndim
     index[axis] = DIFFER
     variance = max(float(M[(AGREE,) * M.ndim] - M[tuple(index)]), 0.0)
-    share = _passed(n, variance)
+    share = float(passed_on((n,), variance)[0])
     if causal:
         lengths = np.unique(np.round(np.geomspace(1, n, 12)).astype(int))
-        known = [_passed(int(t), variance) * t for t in lengths]
+        known = passed_on(tuple(map(int, lengths)), variance) * lengths
         share = float(np.mean(np.interp(np.arange(1, n + 1), lengths, known))) / n
     own = np.take(G, AGREE, axis=axis) - np.take(G, DIFFER, axis=axis)
     rows = attend(x, axis).M
@@ -180,17 +197,26 @@ class Attention(Rule):
     def __init__(self, scale: float | None, is_causal: bool) -> None:
         super().__init__()
         self.scale, self.causal = scale, is_causal
+        self.rows: Rows | None = None
 
     def forward(self, xs: Sequence[Signal], w: Weights, shapes: Sequence[tuple[int, ...]]) -> list[Signal]:
         xs = self.widened(xs)
         q, k, v = xs[:3]
         self.logits = self.scored(q, k)
-        self.shares = causal(self.logits) if self.causal else attend(self.logits, len(q.shape) - 1)
+        axis = len(q.shape) - 2
+        by_position = self.causal and q.shape[axis] == k.shape[axis] and axis > 0
+        self.shares = attend(self.logits, axis + 1) if by_position or not self.causal else causal(self.logits)
         left, right, out, sizes = self.labels(self.shares.shape, v.shape)
         M = contracted(self.shares.M, left, v.M, right, out, sizes)
-        return [make(shapes[0], table.tidy(M, shapes[0]), bases=bases(xs[:3]), approx=joined_notes((q, k, v), *(
-            ("causal positions are averaged",) if self.causal else ())), mean=v.mean,
-            noise=v.noise)]  # fmt: skip
+        y = make(shapes[0], table.tidy(M, shapes[0]), bases=bases(xs[:3]), approx=joined_notes((q, k, v)),
+                 mean=v.mean, noise=v.noise)  # fmt: skip
+        if not by_position:
+            return [y]
+        self.rows = causal_rows(q, k, self.scale_of(q), axis)
+        return [placed(y, mixed(self.rows, v.along or lifted(v.M, v.shape, axis)))]
+
+    def scale_of(self, q: Signal) -> float:
+        return float(q.shape[-1] ** -0.5 if self.scale is None else self.scale)
 
     def widened(self, xs: Sequence[Signal]) -> list[Signal]:
         """Keys and values for each head of the queries, where several heads share one."""
@@ -203,7 +229,7 @@ class Attention(Rule):
 
     def scored(self, q: Signal, k: Signal) -> Signal:
         d = q.shape[-1]
-        scale = d**-0.5 if self.scale is None else self.scale
+        scale = self.scale_of(q)
         rank = len(q.shape)
         batch = "abcdef"[: rank - 2]
         sizes = dict(zip(batch, q.shape[:-2], strict=True)) | {"s": q.shape[-2], "t": k.shape[-2], "z": d}
@@ -229,13 +255,22 @@ class Attention(Rule):
         left, right, out, sizes = self.labels(self.shares.shape, v.shape)
         G_v = table.tidy(contracted(g.G, out, self.shares.M, left, right, sizes), v.shape)
         G_a = table.tidy(contracted(g.G, out, v.M, right, left, sizes), self.shares.shape)
-        scale = q.shape[-1] ** -0.5 if self.scale is None else self.scale
-        G_s = logit_gradient(G_a, self.logits, len(q.shape) - 1, causal=self.causal) * scale**2
+        scale = self.scale_of(q)
+        G_s = logit_gradient(G_a, self.logits, len(q.shape) - 1, causal=self.causal and self.rows is None) * scale**2
         batch = "abcdef"[: len(q.shape) - 2]
         all_sizes = sizes | {"z": q.shape[-1]}
         G_q = contracted(G_s, batch + "st", k.M, batch + "tz", batch + "sz", all_sizes)
         G_k = contracted(G_s, batch + "st", q.M, batch + "sz", batch + "tz", all_sizes)
-        found: list[Gradient | None] = [gradient(table.tidy(G_q, q.shape))]
-        for rule, x, wide, G in zip(self.times, narrow, (k, v), (table.tidy(G_k, k.shape), G_v), strict=True):
-            found += [gradient(G)] if x.shape == wide.shape else rule.backward([x], [wide], [gradient(G)], w)
+        back = [gradient(G) for G in (table.tidy(G_q, q.shape), table.tidy(G_k, k.shape), G_v)]
+        if self.rows is not None:
+            axis = len(q.shape) - 2
+            Q, K, V = (x.along or lifted(x.M, x.shape, axis) for x in (q, k, v))
+            G = g.along or lifted(g.G, ys[0].shape, axis)
+            spread = 1 / prod(n for i, n in enumerate(q.shape) if i not in (0, axis))
+            both = gradients_of_logits(self.rows, G, V, Q, K, scale, v.shape[-1], spread)
+            back = [placed_back(b, x.shape, along) for b, x, along in
+                    zip(back, (q, k, v), (*both, returned(self.rows, G)), strict=True)]  # fmt: skip
+        found: list[Gradient | None] = [back[0]]
+        for rule, x, wide, part in zip(self.times, narrow, (k, v), back[1:], strict=True):
+            found += [part] if x.shape == wide.shape else rule.backward([x], [wide], [part], w)
         return [*found, *rest]

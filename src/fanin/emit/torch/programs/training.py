@@ -224,9 +224,7 @@ class Training:
         Every weight whose path and shape agree is carried over, with its optimiser's state.
         """
         before = dict(self.system.named_parameters()) | dict(self.system.named_buffers())
-        states = {
-            weight: state for o in self.optimisers.values() for weight, state in o.state.items()
-        }
+        states = {number: dict(o.state) for number, o in self.optimisers.items()}
         like = next(self.system.parameters())
         self.system = system.to(like.device, like.dtype)
         self.prepare()
@@ -242,15 +240,12 @@ class Training:
                 if old is None or old.shape != weight.shape:
                     weight.detach().copy_(ahead[name])
         # [growth]
-        for optimiser in self.optimisers.values():
-            for group in optimiser.param_groups:
-                for weight in group["params"]:
-                    name = next(
-                        name for name, own in self.system.named_parameters() if own is weight
-                    )
-                    old = before.get(name)
-                    if old is not None and old.shape == weight.shape and old in states:
-                        optimiser.state[weight] = states[old]
+        names = {weight: name for name, weight in self.system.named_parameters()}
+        for number, optimiser in self.optimisers.items():
+            for weight in [w for group in optimiser.param_groups for w in group["params"]]:
+                old = before.get(names[weight])
+                if old is not None and old.shape == weight.shape and old in states[number]:
+                    optimiser.state[weight] = states[number][old]
 
     # [always]
     def weights(self, line: Line) -> list[nn.Parameter]:
@@ -309,10 +304,22 @@ class Training:
                 self.follow(follower, follower.share)
         # [always]
         self.step += 1
+        # [until]
+        held = measured.pop("(until)", None)  # what this stage goes on until
+        if self.step == self.lengths[self.stage] or (held is not None and self.ended(held)):
+            self.leave()
+        # [no until]
         if self.step == self.lengths[self.stage]:
             self.leave()
+        # [always]
         return measured
 
+    # [until]
+    def ended(self, held: Tensor) -> bool:
+        """Whether a stage ends: its condition held in this step."""
+        return bool(held)
+
+    # [always]
     def leave(self) -> None:
         """Go on to the next stage."""
         self.stage, self.step = self.stage + 1, 0
@@ -329,10 +336,13 @@ class Training:
 
     # [ramps]
     def numbers(self) -> list[Tensor]:
-        """The values of the ramps at this step."""
+        """The values of the ramps at this step; after the last one, those at which they stop."""
         like = next(self.system.parameters())
-        values = [r.start + (r.stop - r.start) * min(self.step / r.steps, 1.0) for r in self.ramps]
-        return [like.new_tensor(value) for value in values]
+        shares = [1.0 if self.done else min(self.step / ramp.steps, 1.0) for ramp in self.ramps]
+        return [
+            like.new_tensor(ramp.start + (ramp.stop - ramp.start) * share)
+            for ramp, share in zip(self.ramps, shares, strict=True)
+        ]
 
     # [closure]
     def once_more(
