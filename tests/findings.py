@@ -11,7 +11,7 @@ from fanin.report import Start
 AT_LOAD = {"OUT802": False, "OUT803": True}
 AT_RUN = {"OUT804"}
 AT_EXPORT = {"OUT805", "OUT806"}
-AT_START = {id for id in CODES if id.startswith("SIG")}  # what the signal analysis finds
+AT_START = {id for id in CODES if id.startswith("SIG")} | {"CST906"}  # what the signal analysis finds
 AT_DATA = {id for id in CODES if id.startswith("DAT")}  # what binding data to a system finds
 LATER = AT_LOAD.keys() | AT_RUN | AT_EXPORT | AT_START | AT_DATA
 

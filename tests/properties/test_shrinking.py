@@ -34,8 +34,8 @@ def results(module: torch.nn.Module, inputs: list[torch.Tensor]) -> list[torch.T
 def held(made: Made, program: Program, cut: Cut, seed: int) -> bool:
     """Whether the smaller network was compared with the masked one. Fails where they differ."""
     try:
-        made = pipeline.shrink(cut)
-        text, child_program = made.spec, made.program
+        smaller = pipeline.shrink(cut)
+        text, child_program = smaller.spec, smaller.program
     except CannotWrite as error:
         assert "(" not in str(error), f"seed {seed}: {error}\n{print_spec(made.spec)}"
         return False

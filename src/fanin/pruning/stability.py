@@ -65,7 +65,7 @@ def count_again(loop: Loop, data: Data) -> None:
     ramps = loop.training.numbers() if hasattr(loop.training, "numbers") else []
     rows = batches(data, loop.settings.batch_size, shuffle=False, dtype=loop.machine.dtype)
     try:
-        with torch.no_grad(), loop.machine.running():
+        with torch.no_grad(), loop.machine.running(draws=False):
             for place, fields in enumerate(rows):
                 count = rows_of(rows, place) or 1
                 if count > 1:  # a single row has no variance

@@ -100,6 +100,8 @@ def reason(loop: Loop) -> str | None:
         return "it moves weights in a way of its own"
     if hasattr(training, "grow") or hasattr(training, "once_more"):
         return "it moves weights in a way of its own"
+    if len(training.stages) > 1:
+        return "it has stages"
     return None
 
 

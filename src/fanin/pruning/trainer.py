@@ -121,10 +121,14 @@ class Trainer:
         if wanted.place == 0:
             return self._dense()
         loop = self._round(wanted)
+        self.begin(loop, wanted)
+        return loop
+
+    def begin(self, loop: Loop, wanted: Wanted) -> None:
+        """Put a training at its point, where it has one, masked from now on."""
         if wanted.point is not None:
             back(loop, wanted.point, wanted.masks)
         self._mask(loop, wanted.masks, self.levels.taken_up(wanted.run, wanted.place, loop))
-        return loop
 
     def _round(self, wanted: Wanted, order: int = 0) -> Loop:
         """A training of a round, before it is put at its point."""

@@ -87,6 +87,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         format: str,
         color: str | None,
         system: object | None,
+        kept: object | None = None,
     ) -> None:
         Path(path).write_text(f"<{format} {program} {depth} {list(expand)}>")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -40,26 +41,26 @@ prune Ticket of Fit {
 }
 """
 GOLDEN = {
-    ("plain", NET, "adam(lr=0.01)", "remove 20% each of 3 rounds"): "ee983b557ee42585",
+    ("plain", NET, "adam(lr=0.01)", "remove 20% each of 3 rounds"): "63efb2ee2103f0e2",
     (
         "rules",
         NET,
         "sgd(lr=0.1, momentum=0.9), cosine(warmup=3), clip(1.0)",
         "remove to 5% in 4 rounds",
-    ): "bfd24e6db81ac265",
+    ): "644d1aff883d80d4",
     (
         "clauses",
         CONV,
         "adamw()",
         "by snip(samples=64)\n  unit channel\n  scope layer\n  remove 50% at once",
-    ): "c62203c8275b2e31",
+    ): "956a45a80855abb8",
     (
         "more",
         CONV,
         "adam(lr=3e-3)",
         "scope layer\n  remove 20% each of 9 rounds\n  rate net.fc: half\n  except net.conv\n  floor 1%\n"
         "  rewind to epoch 3\n  retrain for 2 epochs with sgd(lr=1e-3)",
-    ): "07ac78bc14d75987",
+    ): "6fbe917854f30fd6",
 }
 
 
@@ -201,9 +202,8 @@ def test_g6_replicas_that_a_folder_has_are_used_again(tmp_path: Path) -> None:
     first_again = run(f"{BASE}\n  seeds 0..1", out)
     assert not told and first_again.results.rows == first.results.rows
     more = run(f"{BASE}\n  seeds 0..2\n  compare reinit", out)
-    assert told == [(0, "reinit", 5), (0, "reinit", 6), (0, "reinit", 7)] + [
-        (1, run, 8 + i) for i, run in enumerate(["ticket", "ticket", "reinit", "ticket", "reinit", "ticket", "reinit"])
-    ]
+    assert [done for _, _, done in told] == list(range(5, 15))
+    assert Counter(who[:2] for who in told) == {(0, "reinit"): 3, (1, "ticket"): 4, (1, "reinit"): 3}
     alone = run(f"{BASE}\n  seeds 0..2\n  compare reinit", None)
     assert alone.results.rows == more.results.rows
     assert all(same(alone.tickets[seed].weights, more.tickets[seed].weights) for seed in (0, 1))

@@ -45,7 +45,7 @@ model Net()(image: [N, 1, 8, 8]) -> [N, 10] {
   x = image -> rearrange("n c h w -> n h (c w)") -> embed: Linear(16)
   q, k, v = x -> qkv: Linear(48) -> chunk(3, axis=-1) -> map(rearrange(..., "n t (h d) -> n h t d", h=4))
   y = scaled_dot_product_attention(q, k, v) -> rearrange("n h t d -> n t (h d)") -> out: Linear(16)
-  return x + y -> mean(axis=1) -> fc: Linear(10)
+  return (x + y) -> mean(axis=1) -> fc: Linear(10)
 }
 """
 

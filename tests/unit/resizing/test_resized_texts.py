@@ -248,7 +248,7 @@ block Nested(widths: list[int])(x: [N, D]) -> [N, 6] {
     assert not made.anew and "widths: list[int] = [3, 7, 8]" in made.spec
 
 
-def test_where_the_text_would_say_something_else_it_is_written_anew_and_the_header_says_why() -> None:
+def test_a_branch_that_other_widths_would_not_take_is_taken_still() -> None:
     text = """
 model Net()(x: [N, 6]) -> [N, 3] { return x -> stem: Linear(8) -> res: Res(16) -> head: Linear(3) }
 block Res(width: int)(x: [N, D]) -> [N, width] {
@@ -258,7 +258,18 @@ block Res(width: int)(x: [N, D]) -> [N, width] {
 }
 """
     made = shrunk(text, {"res.fc": 8})
-    assert "res.short" in made.anew
-    coupled = pipeline.couple(program_of(text))
-    made = pipeline.shrink(Cut(coupled, {"res.fc": range(8)}), "# From Net.\n\n")
-    assert "# It is written anew, without the comments and loops of its parent: " + made.anew in made.spec
+    assert not made.anew and "short: Linear(8)" in made.spec and "res: Res(16)" in made.spec
+
+
+def test_where_the_text_cannot_say_it_it_is_written_anew_and_the_header_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fanin.pipeline import shrinking
+    from fanin.resizing import CannotResize
+
+    def refused(cut: Cut) -> None:
+        raise CannotResize("its text is not known")
+
+    monkeypatch.setattr(shrinking, "_resized", refused)
+    program = program_of("model Net()(x: [N, 6]) -> [N, 3] { return x -> a: Linear(8) -> head: Linear(3) }")
+    made = pipeline.shrink(Cut(pipeline.couple(program), {"a": range(4)}), "# From Net.\n\n")
+    assert made.anew == "its text is not known"
+    assert "# It is written anew, without the comments and loops of its parent: its text is not known." in made.spec

@@ -36,10 +36,11 @@ class Apart(Rule):
         if not np.all(np.isfinite(values)):
             raise Cannot("it has no value at some of the numbers that may come in")
         M = pairs(values, *_latents(xs, len(shape)))
-        psi = grid.sorted_quantiles(values.ravel(), np.outer(_nodes(0)[1], _nodes(1)[1]).ravel())
+        share = np.outer(_nodes(0)[1], _nodes(1)[1])
+        psi = grid.sorted_quantiles(values.ravel(), share.ravel())
         notes = tuple(dict.fromkeys(joined_notes(xs, *((_SHARED,) if xs[0].bases & xs[1].bases else ()))))
         noise = max(x.noise for x in xs)
-        return [make(shape, table.tidy(M, shape), _fitted(psi, M), bases=bases(xs), noise=noise, approx=notes)]
+        return [make(shape, table.tidy(M, shape), _fitted(psi, float((values * share).sum()), M), bases=bases(xs), noise=noise, approx=notes)]
 
     def backward(
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
@@ -107,11 +108,12 @@ def pairs(values: Array, R: Array, S: Array) -> Array:
     return found
 
 
-def _fitted(psi: Array, M: Array) -> Array:
-    """Values with exactly the second moment of the table."""
-    m, q = grid.mean(psi), float(M[(AGREE,) * M.ndim])
-    variance = grid.square(psi) - m * m
-    return psi if variance <= 0 else np.asarray(m + (psi - m) * np.sqrt(max(q - m * m, 0.0) / variance))
+def _fitted(psi: Array, mean: float, M: Array) -> Array:
+    """Values with exactly this mean, and the second moment of the table."""
+    own, q = grid.mean(psi), float(M[(AGREE,) * M.ndim])
+    variance = grid.square(psi) - own * own
+    spread = 0.0 if variance <= 0 else np.sqrt(max(q - mean * mean, 0.0) / variance)
+    return np.asarray(mean + (psi - own) * spread)
 
 
 @cache
