@@ -140,7 +140,7 @@ def test_a11_pruning_before_training(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a12_in_what_pieces(tmp_path: Path) -> None:
-    """75 % in one go, and no training after it: the finer the choice, the more is left of what was learned."""
+    """75 % in one go, and no training after it: single weights by one ranking lose least, places by chance most."""
     after = "remove 75% at once\n  seeds 0..5\n  rewind none\n  retrain for 1 steps with sgd(lr=1e-12)"
     kinds = {
         "global": "scope global",
@@ -149,9 +149,9 @@ def test_a12_in_what_pieces(tmp_path: Path) -> None:
         "block": "scope layer\n  by l2\n  unit block(4, 4)\n  except net.fc3",
         "random": "scope layer\n  by random",
     }
-    found = [percent(run(tmp_path, f"{clauses}\n  {after}")) for clauses in kinds.values()]
-    assert found == sorted(found, reverse=True), dict(zip(kinds, found, strict=True))
-    assert found[0] > 90 and found[-1] < 35
+    found = {kind: percent(run(tmp_path, f"{clauses}\n  {after}")) for kind, clauses in kinds.items()}
+    assert 90 < found["global"] > found["layer"] > max(found["unit"], found["block"]), found
+    assert min(found["unit"], found["block"]) > found["random"] < 35, found
 
 
 @pytest.fixture

@@ -100,8 +100,10 @@ def reason(loop: Loop) -> str | None:
         return "it moves weights in a way of its own"
     if hasattr(training, "grow") or hasattr(training, "once_more"):
         return "it moves weights in a way of its own"
-    if len(training.stages) > 1:
-        return "it has stages"
+    if len(training.stages) > 1 or any(len(stage.lines) > 1 for stage in training.stages):
+        return "it has stages, or several lines that train"
+    if getattr(training, "followers", ()):
+        return "a network of it follows another"
     return None
 
 

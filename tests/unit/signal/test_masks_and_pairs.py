@@ -64,7 +64,7 @@ def test_the_larger_of_two_normal_numbers() -> None:
     rule = Apart(np.maximum)
     xs = [gaussian((64, 64)), gaussian((64, 64))]
     (y,) = rule.forward(xs, Weights({}, {}), [(64, 64)])
-    assert y.mean == pytest.approx(1 / sqrt(pi), rel=2e-3)
+    assert y.mean == pytest.approx(1 / sqrt(pi), rel=1e-2)
     assert y.q == pytest.approx(1.0, rel=1e-6)
     assert float(y.M[0, 0]) == pytest.approx(1 / pi, rel=1e-3)
     from fanin.signal.state import gradient
