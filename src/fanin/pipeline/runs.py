@@ -48,8 +48,9 @@ def train(
     program = training_source(phases)
     parts = run.parts_of(phases, data, chosen)
     run.check(phases[0].system, parts, chosen)
-    if chosen.stability:
-        raise RunFailed("`stability` is a setting of `prune`", help="leave it out")
+    for name in ("stability", "side_by_side"):
+        if getattr(chosen, name):
+            raise RunFailed(f"`{name}` is a setting of `prune`", help="leave it out")
     folder = None if out is None else Folder(out)
     if folder is not None and machine.rank() == 0:
         keep(folder, loader, program, {"system": phases[0].system.name}, hyper, data, chosen)

@@ -278,7 +278,7 @@ def test_an_experiment_side_by_side_is_the_one_of_its_seeds(tmp_path: Path, monk
     groups: list[int] = []
     together = stacked._together
     monkeypatch.setattr(stacked, "_together", lambda loops: groups.append(len(loops)) or together(loops))
-    found = prune(path)
+    found = prune(path, side_by_side=True)
     assert groups == [2, 4, 4, 4, 4]  # whole networks; tickets with `once`, and what is drawn anew, of each round
     monkeypatch.setattr(stacked, "_together", lambda loops: False)
     one_by_one = prune(path)
