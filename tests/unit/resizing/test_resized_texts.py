@@ -261,7 +261,7 @@ block Res(width: int)(x: [N, D]) -> [N, width] {
     assert not made.anew and "short: Linear(8)" in made.spec and "res: Res(16)" in made.spec
 
 
-def test_where_the_text_cannot_say_it_it_is_written_anew_and_the_header_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_text_cannot_say_is_written_anew_and_the_header_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     from fanin.pipeline import shrinking
     from fanin.resizing import CannotResize
 

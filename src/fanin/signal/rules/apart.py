@@ -40,7 +40,8 @@ class Apart(Rule):
         psi = grid.sorted_quantiles(values.ravel(), share.ravel())
         notes = tuple(dict.fromkeys(joined_notes(xs, *((_SHARED,) if xs[0].bases & xs[1].bases else ()))))
         noise = max(x.noise for x in xs)
-        return [make(shape, table.tidy(M, shape), _fitted(psi, float((values * share).sum()), M), bases=bases(xs), noise=noise, approx=notes)]
+        fitted = _fitted(psi, float((values * share).sum()), M)
+        return [make(shape, table.tidy(M, shape), fitted, bases=bases(xs), noise=noise, approx=notes)]
 
     def backward(
         self, xs: Sequence[Signal], ys: Sequence[Signal], gs: Sequence[Gradient | None], w: Weights
