@@ -14,7 +14,7 @@ from fanin.cli.values import Value
 if TYPE_CHECKING:
     from fanin.analyses.couplings import Coupled
     from fanin.analyses.couplings.cut import Cut
-    from fanin.pipeline import Smaller
+    from fanin.pipeline.shrinking import Smaller
 
 
 @click.command("shrink", short_help="Take channels, units and heads out, and write the smaller spec.")

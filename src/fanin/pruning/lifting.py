@@ -193,7 +193,7 @@ def _linear(call: Call, tape: Tape, plain: frozenset[int]) -> Lifted | None:
         if common:
             x = x.expand(count, *shape)
         rows = x if flat else x.reshape(count, -1, width)
-        found: Tensor = _Linear.apply(rows, w, b)
+        found: Tensor = _Linear.apply(rows, w, b)  # type: ignore[no-untyped-call]
         return found if flat else found.view(count, *shape[:-1], out)
 
     return linear
@@ -229,8 +229,8 @@ def _matmul(call: Call, tape: Tape, plain: frozenset[int]) -> Lifted | None:
 
 
 def _cross_entropy(call: Call, tape: Tape, plain: frozenset[int]) -> Lifted | None:
-    usual = {"weight": None, "size_average": None, "ignore_index": -100, "reduce": None, "reduction": "mean"}
-    usual["label_smoothing"] = 0.0
+    usual: dict[str, Any] = {"weight": None, "size_average": None, "reduce": None, "reduction": "mean"}
+    usual |= {"ignore_index": -100, "label_smoothing": 0.0}
     if len(call.args) != 2 or any(usual.get(k, k) != v for k, v in call.kwargs.items()):
         return None
     logits, label = call.args
@@ -241,13 +241,13 @@ def _cross_entropy(call: Call, tape: Tape, plain: frozenset[int]) -> Lifted | No
     def cross_entropy(count: int, x: Tensor, y: Tensor, **_: Any) -> Tensor:
         if common:
             y = y.expand(count, *y.shape)
-        found: Tensor = _CrossEntropy.apply(x, y)
+        found: Tensor = _CrossEntropy.apply(x, y)  # type: ignore[no-untyped-call]
         return found
 
     return cross_entropy
 
 
-_nll_loss = torch._C._nn.nll_loss_nd  # what functional.nll_loss calls: the mean is 1
+_nll_loss: Callable[..., Tensor] = torch._C._nn.nll_loss_nd  # what functional.nll_loss calls: the mean is 1
 
 
 class _CrossEntropy(torch.autograd.Function):
@@ -260,7 +260,7 @@ class _CrossEntropy(torch.autograd.Function):
         return torch.stack([_nll_loss(a, b, None, 1, -100) for a, b in zip(logs.unbind(), y.unbind(), strict=True)])
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
         logs, y = ctx.saved_tensors
         left_out = y == -100

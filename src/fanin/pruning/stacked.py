@@ -96,7 +96,7 @@ def reason(loop: Loop) -> str | None:
         return "its data has no length"
     if settings.patience is not None:
         return "it may end before the others do"
-    if "accumulate" in features or getattr(training, "by_hand", ()) or hasattr(training, "again"):
+    if "accumulate" in features or bool(getattr(training, "by_hand", ())) or hasattr(training, "again"):
         return "it moves weights in a way of its own"
     if hasattr(training, "grow") or hasattr(training, "once_more"):
         return "it moves weights in a way of its own"

@@ -65,7 +65,7 @@ class Program:
                 run.whole[number], run.parts[number] = None, value
 
     def _given(self, run: _Run, number: int) -> Tensor:
-        value = run.whole[number]
+        value: Tensor | None = run.whole[number]
         if number in self.plain:
             assert value is not None
             return value.expand(run.count, *value.shape)

@@ -191,7 +191,7 @@ def refs(value: Any) -> Iterator[Ref]:
             yield from refs(item)
 
 
-def filled(value: Any, tensors: Mapping[int, Any]) -> Any:
+def filled(value: Any, tensors: Mapping[int, Any] | Sequence[Any]) -> Any:
     """The same with tensors in the place of their numbers."""
     if isinstance(value, Ref):
         return tensors[value.number]

@@ -160,11 +160,11 @@ class Trainer:
         data = self.work.parts["train"]
         assert isinstance(data, Data)  # others are refused
         with loop.machine.drawing(self.seed):
+            point, masks = wanted.point, wanted.masks
             if wanted.place == 0:
                 point, masks = self.levels.point("rewind") or here(self.loop()), {}
                 twin = self.loop(order=1)
             else:
-                point, masks = wanted.point, wanted.masks
                 twin = self._round(wanted, order=1)
             if point is not None:
                 back(twin, point, masks)

@@ -149,7 +149,7 @@ class Bundle:
 
     def _with_comment(self, place: Place) -> str:
         own = self.declared(place)
-        text = own.span.source.text
+        text: str = own.span.source.text
         return text[with_doc(own) : own.span.end]
 
 

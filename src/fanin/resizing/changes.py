@@ -353,8 +353,9 @@ def _counter(loop: tree.For) -> str:
     name = loop.names[0].name
     if isinstance(it, tree.Call) and isinstance(it.callee, tree.Ident) and it.callee.name == "enumerate":
         return name if len(it.args) == 1 else ""
-    counts = isinstance(it, tree.Chain) and [s.op for s in it.steps] == [".."] and len(loop.names) == 1
-    return name if counts and isinstance(it.first, tree.Number) and it.first.value == 0 and name != "_" else ""
+    if not (isinstance(it, tree.Chain) and [s.op for s in it.steps] == [".."] and len(loop.names) == 1):
+        return ""
+    return name if isinstance(it.first, tree.Number) and it.first.value == 0 and name != "_" else ""
 
 
 def _wider(loop: tree.For, values: Mapping[str, str]) -> list[Edit]:
