@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import click
 
-from fanin.cli import exits, options
+from fanin.cli import exits, options, training
 from fanin.cli.output import err, out, write_json
 from fanin.cli.target import Target, TargetType
 from fanin.cli.values import Value
-
-
-def _mapping(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for text in given:
-        name, equals, field = text.partition("=")
-        if not equals or not name.strip() or not field.strip():
-            raise click.BadParameter(f"`{text}` is not of the form input=field", ctx, parameter)
-        found[name.strip()] = field.strip()
-    return found
 
 
 @click.command("data", short_help="Show what is in a data set, or list those that have names.")
 @click.argument("source", required=False)
 @click.option("--for", "target", metavar="FILE:SYSTEM", type=TargetType(), help="Check that it fits this system.")
 @click.option(
-    "--map", "mapping", metavar="INPUT=FIELD", multiple=True, callback=_mapping, help="What the data calls an input."
+    "--map",
+    "mapping",
+    metavar="INPUT=FIELD",
+    multiple=True,
+    callback=training.mapping,
+    help="What the data calls an input.",
 )
 @options.hyper
 @options.as_json

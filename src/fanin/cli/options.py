@@ -9,23 +9,34 @@ import click
 
 from fanin.cli.exits import AS_JSON
 from fanin.cli.target import TargetType
-from fanin.cli.values import Value, parse_assignment
+from fanin.cli.values import parse_assignment
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
-def assignments(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, Value]:
-    """``NAME=VALUE``, any number of times."""
-    values: dict[str, Value] = {}
-    for text in given:
-        try:
-            name, value = parse_assignment(text)
-        except ValueError as error:
-            raise click.BadParameter(str(error), ctx, parameter) from None
-        if name in values:
-            raise click.BadParameter(f"`{name}` is given twice", ctx, parameter)
-        values[name] = value
-    return values
+def by_name(
+    parse: Callable[[str], tuple[str, T]],
+) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, T]]:
+    """What reads an option that is given any number of times, each for a name of its own."""
+
+    def read(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, T]:
+        values: dict[str, T] = {}
+        for text in given:
+            try:
+                name, value = parse(text)
+            except ValueError as error:
+                raise click.BadParameter(str(error), ctx, parameter) from None
+            if name in values:
+                raise click.BadParameter(f"`{name}` is given twice", ctx, parameter)
+            values[name] = value
+        return values
+
+    return read
+
+
+assignments = by_name(parse_assignment)
+"""``NAME=VALUE``"""
 
 
 def _remember(ctx: click.Context, parameter: click.Parameter, given: bool) -> bool:

@@ -10,7 +10,7 @@ import click
 from fanin.cli import exits, options
 from fanin.cli.output import err, out, write_json
 from fanin.cli.target import Target, TargetType
-from fanin.cli.training import mapping, rows, share
+from fanin.cli.training import mapping, rows, settings_of, share
 from fanin.cli.values import Value
 
 if TYPE_CHECKING:
@@ -116,10 +116,8 @@ def _run(target: Target | None, hyper: dict[str, Value], given: dict[str, Any], 
     from fanin.systems.problems import RunFailed
 
     data, out_, resumed, processes = (given.pop(name) for name in ("data", "out", "resume", "processes"))
-    settings = {key: value for key, value in given.items() if value not in (None, False, {}, ())}
-    if settings.get("batch_size") == "all":
-        settings["batch_size"] = None
-    how: dict[str, Any] = {"watch": None if quiet else _told, "settings": settings, "processes": processes}
+    watch = None if quiet else _told
+    how: dict[str, Any] = {"watch": watch, "settings": settings_of(given), "processes": processes}
     try:
         if resumed is not None:
             if target is not None or hyper:

@@ -4,25 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
+from fanin.cli.options import by_name
 from fanin.cli.values import parse_assignment, parse_value
 
 _USAGE = "write rate=1e-4..1e-1:log, width=8..64 or act=[relu, gelu]"
-
-
-def ranges(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
-    """``NAME=LOW..HIGH``, with ``:log`` behind it or not, and ``NAME=[A, B]``, any number of times."""
-    found: dict[str, Any] = {}
-    for text in given:
-        try:
-            name, values = parse_range(text)
-        except ValueError as error:
-            raise click.BadParameter(str(error), ctx, parameter) from None
-        if name in found:
-            raise click.BadParameter(f"`{name}` is given twice", ctx, parameter)
-        found[name] = values
-    return found
 
 
 def parse_range(text: str) -> tuple[str, Any]:
@@ -59,3 +44,7 @@ def _between(name: str, low: Any, high: Any, *, log: bool) -> Any:
         return Uniform(low, high, log=log, whole=whole)
     except RunFailed as failed:
         raise ValueError(f"`{name}`: {failed}") from None
+
+
+ranges = by_name(parse_range)
+"""``NAME=LOW..HIGH``, with ``:log`` behind it or not, and ``NAME=[A, B]``."""

@@ -43,19 +43,8 @@ def check_text(text: str, name: str = "<string>", hyper: Hyper | None = None) ->
     return check_source(Source(name, text), name, None, hyper)
 
 
+@uncollected()
 def check_source(
-    source: Source,
-    path: str,
-    names: Sequence[str] | None,
-    hyper: Hyper | None,
-    exports: bool = False,
-    signals: bool | Start = False,
-) -> Report:
-    with uncollected():
-        return _check(source, path, names, hyper, exports, signals)
-
-
-def _check(
     source: Source,
     path: str,
     names: Sequence[str] | None,

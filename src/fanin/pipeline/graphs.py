@@ -30,14 +30,10 @@ def elaborate(
     return elaborate_source(read_source(path), path, name, hyper, skip_optional=skip_optional)
 
 
+@uncollected()
 def elaborate_source(
     source: Source, path: str, name: str | None, hyper: Hyper | None, *, skip_optional: bool = False
 ) -> Program:
-    with uncollected():
-        return _elaborate(source, path, name, hyper, skip_optional)
-
-
-def _elaborate(source: Source, path: str, name: str | None, hyper: Hyper | None, skip_optional: bool) -> Program:
     loader = load(source, path)
     unit = loader.units[0]
     if loader.diagnostics:

@@ -212,10 +212,8 @@ class Convolution(Weighted[ConvAttrs]):
     def couplings(self, a: ConvAttrs, *types: TensorType) -> Ties:
         (x,) = types
         n, kernel = self.spatial, spread(a.kernel_size, self.spatial, "kernel_size")
-        g = Letter("g", a.groups)
-        i = Letter("i", cast(int, channels(x, n)) // a.groups)
-        o = Letter("o", a.out_channels // a.groups)
-        into, out = times(*((g, i) if a.groups > 1 else (i,))), times(*((g, o) if a.groups > 1 else (o,)))
+        g, i, o = group_letters(cast(int, channels(x, n)), a.out_channels, a.groups)
+        into, out = (times(g, i), times(g, o)) if a.groups > 1 else (times(i), times(o))
         weight = (out, i, *(Letter(f"k{k}", size) for k, size in enumerate(kernel)))
         params = (("weight", weight), *((("bias", (out,)),) if a.bias else ()))
         return slid(
@@ -230,6 +228,11 @@ class Convolution(Weighted[ConvAttrs]):
     def folds(self, a: ConvAttrs) -> bool:
         plain = a.padding in (0, "valid") or (isinstance(a.padding, tuple) and not any(a.padding))
         return a.bias and a.groups == 1 and (plain or a.padding_mode != "zeros")
+
+
+def group_letters(into: int, out: int, groups: int) -> tuple[Letter, Letter, Letter]:
+    """The groups, and the channels of one group that come in and that go out."""
+    return Letter("g", groups), Letter("i", into // groups), Letter("o", out // groups)
 
 
 def slid(

@@ -26,7 +26,15 @@ from fanin.ops.contract import (
     need_at_least,
     need_equal,
 )
-from fanin.ops.convolution._convolution import check_out, group_of, need_bias, need_groups, number_kernel, slid
+from fanin.ops.convolution._convolution import (
+    check_out,
+    group_letters,
+    group_of,
+    need_bias,
+    need_groups,
+    number_kernel,
+    slid,
+)
 from fanin.ops.ports import FLOAT, X
 from fanin.ops.sees import Sees, Use
 from fanin.ops.spelling import optional, optional_input, spell, spell_unless
@@ -171,10 +179,8 @@ class Transposed(Weighted[TransposedAttrs]):
     def couplings(self, a: TransposedAttrs, *types: TensorType) -> Ties:
         (x,) = types
         n, kernel = self.spatial, spread(a.kernel_size, self.spatial, "kernel_size")
-        g = Letter("g", a.groups)
-        i = Letter("i", cast(int, channels(x, n)) // a.groups)
-        o = Letter("o", a.out_channels // a.groups)
-        into, out = times(*((g, i) if a.groups > 1 else (i,))), times(*((g, o) if a.groups > 1 else (o,)))
+        g, i, o = group_letters(cast(int, channels(x, n)), a.out_channels, a.groups)
+        into, out = (times(g, i), times(g, o)) if a.groups > 1 else (times(i), times(o))
         weight = (into, o, *(Letter(f"k{k}", size) for k, size in enumerate(kernel)))
         params = (("weight", weight), *((("bias", (out,)),) if a.bias else ()))
         sizes = self.spread(a).sizes(x)

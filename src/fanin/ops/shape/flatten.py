@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any, cast, final
+from typing import Any, TypeVar, cast, final
 
 from fanin.ir.dims import Dim
 from fanin.ir.types import TensorType
@@ -42,40 +42,30 @@ def flattened(x: TensorType, start_axis: int, end_axis: int) -> TensorType:
     return x.with_shape(*x.shape[:start], together, *x.shape[end + 1 :])
 
 
-@final
-class Flatten(Op[FlattenAttrs]):
-    """The axes from ``start_axis`` to ``end_axis`` as one, in their order.
+A = TypeVar("A", FlattenAttrs, FlattenModuleAttrs)
 
-    Shape: ``[N, C, H, W] -> [N, C * H * W]`` for ``flatten(1)``
-    """
 
-    name = "flatten"
-    attrs = FlattenAttrs
+class Flattening(Op[A]):
+    """Some axes of x as one."""
+
     inputs = (Port("x", ANY),)
-    example = "y = x -> flatten(1)"
-    example_inputs = {"x": "[N, 3, 8, 8]"}
     kept = ()
 
-    def infer(self, a: FlattenAttrs, *types: TensorType) -> Result:
+    def infer(self, a: A, *types: TensorType) -> Result:
         return flattened(types[0], a.start_axis, a.end_axis)
 
-    def sees(self, a: FlattenAttrs, use: Use) -> Sees:
+    def sees(self, a: A, use: Use) -> Sees:
         return moved(reshaped(use.x, use.out))
 
-    def torch(self, a: FlattenAttrs, *types: TensorType) -> Code:
-        if a.end_axis != -1:
-            return method(Input(0), "flatten", a.start_axis, a.end_axis)
-        return method(Input(0), "flatten", *((a.start_axis,) if a.start_axis else ()))
-
-    def lies(self, a: FlattenAttrs, *types: TensorType) -> Lies:
+    def lies(self, a: A, *types: TensorType) -> Lies:
         return packed(types[0])
 
-    def signal(self, a: FlattenAttrs, *types: TensorType) -> Any:
+    def signal(self, a: A, *types: TensorType) -> Any:
         from fanin.signal.rules.shape import Reshape
 
         return Reshape()
 
-    def couplings(self, a: FlattenAttrs, *types: TensorType) -> Ties | Unknown:
+    def couplings(self, a: A, *types: TensorType) -> Ties | Unknown:
         (x,) = types
         (y,) = inferred(self.infer(a, x)).types
         found = regroup(x.shape, y.shape)
@@ -85,7 +75,25 @@ class Flatten(Op[FlattenAttrs]):
 
 
 @final
-class FlattenModule(Op[FlattenModuleAttrs]):
+class Flatten(Flattening[FlattenAttrs]):
+    """The axes from ``start_axis`` to ``end_axis`` as one, in their order.
+
+    Shape: ``[N, C, H, W] -> [N, C * H * W]`` for ``flatten(1)``
+    """
+
+    name = "flatten"
+    attrs = FlattenAttrs
+    example = "y = x -> flatten(1)"
+    example_inputs = {"x": "[N, 3, 8, 8]"}
+
+    def torch(self, a: FlattenAttrs, *types: TensorType) -> Code:
+        if a.end_axis != -1:
+            return method(Input(0), "flatten", a.start_axis, a.end_axis)
+        return method(Input(0), "flatten", *((a.start_axis,) if a.start_axis else ()))
+
+
+@final
+class FlattenModule(Flattening[FlattenModuleAttrs]):
     """The axes from ``start_axis`` to ``end_axis`` as one; all but the first where nothing is said.
 
     Shape: ``[N, C, H, W] -> [N, C * H * W]``
@@ -94,16 +102,8 @@ class FlattenModule(Op[FlattenModuleAttrs]):
     name = "Flatten"
     module = "Flatten"
     attrs = FlattenModuleAttrs
-    inputs = (Port("x", ANY),)
     example = "y = x -> Flatten()"
     example_inputs = {"x": "[N, 3, 8, 8]"}
-    kept = ()
-
-    def infer(self, a: FlattenModuleAttrs, *types: TensorType) -> Result:
-        return flattened(types[0], a.start_axis, a.end_axis)
-
-    def sees(self, a: FlattenModuleAttrs, use: Use) -> Sees:
-        return moved(reshaped(use.x, use.out))
 
     def construct(self, a: FlattenModuleAttrs, *types: TensorType) -> Call:
         end = OMIT if a.end_axis == -1 else a.end_axis
@@ -111,19 +111,3 @@ class FlattenModule(Op[FlattenModuleAttrs]):
 
     def torch(self, a: FlattenModuleAttrs, *types: TensorType) -> Code:
         return Invoke(Module(), (Input(0),))
-
-    def lies(self, a: FlattenModuleAttrs, *types: TensorType) -> Lies:
-        return packed(types[0])
-
-    def signal(self, a: FlattenModuleAttrs, *types: TensorType) -> Any:
-        from fanin.signal.rules.shape import Reshape
-
-        return Reshape()
-
-    def couplings(self, a: FlattenModuleAttrs, *types: TensorType) -> Ties | Unknown:
-        (x,) = types
-        (y,) = inferred(self.infer(a, x)).types
-        found = regroup(x.shape, y.shape)
-        if found is None:
-            return Unknown(f"`{self.name}` cuts across the axes of {x}")
-        return Ties((found[0],), (found[1],))
