@@ -64,14 +64,14 @@ def test_the_larger_of_two_normal_numbers() -> None:
     rule = Apart(np.maximum)
     xs = [gaussian((64, 64)), gaussian((64, 64))]
     (y,) = rule.forward(xs, Weights({}, {}), [(64, 64)])
-    assert y.mean == pytest.approx(1 / sqrt(pi), rel=1e-2)
+    assert y.mean == pytest.approx(1 / sqrt(pi), rel=5e-4)
     assert y.q == pytest.approx(1.0, rel=1e-6)
-    assert float(y.M[0, 0]) == pytest.approx(1 / pi, rel=2e-2)  # of the kink 40 nodes see so much
+    assert float(y.M[0, 0]) == pytest.approx(1 / pi, rel=1e-3)
     from fanin.signal.state import gradient
 
     first, second = rule.backward(xs, [y], [gradient(white((64, 64), 1.0))], Weights({}, {}))
     assert first is not None and second is not None
-    assert first.q == pytest.approx(0.5, rel=1e-2) and second.q == pytest.approx(0.5, rel=1e-2)
+    assert first.q == pytest.approx(0.5, rel=2e-3) and second.q == pytest.approx(0.5, rel=2e-3)
 
 
 def test_a_product_is_what_products_are() -> None:
@@ -84,8 +84,8 @@ def test_a_product_is_what_products_are() -> None:
     )
     (found,) = Apart(np.multiply).forward([a, b], Weights({}, {}), [(32, 64)])
     exact = multiply(a, b, (32, 64))
-    np.testing.assert_allclose(found.M, exact.M, rtol=2e-4, atol=1e-9)
-    assert grid.mean(found.psi) == pytest.approx(exact.mean, abs=1e-3)
+    np.testing.assert_allclose(found.M, exact.M, rtol=1e-4, atol=1e-9)
+    assert grid.mean(found.psi) == pytest.approx(exact.mean, abs=1e-9)
 
 
 def test_a_cosine_of_normal_vectors_has_a_second_moment_of_one_over_their_length() -> None:
