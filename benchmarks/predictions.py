@@ -1,6 +1,6 @@
 """How well the signal analysis predicts compiled modules, and what it costs.
 
-    python benchmarks/predictions.py [ops] [nets] [cost] [--draws 16] [--only LeNet Llama]
+    python benchmarks/predictions.py [ops] [nets] [graphs] [cost] [--draws 16] [--only LeNet Llama]
     python benchmarks/predictions.py nets --only Llama --places --hyper width=512 hidden=1024
     python benchmarks/predictions.py files --specs specs/*.arch [--most 2e6]
 
@@ -24,6 +24,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from fanin import pipeline
@@ -143,6 +144,36 @@ def nets(draws: int, only: list[str], given: dict[str, int], every: bool) -> Non
         print(f"{name:16}" + "".join(c.rjust(32) for c in cells(errors(program, sizes, draws))), flush=True)
 
 
+def graphs(draws: int, only: list[str]) -> None:
+    nodes, rng = 128, np.random.RandomState(0)
+    here = np.arange(nodes)
+    regular = [(1,), (1, 5, 17), (1, 5, 17, 23, 31, 49)]
+    edges = [np.concatenate([(here + s * k) % nodes for k in hops for s in (1, -1)]) for hops in regular]
+    cases = [
+        (f"degree {2 * len(hops)}", np.stack([e, np.resize(here, len(e))]))
+        for hops, e in zip(regular, edges, strict=True)
+    ]
+    cases.append(("random", rng.randint(nodes, size=(2, nodes * 6))))
+    for name in ("Gcn", "Gat", "Chebyshev"):
+        if only and name not in only:
+            continue
+        program = pipeline.elaborate(str(SPECS / "graph.arch"), name, {"features": 64})
+        for kind, edge in cases:
+            analysis = pipeline.signal(program, sizes={"V": nodes, "E": edge.shape[1]})
+            given = {"x": rng.randn(nodes, 64), "edge": edge}
+            measured = pipeline.measure(program, analysis, draws=draws, batch=given)
+            for row in rows(analysis):
+                seen = measured.of(row)
+                if row.op != "Linear" or seen is None or not row.rms or not row.grad_std or not seen.grad:
+                    continue
+                act, grad = 100 * (row.rms / seen.rms - 1), 100 * (row.grad_std / seen.grad - 1)
+                print(
+                    f"{name:12}{kind:12}{row.path:16}{act:+10.1f} ± {100 * seen.rms_error:.1f}"
+                    f"{grad:+10.1f} ± {100 * seen.grad_error:.1f}",
+                    flush=True,
+                )
+
+
 def files(paths: list[str], draws: int, most: float) -> None:
     print(f"{'model':32}" + "".join(f"{c + ' max ± se, sure / median':>32}" for c in ("act", "grad", "dW")))
     for path in paths:
@@ -201,6 +232,8 @@ def main() -> None:
     for what in args.what:
         if what == "cost":
             cost()
+        elif what == "graphs":
+            graphs(args.draws, args.only)
         elif what == "files":
             files(args.specs, args.draws, args.most)
         else:

@@ -311,6 +311,10 @@ class Op(ABC, Generic[A]):
         """What is known of the numbers of its one result by their place; ``inputs`` are in digits of that place."""
         return ()
 
+    def choices(self, a: A, *types: TensorType) -> dict[int, Dim]:
+        """Of how many places the whole numbers of an input, counted from 0, name one: the rows of a table."""
+        return {}
+
     def inverse(self, a: A) -> tuple[str, A] | None:
         """The op and attributes that undo it, where there is one (``flip``, ``permute``)."""
         return None

@@ -21,6 +21,7 @@ from fanin.ir.types import DType
 from fanin.ir.unknown import Unknown
 from fanin.ops.contract import Axis, ParamSpec
 from fanin.signal import table
+from fanin.signal.choices import places_named
 from fanin.signal.laws import moments
 from fanin.signal.resolved import AVERAGED
 from fanin.signal.rules.base import Cannot, Rule, Weights
@@ -68,12 +69,7 @@ class Analysis:
 
     def numbers(self) -> dict[str, int]:
         """How many different numbers an input of ints may hold: the rows of the table that it names."""
-        found: dict[str, int] = {}
-        for name, edge in self.tape.inputs.items():
-            for step in self.tape.steps:
-                if step.name == "Embedding" and step.inputs[0] is edge:
-                    found[name] = min(found.get(name, 1 << 30), step.attrs.num_embeddings)
-        return found
+        return places_named(self.tape, self.sizes)
 
 
 def analyse(

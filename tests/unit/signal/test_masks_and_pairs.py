@@ -125,3 +125,27 @@ def test_what_is_known_by_an_approximation_is_not_compared() -> None:
     )
     last = rows(pipeline.signal(pipeline.check_text(text).programs[0]))[-1]
     assert last.rms is None
+
+
+@pytest.mark.parametrize("model", ["Gat", "Gcn", "Chebyshev", "MeshGraphNet"])
+def test_an_edge_names_two_of_all_nodes(model: str) -> None:
+    """Through ``unbind``, ``concat`` and an index: what is measured on edges between two nodes alone means nothing."""
+    program = pipeline.elaborate("specs/graph.arch", model, {})
+    assert pipeline.signal(program, sizes={"V": 20, "E": 60}).numbers() == {"edge": 20}
+
+
+def test_numbers_that_name_nothing_have_no_places() -> None:
+    text = (
+        "model Net()(t: int[4], u: int[4], x: [9, 3]) {\n"
+        "  return float(t)[:, none] + x[flatten(reshape(u, 2, 2)[:, :], 0)]\n}"
+    )
+    (program,) = pipeline.check_text(text).programs
+    assert pipeline.signal(program).numbers() == {"u": 9}
+
+
+def test_attention_over_a_random_graph() -> None:
+    program = pipeline.elaborate("specs/graph.arch", "Gat", {"features": 64})
+    analysis = pipeline.signal(program, sizes={"V": 128, "E": 768})
+    seen = pipeline.measure(program, analysis, draws=8).modules
+    for row in (row for row in rows(analysis) if row.op == "Linear"):
+        assert row.rms == pytest.approx(seen[row.path].rms, rel=max(0.05, 4 * seen[row.path].rms_error)), row.path

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, final
 
+from fanin.ir.dims import Dim
 from fanin.ir.laws import Normal
 from fanin.ir.places import through, whole
 from fanin.ir.types import DType, TensorType
@@ -76,6 +77,9 @@ class Embedding(Weighted[EmbeddingAttrs]):
     def sees(self, a: EmbeddingAttrs, use: Use) -> Sees:
         return Sees(((same(use.x),),), own=(use.x.rank,))
 
+    def choices(self, a: EmbeddingAttrs, *types: TensorType) -> dict[int, Dim]:
+        return {0: a.num_embeddings}
+
     def signal(self, a: EmbeddingAttrs, *types: TensorType) -> Any:
         from fanin.signal.rules.linear import Lookup
 
@@ -115,6 +119,9 @@ class EmbeddingFunction(Op[OpAttrs]):
         assert table is not None
         row = (through(0, table.shape[0]), whole(use.x.rank, table.shape[1]))
         return Sees(((same(use.x),), (row,)), (table.shape[0],), weighted=((1, 0),))
+
+    def choices(self, a: OpAttrs, *types: TensorType) -> dict[int, Dim]:
+        return {0: types[1].shape[0]}
 
     def torch(self, a: OpAttrs, *types: TensorType) -> Code:
         return call("F.embedding", Input(0), Input(1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, final
 
+from fanin.ir.dims import Dim
 from fanin.ir.poly import Poly
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Range
@@ -43,6 +44,9 @@ class OneHot(Op[OneHotAttrs]):
         # PyTorch's own wants the number when it captures a graph.
         places = call("torch.arange", a.num_classes, device=Attribute(Input(0), "device"))
         return method(Infix("==", Subscript(Input(0), (Name("..."), None)), places), "long")
+
+    def choices(self, a: OneHotAttrs, *types: TensorType) -> dict[int, Dim]:
+        return {0: a.num_classes}
 
     def sees(self, a: OneHotAttrs, use: Use) -> Sees:
         return Sees(((same(use.x),),), own=(use.x.rank,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fanin.ir.dims import Dim
 from fanin.ir.facts import Compare
 from fanin.ir.types import TensorType
 from fanin.ops.attributes import Axis
@@ -16,10 +17,18 @@ class AxisAttrs(OpAttrs):
     axis: Axis
 
 
-class Scattered(Op[AxisAttrs]):
-    """The numbers of ``source`` at places of x that ``index`` says along an axis. Subclasses say how they are put."""
+class Indexed(Op[AxisAttrs]):
+    """An op whose second input names places along an axis of the first."""
 
     attrs = AxisAttrs
+
+    def choices(self, a: AxisAttrs, *types: TensorType) -> dict[int, Dim]:
+        return {1: types[0].shape[a.axis]}
+
+
+class Scattered(Indexed):
+    """The numbers of ``source`` at places of x that ``index`` says along an axis. Subclasses say how they are put."""
+
     order = ("x", "axis", "index", "source")
     example_inputs = {"x": "[N, 8]", "i": "int[N, 3]", "s": "[N, 3]"}
     kept = ("index",)

@@ -7,13 +7,13 @@ from typing import Any, final
 from fanin.ir.places import Span
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, method
-from fanin.ops.contract import ANY, INTS, Inferred, Op, Port, Result, normal_axis
-from fanin.ops.indexing._places import AxisAttrs, need_rank, need_within
+from fanin.ops.contract import ANY, INTS, Inferred, Port, Result, normal_axis
+from fanin.ops.indexing._places import AxisAttrs, Indexed, need_rank, need_within
 from fanin.ops.sees import Sees, Use, same
 
 
 @final
-class Gather(Op[AxisAttrs]):
+class Gather(Indexed):
     """For each place of ``index`` the number of x at the same place, but along the axis where the index says.
 
     Shape: ``x [N, D], index int[N, K] -> [N, K]`` for ``gather(x, 1, index)``
@@ -21,7 +21,6 @@ class Gather(Op[AxisAttrs]):
     """
 
     name = "gather"
-    attrs = AxisAttrs
     inputs = (Port("x", ANY), Port("index", INTS))
     order = ("x", "axis", "index")
     example = "y = gather(x, 1, i)"

@@ -101,6 +101,12 @@ class Index(Op[IndexAttrs]):
         front = _front(items)
         return Inferred((x.with_shape(*shape[:front], *picked, *shape[front:]),), needs)
 
+    def choices(self, a: IndexAttrs, *types: TensorType) -> dict[int, Dim]:
+        x = types[0]
+        axes = [item for item in _spelled_out(a.items, x) if not isinstance(item, NewAxis)]
+        picked = (size for item, size in zip(axes, x.shape, strict=True) if isinstance(item, Pick))
+        return dict(zip(range(1, len(types)), picked, strict=True))
+
     def sees(self, a: IndexAttrs, use: Use) -> Sees:
         x, *rest = use.types
         assert x is not None

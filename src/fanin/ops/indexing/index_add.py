@@ -6,19 +6,18 @@ from typing import final
 
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, method
-from fanin.ops.contract import INTS, NUMBERS, Inferred, Need, Op, Port, Result, need_equal, normal_axis
-from fanin.ops.indexing._places import AxisAttrs, need_rank, same_kind
+from fanin.ops.contract import INTS, NUMBERS, Inferred, Need, Port, Result, need_equal, normal_axis
+from fanin.ops.indexing._places import AxisAttrs, Indexed, need_rank, same_kind
 
 
 @final
-class IndexAdd(Op[AxisAttrs]):
+class IndexAdd(Indexed):
     """x with each slice of ``source`` along an axis added at the place that ``index`` names.
 
     Shape: ``x [N, D], index int[K], source [K, D] -> [N, D]`` for ``index_add(x, 0, index, source)``
     """
 
     name = "index_add"
-    attrs = AxisAttrs
     inputs = (Port("x", NUMBERS), Port("index", INTS), Port("source", NUMBERS))
     order = ("x", "axis", "index", "source")
     example = "y = index_add(x, 1, i, s)"

@@ -7,20 +7,19 @@ from typing import Any, final
 from fanin.ir.places import Span, whole
 from fanin.ir.types import TensorType
 from fanin.ops.code import Code, Input, method
-from fanin.ops.contract import ANY, INTS, Inferred, Op, Port, Result, normal_axis
-from fanin.ops.indexing._places import AxisAttrs, need_rank
+from fanin.ops.contract import ANY, INTS, Inferred, Port, Result, normal_axis
+from fanin.ops.indexing._places import AxisAttrs, Indexed, need_rank
 from fanin.ops.sees import Sees, Use, same
 
 
 @final
-class IndexSelect(Op[AxisAttrs]):
+class IndexSelect(Indexed):
     """The slices of x along an axis that ``index`` names, in its order.
 
     Shape: ``x [N, D], index int[K] -> [N, K]`` for ``index_select(x, 1, index)``
     """
 
     name = "index_select"
-    attrs = AxisAttrs
     inputs = (Port("x", ANY), Port("index", INTS))
     order = ("x", "axis", "index")
     example = "y = index_select(x, 1, i)"

@@ -7,13 +7,13 @@ from typing import final
 from fanin.ir.types import DType, TensorType
 from fanin.ops.broadcasting import broadcast
 from fanin.ops.code import Code, Input, call
-from fanin.ops.contract import ANY, INTS, Inferred, Op, Port, Result, normal_axis
-from fanin.ops.indexing._places import AxisAttrs, need_rank
+from fanin.ops.contract import ANY, INTS, Inferred, Port, Result, normal_axis
+from fanin.ops.indexing._places import AxisAttrs, Indexed, need_rank
 from fanin.ops.keeping import Backprop, Kept
 
 
 @final
-class TakeAlongAxis(Op[AxisAttrs]):
+class TakeAlongAxis(Indexed):
     """For each place of ``index`` the number of x at the same place, but along the axis where the index says.
 
     Shape: ``x [N, D], index int[N, K] -> [N, K]`` for ``take_along_axis(x, index, 1)``
@@ -21,7 +21,6 @@ class TakeAlongAxis(Op[AxisAttrs]):
     """
 
     name = "take_along_axis"
-    attrs = AxisAttrs
     inputs = (Port("x", ANY), Port("index", INTS))
     example = "y = take_along_axis(x, i, 1)"
     example_inputs = {"x": "[N, 8]", "i": "int[N, 3]"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Annotated
 
-from fanin.ir.dims import Poly
+from fanin.ir.dims import Dim, Poly
 from fanin.ir.facts import Compare
 from fanin.ir.places import through
 from fanin.ir.types import DType, TensorType
@@ -45,6 +45,9 @@ class Segment(Op[SegmentAttrs]):
             message = "there is no segment to sum into: there are {left}"
             needs += (Need(Compare(">=", a.size, 1), message, kind="too-small"),)
         return Inferred((self.rows(a, x),), needs)
+
+    def choices(self, a: SegmentAttrs, *types: TensorType) -> dict[int, Dim]:
+        return {1: a.size}
 
     def sees(self, a: SegmentAttrs, use: Use) -> Sees:
         rows = use.x.shape[0]
