@@ -42,6 +42,13 @@ class Pow(Arithmetic):
             raise OverflowError
         return x**y
 
+    def arrays(self, x: Any, y: Any) -> Any:
+        import numpy as np
+
+        with np.errstate(all="ignore"):
+            found = np.power(np.asarray(x, float), y)
+        return np.where(np.isfinite(found), found, np.nan)
+
     def dimension(self, x: Any, y: Any) -> Any:
         return x**y if isinstance(x, Poly) and isinstance(y, int) and 0 <= y <= 8 else None
 
