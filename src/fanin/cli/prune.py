@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, help="What the data is split by (0); trainings have those of the experiment.")
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1 (a GPU where there is one).")
 @click.option("--precision", type=click.Choice(["float32", "float64"]), help="Of the numbers.")
-@click.option("--side-by-side", is_flag=True, help="Train seeds and control runs a step at a time, together.")
+@click.option("--one-by-one", is_flag=True, help="Train seeds and controls one after another: the same, slower.")
 @click.option("--stability", is_flag=True, help="Train each network twice, and measure on the line between the two.")
 @click.option("--processes", type=click.IntRange(min=1), default=1, help="Spread seeds and control runs over so many.")
 @click.option("--save-every", type=click.IntRange(min=1), help="Steps between checkpoints in a training (seconds).")

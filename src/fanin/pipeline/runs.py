@@ -48,7 +48,7 @@ def train(
     program = training_source(phases)
     parts = run.parts_of(phases, data, chosen)
     run.check(phases[0].system, parts, chosen)
-    for name in ("stability", "side_by_side"):
+    for name in ("stability", "one_by_one"):
         if getattr(chosen, name):
             raise RunFailed(f"`{name}` is a setting of `prune`", help="leave it out")
     folder = None if out is None else Folder(out)

@@ -28,7 +28,9 @@ ENGINE = 1
 _WORDS = (OPTIMISERS, SCHEDULES, OPTIONS, CRITERIA, UNITS)
 _UNSAID = {"criterion": ["magnitude"], "unit": ["weight"], "scope": "global", "rewind": ["start", 0]}
 _EACH = ("of", "name", "seeds", "controls", "measures", "expected")  # of an experiment, not of one of its trainings
-_ALIKE = frozenset(["device", "save_every", "log_every", "tensorboard", "compile", "mapping", "stability"])
+_ALIKE = frozenset(
+    ["device", "save_every", "log_every", "tensorboard", "compile", "mapping", "stability", "one_by_one"]
+)
 
 
 @record

@@ -60,7 +60,7 @@ class Mover:
         self.patterns = dict(self._patterns())
         self.words = [(self.whole[key].view(p.dtype), p) for key, p in self.patterns.items()]
         self.optimisers: dict[int, torch.optim.Optimizer | None] = {}
-        self.views: dict[str, list[Tensor]] = {}  # what of a weight an optimiser moves, where not the whole
+        self.views: dict[tuple[int, str], list[Tensor]] = {}  # what of a weight an optimiser moves, where not the whole
         self.plans: dict[tuple[int, int], _Plan] = {}  # by stage and line
         self.linked: set[int] = set()
 
@@ -158,6 +158,7 @@ class Mover:
         known = self.plans.get((lead.stage, number))
         if known is None:
             known = self.plans[lead.stage, number] = _Plan({}, [], [], [])
+            optimiser = lead.lines[number].optimiser
             for weight in lead.moved[number]:
                 key, place = self.keys[id(weight)], len(known.leaves)
                 value, bits = self.states[key], self.patterns.get(key)
@@ -166,20 +167,20 @@ class Mover:
                 known.leaves.extend([value] if isinstance(value, Tensor) else value)
                 if bits is not None:
                     known.masks.extend([(place, bits)] if together else [(place + r, b) for r, b in enumerate(bits)])
-                moved = self._moved(key)
+                moved = self._moved(optimiser, key)
                 if together:
-                    replicas = range(self.count) if key in self.views else [None]
+                    replicas = range(self.count) if (optimiser, key) in self.views else [None]
                     known.moved.extend((leaf, place, r) for leaf, r in zip(moved, replicas, strict=True))
                 else:
                     known.moved.extend((leaf, place + r, None) for r, leaf in enumerate(moved))
         return known
 
-    def _moved(self, key: str) -> Sequence[Tensor]:
-        """The tensors that an optimiser moves of a weight."""
+    def _moved(self, number: int, key: str) -> Sequence[Tensor]:
+        """The tensors that an optimiser, by its number, moves of a weight."""
         value = self.states[key]
         if not isinstance(value, Tensor):
             return value
-        return self.views.get(key, [value])
+        return self.views.get((number, key), [value])
 
     def _optimiser(self, number: int) -> torch.optim.Optimizer | None:
         """One optimiser for all replicas, or None where each needs its own.
@@ -198,8 +199,8 @@ class Mover:
             for key in keys:
                 whole = self.whole[key]
                 if isinstance(self.states[key], Tensor) and whole[0].numel() % full:
-                    self.views[key] = [part.detach() for part in whole]
-            groups.append({**group, "params": [leaf for key in keys for leaf in self._moved(key)]})
+                    self.views[number, key] = [part.detach() for part in whole]
+            groups.append({**group, "params": [leaf for key in keys for leaf in self._moved(number, key)]})
         made: torch.optim.Optimizer = rule(groups[0]["params"])
         made.param_groups = groups
         self._take_over(number, made)
@@ -212,13 +213,13 @@ class Mover:
             if weight not in own[0] or not own[0][weight]:
                 continue
             states = [state[weights[key]] for state, weights in zip(own, self.weights, strict=True)]
-            leaves = self._moved(key)
+            leaves = self._moved(number, key)
             if len(leaves) == self.count and leaves[0].shape == weight.shape:
                 for leaf, state in zip(leaves, states, strict=True):
                     made.state[leaf] = dict(state)
             else:
                 made.state[leaves[0]] = {
-                    name: torch.stack([state[name] for state in states]) if _like(value, weight) else value
+                    name: torch.stack([state[name] for state in states]) if like(value, weight) else value
                     for name, value in states[0].items()
                 }
 
@@ -228,7 +229,7 @@ class Mover:
         for group in self.trainings[0].optimisers[number].param_groups:
             for first in group["params"]:
                 key = self.keys[id(first)]
-                leaves = self._moved(key)
+                leaves = self._moved(number, key)
                 alone = len(leaves) == self.count and leaves[0].shape == first.shape
                 for replica, (training, weights) in enumerate(zip(self.trainings, self.weights, strict=True)):
                     state = optimiser.state.get(leaves[replica] if alone else leaves[0], {})
@@ -248,15 +249,12 @@ class Mover:
         """Followers go after what has moved, as in a step of one."""
         lead = self.trainings[0]
         targets = [target for number in due for target in lead.lines[number].targets]
-        followed = False
         for follower in getattr(lead, "followers", ()):
             moved = any(self.covers(t, follower.of) or self.covers(follower.of, t) for t in targets)
-            if moved and (lead.step + 1) % follower.every == 0:
-                followed = True
+            taken = getattr(follower, "at", None) is not None  # when a stage begins
+            if moved and not taken and (lead.step + 1) % follower.every == 0:
                 for training in self.trainings:
                     training.follow(follower, follower.share)
-        if followed:
-            self.hold()
 
     def count_on(self) -> None:
         """One step more; at the end of a stage on to the next."""
@@ -279,7 +277,8 @@ class Mover:
                     }
 
 
-def _like(value: Any, weight: Tensor) -> bool:
+def like(value: Any, weight: Tensor) -> bool:
+    """Whether this is of an optimiser's numbers for each entry of a weight."""
     return isinstance(value, Tensor) and value.shape == weight.shape
 
 

@@ -197,13 +197,13 @@ def _end(place: int) -> str:
 
 
 def together(seeds: Sequence[Rounds], runs: Sequence[str] | None = None) -> None:
-    """Take some runs of several seeds to their ends, or all, round by round; side by side where that is asked for.
+    """Take some runs of several seeds to their ends, or all, round by round, side by side.
 
     Raises RunFailed.
     """
     for place in range(seeds[0].plan.rounds + 1 if seeds else 0):
         asked = [(rounds, wanted) for rounds in seeds for wanted in rounds.asked(place, runs)]
-        if not seeds[0].trainer.work.settings.side_by_side:
+        if seeds[0].trainer.work.settings.one_by_one:
             for rounds, wanted in asked:
                 rounds.note(wanted, rounds.trainer.run(wanted))
             continue

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from fanin.data.loader import Batches
-from fanin.pruning.moving import Mover
+from fanin.pruning.moving import Mover, like
 from fanin.pruning.stacking import Program
 from fanin.pruning.tracing import Unstackable
 from fanin.pruning.trials import tried, tried_measures
@@ -100,10 +100,8 @@ def reason(loop: Loop) -> str | None:
         return "it moves weights in a way of its own"
     if hasattr(training, "grow") or hasattr(training, "once_more"):
         return "it moves weights in a way of its own"
-    if len(training.stages) > 1 or any(len(stage.lines) > 1 for stage in training.stages):
-        return "it has stages, or several lines that train"
-    if getattr(training, "followers", ()):
-        return "a network of it follows another"
+    if hasattr(training, "ended"):
+        return "its numbers say where a stage ends"
     return None
 
 
@@ -120,7 +118,7 @@ def _kind(loop: Loop) -> Hashable:
     """What trainings have in common that run side by side."""
     training, batches = loop.training, loop.batches
     settings = tuple((f.name, repr(getattr(loop.settings, f.name))) for f in fields(loop.settings) if f.name != "seed")
-    states = tuple(bool(optimiser.state) for optimiser in training.optimisers.values())
+    states = tuple(_counts(optimiser) for optimiser in training.optimisers.values())
     place = training.stage, training.step, loop.steps, batches.epoch, batches.position, states
     return (
         id(loop.module),
@@ -130,6 +128,17 @@ def _kind(loop: Loop) -> Hashable:
         id(batches.data),
         id(loop.val and loop.val.data),
         (_rates(training)),
+    )
+
+
+def _counts(optimiser: torch.optim.Optimizer) -> Hashable:
+    """What an optimiser knows besides moments, above all its steps: those that began at another step count others."""
+    return tuple(
+        (name, "moment" if name != "step" and like(value, weight) else float(value))
+        for group in optimiser.param_groups
+        for weight in group["params"]
+        for name, value in optimiser.state.get(weight, {}).items()
+        if value is not None
     )
 
 
@@ -253,6 +262,7 @@ class Stack:
         try:
             found = self.measure(lead.val)
         except Unstackable:
+            lead.val.position = 0  # of the batches one is taken
             for loop in self.loops:
                 loop._validate()
             return

@@ -52,7 +52,7 @@ class Settings:
     overfit: int | None = None  # so many batches are all the data
     smoke: bool = False  # two steps of each stage
     stability: bool = False  # of a pruning: each training a second time, with other random numbers
-    side_by_side: bool = False  # of a pruning: seeds and controls a step at a time
+    one_by_one: bool = False  # of a pruning: seeds and controls one after another, with the same bits
 
     def document(self) -> dict[str, Any]:
         """For JSON."""

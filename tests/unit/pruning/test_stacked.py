@@ -197,7 +197,51 @@ def test_several_lines_and_followers(tmp_path: Path) -> None:
     path = write(tmp_path, TWO, STAGED)
     wanted, found = alone(trainings(path, [1, 2, 3])), beside(trainings(path, [1, 2, 3]))
     assert all(same(all_of(a), all_of(b)) for a, b in zip(wanted, found, strict=True))
-    assert stacked.reason(found[0].loop) == "it has stages, or several lines that train"
+    assert stacked.reason(found[0].loop) is None
+    assert not any(isinstance(program, str) for program in programs(found[0])[:2])
+
+
+STAGES = """\
+system Fit()(x: [N, 1, 6, 6], y: int[N]) {
+  net = Net()
+  first = copy(net, at="all")
+  logits = net(x)
+  loss ce = cross_entropy(logits, y)
+  loss near = ce + ramp(0, 1, steps=5) * mean(square(logits - stop_gradient(first(x))))
+  metric accuracy = mean(float(argmax(logits, axis=1) == y))
+  stage warm for 1 epochs { train net.fc3 on ce with sgd(lr=0.1, momentum=0.9) }
+  stage all for 2 epochs { train net on near with adam(lr=0.01), cosine(warmup=2) }
+}
+"""
+
+
+def test_stages(tmp_path: Path) -> None:
+    path = write(tmp_path, TWO, STAGES)
+    wanted, found = alone(trainings(path, [1, 2, 3], epochs=None)), beside(trainings(path, [1, 2, 3], epochs=None))
+    assert all(same(all_of(a), all_of(b)) for a, b in zip(wanted, found, strict=True))
+    used = programs(found[0])
+    assert len(used) >= 3 and not any(isinstance(program, str) for program in used)
+
+
+@pytest.mark.parametrize("begun", [(), (2,), (0, 2)])
+def test_those_that_have_taken_other_steps_are_not_beside(tmp_path: Path, begun: tuple[int, ...]) -> None:
+    """Adam counts its steps: of trainings at one step, some of which began there, each has its own count."""
+    path = write(tmp_path, MLP)
+
+    def made() -> list[stacked.Ready]:
+        found = []
+        for place, ready in enumerate(trainings(path, [1, 2, 3], epochs=3)):
+            loop = ready.loop
+            if place in begun:
+                loop._epoch()
+            else:
+                loop.training.step, loop.steps, loop.batches.epoch = 3, 3, 1
+            loop._epoch()
+            found.append(stacked.Ready.now(loop))
+        return found
+
+    wanted, found = alone(made()), beside(made())
+    assert all(same(all_of(a), all_of(b)) for a, b in zip(wanted, found, strict=True))
 
 
 def test_masked_weights_are_plus_zero(tmp_path: Path) -> None:
@@ -278,10 +322,10 @@ def test_an_experiment_side_by_side_is_the_one_of_its_seeds(tmp_path: Path, monk
     groups: list[int] = []
     together = stacked._together
     monkeypatch.setattr(stacked, "_together", lambda loops: groups.append(len(loops)) or together(loops))
-    found = prune(path, side_by_side=True)
+    found = prune(path)
     assert groups == [2, 4, 4, 4, 4]  # whole networks; tickets with `once`, and what is drawn anew, of each round
-    monkeypatch.setattr(stacked, "_together", lambda loops: False)
-    one_by_one = prune(path)
+    one_by_one = prune(path, one_by_one=True)
+    assert len(groups) == 5
     assert found.results.rows == one_by_one.results.rows
     for seed, ticket in found.tickets.items():
         assert same(ticket.weights, one_by_one.tickets[seed].weights)
