@@ -77,6 +77,8 @@ for name, own in {
                 print(run.test["ce"], file=file)
     except Stopped:
         pass
+if "RANK" in os.environ:
+    torch.distributed.destroy_process_group()
 """
 
 
