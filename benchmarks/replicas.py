@@ -50,7 +50,7 @@ NETS = (
 TURNS, STEPS = 25, 12
 
 
-def loops(path: str, count: int) -> list[Loop]:
+def loops(path: str, count: int, *, masked: bool = True) -> list[Loop]:
     """Trainings of as many seeds, each with a mask of its own that keeps a fifth."""
     phases = pipeline.training(path, None, {})
     settings = settings_of({"epochs": 10_000, "batch_size": 60, "device": "cpu", "log_every": 1 << 30})
@@ -63,7 +63,8 @@ def loops(path: str, count: int) -> list[Loop]:
         draw = torch.Generator().manual_seed(seed)
         weights = {key: w for key, w in loop.system.named_parameters() if w.ndim > 1}
         masks = {key: torch.rand(w.shape, generator=draw) < 0.2 for key, w in weights.items()}
-        Holder(loop.system, masks).attach(loop.training)
+        if masked:
+            Holder(loop.system, masks).attach(loop.training)
         made.append(loop)
     return made
 

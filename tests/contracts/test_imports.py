@@ -256,6 +256,23 @@ def test_a_command_answers(bare: Path, arguments: tuple[str, ...], code: int, sh
     assert shown in done.stdout + done.stderr
 
 
+TICKET = """
+system Fit()(x: [N, 8], y: int[N]) {
+  net = Linear(16) -> relu -> Linear(4)
+  loss ce = cross_entropy(net(x), y)
+  train net on ce with adam()
+}
+prune Ticket of Fit { remove 20% each of 3 rounds }
+"""
+
+
+def test_a_plan_needs_no_weights_and_no_torch(bare: Path) -> None:
+    (bare / "ticket.arch").write_text(TICKET)
+    done = fanin(bare, "prune", "ticket.arch", "--plan")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "80.21%" in done.stdout
+
+
 def test_fmt_writes_the_one_layout(bare: Path) -> None:
     target = bare / "loose.arch"
     target.write_text("model M()(x:[N,3]){return x->Linear(2)}\n")

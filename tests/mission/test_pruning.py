@@ -36,6 +36,28 @@ RUN: dict[str, Any] = {"epochs": 12, "batch_size": 60, "val": 400, "test": 897, 
 
 
 FIVE = "scope layer\n  seeds 0..5"
+REFERENCE = (
+    "scope layer\n  remove 20% each of 15 rounds\n  rate net.fc3: 10%\n  compare reinit, random, once, dense\n"
+    "  seeds 0..5\n  measure accuracy, steps_to(accuracy, 0.9)\n"
+    "  expect accuracy(round=9) - accuracy(round=9, run=reinit) > 0.02"
+)
+ROUNDS = f"{FIVE}\n  remove 20% each of 15 rounds\n  rate net.fc3: 10%\n  rewind"
+GOING_ON = {
+    "rate": f"{ROUNDS} rate",
+    "to start": f"{ROUNDS} to start",
+    "none": f"{ROUNDS} none\n  retrain with adam(lr=3e-4)",
+}
+EIGHTEEN = f"{FIVE}\n  remove 20% each of 18 rounds"
+OUTPUT = {"half": f"{EIGHTEEN}\n  rate net.fc3: half", "full": EIGHTEEN}
+ONE_PERCENT = "remove to 1% in 1 rounds\n  seeds 0..3"
+AFTER = "remove 75% at once\n  seeds 0..5\n  rewind none\n  retrain for 1 steps with sgd(lr=1e-12)"
+PIECES = {
+    "global": "scope global",
+    "layer": "scope layer",
+    "unit": "scope layer\n  by l2\n  unit neuron",
+    "block": "scope layer\n  by l2\n  unit block(5, 4)",  # which fill ten rows, too
+    "random": "scope layer\n  by random",
+}
 DEEP = SPEC.replace("fc3: Linear(10,", "fc3: Linear(100) -> relu\n    -> fc4: Linear(100) -> relu -> fc5: Linear(10,")
 DEEP = DEEP.replace("Linear(100) ->", "Linear(100, init=he_normal) ->").replace("xavier_normal", "he_normal")
 
@@ -62,12 +84,7 @@ def paired(results: Any, place: int, run: str) -> tuple[float, float, float]:
 @pytest.mark.slow
 def test_s218_s219_the_lottery_ticket_on_digits(tmp_path: Path) -> None:
     """The reference experiment: 500 images, 108 steps, 15 rounds, five seeds, 305 trainings."""
-    results = run(
-        tmp_path,
-        "scope layer\n  remove 20% each of 15 rounds\n  rate net.fc3: 10%\n  compare reinit, random, once, dense\n"
-        "  seeds 0..5\n  measure accuracy, steps_to(accuracy, 0.9)\n"
-        "  expect accuracy(round=9) - accuracy(round=9, run=reinit) > 0.02",
-    ).results
+    results = run(tmp_path, REFERENCE).results
     mean = {r: [100 * results.mean("accuracy", i, r) for i in range(16)] for r in results.runs}
     dense, ticket = mean["ticket"][0], mean["ticket"]
     assert results.density(9) == pytest.approx(0.139, abs=1e-3)
@@ -107,19 +124,15 @@ def test_a1_the_whole_network(tmp_path: Path, one_thread: None) -> None:
 @pytest.mark.slow
 def test_a9_how_rounds_go_on(tmp_path: Path) -> None:
     """At 3.86 %: the learning rate rewound, the weights rewound, or fine-tuned with a tenth of the rate."""
-    rounds = f"{FIVE}\n  remove 20% each of 15 rounds\n  rate net.fc3: 10%\n  rewind"
-    weights = percent(run(tmp_path, f"{rounds} to start"))
-    rate = percent(run(tmp_path, f"{rounds} rate"))
-    tuned = percent(run(tmp_path, f"{rounds} none\n  retrain with adam(lr=3e-4)"))
-    assert rate >= weights - 0.5
-    assert weights >= tuned + 2
+    found = {kind: percent(run(tmp_path, clauses)) for kind, clauses in GOING_ON.items()}
+    assert found["rate"] >= found["to start"] - 0.5
+    assert found["to start"] >= found["none"] + 2
 
 
 @pytest.mark.slow
 def test_a10_the_output_layer_at_half_the_rate(tmp_path: Path) -> None:
     """Near 2 %, where at the full rate the last layer has too few weights left."""
-    rounds = f"{FIVE}\n  remove 20% each of 18 rounds"
-    half, full = run(tmp_path, f"{rounds}\n  rate net.fc3: half"), run(tmp_path, rounds)
+    half, full = run(tmp_path, OUTPUT["half"]), run(tmp_path, OUTPUT["full"])
     assert half.results.density(18) == pytest.approx(0.0207, abs=2e-4)
     assert full.results.density(18) == pytest.approx(0.018, abs=2e-4)
     assert percent(half) >= percent(full) + 2
@@ -128,30 +141,19 @@ def test_a10_the_output_layer_at_half_the_rate(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a11_pruning_before_training(tmp_path: Path) -> None:
     """At 1 % of 300-100-100-100, three seeds: SynFlow in 100 rounds is best and leaves every layer something."""
-    rounds, found = "remove to 1% in 1 rounds\n  seeds 0..3", {}
-    for criterion in ("synflow", "snip", "grasp"):
-        found[criterion] = run(tmp_path, f"by {criterion}\n  {rounds}", DEEP)
+    found = {name: run(tmp_path, f"by {name}\n  {ONE_PERCENT}", DEEP) for name in ("synflow", "snip", "grasp")}
     assert percent(found["synflow"]) > max(percent(found["snip"]), percent(found["grasp"])) + 5
     for ticket in found["synflow"].tickets.values():
         assert min(int(mask.sum()) for mask in ticket.masks[0].values()) > 0
     with pytest.raises(RunFailed, match=r"`net\.fc\d\.weight` collapses: in round 1 of seed 0"):
-        run(tmp_path, f"by magnitude\n  {rounds}", DEEP.replace("adam(lr=3e-3)", "sgd(lr=1e-12)"))
+        run(tmp_path, f"by magnitude\n  {ONE_PERCENT}", DEEP.replace("adam(lr=3e-3)", "sgd(lr=1e-12)"))
 
 
 @pytest.mark.slow
 def test_a12_in_what_pieces(tmp_path: Path) -> None:
     """75 % in one go, and no training after it: single weights by one ranking lose least, places by chance most."""
-    after = "remove 75% at once\n  seeds 0..5\n  rewind none\n  retrain for 1 steps with sgd(lr=1e-12)"
-    kinds = {
-        "global": "scope global",
-        "layer": "scope layer",
-        "unit": "scope layer\n  by l2\n  unit neuron",
-        "block": "scope layer\n  by l2\n  unit block(4, 4)\n  except net.fc3",
-        "random": "scope layer\n  by random",
-    }
-    found = {kind: percent(run(tmp_path, f"{clauses}\n  {after}")) for kind, clauses in kinds.items()}
-    assert 90 < found["global"] > found["layer"] > max(found["unit"], found["block"]), found
-    assert min(found["unit"], found["block"]) > found["random"] < 35, found
+    found = {kind: percent(run(tmp_path, f"{clauses}\n  {AFTER}")) for kind, clauses in PIECES.items()}
+    assert 90 < found["global"] > found["layer"] > found["unit"] > found["block"] > found["random"] < 35, found
 
 
 @pytest.fixture

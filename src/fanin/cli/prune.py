@@ -64,7 +64,6 @@ def command(
     broken, or less would be left than a floor.
     """
     from fanin import pipeline
-    from fanin.systems.machine import rank
 
     if target is None and (given["resume"] is None or only_plan):
         raise click.UsageError("Missing argument 'FILE[:NAME]'.")
@@ -80,6 +79,8 @@ def command(
     if target is not None and given["data"] is None and given["resume"] is None:
         _once(target.path, target.name, hyper, weights, given)
         return
+    from fanin.systems.machine import rank
+
     found = _run(target, hyper, given, quiet=as_json or as_csv)
     if rank() == 0:  # of several processes one reports
         if as_json:
