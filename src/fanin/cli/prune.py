@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -85,9 +86,13 @@ def command(
     if rank() == 0:  # of several processes one reports
         if as_json:
             file = {} if target is None else {"file": target.path}
-            write_json(file | {"folder": found.folder} | found.results.document())
+            saved = {seed: None if s is None else asdict(s) for seed, s in found.saved.items()}
+            more = {"folder": found.folder} | ({"saved": saved} if saved else {})
+            write_json(file | more | found.results.document())
         else:
             out(found.results.csv() if as_csv else found.results.table())
+        for seed, one in found.saved.items():
+            err(f"seed {seed}, smaller: {one or 'none, and smaller.txt says why'}\n")
         err(f"{len(found.results.rows)} trainings; the experiment is in {found.folder}\n")
     ctx.exit(exits.OK if found.holds else exits.ERRORS)
 
@@ -100,7 +105,8 @@ def _once(path: str, name: str | None, hyper: dict[str, Value], weights: str | N
 
     folder = given["out"] or pipeline.run_folder(path, name)
     try:
-        plan, _ = pipeline.prune_weights(path, name, weights=weights, out=folder, seed=given["seed"] or 0, hyper=hyper)
+        seed = given["seed"] or 0
+        plan, _, saved = pipeline.prune_weights(path, name, weights=weights, out=folder, seed=seed, hyper=hyper)
     except RunFailed as failed:
         raise exits.Failure(str(failed.args[0]), failed.help) from None
     except OSError as error:
@@ -108,6 +114,8 @@ def _once(path: str, name: str | None, hyper: dict[str, Value], weights: str | N
     except WrongWeights as error:
         raise exits.Failure(str(error)) from None
     out(plan_table(plan, pipeline.plan_costs(plan)))
+    if saved is not None:
+        err(f"smaller: {saved}\n")
     err(f"pruned as it is, and nothing trained; what is left is in {folder}\n")
 
 

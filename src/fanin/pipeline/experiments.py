@@ -167,14 +167,18 @@ def _run(experiment: Experiment, data: Any, processes: int, watch: Watch | None)
     found = experiment.run(tell)
     if experiment.folder is not None and experiment.plan.unit in STRUCTURED:
         for seed, ticket in found.tickets.items():
-            write_smaller(experiment.plan, ticket.weights, os.path.join(experiment.folder.path, f"seed-{seed}"))
+            home = os.path.join(experiment.folder.path, f"seed-{seed}")
+            found.saved[seed] = write_smaller(experiment.plan, ticket.weights, home)
+    if experiment.folder is not None:
+        found.page(os.path.join(experiment.folder.path, "report.html"))
     return found
 
 
 def _spread(experiment: Experiment, data: Any, processes: int, tell: Watch) -> None:
-    """Run the replicas, a seed's ticket or one of its controls each, in processes of their own.
+    """Run the replicas in processes of their own: the tickets of a share of the seeds, and then their controls.
 
-    They meet in the folder. Raises RunFailed, as one of them did.
+    Where there are more processes than seeds, each control is run by itself. They meet in the folder. Raises RunFailed,
+    as one of them did.
     """
     from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
     from multiprocessing import get_context
@@ -182,18 +186,20 @@ def _spread(experiment: Experiment, data: Any, processes: int, tell: Watch) -> N
     assert experiment.folder is not None
     done = len(experiment.results().rows)
     seeds, (first, *controls) = experiment.plan.experiment.seeds, experiment.plan.experiment.runs
+    shares = [tuple(seeds[r::processes]) for r in range(min(processes, len(seeds)))]
+    apart = [(run,) for run in controls] if len(shares) < processes else [tuple(controls)] if controls else []
     given = experiment.folder.path, data, experiment.settings.document()
     with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_enter, initargs=given) as pool:
-        running: dict[Future[list[Row]], int | None] = {pool.submit(_replica, s, first): s for s in seeds}
+        running: dict[Future[list[Row]], tuple[int, ...]] = {pool.submit(_share_of, s, (first,)): s for s in shares}
         try:
             while running:
                 for ended in wait(running, return_when=FIRST_COMPLETED).done:
                     for row in ended.result():
                         done += 1
                         tell("trained", {"done": done, "of": experiment.plan.trainings, "row": row})
-                    seed = running.pop(ended)
-                    if seed is not None:  # what the controls of a seed start from is there
-                        running |= {pool.submit(_replica, seed, run): None for run in controls}
+                    share = running.pop(ended)
+                    if share:  # what the controls of these seeds start from is there
+                        running |= {pool.submit(_share_of, share, runs): () for runs in apart}
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -218,32 +224,33 @@ def _enter(folder: str, data: Any, settings: Mapping[str, Any]) -> None:
     _here[:] = [_opened(Folder(folder), data, settings)[0]]
 
 
-def _replica(seed: int, run: str) -> list[Row]:
-    """Train what has not been trained of a run of a seed; gives the rows that are new."""
+def _share_of(seeds: tuple[int, ...], runs: tuple[str, ...]) -> list[Row]:
+    """Train what has not been trained of some runs of some seeds; gives the rows that are new."""
     found: list[Row] = []
-    _here[0].go([seed], (run,), found.append)
+    _here[0].go(seeds, runs, found.append)
     return found
 
 
 def _share(experiment: Experiment, rank: int, size: int, tell: Watch) -> None:
-    """Run the replicas that are those of this process of a torchrun: r of them of process r mod n.
+    """Run the replicas that are those of this process of a torchrun: of n, process r has the seeds r, r + n, ….
 
     Others are waited for where something of theirs is needed. Raises RunFailed.
     """
     seeds, (first, *controls) = experiment.plan.experiment.seeds, experiment.plan.experiment.runs
-    tickets = [(seed, first) for seed in seeds]
-    others = [(seed, run) for seed in seeds for run in controls]
-
     def row(found: Row) -> None:
         done = len(experiment.results().rows)
         tell("trained", {"done": done, "of": experiment.plan.trainings, "row": found})
 
-    for replicas in (tickets, others):
-        for r, (seed, run) in enumerate(replicas):
+    own = seeds[rank::size]
+    experiment.go(own, (first,), row)
+    if len(seeds) >= size:
+        experiment.go(own, tuple(controls), row)
+    else:  # some processes have no seed
+        for r, (seed, run) in enumerate((seed, run) for seed in seeds for run in controls):
             if r % size == rank:
-                _wait_for(experiment, [] if run == first else [(seed, first)])
+                _wait_for(experiment, [(seed, first)])
                 experiment.go([seed], (run,), row)
-    _wait_for(experiment, tickets + others)
+    _wait_for(experiment, [(seed, run) for seed in seeds for run in (first, *controls)])
 
 
 def _wait_for(experiment: Experiment, replicas: list[tuple[int, str]]) -> None:

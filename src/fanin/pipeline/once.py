@@ -13,12 +13,14 @@ from fanin.report import Hyper, read_source
 
 if TYPE_CHECKING:
     from fanin.analyses.plan import Plan
+    from fanin.pruning.smaller import Saved
 
 
 def prune_weights(
     path: str, name: str | None, *, weights: str | None, out: str, seed: int, hyper: Hyper
-) -> tuple[Plan, dict[str, Any]]:
-    """Prune a model as it is, without training: the plan, and the weights with their masks, kept in ``out``.
+) -> tuple[Plan, dict[str, Any], Saved | None]:
+    """Prune a model as it is, without training: the plan, the weights with their masks, kept in ``out``, and
+    what the smaller network saves where whole units went.
 
     ``weights`` is a file of them; without one they are drawn by ``seed``. Raises Unreadable, NoSuchName, CheckFailed,
     RunFailed, and WrongWeights for weights of another network.
@@ -45,6 +47,5 @@ def prune_weights(
     os.makedirs(out, exist_ok=True)
     write_weights(os.path.join(out, "weights.safetensors"), state)
     write_weights(os.path.join(out, "masks.safetensors"), {key: packed(mask) for key, mask in masks.items()})
-    if plan.unit in STRUCTURED:
-        write_smaller(plan, state, out)
-    return plan, state
+    saved = write_smaller(plan, state, out) if plan.unit in STRUCTURED else None
+    return plan, state, saved

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fanin.ir.graph import Program
+from fanin.pipeline.artefacts import source
 from fanin.pipeline.files import format_text, load, standard_library
 from fanin.pipeline.graphs import elaborate_source
 from fanin.record import record
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from fanin.analyses.couplings import Coupled
     from fanin.analyses.couplings.cut import Cut
     from fanin.analyses.plan import Plan
+    from fanin.pruning.smaller import Saved
 
 _FILE = "smaller.arch"
 
@@ -82,11 +84,16 @@ def _written(cut: Cut, header: str) -> tuple[str, Program]:
     return text, small
 
 
-def write_smaller(plan: Plan, state: Mapping[str, Any], home: str) -> None:
-    """What is left where whole units went: ``smaller.arch`` and ``smaller.safetensors``, or why there is none."""
+def write_smaller(plan: Plan, state: Mapping[str, Any], home: str) -> Saved | None:
+    """What is left where whole units went: ``smaller.arch`` and ``smaller.safetensors``, or why there is none.
+
+    ``home`` has the weights before; what was saved of them is measured, where there is a smaller network that runs.
+    """
     from fanin.analyses.couplings.cut import Cut
     from fanin.emit.arch import CannotWrite
     from fanin.pruning.shrinking import WrongWeights, alive, shrink_state, write_weights
+    from fanin.pruning.smaller import saved
+    from fanin.signal.sizes import sizes_for
 
     coupled = couple(plan.program)
     try:
@@ -96,10 +103,14 @@ def write_smaller(plan: Plan, state: Mapping[str, Any], home: str) -> None:
     except (CannotWrite, WrongWeights) as error:
         with open(os.path.join(home, "smaller.txt"), "w", encoding="utf-8") as file:
             file.write(f"there is no smaller spec: {error}\n")
-        return
+        return None
     with open(os.path.join(home, "smaller.arch"), "w", encoding="utf-8") as file:
         file.write(small.spec)
-    write_weights(os.path.join(home, "smaller.safetensors"), weights)
+    files = [os.path.join(home, f"{name}.safetensors") for name in ("weights", "smaller")]
+    write_weights(files[1], weights)
+    programs = [(program, source(program)) for program in (plan.program, small.program)]
+    sizes = sizes_for(plan.program)
+    return None if sizes is None else saved(programs, (state, weights), files, sizes)
 
 
 # ------------------------------------------------------------------------------------------------ the parent's text

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fanin.ir.recipe import System
 from fanin.pruning.curves import of_measure, of_stability, percent
 from fanin.pruning.layers import of_layers, of_overlaps
-from fanin.pruning.markup import section, table, tag, text
+from fanin.pruning.markup import note, section, table, tag, text
 from fanin.pruning.report import Results
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def page(found: Pruned) -> str:
         _head(title, results, plan),
         section("Promises", _promises(results)),
         *(section(m, *of_measure(results, m, f"m{i}")) for i, m in enumerate(results.measures)),
+        section("The smaller network", *_saved(found)),
         section("Stability", *of_stability(results)),
         section("Weights left, layer by layer", *of_layers(found)),
         section("Are the masks alike?", *of_overlaps(results, plan)),
@@ -98,6 +99,32 @@ def _promises(results: Results) -> str:
         numbers = text("span", f" ({left:.6g} {e.test.op} {right:.6g})")
         items.append(tag("li", text("b", word), text("code", e.text), numbers, class_=word))
     return tag("ul", *items, class_="verdicts") if items else ""
+
+
+def _saved(found: Pruned) -> Iterable[str]:
+    """What the networks save that whole units were taken out of."""
+    rows = []
+    for seed, saved in found.saved.items():
+        if saved is None:
+            rows.append((f"seed {seed}", "none: smaller.txt says why", "", "", ""))
+            continue
+        (before, after), (large, small), (slow, fast) = saved.parameters, saved.bytes, saved.milliseconds
+        times = f"{fast:.3g} of {slow:.3g}"
+        rows.append(
+            (
+                f"seed {seed}",
+                f"{after:,} of {before:,}",
+                f"{small / 1e3:,.1f} of {large / 1e3:,.1f}",
+                times,
+                f"{saved.speedup:.2f}",
+            )
+        )
+    if rows:
+        head = ("", "parameters", "kB on disk", "ms of a forward pass", "times as fast")
+        yield table("the smaller networks, smaller.arch of each seed", head, rows)
+        yield note(
+            "Times are measured on one thread of this machine when the page was written, in turns with the whole."
+        )
 
 
 # ---------------------------------------------------------------------------------------------------- how it was run

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
-
-import torch
 
 from fanin.analyses.plan import Plan
 from fanin.data.stream import Stream
@@ -19,8 +17,10 @@ from fanin.pruning.overlap import overlaps
 from fanin.pruning.report import Results, Row, write
 from fanin.pruning.retraining import settings_for
 from fanin.pruning.rounds import Rounds, Ticket, together
+from fanin.pruning.smaller import Saved
 from fanin.pruning.trainer import Work, label
 from fanin.runtime.load import execute
+from fanin.runtime.modes import one_thread
 from fanin.systems.folder import Folder
 from fanin.systems.machine import Machine
 from fanin.systems.problems import RunFailed
@@ -31,10 +31,15 @@ Tell = Callable[[str, Mapping[str, Any]], None]
 
 
 class Pruned:
-    """A finished experiment: ``results`` of its trainings, and a ``Ticket`` for each seed."""
+    """A finished experiment: ``results`` of its trainings, and a ``Ticket`` for each seed.
+
+    ``saved`` is by seed what the smaller network saves, where whole units went and the experiment has a folder; None
+    where there is no smaller network.
+    """
 
     def __init__(self, plan: Plan, results: Results, tickets: dict[int, Ticket], folder: str | None) -> None:
         self.plan, self.results, self.tickets, self.folder = plan, results, tickets, folder
+        self.saved: dict[int, Saved | None] = {}
 
     @property
     def holds(self) -> bool:
@@ -126,7 +131,6 @@ class Experiment:
             self.levels[seed].put_tensors("masks", all_masks(ticket.masks))
         if self.folder is not None:
             write(found.results, self.folder.path)
-            found.page(os.path.join(self.folder.path, "report.html"))
         return found
 
     def pruned(self) -> Pruned:
@@ -180,13 +184,6 @@ def _readings(expected: Any) -> Iterator[Any]:
             yield found
 
 
-@contextmanager
-def _one_thread(settings: Settings) -> Iterator[None]:
+def _one_thread(settings: Settings) -> AbstractContextManager[None]:
     """On a CPU one thread: small networks are faster with it, and bits do not hang on how many there are."""
-    before = torch.get_num_threads()
-    if Machine(settings).device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return one_thread() if Machine(settings).device.type == "cpu" else nullcontext()

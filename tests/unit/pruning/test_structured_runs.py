@@ -85,7 +85,14 @@ def test_what_is_left_is_a_smaller_spec_with_its_weights(
     x = torch.rand(5, 1, 8, 8, dtype=torch.float64)
     with torch.no_grad():
         assert torch.allclose(whole(x), small(x), rtol=1e-10, atol=1e-10)
-    assert sum(p.numel() for p in small.parameters()) < sum(p.numel() for p in whole.parameters())
+    saved = found.saved[0]
+    assert saved is not None
+    assert saved.parameters == tuple(sum(p.numel() for p in net.parameters()) for net in (whole, small))
+    assert saved.parameters[1] < saved.parameters[0] and saved.shapes == ((8, 1, 8, 8), (8,))
+    assert saved.bytes[1] == (home / "smaller.safetensors").stat().st_size < saved.bytes[0]
+    assert 0.2 < saved.speedup < 5
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert f"{saved.parameters[1]:,} of {saved.parameters[0]:,}" in page and "times as fast" in page
 
 
 def test_wanda_is_of_weights_and_what_flows_into_them() -> None:
