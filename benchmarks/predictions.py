@@ -1,6 +1,6 @@
 """How well the signal analysis predicts compiled modules, and what it costs.
 
-    python benchmarks/predictions.py [ops] [nets] [graphs] [cost] [--draws 16] [--only LeNet Llama]
+    python benchmarks/predictions.py [ops] [nets] [graphs] [streams] [cost] [--draws 16] [--only LeNet Llama]
     python benchmarks/predictions.py nets --only Llama --places --hyper width=512 hidden=1024
     python benchmarks/predictions.py files --specs specs/*.arch [--most 2e6]
 
@@ -9,8 +9,10 @@ predicted rms behind it and of the gradient in front of it, with the standard er
 versions of networks of the zoo; of activations, gradients and gradients of weights the largest error over all modules
 with its standard error, the largest that is sure (less three standard errors), and the median. ``--places`` prints
 every module instead, so that one sees where an error arises; ``--hyper`` sets hyper-parameters: what comes of finite
-widths goes where they are larger. ``cost``: seconds after start-up for networks of the zoo at full size. ``files``:
-every model of these files, at the sizes that the analysis takes for its open dimensions; those of more parameters than
+widths goes where they are larger. ``graphs``: the dense layers of networks on graphs of 128 nodes, regular ones of
+degree 2, 6 and 12 and a random one of as many edges as the second. ``streams``: the square of the gradient at the start
+of a relu that is added to its own input 16 times, over what is predicted, less 1. ``cost``: seconds after start-up for
+networks of the zoo at full size. ``files``: every model of these files, at the sizes that the analysis takes for its open dimensions; those of more parameters than
 ``--most`` are gone through but not measured.
 """
 
@@ -174,6 +176,28 @@ def graphs(draws: int, only: list[str]) -> None:
                 )
 
 
+RELUS = """model Relus(width: int)(x: [N, width]) -> [N, width] {
+  for _ in 0..16 { x += x -> layers: Linear(width, init=he_normal, bias=false) -> relu }
+  return x
+}
+"""
+
+
+def streams(draws: int) -> None:
+    for width in (64, 256, 1024):
+        (program,) = pipeline.check_text(RELUS, hyper={"width": width}).programs
+        analysis = pipeline.signal(program)
+        measured = pipeline.measure(program, analysis, draws=draws)
+        row = next(row for row in rows(analysis) if row.op == "Linear")
+        seen = measured.of(row)
+        assert seen is not None and seen.grad and row.grad_std
+        square = (seen.grad / row.grad_std) ** 2
+        error = 2 * seen.grad_error * square
+        print(
+            f"width {width:5}: {square - 1:6.2f} ± {error:.2f}, {width * (square - 1):5.0f} over the width", flush=True
+        )
+
+
 def files(paths: list[str], draws: int, most: float) -> None:
     print(f"{'model':32}" + "".join(f"{c + ' max ± se, sure / median':>32}" for c in ("act", "grad", "dW")))
     for path in paths:
@@ -234,6 +258,8 @@ def main() -> None:
             cost()
         elif what == "graphs":
             graphs(args.draws, args.only)
+        elif what == "streams":
+            streams(args.draws)
         elif what == "files":
             files(args.specs, args.draws, args.most)
         else:
