@@ -12,8 +12,8 @@ every module instead, so that one sees where an error arises; ``--hyper`` sets h
 widths goes where they are larger. ``graphs``: the dense layers of networks on graphs of 128 nodes, regular ones of
 degree 2, 6 and 12 and a random one of as many edges as the second. ``streams``: the square of the gradient at the start
 of a relu that is added to its own input 16 times, over what is predicted, less 1. ``cost``: seconds after start-up for
-networks of the zoo at full size. ``files``: every model of these files, at the sizes that the analysis takes for its open dimensions; those of more parameters than
-``--most`` are gone through but not measured.
+networks of the zoo at full size. ``files``: every model of these files, at the sizes that the analysis takes for its
+open dimensions; those of more parameters than ``--most`` are gone through but not measured.
 """
 
 from __future__ import annotations
