@@ -119,8 +119,8 @@ def filled(M: Array, shape: Sequence[int], along: Resolved) -> Array:
     if along.axis == 0:
         return M
     M = table.plain(M, along.axis, shape[along.axis]).copy()
+    same, pairs = along.means(shape[along.axis])
     for i in (DIFFER, AGREE) if shape[0] > 1 else (AGREE,):
-        same, pairs = along.means(shape[along.axis])
         index = [AGREE] * M.ndim
         index[0] = i
         M[tuple(index)] = same[i]
@@ -164,7 +164,7 @@ def placed(x: Signal, along: Resolved | None) -> Signal:
     """A signal of which moments by position are known."""
     if along is None:
         return x
-    M, top = filled(x.M, x.shape, along), 0.0
+    M = filled(x.M, x.shape, along)
     top = float(M[(AGREE,) * M.ndim])
     psi = x.psi * np.sqrt(top / x.q) if x.q > 0 and x.mean == 0 else x.psi
     if is_gaussian(x):

@@ -237,10 +237,10 @@ def _convolved(x: Signal, y: Signal) -> Array:
 
 def _nodes(x: Signal, count: int = _NODES) -> Array:
     """Numbers that stand for equal shares of a law."""
-    at = (np.arange(count) + 0.5) / count
-    ordered = np.sort(x.psi) if not np.all(np.diff(x.psi) >= 0) else x.psi
     if is_gaussian(x):
         return np.asarray(x.mean + np.sqrt(x.variance) * grid.quantiles(count))
+    at = (np.arange(count) + 0.5) / count
+    ordered = np.sort(x.psi) if not np.all(np.diff(x.psi) >= 0) else x.psi
     levels = grid.LEVELS if ordered is x.psi else np.cumsum(grid.W[np.argsort(x.psi)])
     nodes = np.interp(at, levels, ordered)
     spread = nodes.std()
