@@ -145,6 +145,25 @@ class Shrunk:
     def grade(self) -> str:
         return str(self.cut.grade)
 
+    def carry_over(
+        self,
+        net: torch.nn.Module,
+        optimizer: torch.optim.Optimizer,
+        child: torch.nn.Module,
+        other: torch.optim.Optimizer,
+    ) -> None:
+        """Give ``other``, an optimiser of the smaller network ``child``, what ``optimizer`` remembers of ``net``.
+
+        Moments lose the entries that weights have lost, and steps go on. Learning rates are those of ``other``.
+        """
+        from fanin.pruning.shrinking import shrink_moments
+
+        names: dict[torch.Tensor, str] = {parameter: name for name, parameter in net.named_parameters()}
+        found = shrink_moments(self.cut, {names[p]: dict(held) for p, held in optimizer.state.items()})
+        for name, parameter in child.named_parameters():
+            if name in found:
+                other.state[parameter] = found[name]
+
 
 def couplings(program: Program, *, uniform: bool = False) -> Coupled:
     """Which entries of weights can only be cut together: ``.groups``, and ``.fixed`` with what holds them.

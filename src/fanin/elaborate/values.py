@@ -251,10 +251,6 @@ def flows(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and any(flows(v) for v in value)
 
 
-def is_module(value: Any) -> bool:
-    return isinstance(value, Instance)
-
-
 def is_callable(value: Any) -> bool:
     kinds = (OpFunction, FnFunction, Builtin, Partial, Instance, Inverted, OpConstructor, BlockConstructor)
     return isinstance(value, kinds)

@@ -69,12 +69,6 @@ class Signal:
             index[axis] = AGREE
         return float(self.M[tuple(index)])
 
-    def but(self, axis: int) -> float:
-        """The moment of pairs that differ along one axis alone."""
-        index = [AGREE] * self.M.ndim
-        index[axis] = DIFFER
-        return float(self.M[tuple(index)])
-
     def changed(self, **changes: Any) -> Signal:
         if "M" in changes or "shape" in changes:
             changes.setdefault("along", None)

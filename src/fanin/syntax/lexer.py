@@ -151,9 +151,7 @@ class Lexer:
                 if kind and group != 4:
                     span = _span(Span, (source, start, end))
                     if kind == "COMMENT":
-                        line = text.rfind("\n", 0, start) + 1
-                        own = not text[line:start].strip(" \t\f\v\ufeff")
-                        comments.append(Comment(span, written.rstrip(), own))
+                        comments.append(Comment(span, written.rstrip()))
                         continue
                     value = _text(span, written) if kind == "STRING" else _numeral(span, written, kind)
                 if kind is None or value is None:

@@ -494,7 +494,6 @@ class Prune(Declaration):
 @record
 class Comment(Tree):
     text: str  # from its `#` to the end of the line
-    own_line: bool
 
 
 @record

@@ -12,7 +12,7 @@ import fanin
 from fanin.analyses.couplings import Grade, couplings
 from fanin.analyses.couplings.cut import Cut, CutError
 from fanin.analyses.couplings.wanted import counts, wanted
-from fanin.pruning.shrinking import WrongWeights, mask_state, shrink_moments, shrink_state
+from fanin.pruning.shrinking import WrongWeights, mask_state, shrink_state
 from tests.unit.pruning.networks import built, coupled_of, filled, program_of
 
 SIGMOID = "model Net()(x: [N, 6]) -> [N, 3] {{ return x -> a: Linear(8) -> sigmoid -> c: {layer} }}"
@@ -98,11 +98,8 @@ def test_an_optimiser_goes_on_with_what_it_remembers() -> None:
     assert small.weights is not None
     child = built(small.program).double()
     child.load_state_dict(small.weights)
-    names = {p: n for n, p in net.named_parameters()}
-    moments = shrink_moments(cut, {names[p]: dict(held) for p, held in optimiser.state.items()})
     other = torch.optim.Adam(child.parameters(), lr=0.01)
-    for name, parameter in child.named_parameters():
-        other.state[parameter] = moments[name]
+    small.carry_over(net, optimiser, child, other)
     step(net, optimiser)
     step(child, other)
     left = shrink_state(cut, net.state_dict())
