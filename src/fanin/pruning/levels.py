@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 
 from torch import Tensor
 
@@ -56,7 +57,6 @@ class Levels:
         if (path := self._path(f"{row.run}-{row.round:03d}.json")) is not None:
             document = {f.name: getattr(row, f.name) for f in fields(row)}
             _write(path, json.dumps(document, default=dict).encode())
-            shutil.rmtree(str(self._path(f"{row.run}-{row.round:03d}.running")), ignore_errors=True)
 
     def units(self, run: str, place: int, sizes: Mapping[str, int]) -> Units | None:
         """What stays in a round, of parts of these sizes; None where that is not decided."""
@@ -149,6 +149,12 @@ class Levels:
                 last = time.monotonic()
 
         return hold
+
+    def drop_running(self, run: str = "*", place: int | None = None) -> None:
+        """Forget where trainings were last held, when all that is kept of their ends is there."""
+        pattern = f"{run}-*.running" if place is None else f"{run}-{place:03d}.running"
+        for path in [] if self.home is None else Path(self.home, "levels").glob(pattern):
+            shutil.rmtree(path, ignore_errors=True)
 
     def tidy(self) -> None:
         """Take away what was being written when a process was killed."""

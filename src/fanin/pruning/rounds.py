@@ -103,17 +103,22 @@ class Rounds:
         row = Row(wanted.run, place, self.seed, sum(left.values()), total, left, ended.measures, shared, ended.line)
         levels.put_row(row)
         self.tell(row)
-        if ended.point is None:
-            return
+        if ended.point is not None:
+            self._go_on(wanted, ended.point)
+        levels.drop_running(wanted.run, place)
+
+    def _go_on(self, wanted: Wanted, end: Point) -> None:
+        """Remember where a ticket ended, as far as the next round needs it. Raises RunFailed."""
+        levels, place = self.levels, wanted.place
         if self.work.kept_on and place < self.plan.rounds:
-            levels.put_point(_end(place), ended.point)
+            levels.put_point(_end(place), end)
         if place == 0 and "once" in self.runs:
             for later in range(1, self.plan.rounds + 1):
-                levels.put_units("once", later, self._decided("once", later, whole(self.plan), ended.point.weights))
+                levels.put_units("once", later, self._decided("once", later, whole(self.plan), end.weights))
         if place == self.plan.rounds:
-            levels.put_weights(ended.point.weights)
+            levels.put_weights(end.weights)
         else:
-            stays = self._decided("ticket", place + 1, wanted.stays, ended.point.weights)
+            stays = self._decided("ticket", place + 1, wanted.stays, end.weights)
             self._held_up(stays, place + 1)
             levels.put_units("ticket", place + 1, stays)
         if place > 1 or (place == 1 and "once" not in self.runs):

@@ -127,6 +127,7 @@ class Experiment:
         self.go(self.plan.experiment.seeds, None, row)
         found = self.pruned()
         for seed, ticket in found.tickets.items():
+            self.levels[seed].drop_running()
             self.levels[seed].put_tensors("start", ticket.start)
             self.levels[seed].put_tensors("masks", all_masks(ticket.masks))
         if self.folder is not None:

@@ -6,8 +6,7 @@ import os
 import random
 import shutil
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,8 @@ import fanin
 from fanin.pruning.levels import Levels
 from fanin.pruning.report import Row
 from fanin.systems.problems import RunFailed
+from tests.killing import killed, lasting, started
 from tests.unit.pruning.experiments import points, prune, spec
-
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are killed in processes that are forked")
 
 CLAUSES = "remove 30% each of 3 rounds\n  compare once\n  measure accuracy, steps_to(ce, 0.9)"
 MORE = CLAUSES.replace("compare once", "compare reinit, random, once\n  seeds 0..2")
@@ -45,17 +43,6 @@ def begun(path: str, out: str) -> None:
         prune(path, out=out, save_every=6)
 
 
-def in_a_process(work: Callable[[], None]) -> int:
-    """Run something in a process of its own; gives its number."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-        finally:
-            os._exit(0)
-    return child
-
-
 def outcome(folder: Path | str) -> dict[str, bytes]:
     """What an experiment leaves, byte for byte."""
     names = ["report.txt", "report.json", "rows.csv"]
@@ -68,24 +55,16 @@ def killed_at_random(tmp_path: Path, kills: int, clauses: str, seed: int) -> int
     """Kill an experiment at random moments until it was killed so often; gives in how many runs that was."""
     path = spec(tmp_path, clauses, RULE)
     begun(path, str(tmp_path / "whole"))
-    began = time.perf_counter()  # of one that finds all warm, as those that are killed do
-    begun(path, str(tmp_path / "again"))
-    lasted = time.perf_counter() - began
+    lasted = lasting(begun, path, str(tmp_path / "again"))
     wanted, draw, done, runs = outcome(tmp_path / "whole"), random.Random(seed), 0, 0
     while done < kills:
         out, runs = str(tmp_path / f"run{runs}"), runs + 1
         while True:
-            child = in_a_process(lambda out=out: begun(path, out))  # type: ignore[misc]
-            if done < kills:
-                time.sleep(draw.uniform(0, lasted / 2))
-                ended, _ = os.waitpid(child, os.WNOHANG)
-                if not ended:
-                    os.kill(child, signal.SIGKILL)
-                    os.waitpid(child, 0)
-                    done += 1
-                    continue
-            else:
-                os.waitpid(child, 0)
+            child = started(begun, path, out)
+            if done < kills and killed(child, draw.uniform(0, lasted / 2)):
+                done += 1
+                continue
+            child.join()
             break
         assert outcome(out) == wanted, (clauses, runs)
     return runs
@@ -107,24 +86,26 @@ def test_g5_killed_a_hundred_times(tmp_path: Path, rewind: str) -> None:
 
 def killed_writing(path: str, out: str, at: int) -> bool:
     """Kill an experiment while it writes for the ``at``-th time, with half of a file there; False where it ended."""
+    child = started(cut_off, path, out, at)
+    child.join()
+    return child.exitcode == -signal.SIGKILL
 
-    def work() -> None:
-        count, settle = 0, os.fsync
 
-        def cut(handle: int) -> None:
-            nonlocal count
-            count += 1
-            if count == at:
-                if os.path.isfile(f"/proc/self/fd/{handle}"):
-                    os.truncate(f"/proc/self/fd/{handle}", os.fstat(handle).st_size // 2)
-                os.kill(os.getpid(), signal.SIGKILL)
-            settle(handle)
+def cut_off(path: str, out: str, at: int) -> None:
+    """An experiment that kills itself as it writes."""
+    count, settle = 0, os.fsync
 
-        os.fsync = cut
-        begun(path, out)
+    def cut(handle: int) -> None:
+        nonlocal count
+        count += 1
+        if count == at:
+            if os.path.isfile(f"/proc/self/fd/{handle}"):
+                os.truncate(f"/proc/self/fd/{handle}", os.fstat(handle).st_size // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+        settle(handle)
 
-    _, status = os.waitpid(in_a_process(work), 0)
-    return os.WIFSIGNALED(status)
+    os.fsync = cut
+    begun(path, out)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="a file that is written is found by its number")
@@ -136,9 +117,35 @@ def test_g5_killed_in_the_middle_of_writing(tmp_path: Path, step: int) -> None:
     out, kills = str(tmp_path / "run"), 0
     while killed_writing(path, out, step + kills % 3):
         kills += 1
+        assert kills < 300, "it gets no further"
     assert kills >= 3
     assert outcome(out) == outcome(tmp_path / "whole")
     assert not [path for path in Path(out).rglob("*") if path.name.endswith((".new", ".old"))]
+
+
+def stopped_on_the_way(path: str, out: str) -> None:
+    """An experiment that kills itself after 16 steps of its first round."""
+    from fanin.systems.training import Loop
+
+    taken, epoch = 0, Loop._epoch
+
+    def counted(self: Loop) -> None:
+        before = self.after
+
+        def after() -> None:
+            nonlocal taken
+            taken += 1
+            if before is not None:
+                before()
+            if taken == 20 + 16:  # the dense network, and 16 steps of the first round
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        self.after = after
+        epoch(self)
+        self.after = before
+
+    Loop._epoch = counted  # type: ignore[method-assign]
+    begun(path, out)
 
 
 def test_g5_it_does_not_begin_a_training_again_that_it_has_taken_half_way(tmp_path: Path) -> None:
@@ -148,28 +155,7 @@ def test_g5_it_does_not_begin_a_training_again_that_it_has_taken_half_way(tmp_pa
     path = spec(tmp_path, "remove 30% each of 2 rounds", RULE)
     out = str(tmp_path / "run")
 
-    def work() -> None:
-        taken, epoch = 0, Loop._epoch
-
-        def counted(self: Loop) -> None:
-            before = self.after
-
-            def after() -> None:
-                nonlocal taken
-                taken += 1
-                if before is not None:
-                    before()
-                if taken == 20 + 16:  # the dense network, and 16 steps of the first round
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-            self.after = after
-            epoch(self)
-            self.after = before
-
-        Loop._epoch = counted  # type: ignore[method-assign]
-        begun(path, out)
-
-    os.waitpid(in_a_process(work), 0)
+    started(stopped_on_the_way, path, out).join()
     assert os.listdir(os.path.join(out, "seed-0", "levels", "ticket-001.running"))
     begins: list[int] = []
 

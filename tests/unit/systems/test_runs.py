@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
-import time
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import torch
 import fanin
 from fanin.report import CheckFailed
 from fanin.systems.problems import RunFailed
+from tests.killing import killed, lasting, started
 
 SPEC = """
 block Net(classes: int = 3, p: float = 0.1)(x: [N, 4]) -> [N, classes] {
@@ -114,45 +114,36 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(spec: str, tmp_path: Pa
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+RUN: dict[str, Any] = {"steps": 60, "val": 0.2, "save_every": 3}
+
+
+def taken_on(spec: str, out: str) -> None:
+    """Begin a run, or go on with it where there is one to go on with."""
+    if os.path.exists(os.path.join(out, "run.json")):
+        fanin.resume(out)
+    else:
+        shutil.rmtree(out, ignore_errors=True)
+        fanin.train(spec, "Fit", "iris", out=out, **RUN)
+
+
 def killed_runs(spec: str, folder: Path, kills: int, seed: int) -> int:
     """Kill a run at random moments, go on with it until it ends, and compare; gives the number of kills."""
-    settings: dict[str, Any] = {"steps": 60, "val": 0.2, "save_every": 3}
-    whole = fanin.train(spec, "Fit", "iris", out=str(folder / "whole"), **settings)
-    began = time.perf_counter()  # of one that finds all warm, as those that are killed do
-    fanin.train(spec, "Fit", "iris", out=str(folder / "again"), **settings)
-    lasted = min(time.perf_counter() - began, 1.5)
+    whole = fanin.train(spec, "Fit", "iris", out=str(folder / "whole"), **RUN)
+    lasted = lasting(taken_on, spec, str(folder / "again"))
     draw = random.Random(seed)
     done = runs = 0
     while done < kills:
         out = str(folder / f"run{runs}")
         runs += 1
         while True:
-            child = os.fork()
-            if child == 0:
-                try:
-                    if os.path.exists(os.path.join(out, "run.json")):
-                        fanin.resume(out)
-                    else:
-                        fanin.train(spec, "Fit", "iris", out=out, **settings)
-                finally:
-                    os._exit(0)
-            time.sleep(draw.uniform(0, lasted))
-            ended, _ = os.waitpid(child, os.WNOHANG)
-            if ended:
-                break
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            done += 1
-            if not os.path.exists(os.path.join(out, "run.json")):  # killed before there was anything to go on with
-                import shutil
-
-                shutil.rmtree(out, ignore_errors=True)
-            if done >= kills:
-                fanin.resume(out) if os.path.exists(os.path.join(out, "run.json")) else None
-                break
-        if os.path.exists(os.path.join(out, "weights.safetensors")):
-            for name in ("train.csv", "validation.csv", "metrics.jsonl", "weights.safetensors"):
-                assert (folder / "whole" / name).read_bytes() == Path(out, name).read_bytes(), (name, runs)
+            child = started(taken_on, spec, out)
+            if done < kills and killed(child, draw.uniform(0, lasted)):
+                done += 1
+                continue
+            child.join()
+            break
+        for name in ("train.csv", "validation.csv", "metrics.jsonl", "weights.safetensors"):
+            assert (folder / "whole" / name).read_bytes() == Path(out, name).read_bytes(), (name, runs)
     assert whole.steps == 60
     return done
 
