@@ -37,6 +37,11 @@ def experiment(title: str, clauses: str, spec: str = rows.SPEC) -> Any:
     return found
 
 
+def told(results: Any, place: int, run: str = "ticket") -> str:
+    """An accuracy with its standard deviation over seeds."""
+    return f"{100 * results.mean('accuracy', place, run):6.2f} ± {100 * results.std('accuracy', place, run):.2f}"
+
+
 def acceptance() -> None:
     found = experiment("the reference", rows.REFERENCE)
     results, steps = found.results, "steps_to(accuracy, 0.9)"
@@ -45,6 +50,11 @@ def acceptance() -> None:
         values = [117.0 if v is None else v for v in results.values(measure, place, run)]
         return sum(values) / len(values) * (100 if measure == "accuracy" else 1)
 
+    for place in (0, 1, 4, 6, 9, 12, 14, 15):
+        print(
+            f"   {100 * results.density(place):6.2f} %",
+            *(told(results, place, r) for r in results.runs[: 4 if place else 1]),
+        )
     print(f"A2 the whole network {mean(0):.2f} %")
     print(f"A3 ticket at {100 * results.density(9):.1f} %, less the whole {mean(9) - mean(0):+.2f}")
     for name, place in (("A4", 9), ("A5", 14), ("A5", 15)):
@@ -56,7 +66,9 @@ def acceptance() -> None:
     whole, ticket, reinit = mean(0, measure=steps), mean(6, measure=steps), mean(6, "reinit", steps)
     print(f"A8 steps to 90 % at 26.8 %: whole {whole:.1f}, ticket {ticket:.1f}, reinit {reinit:.1f}")
     for title, clauses in rows.GOING_ON.items():
-        print(f"A9 {title}: {rows.percent(experiment(title, clauses)):.2f} %")
+        found = experiment(title, clauses)
+        print("  ", *(told(found.results, place) for place in (4, 7, 11, 15)))
+        print(f"A9 {title}: {rows.percent(found):.2f} %")
     for title, clauses in rows.OUTPUT.items():
         print(f"A10 {title}: {rows.percent(experiment(title, clauses)):.2f} %")
     for criterion in ("synflow", "snip", "grasp"):
