@@ -292,8 +292,9 @@ def _backward(found: Analysis, followed: Mapping[int, Part]) -> None:
         back = rule.backward(xs, ys, gs, weights_of(step))  # type: ignore[arg-type]
         for name, value in rule.norms.items():
             if name in step.weights:
-                key = step.weights[name].key
-                found.weight_norms[key] = found.weight_norms.get(key, 0.0) + value
+                weight = step.weights[name]
+                learned = (1 - weight.held) * value
+                found.weight_norms[weight.key] = found.weight_norms.get(weight.key, 0.0) + learned
         for source, g in zip(step.inputs, back, strict=False):
             if source is not None and g is not None and source.number is None:
                 parts.setdefault(id(source), []).append(g)
@@ -306,5 +307,5 @@ def _backward(found: Analysis, followed: Mapping[int, Part]) -> None:
     for edge in states.values():
         if edge.state is not None and edge.state.kind == "param" and id(edge) in found.gradients:
             key = edge.state.key
-            q = found.gradients[id(edge)].q * prod(_shape(edge))
+            q = found.gradients[id(edge)].q * prod(_shape(edge)) * (1 - edge.state.held)
             found.weight_norms[key] = found.weight_norms.get(key, 0.0) + q

@@ -35,3 +35,16 @@ def test_masks_of_two_positions_are_alike_where_their_inputs_are(features: int) 
     there, error = measured.weights["fc.weight"]
     (_, norm), *_ = next(row for row in rows(analysis) if row.path == "fc").weights
     assert abs(norm / there - 1) < max(0.04, 3 * error), (norm, there, error)
+
+
+def test_units_that_are_frozen_have_no_gradient() -> None:
+    """Half of them: half of the squares."""
+    spec = "model Net()(x: [16, 24]) {{ return x -> fc: Linear(64{}) -> relu -> head: Linear(8) }}"
+    norms = []
+    for frozen in ("", ", frozen=0.5"):
+        program = pipeline.check_text(spec.format(frozen)).programs[0]
+        analysis = pipeline.signal(program)
+        norms.append(next(row for row in rows(analysis) if row.path == "fc").weights[0][1])
+    assert norms[1] == pytest.approx(norms[0] / 2**0.5, rel=1e-12)
+    there, error = pipeline.measure(program, analysis, draws=30).weights["fc.weight"]
+    assert abs(norms[1] / there - 1) < max(0.06, 3 * error)
