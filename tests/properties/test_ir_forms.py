@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fanin import pipeline
@@ -155,6 +155,8 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
+@example([")", None])
+@example({"list": [["(", None], ["],", 1]]})
 def test_values_are_read_as_they_were_written(value: Any) -> None:
     written = text_of(value)
     if "\n" in written:

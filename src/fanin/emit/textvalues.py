@@ -163,12 +163,17 @@ class Reader:
         self.check(self.peek() in ("(", "["), "a bracket")
         end = self._close(self.at)
         text, self.at = self.line[self.at + 1 : end], end + 1
-        found, depth, start = [], 0, 0
-        for i, c in enumerate(text):
+        found, depth, start, i = [], 0, 0, 0
+        while i < len(text):
+            c = text[i]
+            if c == '"':
+                _, i = _STRINGS.raw_decode(text, i)
+                continue
             depth += (c in "([") - (c in ")]")
             if c == "," and not depth:
                 found.append(text[start:i].strip())
                 start = i + 1
+            i += 1
         last = text[start:].strip()
         return [*found, last] if found or last else []
 
