@@ -85,10 +85,12 @@ Error = tuple[float, float]
 """In percent, with its standard error."""
 
 
-def places(program: Program, sizes: dict[str, int], draws: int) -> list[tuple[Row, dict[str, Error]]]:
+def places(
+    program: Program, sizes: dict[str, int], draws: int, batch: dict[str, Any] | None = None
+) -> list[tuple[Row, dict[str, Error]]]:
     """The errors of activations, gradients and gradients of weights, module by module."""
     analysis = pipeline.signal(program, sizes=sizes)
-    measured = pipeline.measure(program, analysis, draws=draws)
+    measured = pipeline.measure(program, analysis, draws=draws, batch=batch)
     found = []
     for row in rows(analysis):
         seen = measured.of(row)
@@ -161,19 +163,11 @@ def graphs(draws: int, only: list[str]) -> None:
             continue
         program = pipeline.elaborate(str(SPECS / "graph.arch"), name, {"features": 64})
         for kind, edge in cases:
-            analysis = pipeline.signal(program, sizes={"V": nodes, "E": edge.shape[1]})
-            given = {"x": rng.randn(nodes, 64), "edge": edge}
-            measured = pipeline.measure(program, analysis, draws=draws, batch=given)
-            for row in rows(analysis):
-                seen = measured.of(row)
-                if row.op != "Linear" or seen is None or not row.rms or not row.grad_std or not seen.grad:
-                    continue
-                act, grad = 100 * (row.rms / seen.rms - 1), 100 * (row.grad_std / seen.grad - 1)
-                print(
-                    f"{name:12}{kind:12}{row.path:16}{act:+10.1f} ± {100 * seen.rms_error:.1f}"
-                    f"{grad:+10.1f} ± {100 * seen.grad_error:.1f}",
-                    flush=True,
-                )
+            batch = {"x": rng.randn(nodes, 64), "edge": edge}
+            for row, own in places(program, {"V": nodes, "E": edge.shape[1]}, draws, batch):
+                if row.op == "Linear":
+                    found = "".join(f"{own[k][0]:+10.1f} ± {own[k][1]:.1f}" for k in ("act", "grad"))
+                    print(f"{name:12}{kind:12}{row.path:16}{found}", flush=True)
 
 
 RELUS = """model Relus(width: int)(x: [N, width]) -> [N, width] {

@@ -12,6 +12,7 @@ import torch
 
 import fanin
 from fanin.pruning.masks import masked
+from fanin.runtime import modes
 from fanin.systems.problems import RunFailed
 
 SPEC = """\
@@ -158,10 +159,8 @@ def test_a12_in_what_pieces(tmp_path: Path) -> None:
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with modes.one_thread():
+        yield
 
 
 @pytest.mark.slow

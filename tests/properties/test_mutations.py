@@ -22,7 +22,7 @@ from fanin.syntax.parser import parse
 ROOT = Path(__file__).parents[2]
 FOLDERS = (ROOT / "specs", ROOT.parent / "shared" / "examples", ROOT / "tests" / "golden" / "errors")
 SPECS = sorted(path for folder in FOLDERS for path in folder.glob("*.arch") if not path.name.startswith("SYN"))
-LIMIT = 6.0  # seconds of processor time for one check, which takes half of one: a guard, and no measurement
+LIMIT = 2.0  # seconds of processor time for one check
 QUICK, SLOW = 60, 5000
 
 TOKEN = re.compile(r'\s+|#[^\n]*|"[^"\n]*"|[A-Za-z_]\w*|\d[\d_.]*\w*|->|\.\.\.?|\+\+|//|\*\*|[<>=!+*/-]=|.', re.DOTALL)
@@ -129,12 +129,16 @@ def survives(number: int) -> None:
     rng = random.Random(number)
     path = rng.choice(SPECS)
     text = rearranged(path, rng) if rng.random() < 0.6 else mutated(path.read_text(encoding="utf-8"), rng)
-    began = time.process_time()
-    try:
-        check_source(Source(path.name, text), str(path), None, None)
-    except Exception as error:
-        pytest.fail(f"seed {number}, {path.name}: {type(error).__name__}: {error}\n\n{text}", pytrace=True)
-    took = time.process_time() - began
+    took = LIMIT
+    for _ in range(2):  # a second time where the machine was held up
+        began = time.process_time()
+        try:
+            check_source(Source(path.name, text), str(path), None, None)
+        except Exception as error:
+            pytest.fail(f"seed {number}, {path.name}: {type(error).__name__}: {error}\n\n{text}", pytrace=True)
+        took = time.process_time() - began
+        if took < LIMIT:
+            break
     assert took < LIMIT, f"seed {number}, {path.name}: {took:.1f} s\n\n{text}"
 
 

@@ -106,7 +106,7 @@ def _once(path: str, name: str | None, hyper: dict[str, Value], weights: str | N
     folder = given["out"] or pipeline.run_folder(path, name)
     try:
         seed = given["seed"] or 0
-        plan, _, saved = pipeline.prune_weights(path, name, weights=weights, out=folder, seed=seed, hyper=hyper)
+        plan, saved = pipeline.prune_weights(path, name, weights=weights, out=folder, seed=seed, hyper=hyper)
     except RunFailed as failed:
         raise exits.Failure(str(failed.args[0]), failed.help) from None
     except OSError as error:

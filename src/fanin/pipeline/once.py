@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fanin.pipeline.artefacts import source
 from fanin.pipeline.files import load
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 def prune_weights(
     path: str, name: str | None, *, weights: str | None, out: str, seed: int, hyper: Hyper
-) -> tuple[Plan, dict[str, Any], Saved | None]:
-    """Prune a model as it is, without training: the plan, the weights with their masks, kept in ``out``, and
-    what the smaller network saves where whole units went.
+) -> tuple[Plan, Saved | None]:
+    """Prune a model as it is, without training: the plan, and what the smaller network saves where whole units
+    went. The weights and their masks are kept in ``out``.
 
     ``weights`` is a file of them; without one they are drawn by ``seed``. Raises Unreadable, NoSuchName, CheckFailed,
     RunFailed, and WrongWeights for weights of another network.
@@ -48,4 +48,4 @@ def prune_weights(
     write_weights(os.path.join(out, "weights.safetensors"), state)
     write_weights(os.path.join(out, "masks.safetensors"), {key: packed(mask) for key, mask in masks.items()})
     saved = write_smaller(plan, state, out) if plan.unit in STRUCTURED else None
-    return plan, state, saved
+    return plan, saved

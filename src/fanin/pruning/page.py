@@ -103,22 +103,8 @@ def _promises(results: Results) -> str:
 
 def _saved(found: Pruned) -> Iterable[str]:
     """What the networks save that whole units were taken out of."""
-    rows = []
-    for seed, saved in found.saved.items():
-        if saved is None:
-            rows.append((f"seed {seed}", "none: smaller.txt says why", "", "", ""))
-            continue
-        (before, after), (large, small), (slow, fast) = saved.parameters, saved.bytes, saved.milliseconds
-        times = f"{fast:.3g} of {slow:.3g}"
-        rows.append(
-            (
-                f"seed {seed}",
-                f"{after:,} of {before:,}",
-                f"{small / 1e3:,.1f} of {large / 1e3:,.1f}",
-                times,
-                f"{saved.speedup:.2f}",
-            )
-        )
+    none = ("none: smaller.txt says why", "", "", "")
+    rows = [(f"seed {seed}", *(none if saved is None else saved.told)) for seed, saved in found.saved.items()]
     if rows:
         head = ("", "parameters", "kB on disk", "ms of a forward pass", "times as fast")
         yield table("the smaller networks, smaller.arch of each seed", head, rows)

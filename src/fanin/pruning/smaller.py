@@ -35,12 +35,20 @@ class Saved:
         """How many times as fast what is left is."""
         return self.milliseconds[0] / self.milliseconds[1]
 
-    def __str__(self) -> str:
+    @property
+    def told(self) -> tuple[str, str, str, str]:
+        """What is left of parameters, kB and milliseconds, and how many times as fast it is, as text."""
         (before, after), (large, small), (slow, fast) = self.parameters, self.bytes, self.milliseconds
         return (
-            f"{after:,} of {before:,} parameters, {small / 1e3:,.1f} of {large / 1e3:,.1f} kB, "
-            f"{fast:.3g} of {slow:.3g} ms ({self.speedup:.2f} times as fast)"
+            f"{after:,} of {before:,}",
+            f"{small / 1e3:,.1f} of {large / 1e3:,.1f}",
+            f"{fast:.3g} of {slow:.3g}",
+            f"{self.speedup:.2f}",
         )
+
+    def __str__(self) -> str:
+        parameters, size, times, speedup = self.told
+        return f"{parameters} parameters, {size} kB, {times} ms ({speedup} times as fast)"
 
 
 def saved(

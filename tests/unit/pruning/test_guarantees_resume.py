@@ -16,6 +16,7 @@ import torch
 import fanin
 from fanin.pruning.levels import Levels
 from fanin.pruning.report import Row
+from fanin.runtime import modes
 from fanin.systems.problems import RunFailed
 from tests.killing import killed, lasting, started
 from tests.unit.pruning.experiments import points, prune, spec
@@ -28,10 +29,8 @@ RULE = "adam(lr=0.01), cosine(warmup=3)"
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with modes.one_thread():
+        yield
 
 
 def begun(path: str, out: str) -> None:

@@ -19,6 +19,7 @@ from fanin.pruning.levels import Levels
 from fanin.pruning.masks import Holder, masked, packed, unpacked
 from fanin.pruning.ranking import weakest_gone, whole
 from fanin.pruning.units import unit_of
+from fanin.runtime import modes
 from fanin.systems.problems import RunFailed
 from fanin.systems.training import Loop
 from tests.unit.pruning.experiments import NET, prune, spec
@@ -48,10 +49,8 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """As experiments have it: what a test computes beside them is to have the same bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with modes.one_thread():
+        yield
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from fanin import pipeline
 from fanin.pruning import lifting, stacked, tracing
 from fanin.pruning.masks import Holder
+from fanin.runtime import modes
 from fanin.runtime.load import execute
 from fanin.systems import run
 from fanin.systems.machine import Machine
@@ -65,10 +66,8 @@ RULES = [
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with modes.one_thread():
+        yield
 
 
 def rows(count: int = 60) -> dict[str, Any]:

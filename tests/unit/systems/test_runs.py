@@ -15,6 +15,7 @@ import torch
 
 import fanin
 from fanin.report import CheckFailed
+from fanin.runtime import modes
 from fanin.systems.problems import RunFailed
 from tests.killing import killed, lasting, started
 
@@ -44,10 +45,8 @@ system Staged()(x: [N, 4], label: int[N]) {
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with modes.one_thread():
+        yield
 
 
 @pytest.fixture
