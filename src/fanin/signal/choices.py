@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fanin.ir.dims import Symbol, evaluate
 from fanin.ir.types import DType
 from fanin.ops.sees import Use
-from fanin.signal.tape import Step, Tape
+from fanin.signal.tape import Edge, Step, Tape
 
 JOINED = ("concat", "stack")
 """Ops whose result holds the numbers of all inputs as they are."""
@@ -26,13 +26,21 @@ def places_named(tape: Tape, sizes: Mapping[Symbol, int]) -> dict[str, int]:
         types = [t for t in step.types if t is not None]
         if not any(t.dtype is DType.INT for t in types):
             continue
-        for port, count in step.op.choices(step.attrs, *types).items():
-            meet(step.inputs[port], count if isinstance(count, int) else evaluate(count, sizes))
+        if not isinstance(step.op, str):
+            for port, count in step.op.choices(step.attrs, *types).items():
+                meet(step.inputs[port], count if isinstance(count, int) else evaluate(count, sizes))
         least = min((below[id(out)] for out in step.outputs if id(out) in below), default=None)
         if least is not None:
-            for edge in step.inputs if step.name in JOINED else step.inputs[:1] if _moves(step) else ():
+            for edge in _carried(step):
                 meet(edge, least)
     return {name: below[id(edge)] for name, edge in tape.inputs.items() if id(edge) in below}
+
+
+def _carried(step: Step) -> Sequence[Edge | None]:
+    """The inputs whose numbers are in the results as they are: of a recurrence's own steps all."""
+    if isinstance(step.op, str) or step.name in JOINED:
+        return step.inputs
+    return step.inputs[:1] if _moves(step) else ()
 
 
 def _moves(step: Step) -> bool:

@@ -143,6 +143,17 @@ def test_numbers_that_name_nothing_have_no_places() -> None:
     assert pipeline.signal(program).numbers() == {"u": 9}
 
 
+def test_tokens_that_a_recurrence_looks_up_itself() -> None:
+    text = (
+        "block Cell(hidden: int)(t: int[B], h: [B, hidden]) -> (y: [B, hidden], h: [B, hidden]) {\n"
+        "  h = tanh((t -> embed: Embedding(37, hidden)) + (h -> context: Linear(hidden, bias=false)))\n"
+        "  return h, h\n}\n"
+        "model Net(hidden: int = 8)(letters: int[B, T]) -> [B, T, hidden] {\n"
+        "  hs, _ = scan(cell: Cell(hidden), letters, h=zeros(B, hidden))\n  return hs\n}"
+    )
+    assert pipeline.signal(pipeline.check_text(text).programs[-1]).numbers() == {"letters": 37}
+
+
 def test_attention_over_a_random_graph() -> None:
     program = pipeline.elaborate("specs/graph.arch", "Gat", {"features": 64})
     analysis = pipeline.signal(program, sizes={"V": 128, "E": 768})
