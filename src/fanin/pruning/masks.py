@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 import torch
@@ -11,6 +12,9 @@ from torch import Tensor, nn
 Masks = Mapping[str, Tensor]
 """By the keys of parameters, bool tensors of their shapes: True stays."""
 
+KEEPING = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
+"""These take +0.0 to +0.0 where gradients and moments are +0.0: w - lr * 0 / (0 + eps)."""
+
 WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes of a number
 
 
@@ -18,7 +22,8 @@ class Holder:
     """Holds masked weights of a training at +0.0: after every update, and in the gradients before it.
 
     A mask is a bit pattern of all ones or all zeros, and the weights are taken ``and`` it: that is as fast as a
-    product, and gives +0.0 for negative, infinite and undefined numbers too.
+    product, and gives +0.0 for negative, infinite and undefined numbers too. After an update it is done only where
+    the update itself may make something else of +0.0.
     """
 
     def __init__(self, system: nn.Module, masks: Masks) -> None:
@@ -58,9 +63,45 @@ class Holder:
             return found
 
         training.gradients = gradients
-        for optimiser in training.optimisers.values():
-            optimiser.register_step_post_hook(lambda *_: self.apply())
+
+        def updated(optimiser: torch.optim.Optimizer, *_: Any) -> None:
+            if not keeps_zeros(optimiser):
+                self.apply()
+
+        at_risk = clipped(training)
+        for number, optimiser in training.optimisers.items():
+            self._forget(optimiser)
+            optimiser.register_step_post_hook((lambda *_: self.apply()) if number in at_risk else updated)
         self.apply()
+
+    def _forget(self, optimiser: torch.optim.Optimizer) -> None:
+        """Set what an optimiser remembers of masked weights to +0.0."""
+        for weight, moments in optimiser.state.items():
+            pattern = self.patterns.get(id(weight))
+            for moment in moments.values() if pattern is not None else ():
+                if isinstance(moment, Tensor) and moment.shape == weight.shape:
+                    moment.masked_fill_(pattern == 0, 0.0)
+
+
+def keeps_zeros(optimiser: torch.optim.Optimizer) -> bool:
+    """Whether an update leaves +0.0 what is +0.0 with its gradients and moments, unless the gradients are `clipped`.
+
+    A decay by more than all of a weight would give -0.0.
+    """
+    return type(optimiser) in KEEPING and all(
+        isfinite(group["lr"])
+        and 0 <= group["lr"] * group["weight_decay"] <= 1
+        and group.get("eps", 1.0) > 1e-30
+        and not group["maximize"]
+        for group in optimiser.param_groups
+    )
+
+
+def clipped(training: Any) -> frozenset[int]:
+    """The optimisers, by number, of lines with `clip`: an undefined norm makes all gradients undefined."""
+    return frozenset(
+        line.optimiser for stage in training.stages for line in stage.lines if getattr(line, "clip", None) is not None
+    )
 
 
 def masked(state: Mapping[str, Tensor], masks: Masks) -> dict[str, Tensor]:

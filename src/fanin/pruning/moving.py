@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fanin.pruning.masks import WORDS
+from fanin.pruning.masks import WORDS, clipped, keeps_zeros
 from fanin.pruning.stacking import Program, Value
 from fanin.record import record
 
@@ -59,6 +59,7 @@ class Mover:
         self.keys = {id(weight): key for key, weight in self.weights[0].items()}
         self.patterns = dict(self._patterns())
         self.words = [(self.whole[key].view(p.dtype), p) for key, p in self.patterns.items()]
+        self.clipped = clipped(trainings[0])
         self.optimisers: dict[int, torch.optim.Optimizer | None] = {}
         self.views: dict[tuple[int, str], list[Tensor]] = {}  # what of a weight an optimiser moves, where not the whole
         self.plans: dict[tuple[int, int], _Plan] = {}  # by stage and line
@@ -133,7 +134,8 @@ class Mover:
                     slope = slope if replica is None else slope[replica]
                     leaf.grad = slope if slope.is_contiguous() else slope.contiguous()
             optimiser.step()
-            self.hold()
+            if line.optimiser in self.clipped or not keeps_zeros(optimiser):
+                self.hold()
             for leaf, _, _ in plan.moved:
                 leaf.grad = None
             if line.optimiser not in self.linked:

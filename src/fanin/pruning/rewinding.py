@@ -51,17 +51,8 @@ def back(loop: Loop, point: Point, masks: Masks) -> None:
     training.stage, training.step, loop.steps = point.stage, point.step, point.steps
     loop.system.load_state_dict(masked(point.weights, masks))
     training.begin()
-    keys = {id(weight): key for key, weight in loop.system.named_parameters()}
     for number, state in point.optimisers.items():
-        optimiser = training.optimisers[number]
-        optimiser.load_state_dict(_copied(state))  # which takes over tensors as they are
-        for weight, moments in optimiser.state.items():
-            stays = masks.get(keys[id(weight)])
-            if stays is None:
-                continue
-            for moment in moments.values():
-                if isinstance(moment, Tensor) and moment.shape == weight.shape:
-                    moment.masked_fill_(~stays.to(moment.device), 0.0)
+        training.optimisers[number].load_state_dict(_copied(state))  # which takes over tensors as they are
     if isinstance(own, Batches):
         own.epoch, own.position = point.data["epoch"], point.data["position"]
     else:

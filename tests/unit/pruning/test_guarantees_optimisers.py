@@ -78,22 +78,22 @@ def test_what_goes_on_with_its_weights_goes_on_with_its_optimiser(
     the data goes on behind where it was."""
     begun: list[tuple[dict[str, dict[str, Tensor]], dict[str, Tensor], tuple[int, int]]] = []
     ends: list[dict[str, dict[str, Tensor]]] = []
-    back, go = trainer.back, trainer.Loop.go
+    begin, go = trainer.Trainer.begin, trainer.Loop.go
 
     def moments(loop: Any) -> dict[str, dict[str, Tensor]]:
         state = loop.training.optimisers[0].state
         keys = {id(w): key for key, w in loop.system.named_parameters()}
         return {keys[id(w)]: {k: t.clone() for k, t in held.items()} for w, held in state.items()}
 
-    def watched(loop: Any, point: Any, masks: Any) -> None:
-        back(loop, point, masks)
-        begun.append((moments(loop), masks, (loop.batches.epoch, loop.steps)))
+    def watched(self: Any, loop: Any, wanted: Any) -> None:
+        begin(self, loop, wanted)
+        begun.append((moments(loop), wanted.masks, (loop.batches.epoch, loop.steps)))
 
     def gone(self: Any) -> None:
         go(self)
         ends.append(moments(self))
 
-    monkeypatch.setattr(trainer, "back", watched)
+    monkeypatch.setattr(trainer.Trainer, "begin", watched)
     monkeypatch.setattr(trainer.Loop, "go", gone)
     prune(spec(tmp_path, f"remove 20% each of 3 rounds\n  rewind {rewind}", "adam(lr=0.01), linear()"))
     assert [place for _, _, place in begun] == [(3, 0), (7, 0), (11, 0)]  # at the end of that epoch

@@ -16,7 +16,7 @@ from torch import Tensor
 from fanin.analyses.plan import plan
 from fanin.pruning import criteria, rounds, trainer
 from fanin.pruning.levels import Levels
-from fanin.pruning.masks import Holder, masked, packed, unpacked
+from fanin.pruning.masks import Holder, keeps_zeros, masked, packed, unpacked
 from fanin.pruning.ranking import weakest_gone, whole
 from fanin.pruning.units import unit_of
 from fanin.runtime import modes
@@ -132,6 +132,49 @@ def test_g1_what_is_held_is_held_for_any_bits() -> None:
         net.weight.copy_(torch.tensor([[-1.0, torch.inf, torch.nan, -0.0, 2.0]]))
     Holder(net, {"weight": torch.tensor([[False, False, False, False, True]])}).apply()
     assert net.weight.detach().view(torch.int32).tolist() == [[0, 0, 0, 0, torch.tensor(2.0).view(torch.int32)]]
+
+
+KEPT = [
+    (torch.optim.SGD, {"lr": 0.3}),
+    (torch.optim.SGD, {"lr": 0.3, "momentum": 0.9, "weight_decay": 0.1, "nesterov": True}),
+    (torch.optim.SGD, {"lr": 0.3, "momentum": 0.9, "dampening": 1.5}),
+    (torch.optim.Adam, {"lr": 0.3, "weight_decay": 0.1}),
+    (torch.optim.Adam, {"lr": 0.3, "amsgrad": True, "eps": 1e-20}),
+    (torch.optim.AdamW, {"lr": 0.3, "weight_decay": 3.3}),
+]
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("kind, given", KEPT)
+def test_g1_where_nothing_is_held_after_an_update_it_leaves_plus_zero(kind: Any, given: Any, fused: bool) -> None:
+    weight = torch.nn.Parameter(torch.randn(67))
+    gone = torch.arange(67) % 3 == 0
+    optimiser = kind([weight], fused=fused, **given)
+    with torch.no_grad():
+        weight[gone] = 0.0
+    for _ in range(5):
+        assert keeps_zeros(optimiser)
+        weight.grad = torch.randn(67).masked_fill(gone, 0.0)
+        optimiser.step()
+        assert not weight[gone].detach().view(torch.int32).any() and weight[~gone].all()
+    for name, value in (("lr", torch.inf), ("weight_decay", 9.0), ("maximize", True), ("eps", 0.0)):
+        other = kind([weight], **{**given, "lr": 0.3})
+        other.param_groups[0][name] = value
+        assert not keeps_zeros(other), name
+    assert not keeps_zeros(torch.optim.RMSprop([weight]))
+
+
+def test_g1_an_undefined_norm_brings_nothing_back(tmp_path: Path) -> None:
+    """Clipping takes all gradients times nan, those that are +0.0 too."""
+    loop = _loop(spec(tmp_path, FIRST, "sgd(lr=0.1), clip(1.0)"))
+    weight = loop.system.get_parameter("net.fc1.weight")
+    stays = torch.rand(weight.shape, generator=torch.Generator().manual_seed(1)) < 0.5
+    before = loop.training.gradients
+    loop.training.gradients = lambda loss, weights: [slope * torch.nan for slope in before(loss, weights)]
+    Holder(loop.system, {"net.fc1.weight": stays}).attach(loop.training)
+    loop.training.lengths = [1]
+    loop.go()
+    assert torch.isnan(weight[stays]).all() and not weight[~stays].detach().view(torch.int32).any()
 
 
 # ------------------------------------------------------------------------------------------------------------------ G2
