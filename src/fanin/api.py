@@ -285,6 +285,8 @@ def prune(
     hyper: Mapping[str, Any] | None = None,
     watch: Watch | None = None,
     processes: int = 1,
+    cluster: str | None = None,
+    cluster_options: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Pruned:
     """Run a pruning experiment of a spec on ``data``, which is given as in ``train``.
@@ -292,12 +294,15 @@ def prune(
     ``settings`` are those of ``train``; ``seed`` is what the data is split by, and the seeds of the trainings are those
     of the experiment. ``.results`` has a row for each training, ``.mean("accuracy", round=9, run="reinit")`` and
     ``.table()``; ``.tickets[seed]`` the weights and the masks. With ``out`` they are kept in that folder, and what it
-    has of the same experiment is not done again. ``processes`` share the seeds and the control runs, to the same bits.
+    has of the same experiment is not done again. ``processes`` share the seeds and the control runs, to the same bits;
+    with ``cluster``, such as ``"slurm"``, as so many jobs at a time, by submitit, which takes ``cluster_options``
+    (``timeout_min``, ``slurm_partition``, …). All machines have to see the folder.
 
     Raises CheckFailed where the spec has errors, DataFailed where the data doesn't fit, and RunFailed.
     """
+    over = pipeline.Spread(processes, cluster, dict(cluster_options or {}))
     given = dict(hyper or {})
-    return pipeline.prune(path, name, data, out=out, hyper=given, watch=watch, settings=settings, processes=processes)
+    return pipeline.prune(path, name, data, out=out, hyper=given, watch=watch, settings=settings, over=over)
 
 
 def training(path: str, name: str | None = None, *, steps: int | None = None, seed: int = 0, **hyper: Any) -> Any:
@@ -343,12 +348,22 @@ def search(
     )
 
 
-def resume(folder: str, data: Any = None, *, watch: Watch | None = None, processes: int = 1, **settings: Any) -> Any:
+def resume(
+    folder: str,
+    data: Any = None,
+    *,
+    watch: Watch | None = None,
+    processes: int = 1,
+    cluster: str | None = None,
+    cluster_options: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Any:
     """Go on with a run of ``train`` or ``prune`` from what was kept last, to the same bits as if it had not stopped.
 
     Gives what those give. ``data`` is needed again where it was no name or path; it has to be the same. ``processes``
-    are for an experiment of ``prune``. Raises RunFailed.
+    and ``cluster`` are for an experiment of ``prune``. Raises RunFailed.
     """
     if pipeline.is_pruning(folder):
-        return pipeline.resume_pruning(folder, data, watch=watch, settings=settings, processes=processes)
+        over = pipeline.Spread(processes, cluster, dict(cluster_options or {}))
+        return pipeline.resume_pruning(folder, data, watch=watch, settings=settings, over=over)
     return pipeline.resume(folder, data, watch=watch, settings=settings)

@@ -12,7 +12,7 @@ from math import ceil, prod
 from typing import TYPE_CHECKING
 
 from fanin.analyses.paths import join, walk
-from fanin.ir.experiment import Experiment, Rate
+from fanin.ir.experiment import Experiment, Rate, Removal
 from fanin.ir.graph import Leaf, Program
 from fanin.ir.recipe import System, Target
 from fanin.record import record
@@ -227,17 +227,27 @@ def _left(experiment: Experiment, total: int, own: Rate | None) -> Iterator[int]
     left = total
     yield left
     for number in range(1, removal.rounds + 1):
-        if removal.kind == "to" and own is None:
-            after = int(total * removal.rate ** (number / removal.rounds) + 0.5)
-            left = min(left, after)
+        if removal.kind in ("to", "gradually") and own is None:
+            left = min(left, int(total * _density(removal, number) + 0.5))
         else:
             rate = Fraction(str(removal.rate))
-            if removal.kind == "to":
-                rate = Fraction(1 - removal.rate ** (1 / removal.rounds))
+            if removal.kind in ("to", "gradually"):
+                rate = Fraction(1 - _density(removal, number) / _density(removal, number - 1))
             if own is not None:
                 rate = rate / 2 if own.rate is None else Fraction(str(own.rate))
             left -= int(rate * left + Fraction(1, 2))
         yield left
+
+
+def _density(removal: Removal, number: int) -> float:
+    """The share of all that is left after a round.
+
+    What is gone "gradually" follows a cubic: s (1 - (1 - t)³) of it after a share t of the rounds, with s in the end
+    (Zhu and Gupta 2017, "To prune, or not to prune", section 3).
+    """
+    if removal.kind == "gradually":
+        return float(removal.rate + (1 - removal.rate) * (1 - number / removal.rounds) ** 3)
+    return float(removal.rate ** (number / removal.rounds))
 
 
 def _collapses(experiment: Experiment, rankings: Iterable[Ranking]) -> Iterator[Collapse]:

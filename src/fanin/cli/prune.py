@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from fanin.pruning.running import Pruned
 
 
+def cluster_options(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, int | str]:
+    """NAME=VALUE, where a VALUE of digits is a number."""
+    found: dict[str, int | str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise click.BadParameter(f"{text!r} is not of the form NAME=VALUE")
+        found[name] = int(value) if value.isdecimal() else value
+    return found
+
+
 @click.command("prune", short_help="Run a pruning experiment, or say what it will remove.")
 @click.argument("target", metavar="FILE[:NAME]", type=TargetType(), required=False)
 @options.hyper
@@ -38,6 +49,14 @@ if TYPE_CHECKING:
 @click.option("--one-by-one", is_flag=True, help="Train seeds and controls one after another: the same, slower.")
 @click.option("--stability", is_flag=True, help="Train each network twice, and measure on the line between the two.")
 @click.option("--processes", type=click.IntRange(min=1), default=1, help="Spread seeds and control runs over so many.")
+@click.option("--cluster", metavar="NAME", help="Spread them over jobs of a cluster: slurm, or local to try it.")
+@click.option(
+    "--cluster-option",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=cluster_options,
+    help="What its jobs ask for, such as timeout_min=60 or slurm_partition=gpu.",
+)
 @click.option("--save-every", type=click.IntRange(min=1), help="Steps between checkpoints in a training (seconds).")
 @click.option("--out", "-o", metavar="FOLDER", help="Where what comes out is kept (runs/PRUNE).")
 @click.option("--resume", metavar="FOLDER", help="Go on with an experiment that was stopped.")
@@ -124,9 +143,10 @@ def _run(target: Target | None, hyper: dict[str, Value], given: dict[str, Any], 
     from fanin.systems.machine import size
     from fanin.systems.problems import RunFailed
 
-    data, out_, resumed, processes = (given.pop(name) for name in ("data", "out", "resume", "processes"))
+    data, out_, resumed = (given.pop(name) for name in ("data", "out", "resume"))
+    over = pipeline.Spread(given.pop("processes"), given.pop("cluster"), given.pop("cluster_option"))
     watch = None if quiet else _told
-    how: dict[str, Any] = {"watch": watch, "settings": settings_of(given), "processes": processes}
+    how: dict[str, Any] = {"watch": watch, "settings": settings_of(given), "over": over}
     try:
         if resumed is not None:
             if target is not None or hyper:

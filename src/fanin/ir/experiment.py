@@ -32,7 +32,8 @@ UNITS: dict[str, dict[str, Any]] = {
 
 @record
 class Removal:
-    """``kind`` "each": ``rate`` of what is left, in every round; "once": ``rate`` of all; "to": down to ``rate``."""
+    """``kind`` "each": ``rate`` of what is left, in every round; "once": ``rate`` of all; "to": down to ``rate``, by
+    the same share of what is left in every round; "gradually": down to ``rate``, by less and less."""
 
     kind: str
     rate: float

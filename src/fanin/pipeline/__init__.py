@@ -28,8 +28,10 @@ from fanin.pipeline.planning import plan_costs
 from fanin.pipeline.repairing import repair, roles
 from fanin.pipeline.runs import resume, run_folder, search, smoke, stepper, train
 from fanin.pipeline.shrinking import couple, shrink, smaller_spec
+from fanin.pipeline.spreading import Spread
 
 __all__ = [
+    "Spread",
     "batch",
     "check",
     "check_source",

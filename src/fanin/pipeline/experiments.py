@@ -1,10 +1,9 @@
-"""A ``prune`` and data → an experiment: run, gone on with, spread over processes."""
+"""A ``prune`` and data → an experiment: run, gone on with, reported."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +12,18 @@ from fanin.pipeline.files import load
 from fanin.pipeline.graphs import pruning_of
 from fanin.pipeline.runs import given_again, keep
 from fanin.pipeline.shrinking import write_smaller
+from fanin.pipeline.spreading import Spread, share, spread, wait_until
 from fanin.report import Hyper, read_source
 
 if TYPE_CHECKING:
     from fanin.elaborate.files import Loader
-    from fanin.pruning.report import Row
     from fanin.pruning.running import Experiment, Pruned
     from fanin.systems.folder import Folder
     from fanin.systems.settings import Settings
     from fanin.systems.training import Watch
 
-_LOOK = 0.2  # seconds between looks at what other processes have finished
+
+HERE = Spread()
 
 
 def prune(
@@ -35,7 +35,7 @@ def prune(
     hyper: Hyper,
     watch: Watch | None,
     settings: Mapping[str, Any],
-    processes: int = 1,
+    over: Spread = HERE,
 ) -> Pruned:
     """Run a pruning experiment; with ``out``, what came out of it is kept in that folder.
 
@@ -47,12 +47,12 @@ def prune(
     from fanin.systems.problems import RunFailed
     from fanin.systems.settings import settings_of
 
-    if out is None and processes > 1:
+    if out is None and over.cluster is not None:
+        raise RunFailed("the jobs of a cluster meet in a folder, and none was named", help="give `--out runs/prune`")
+    if out is None and over.beyond:
         with tempfile.TemporaryDirectory() as home:
             inside = os.path.join(home, "run")
-            found = prune(
-                path, name, data, out=inside, hyper=hyper, watch=watch, settings=settings, processes=processes
-            )
+            found = prune(path, name, data, out=inside, hyper=hyper, watch=watch, settings=settings, over=over)
             found.folder = None
             return found
     if out is None and size() > 1:
@@ -62,14 +62,13 @@ def prune(
     folder = None if out is None else Folder(out)
     experiment, program = _experiment(loader, path, name, hyper, data, chosen, folder)
     if folder is not None and rank() > 0:
-        while not folder.begun:  # the first process makes it
-            time.sleep(_LOOK)
+        wait_until(lambda: folder.begun)  # the first process makes it
     if folder is not None and folder.begun:
         _same(folder, experiment)
     if folder is not None and rank() == 0:
         what = {"prune": experiment.plan.experiment.name, "identity": experiment.identity.document()}
         keep(folder, loader, program, what, hyper, data, chosen)
-    return _run(experiment, data, processes, watch)
+    return _run(experiment, data, over, watch)
 
 
 def is_pruning(folder: str) -> bool:
@@ -80,7 +79,7 @@ def is_pruning(folder: str) -> bool:
 
 
 def resume_pruning(
-    folder: str, data: Any, *, watch: Watch | None, settings: Mapping[str, Any], processes: int = 1
+    folder: str, data: Any, *, watch: Watch | None, settings: Mapping[str, Any], over: Spread = HERE
 ) -> Pruned:
     """Go on with an experiment. Raises RunFailed, where its spec or its data are others by now too."""
     from fanin.systems.folder import Folder
@@ -89,12 +88,12 @@ def resume_pruning(
     home = Folder(folder)
     if not is_pruning(folder):
         raise RunFailed(f"{folder} is of a training", help=f"go on with `fanin train --resume {folder}`")
-    experiment, given = _opened(home, data, settings)
+    experiment, given = opened(home, data, settings)
     _same(home, experiment)
-    return _run(experiment, given, processes, watch)
+    return _run(experiment, given, over, watch)
 
 
-def _opened(home: Folder, data: Any, settings: Mapping[str, Any]) -> tuple[Experiment, Any]:
+def opened(home: Folder, data: Any, settings: Mapping[str, Any]) -> tuple[Experiment, Any]:
     """The experiment of a folder, and its data."""
     document = home.document()
     path, given, chosen = given_again(home, data, settings)
@@ -149,18 +148,15 @@ def _same(folder: Folder, experiment: Experiment) -> None:
         )
 
 
-# ------------------------------------------------------------------------------------------------------- processes
-
-
-def _run(experiment: Experiment, data: Any, processes: int, watch: Watch | None) -> Pruned:
+def _run(experiment: Experiment, data: Any, over: Spread, watch: Watch | None) -> Pruned:
     from fanin.analyses.plan import STRUCTURED
     from fanin.systems.machine import rank, size
 
     tell = watch or (lambda event, known: None)
     if size() > 1:
-        _share(experiment, rank(), size(), tell)
-    elif processes > 1:
-        _spread(experiment, data, processes, tell)
+        share(experiment, rank(), size(), tell)
+    elif over.beyond:
+        spread(experiment, data, over, tell)
     if rank() > 0:
         return experiment.pruned()
     experiment.tidy()
@@ -172,88 +168,3 @@ def _run(experiment: Experiment, data: Any, processes: int, watch: Watch | None)
     if experiment.folder is not None:
         found.page(os.path.join(experiment.folder.path, "report.html"))
     return found
-
-
-def _spread(experiment: Experiment, data: Any, processes: int, tell: Watch) -> None:
-    """Run the replicas in processes of their own: the tickets of a share of the seeds, and then their controls.
-
-    Where there are more processes than seeds, each control is run by itself. They meet in the folder. Raises RunFailed,
-    as one of them did.
-    """
-    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-    from multiprocessing import get_context
-
-    assert experiment.folder is not None
-    done = len(experiment.results().rows)
-    seeds, (first, *controls) = experiment.plan.experiment.seeds, experiment.plan.experiment.runs
-    shares = [tuple(seeds[r::processes]) for r in range(min(processes, len(seeds)))]
-    apart = [(run,) for run in controls] if len(shares) < processes else [tuple(controls)] if controls else []
-    given = experiment.folder.path, data, experiment.settings.document()
-    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_enter, initargs=given) as pool:
-        running: dict[Future[list[Row]], tuple[int, ...]] = {pool.submit(_share_of, s, (first,)): s for s in shares}
-        try:
-            while running:
-                for ended in wait(running, return_when=FIRST_COMPLETED).done:
-                    for row in ended.result():
-                        done += 1
-                        tell("trained", {"done": done, "of": experiment.plan.trainings, "row": row})
-                    share = running.pop(ended)
-                    if share:  # what the controls of these seeds start from is there
-                        running |= {pool.submit(_share_of, share, runs): () for runs in apart}
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-_here: list[Experiment] = []
-"""The experiment that this process has a share of."""
-
-
-def _enter(folder: str, data: Any, settings: Mapping[str, Any]) -> None:
-    """Begin a process that runs replicas; it ends with the one that began it."""
-    import multiprocessing
-    from multiprocessing.connection import wait
-    from threading import Thread
-
-    from fanin.systems.folder import Folder
-
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        sentinel = parent.sentinel
-        Thread(target=lambda: wait([sentinel]) and os._exit(1), daemon=True).start()
-    _here[:] = [_opened(Folder(folder), data, settings)[0]]
-
-
-def _share_of(seeds: tuple[int, ...], runs: tuple[str, ...]) -> list[Row]:
-    """Train what has not been trained of some runs of some seeds; gives the rows that are new."""
-    found: list[Row] = []
-    _here[0].go(seeds, runs, found.append)
-    return found
-
-
-def _share(experiment: Experiment, rank: int, size: int, tell: Watch) -> None:
-    """Run the replicas that are those of this process of a torchrun: of n, process r has the seeds r, r + n, ….
-
-    Others are waited for where something of theirs is needed. Raises RunFailed.
-    """
-    seeds, (first, *controls) = experiment.plan.experiment.seeds, experiment.plan.experiment.runs
-    def row(found: Row) -> None:
-        done = len(experiment.results().rows)
-        tell("trained", {"done": done, "of": experiment.plan.trainings, "row": found})
-
-    own = seeds[rank::size]
-    experiment.go(own, (first,), row)
-    if len(seeds) >= size:
-        experiment.go(own, tuple(controls), row)
-    else:  # some processes have no seed
-        for r, (seed, run) in enumerate((seed, run) for seed in seeds for run in controls):
-            if r % size == rank:
-                _wait_for(experiment, [(seed, first)])
-                experiment.go([seed], (run,), row)
-    _wait_for(experiment, [(seed, run) for seed in seeds for run in (first, *controls)])
-
-
-def _wait_for(experiment: Experiment, replicas: list[tuple[int, str]]) -> None:
-    """Until other processes have run them."""
-    while not all(experiment.ended(seed, run) for seed, run in replicas):
-        time.sleep(_LOOK)

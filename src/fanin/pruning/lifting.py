@@ -248,6 +248,8 @@ def _cross_entropy(call: Call, tape: Tape, plain: frozenset[int]) -> Lifted | No
 
 
 _nll_loss: Callable[..., Tensor] = torch._C._nn.nll_loss_nd  # what functional.nll_loss calls: the mean is 1
+_nll_slopes: Callable[..., Tensor] = torch.ops.aten.nll_loss_backward.default  # of rows: 0
+_NOTHING = torch.tensor(0.0)
 
 
 class _CrossEntropy(torch.autograd.Function):
@@ -263,12 +265,10 @@ class _CrossEntropy(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
         logs, y = ctx.saved_tensors
-        left_out = y == -100
-        share = -(slope / (y.shape[1] - left_out.sum(1)))
-        wide = share[:, None].expand(y.shape).masked_fill(left_out, 0.0)
-        rows = torch.zeros_like(logs).scatter_(2, y.masked_fill(left_out, 0).unsqueeze(2), wide.unsqueeze(2))
-        found: Tensor = torch._log_softmax_backward_data(rows, logs, 2, logs.dtype)
-        return found, None
+        share = slope / (y != -100).sum(1)
+        rows = share.unsqueeze(1).expand(y.shape).flatten()
+        found = _nll_slopes(rows, logs.flatten(0, 1), y.flatten(), None, 0, -100, _NOTHING).view_as(logs)
+        return torch._log_softmax_backward_data(found, logs, 2, logs.dtype), None
 
 
 RULES: dict[str, Rule] = {

@@ -78,9 +78,11 @@ class Holder:
         """Set what an optimiser remembers of masked weights to +0.0."""
         for weight, moments in optimiser.state.items():
             pattern = self.patterns.get(id(weight))
-            for moment in moments.values() if pattern is not None else ():
+            if pattern is None:
+                continue
+            for moment in moments.values():
                 if isinstance(moment, Tensor) and moment.shape == weight.shape:
-                    moment.masked_fill_(pattern == 0, 0.0)
+                    moment.masked_fill_(pattern.eq(0), 0.0)
 
 
 def keeps_zeros(optimiser: torch.optim.Optimizer) -> bool:

@@ -107,14 +107,22 @@ class Mover:
 
     # ---------------------------------------------------------------------------------------------------------- a move
 
-    def move(self, number: int, loss: Tensor) -> None:
-        """Move the weights of a line of all trainings, each on its loss."""
+    def moved(self, number: int) -> list[str]:
+        """The keys of the weights that a line moves."""
+        return list(self._plan(number).keys)
+
+    def slopes(self, number: int, loss: Tensor) -> Sequence[Tensor | None]:
+        """The gradients of the losses of all trainings in the weights that a line moves."""
+        return torch.autograd.grad(loss, self._plan(number).leaves, torch.ones_like(loss), allow_unused=True)
+
+    def move(self, number: int, found: Sequence[Tensor | None]) -> None:
+        """Move the weights of a line of all trainings, each by its own gradients."""
         lead = self.trainings[0]
         line, plan = lead.lines[number], self._plan(number)
-        found = torch.autograd.grad(loss, plan.leaves, torch.ones_like(loss), allow_unused=True)
         for place, bits in plan.masks:
-            if found[place] is not None:
-                found[place].view(bits.dtype).bitwise_and_(bits)
+            slope = found[place]
+            if slope is not None:
+                slope.view(bits.dtype).bitwise_and_(bits)
         share = line.rate(lead.step, lead.lengths[lead.stage]) if "rate" in line._fields else None
         clip = getattr(line, "clip", None)
         optimiser = self.optimisers[line.optimiser]

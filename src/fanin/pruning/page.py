@@ -78,6 +78,7 @@ def _rule(plan: Plan) -> str:
         "each": f"{rate} of what is left goes in each round",
         "once": f"{rate} of all goes at once",
         "to": f"{rate} of all is left in the end",
+        "gradually": f"{rate} of all is left in the end, and less goes from round to round",
     }[removal.kind]
     kind, place = e.rewind
     back = {

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from fanin.data.loader import Batches
+from fanin.pruning.joint import Joint, fits
 from fanin.pruning.moving import Mover, like
 from fanin.pruning.stacking import Program
 from fanin.pruning.tracing import Unstackable
@@ -25,7 +26,9 @@ from fanin.systems.training import _FLUSH, Loop, rows_of
 
 _MOST, _ROOM = 64, 1 << 24  # trainings at a time, and numbers of all their weights together
 T = TypeVar("T")
+OFTEN = 100  # steps after which a joint graph is worth its making
 _programs: WeakKeyDictionary[Any, dict[Hashable, Program | str]] = WeakKeyDictionary()
+_joints: WeakKeyDictionary[Any, dict[Hashable, Joint | int | None]] = WeakKeyDictionary()
 
 
 @record(eq=False)
@@ -162,6 +165,7 @@ class Stack:
         self.loops, self.lead, self.count = list(loops), loops[0], len(loops)
         self.generators = [loop.machine.generator or torch.Generator() for loop in loops]
         self.known = _programs.setdefault(self.lead.module, {})
+        self.joints = _joints.setdefault(self.lead.module, {})
         self.mover = Mover([loop.training for loop in loops], self.lead.module.covers)
         self.waiting: list[dict[str, Tensor]] = []
 
@@ -224,10 +228,16 @@ class Stack:
             ramps = training.numbers() if hasattr(training, "numbers") else []
             program = self._program(stage.methods[due], due, batch, ramps)
             mover.begin(program)
-            moves = program(self.count, mover.states, [*batch, *ramps], self.generators)
-            for number, found in zip(due, moves, strict=True):
-                mover.move(number, found[lines[number].loss])
-                measured.update((name, value.detach()) for name, value in found.items())
+            given = [*batch, *ramps]
+            joint = self._joint(program, due[0], given) if len(due) == 1 else None
+            if joint is not None:
+                measured, slopes = joint(mover.states, given)
+                mover.move(due[0], slopes)
+            else:
+                moves = program(self.count, mover.states, given, self.generators)
+                for number, found in zip(due, moves, strict=True):
+                    mover.move(number, mover.slopes(number, found[lines[number].loss]))
+                    measured.update((name, value.detach()) for name, value in found.items())
         mover.follow(due)
         mover.count_on()
         return measured
@@ -239,6 +249,19 @@ class Stack:
         if key not in self.known:
             self.known[key] = tried([loop.training for loop in self.loops], method, due, batch, ramps)
         return _usable(self.known[key])
+
+    def _joint(self, program: Program, number: int, given: list[Tensor]) -> Joint | None:
+        """The joint graph of a program and the way back of a line, where it has been run often enough to have one."""
+        states, moved = self.mover.states, self.mover.moved(number)
+        key = (id(program), number, *moved, *(isinstance(value, Tensor) for value in states.values()))
+        found = self.joints.get(key, 0)
+        if isinstance(found, int):  # how often it was run
+            self.joints[key] = found + 1
+            if found < OFTEN:
+                return None
+            joint = Joint(program, self.generators, self.lead.training.lines[number].loss, moved)
+            found = self.joints[key] = joint if fits(program) and joint.written(states, given) else None
+        return found
 
     # ------------------------------------------------------------------------------------------- what is looked at
 
@@ -283,7 +306,7 @@ class Stack:
                 if key not in self.known:
                     self.known[key] = tried_measures([loop.system for loop in self.loops], batch)
                 program = _usable(self.known[key])
-                (found,) = program(self.count, self.mover.whole, batch, [])
+                (found,) = program(self.count, self.mover.whole, batch, self.generators)
                 for name, value in zip(lead.measures, found.values(), strict=True):
                     sums[name] = sums.get(name, 0.0) + value.to(torch.float64) * (count * lead.machine.weight)
                 total += count

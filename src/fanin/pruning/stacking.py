@@ -6,8 +6,8 @@ have in common; a call takes them together where a rule says how (``lifting.py``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ParamSpec
 
 import torch
 from torch import Tensor
@@ -15,12 +15,14 @@ from torch import Tensor
 from fanin.pruning.drawing import drawn, swapped
 from fanin.pruning.lifting import GAIN, rule
 from fanin.pruning.tracing import Call, Given, Ref, Tape, filled, refs
+from fanin.record import record
 
 Parts = Sequence[Tensor]
 Value = Tensor | Parts
 """A state or an input of all replicas: one tensor, or a tensor for each."""
 
 Done = Callable[["_Run"], None]
+P = ParamSpec("P")
 
 
 class Program:
@@ -37,7 +39,7 @@ class Program:
         self.together: set[str] = set()
         self.rules: set[str] = set()
         self.without = without
-        self.lines = [self._line(line) for line in tape.lines]
+        self.lines = [*_in_turn(self._line(line) for line in tape.lines)]
 
     def __call__(
         self, count: int, states: Mapping[str, Value], batch: Sequence[Tensor], generators: list[torch.Generator]
@@ -73,7 +75,7 @@ class Program:
 
     # ---------------------------------------------------------------------------------------------------------- lines
 
-    def _line(self, line: Call | Given) -> Done | Given:
+    def _line(self, line: Call | Given) -> Done | Given | _Apart:
         if isinstance(line, Given):
             return line
         taken = [ref.number for ref in (*refs(line.args), *refs(line.kwargs))]
@@ -121,40 +123,31 @@ class Program:
 
         return common
 
-    def _each(self, line: Call, outs: list[int], call: Callable[..., Any] | None = None) -> Done:
+    def _each(self, line: Call, outs: list[int], call: Callable[..., Any] | None = None) -> _Apart:
         """A call for one replica after another."""
         self.whole.difference_update(outs)
         args, kwargs, found, function = line.args, line.kwargs, line.found, line.function
         places = [(place, value.number) for place, value in enumerate(args) if isinstance(value, Ref)]
-        numbers = {ref.number for ref in (*refs(args), *refs(kwargs))}
+        numbers = frozenset(ref.number for ref in (*refs(args), *refs(kwargs)))
         flat = isinstance(found, Ref) and len(places) == len([*refs(args), *refs(kwargs)])
-        plain, quiet = frozenset(self.plain), line.slopes is not self.tape.slopes
 
-        def each(run: _Run) -> None:
-            made = []
-            columns = {n: [run.whole[n]] * run.count if n in plain else run.apart(n) for n in numbers}
-            for replica in range(run.count):
-                if flat:
-                    given = list(args)
-                    for place, number in places:
-                        given[place] = columns[number][replica]
-                    named = kwargs
-                else:
-                    own = {n: column[replica] for n, column in columns.items()}
-                    given, named = filled(args, own), filled(kwargs, own)
-                if call is None:
-                    made.append(function(*given, **named))
-                else:
-                    made.append(call(run.generators[replica], function, *given, **named))
+        def each(own: dict[int, Tensor], generator: torch.Generator) -> None:
             if flat:
-                run.put_apart(outs[0], made)
-                return
-            for out, *results in zip(outs, *([t for _, t in _matched(found, result)] for result in made), strict=True):
-                run.put_apart(out, results)
+                given = list(args)
+                for place, number in places:
+                    given[place] = own[number]
+                named = kwargs
+            else:
+                given, named = filled(args, own), filled(kwargs, own)
+            result = function(*given, **named) if call is None else call(generator, function, *given, **named)
+            if flat:
+                own[outs[0]] = result
+            else:
+                own.update(_matched(found, result))
 
-        return _quiet(each) if quiet else each
+        return _Apart(each, numbers & self.plain, numbers - self.plain, outs, line.slopes is not self.tape.slopes)
 
-    def _drawn(self, line: Call, own: list[int], outs: list[int]) -> Done:
+    def _drawn(self, line: Call, own: list[int], outs: list[int]) -> Done | _Apart:
         known = all(number in self.whole for number in own)
         found = drawn(line, self.tape, frozenset(self.plain)) if known and line.name not in self.without else None
         if found is None:
@@ -166,6 +159,58 @@ class Program:
             run.put(out, found(run.count, run.generators, run.as_one(source)))
 
         return at_once
+
+
+@record(eq=False)
+class _Apart:
+    """A call for a replica by itself: it has the tensors of that replica by their numbers, and puts its own there."""
+
+    call: Callable[[dict[int, Tensor], torch.Generator], None]
+    plain: frozenset[int]  # what it takes that all have in common
+    taken: frozenset[int]
+    outs: list[int]
+    quiet: bool  # without gradients, in a step with them
+
+
+def _in_turn(lines: Iterable[Done | Given | _Apart]) -> Iterator[Done | Given]:
+    """Calls for one replica after another that follow each other are all done for one before they are for the next:
+    what it computes is still near then, on the way back too."""
+    waiting: list[_Apart] = []
+    for line in lines:
+        if isinstance(line, _Apart):
+            waiting.append(line)
+            continue
+        if waiting:
+            yield _each_in_turn(waiting)
+            waiting = []
+        yield line
+    if waiting:
+        yield _each_in_turn(waiting)
+
+
+def _each_in_turn(lines: list[_Apart]) -> Done:
+    plain: set[int] = set()
+    taken: set[int] = set()
+    outs: dict[int, None] = {}
+    for line in lines:
+        plain |= line.plain
+        taken |= {number for number in line.taken if number not in outs}
+        outs |= dict.fromkeys(line.outs)
+    calls = [_quiet(line.call) if line.quiet else line.call for line in lines]
+
+    def in_turn(run: _Run) -> None:
+        common = {number: run.whole[number] for number in plain}
+        columns = {number: run.apart(number) for number in taken}
+        found = []
+        for replica in range(run.count):
+            own = {**common, **{number: column[replica] for number, column in columns.items()}}
+            for call in calls:
+                call(own, run.generators[replica])
+            found.append(own)
+        for number in outs:
+            run.put_apart(number, [own[number] for own in found])
+
+    return in_turn
 
 
 class _Run:
@@ -204,11 +249,11 @@ def _matched(found: Any, result: Any) -> Iterator[tuple[int, Tensor]]:
             yield from _matched(one, other)
 
 
-def _quiet(line: Done) -> Done:
+def _quiet(line: Callable[P, None]) -> Callable[P, None]:
     """The same without gradients."""
 
-    def quiet(run: _Run) -> None:
+    def quiet(*args: P.args, **kwargs: P.kwargs) -> None:
         with torch.no_grad():
-            line(run)
+            line(*args, **kwargs)
 
     return quiet

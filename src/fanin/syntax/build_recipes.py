@@ -65,6 +65,12 @@ def remove_to(b: Builder, word: Ident, to: Any, rate: Number, in_: int, count: N
     return _clause(b, "remove", word, rounds.span[2], rate, "in", count)
 
 
+def remove_gradually(
+    b: Builder, word: Ident, how: Any, to: Any, rate: Number, in_: int, count: Number, rounds: Ident
+) -> PruneClause:
+    return _clause(b, "remove", word, rounds.span[2], rate, "gradually", count)
+
+
 def rewind_to(b: Builder, word: Ident, to: Any, point: Ident, count: Number | None = None) -> PruneClause:
     return _clause(b, "rewind", word, (count or point).span[2], point, count)
 
@@ -96,6 +102,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "remove_each": remove_each,
     "remove_once": remove_once,
     "remove_to": remove_to,
+    "remove_gradually": remove_gradually,
     "rate": _listed("rate"),
     "except_": _listed("except"),
     "floor": _listed("floor"),

@@ -41,12 +41,13 @@ class Edge(dict[str, tuple[Row, "Edge | None", Reduction | None]]):
         states, rules = self.automaton.grammar.states, self.automaton.grammar.rules
         target = self.target
         while True:
-            action = states[target].get(lookahead, 0)
-            if action >= 0 or not rules[-action - 1].unit:
+            action = states[target].get(lookahead)
+            if action is None or action >= 0 or not rules[-action - 1].unit:
                 break
             target = states[self.below][rules[-action - 1].origin]
         row = self.automaton.row(target)
-        found = (row, row[lookahead], None) if action > 0 else (row, None, row.get(lookahead))
+        step = row.get(lookahead)
+        found = (row, step, None) if step.__class__ is Edge else (row, None, step)
         self[lookahead] = found
         return found
 

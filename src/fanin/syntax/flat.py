@@ -183,6 +183,8 @@ def _clause(node: PruneClause) -> str:
             return f"remove {rate} at once"
         case "remove", [rate, "in", count]:
             return f"remove to {rate} in {count} rounds"
+        case "remove", [rate, "gradually", count]:
+            return f"remove gradually to {rate} in {count} rounds"
         case "rewind", [where]:
             return f"rewind {where}"
         case "rewind", [point, count]:

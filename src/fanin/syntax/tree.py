@@ -474,7 +474,7 @@ class PruneClause(Tree):
     """One clause. ``kind`` is its first word; ``values`` are its parts in order, as the reference lists them:
 
     ``by``, ``unit``, ``scope``: (Clause,)
-    ``remove``: (Number, "each", Number) | (Number, "once") | (Number, "in", Number)
+    ``remove``: (Number, "each", Number) | (Number, "once") | (Number, "in" | "gradually", Number)
     ``rate``: Shares · ``except``: Paths · ``floor``: (Number,) · ``compare``: Idents · ``measure``: Exprs
     ``rewind``: (Ident, Number | None) | ("none",) | ("rate",)
     ``retrain``: (count | None, unit | None, Clauses…) · ``seeds``, ``expect``: (Expr,)

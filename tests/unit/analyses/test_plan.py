@@ -68,6 +68,20 @@ def test_down_to_a_share(tmp_path: Path) -> None:
     assert max(ratios) - min(ratios) < 1e-3
 
 
+def test_gradually_along_a_cubic(tmp_path: Path) -> None:
+    """Zhu and Gupta 2017, formula 1, from no sparsity: s_t = s - s (1 - t/n)³."""
+    plan = plan_of(tmp_path, "remove gradually to 5% in 12 rounds")
+    assert plan.left == tuple(int(50_200 * (1 - (0.95 - 0.95 * (1 - t / 12) ** 3)) + 0.5) for t in range(13))
+    gone = [a - b for a, b in zip(plan.left, plan.left[1:], strict=False)]
+    assert gone == sorted(gone, reverse=True) and plan.left[12] == 2_510
+    own = plan_of(tmp_path, "remove gradually to 5% in 12 rounds\nrate fc1: half, fc2: 10%").rankings
+    left = {r.parts[0].name: r.left for r in own}
+    shares = [1 - b / a for a, b in zip(plan.left, plan.left[1:], strict=False)]
+    for name, rates in (("fc1.weight", [s / 2 for s in shares]), ("fc2.weight", [0.1] * 12)):
+        found = [1 - b / a for a, b in zip(left[name], left[name][1:], strict=False)]
+        assert found == pytest.approx(rates, abs=1e-3)
+
+
 def test_units_and_channels(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, "unit neuron\nscope layer\nremove 50% at once")
     assert [(r.parts[0].name, r.parts[0].size, r.left) for r in plan.rankings] == [

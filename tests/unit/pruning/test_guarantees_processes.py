@@ -21,12 +21,13 @@ CLAUSES = (
 SETTINGS: dict[str, Any] = {"epochs": 4, "batch_size": 20, "val": 0.25, "device": "cpu"}
 
 
-def run(path: str, data: Any, out: str | None, processes: int, told: list[Any] | None = None) -> Any:
+def run(path: str, data: Any, out: str | None, processes: int, told: list[Any] | None = None, **more: Any) -> Any:
     def watch(event: str, known: Any) -> None:
         if told is not None:
             told.append((known["done"], known["of"], known["row"].seed, known["row"].run, known["row"].round))
 
-    return pipeline.prune(path, None, data, out=out, hyper={}, watch=watch, settings=SETTINGS, processes=processes)
+    over = pipeline.Spread(processes, **more)
+    return pipeline.prune(path, None, data, out=out, hyper={}, watch=watch, settings=SETTINGS, over=over)
 
 
 @pytest.mark.slow
@@ -50,6 +51,57 @@ def test_what_stops_a_process_stops_the_experiment_and_it_goes_on(tmp_path: Path
     with pytest.raises(RunFailed, match=r"collapses: in round \d of seed \d") as failed:
         run(path, points(), str(tmp_path / "run"), 2)
     assert "prune less" in failed.value.help
+
+
+class Dying(dict):  # type: ignore[type-arg]
+    """Data that end the process which reads them."""
+
+    def __reduce__(self) -> Any:
+        return os._exit, (3,)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [2, 3])
+def test_g4_as_jobs_of_a_cluster(tmp_path: Path, jobs: int) -> None:
+    """submitit's own way to run jobs on this machine: each in a process of its own, which finds all in the folder."""
+    pytest.importorskip("submitit")
+    path = spec(tmp_path, CLAUSES.replace("SEEDS", "0..2"))
+    told: list[Any] = []
+    one = run(path, points(), str(tmp_path / "one"), 1)
+    two = run(path, points(), str(tmp_path / "two"), jobs, told, cluster="local", options={"timeout_min": 5})
+    assert one.results.rows == two.results.rows
+    assert outcome(tmp_path / "one") == outcome(tmp_path / "two")
+    assert [done for done, *_ in told] == list(range(1, len(one.results.rows) + 1))
+    assert len(list((tmp_path / "two" / "cluster").glob("*_result.pkl"))) == {2: 4, 3: 8}[jobs]
+
+
+@pytest.mark.slow
+def test_what_stops_a_job_stops_the_experiment(tmp_path: Path) -> None:
+    pytest.importorskip("submitit")
+    path = spec(tmp_path, "remove 60% each of 2 rounds\n  floor 15%\n  seeds 0..1")
+    with pytest.raises(RunFailed, match=r"collapses: in round \d of seed \d") as failed:
+        run(path, points(), str(tmp_path / "run"), 2, cluster="local")
+    assert "prune less" in failed.value.help
+    path = spec(tmp_path, CLAUSES.replace("SEEDS", "0..1"))
+    with pytest.raises(RunFailed, match=r"a job ended without what it was to train: .+"):
+        run(path, Dying(points()), str(tmp_path / "other"), 2, cluster="local")
+
+
+@pytest.mark.parametrize(
+    "cluster, options, why",
+    [
+        ("cloud9", {}, "the cluster `cloud9`: AutoExecutor doesn't know any executor named cloud9"),
+        ("slurm", {}, 'the cluster `slurm`: Could not detect "srun"'),
+        ("local", {"partitoin": "gpu"}, r"the cluster `local`: .*partitoin"),
+    ],
+)
+def test_a_cluster_that_is_none_is_said(tmp_path: Path, cluster: str, options: dict[str, Any], why: str) -> None:
+    pytest.importorskip("submitit")
+    path = spec(tmp_path, CLAUSES.replace("SEEDS", "0..1"))
+    with pytest.raises(RunFailed, match=why):
+        run(path, points(), str(tmp_path / "run"), 2, cluster=cluster, options=options)
+    with pytest.raises(RunFailed, match="meet in a folder"):
+        run(path, points(), None, 2, cluster="local")
 
 
 @pytest.mark.slow

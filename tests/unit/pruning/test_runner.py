@@ -509,6 +509,18 @@ def test_the_plan_is_kept(tmp_path: Path) -> None:
 # -------------------------------------------------------------------------------------------------- units and criteria
 
 
+def test_pruned_gradually_while_it_trains(tmp_path: Path, watched: list[tuple[Loop, Any, Any]]) -> None:
+    """Each round begins where the last ended, with less and less that goes."""
+    clauses = "remove gradually to 20% in 4 rounds\n  rewind none\n  retrain for 2 epochs"
+    found = prune(spec(tmp_path, clauses, "sgd(lr=0.05, momentum=0.9)"))
+    left = [row.left for row in found.results.rows]
+    total = found.results.rows[0].total
+    densities = [sum(n.values()) / total if isinstance(n, dict) else n / total for n in left]
+    assert densities == pytest.approx([1.0, 0.5375, 0.3, 0.2125, 0.2], abs=2 / total)
+    assert [loop.steps for loop, _, _ in watched] == [2 * 5] * 4
+    assert [loop.batches.epoch for loop, _, _ in watched] == [6, 8, 10, 12]  # the data went on
+
+
 def test_two_of_four_stay_in_every_row(tmp_path: Path) -> None:
     clauses = "unit nm(2, 4)\n  remove 50% at once\n  except net.fc1\n  compare random"
     ticket = prune(spec(tmp_path, clauses), epochs=1).tickets[0]

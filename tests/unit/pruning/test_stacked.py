@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from fanin import pipeline
 from fanin.pruning import lifting, stacked, tracing
+from fanin.pruning.joint import Joint
 from fanin.pruning.masks import Holder
 from fanin.runtime import modes
 from fanin.runtime.load import execute
@@ -68,6 +69,12 @@ RULES = [
 def one_thread() -> Iterator[None]:
     with modes.one_thread():
         yield
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs are run twice with autograd, and then as joint graphs."""
+    monkeypatch.setattr(stacked, "OFTEN", 2)
 
 
 def rows(count: int = 60) -> dict[str, Any]:
@@ -134,6 +141,11 @@ def programs(ready: stacked.Ready) -> list[Any]:
     return list(stacked._programs.get(ready.loop.module, {}).values())
 
 
+def joints_of(ready: stacked.Ready) -> list[Any]:
+    """How often steps were run, or their joint graphs; None for what has none."""
+    return list(stacked._joints.get(ready.loop.module, {}).values())
+
+
 def write(tmp_path: Path, net: str, system: str = SYSTEM) -> str:
     path = tmp_path / "net.arch"
     path.write_text(f"{net}\n{system}")
@@ -149,6 +161,8 @@ def test_replicas_have_the_bits_of_a_training_alone(tmp_path: Path, name: str) -
     wanted, found = alone(trainings(path, [4, 0, 9])), beside(trainings(path, [4, 0, 9]))
     assert all(same(all_of(a), all_of(b)) for a, b in zip(wanted, found, strict=True))
     assert len(programs(found[0])) == 3 and all(not isinstance(program, str) for program in programs(found[0]))
+    joints = [joint for joint in joints_of(found[0]) if not isinstance(joint, int)]
+    assert joints == [None] if name == "draws" else all(isinstance(joint, Joint) for joint in joints) and joints
     weight = "net.fc.weight" if name == "conv" else "net.fc3.weight"
     ends = [ready.loop.system.state_dict()[weight] for ready in found]
     assert not torch.equal(ends[0], ends[1]) and not torch.equal(ends[1], ends[2])

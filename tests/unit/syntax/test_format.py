@@ -133,6 +133,7 @@ prune P of S(1) {
   remove 20% each of 12 rounds
   remove 90% at once
   remove to 5% in 12 rounds
+  remove gradually to 5% in 12 rounds
   rate net.fc3: half, net.0.1: 10%
   except net.norm, net.*.bias
   floor 1%

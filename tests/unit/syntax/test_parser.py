@@ -6,9 +6,13 @@ import pytest
 
 from fanin.diagnostics import Diagnostic
 from fanin.source import Source
-from fanin.syntax import tree
+from fanin.syntax import parser, tree
+from fanin.syntax.builder import BUILD
+from fanin.syntax.driver import Automaton
+from fanin.syntax.grammar import Grammar, load_grammar
+from fanin.syntax.lexer import Lexer
 from fanin.syntax.parser import parse
-from tests.examples import EXAMPLES
+from tests.examples import EXAMPLES, SPECS
 
 
 def read(text: str) -> tree.File:
@@ -141,3 +145,27 @@ def test_what_nests_too_deep_is_refused(text: str) -> None:
 def test_any_text_gives_a_tree(text: str) -> None:
     file, found = parse(Source("test.arch", text))
     assert isinstance(file, tree.File) and found and len(found) <= 200
+
+
+@pytest.mark.parametrize("turn", [1, 2, 7, -1])
+def test_how_states_are_numbered_means_nothing(monkeypatch: pytest.MonkeyPatch, turn: int) -> None:
+    """Lark numbers them as the rules come: any of them can be the first."""
+    grammar = load_grammar()
+    count = len(grammar.states)
+
+    def moved(state: int) -> int:
+        return (state + turn) % count
+
+    rows = [{s: a if a < 0 else moved(a) for s, a in row.items()} for row in grammar.states]
+    turned = Grammar(
+        [rows[(at - turn) % count] for at in range(count)],
+        grammar.rules,
+        moved(grammar.start),
+        moved(grammar.accept),
+        grammar.literals,
+        grammar.patterns,
+    )
+    sources = [Source(path.name, path.read_text(encoding="utf-8")) for path in sorted(SPECS.glob("*.arch"))[:10]]
+    wanted = [parse(source) for source in sources]
+    monkeypatch.setattr(parser, "_front", lambda: (Lexer(grammar.literals, grammar.patterns), Automaton(turned, BUILD)))
+    assert [parse(source) for source in sources] == wanted
