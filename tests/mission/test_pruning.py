@@ -63,10 +63,10 @@ DEEP = SPEC.replace("fc3: Linear(10,", "fc3: Linear(100) -> relu\n    -> fc4: Li
 DEEP = DEEP.replace("Linear(100) ->", "Linear(100, init=he_normal) ->").replace("xavier_normal", "he_normal")
 
 
-def run(folder: Path, clauses: str, spec: str = SPEC) -> Any:
+def run(folder: Path, clauses: str, spec: str = SPEC, **more: Any) -> Any:
     path = folder / "digits.arch"
     path.write_text(spec.replace("CLAUSES", clauses))
-    return fanin.prune(str(path), "Ticket", "digits", **RUN)
+    return fanin.prune(str(path), "Ticket", "digits", **(RUN | more))
 
 
 def percent(pruned: Any, place: int | None = None, run: str = "ticket") -> float:
@@ -142,7 +142,9 @@ def test_a10_the_output_layer_at_half_the_rate(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a11_pruning_before_training(tmp_path: Path) -> None:
     """At 1 % of 300-100-100-100, three seeds: SynFlow in 100 rounds is best and leaves every layer something."""
-    found = {name: run(tmp_path, f"by {name}\n  {ONE_PERCENT}", DEEP) for name in ("synflow", "snip", "grasp")}
+    found = {
+        name: run(tmp_path, f"by {name}\n  {ONE_PERCENT}", DEEP, epochs=40) for name in ("synflow", "snip", "grasp")
+    }
     assert percent(found["synflow"]) > max(percent(found["snip"]), percent(found["grasp"])) + 5
     for ticket in found["synflow"].tickets.values():
         assert min(int(mask.sum()) for mask in ticket.masks[0].values()) > 0
