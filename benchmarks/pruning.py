@@ -88,7 +88,7 @@ def steps() -> None:
         batch = [next(iter(masked.batches))[name] for name in masked.inputs]
         found = []
         gc.disable()
-        for _ in range(40):
+        for _ in range(80):
             times = []
             for loop in (masked, whole):
                 began = time.thread_time()
