@@ -15,8 +15,9 @@ from typing import TypeVar
 
 from fanin.emit.torch.checks import wrong_kind
 from fanin.emit.torch.expressions import Comprehension, Tree, parsed, parts, rebuild
-from fanin.emit.torch.forward import Forward, preamble
+from fanin.emit.torch.forward import Forward
 from fanin.emit.torch.names import Names, is_identifier
+from fanin.emit.torch.sizes import preamble
 from fanin.emit.torch.statements import (
     Absent,
     Assign,
@@ -56,7 +57,7 @@ class Version:
 
     def preamble(self) -> list[Statement]:
         """The sizes that the statements read off the inputs."""
-        return [*self.writer.scope.setup, *self.writer.preamble()]
+        return [*self.writer.scope.setup, *self.writer.sizes.preamble()]
 
 
 class Disagreement(Exception):
@@ -110,7 +111,7 @@ class Agreement:
         self.spoken: dict[Symbol, str] = {}
         columns = [[p.value for p in v.graph.ports if p.value is not None] for v in self.versions]
         words = set().union(*(_names_in(v.body) for v in self.versions))
-        letters = {name for v in self.versions for name in v.writer.letters.values()}
+        letters = {name for v in self.versions for name in v.writer.sizes.letters.values()}
         fresh = Names(self.taken | (words - letters) | {name for name, _ in self.versions[0].parameters})
         for column in zip(*columns, strict=True):
             if len({(value.type.rank, value.type.dtype) for value in column}) > 1:
@@ -256,7 +257,7 @@ class Agreement:
             case int():
                 return tree
             case Name():
-                own = {name: symbol for symbol, name in writer.letters.items()}
+                own = {name: symbol for symbol, name in writer.sizes.letters.items()}
                 return own[tree.text].poly if tree.text in own else None
             case Infix(op=op) if op in _ARITHMETIC:
                 a, b = self._size(tree.left, version), self._size(tree.right, version)

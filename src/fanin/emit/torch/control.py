@@ -1,4 +1,4 @@
-"""Nodes that are statements rather than expressions: repetitions, scans, loops that end by data, choices."""
+"""What is a statement rather than an expression: loops, repetitions, scans, loops that end by data, choices."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from fanin.emit.torch import places
+from fanin.emit.torch.calls import again
 from fanin.emit.torch.expressions import Bare, Tree, flat
-from fanin.emit.torch.names import identifier
+from fanin.emit.torch.loops import Loop
+from fanin.emit.torch.names import TAKEN, identifier, singular
 from fanin.emit.torch.statements import Assign, Do, For, If, Statement
 from fanin.ir.graph import Call, Choice, Grad, Graph, Iterate, Operand, Port, Read, Repeat, Scan, Value, every_node
 from fanin.ir.types import DType
@@ -28,18 +30,18 @@ def emit_repeat(writer: Forward, node: Repeat) -> list[Statement]:
     name = writer.target(flow, first if isinstance(first, Value) else None)
     if begin != Name(name):
         out.append(Assign((name,), begin))
-    variable = writer.variable(node.module.path)
+    over = variable(writer, node.module.path)
     use = node.runs[0].call
     rest = [writer.tree(operand) for operand in node.inputs[1:]]
     args: list[Tree] = [Name(name), *rest]
     if isinstance(use, Call):
-        args += [Name(writer.access(ref)) for ref in places.lends(use)]
+        args += [Name(writer.modules.access(ref)) for ref in places.lends(use)]
         made = writer.scope.use_of(use.graph)
         args += [writer.scope.like()] if made.like else []
     sums = [writer.target(value, None) for value in node.outputs[1:]]
-    step: Tree = Invoke(Name(variable), tuple(args))
-    if writer.is_checkpointed(node.module):
-        step = writer.again(step)
+    step: Tree = Invoke(Name(over), tuple(args))
+    if writer.modules.is_checkpointed(node.module):
+        step = again(step)
     body: list[Statement]
     if sums:
         out.append(Assign(tuple(sums), Bare(tuple(0 for _ in sums)) if len(sums) > 1 else 0))
@@ -48,7 +50,84 @@ def emit_repeat(writer: Forward, node: Repeat) -> list[Statement]:
         body += [Assign((s,), ops.Infix("+", Name(s), Name(t))) for s, t in zip(sums, steps, strict=True)]
     else:
         body = [Assign((name,), step, (), writer.written(node))]
-    return [*out, For(variable, Name(writer.access(node.module)), tuple(body))]
+    return [*out, For(over, Name(writer.modules.access(node.module)), tuple(body))]
+
+
+def emit_loop(writer: Forward, loop: Loop) -> list[Statement]:
+    """Statements that are alike but for their modules, as a loop over these."""
+    start, end = writer.usage.ends[id(loop)]
+    writer.position = start
+    out: list[Statement] = []
+    names: list[str] = []
+    starts = [carry.start.index for carry in loop.carries if isinstance(carry.start, Value)]
+    lone = len(loop.carries) == 1 and writer.suffix(starts) and starts and writer.usage.uses.get(starts[0]) == 1
+    out += writer.flush(1 if lone and writer.pending else 0)
+    for carry in loop.carries:
+        begin = writer.tree(carry.start)
+        wanted = writer.usage.name_of(carry.out) or writer.usage.wanted.get(carry.out.index)
+        index = carry.start.index if isinstance(carry.start, Value) else None
+        dead = index is not None and writer.usage.last.get(index, 0) <= start and index not in writer.reads
+        waiting = next((p for p in writer.pending if p.value.index == index), None)
+        if isinstance(begin, Name) and dead and (wanted in (None, begin.text)) and begin.text in writer.holders:
+            name = begin.text
+            writer.holders[name] = carry.inside.index
+            writer.vars[carry.inside.index] = Name(name)
+        else:
+            if wanted:
+                writer.usage.wanted[carry.inside.index] = wanted
+            name = writer.target(carry.inside, None)
+            note = writer.note(waiting.value, waiting.read, waiting.written) if waiting else ()
+            out.append(Assign((name,), begin, *note))
+        names.append(name)
+        writer.forced[carry.out.index] = name
+    writer.pending.clear()
+    variables: list[str] = []
+    for over in loop.over:
+        variables.append(variable(writer, over.container, variables))
+    iterables = [writer.modules.iterable(over.container, over.indices) for over in loop.over]
+    writer.modules.rolled += [(over.last, variable) for over, variable in zip(loop.over, variables, strict=True)]
+    borrowed_names = set(variables) - writer.scope.names.taken
+    writer.scope.names.taken |= borrowed_names
+    writer.unsteady += not loop.steady
+    body = writer.items_of(loop.body)
+    body += writer.flush()
+    writer.unsteady -= not loop.steady
+    writer.scope.names.taken -= borrowed_names
+    if loop.over:
+        del writer.modules.rolled[-len(loop.over) :]
+    moved = [
+        (name, writer.vars[carry.out.index])
+        for name, carry in zip(names, loop.carries, strict=True)
+        if writer.vars[carry.out.index] != Name(name)
+    ]
+    if moved:
+        values = tuple(value for _, value in moved)
+        body.append(Assign(tuple(n for n, _ in moved), values[0] if len(values) == 1 else Bare(values)))
+    for name, carry in zip(names, loop.carries, strict=True):
+        writer.vars[carry.out.index] = Name(name)
+        writer.holders[name] = carry.out.index
+    writer.position = end
+    texts = [text for text in iterables if text is not None]
+    if not texts:
+        over_what: Tree = ops.Call("range", (Name(str(loop.count)),))
+        head = "_"
+    elif len(texts) == 1:
+        head, over_what = variables[0], Name(texts[0])
+    else:
+        strict = (("strict", Name("True")),)
+        head, over_what = ", ".join(variables), ops.Call("zip", tuple(Name(t) for t in texts), strict)
+    return [*out, For(head, over_what, tuple(body))]
+
+
+def variable(writer: Forward, container: str, others: Sequence[str] = ()) -> str:
+    """A name for the module at hand in a loop. The next loop may use it again."""
+    last = next((part for part in reversed(container.split(".")) if not part.isdigit()), "module")
+    name = identifier(singular(last))
+    active = {variable for _, variable in writer.modules.rolled} | set(others)
+    for candidate in (name, f"inner_{name}", f"{name}_module"):
+        if candidate not in active and candidate not in TAKEN and writer.free(candidate):
+            return candidate
+    return writer.scope.names.fresh(name)
 
 
 def emit_scan(writer: Forward, node: Scan) -> list[Statement]:
@@ -74,7 +153,7 @@ def emit_scan(writer: Forward, node: Scan) -> list[Statement]:
         inside[i] = Name(variables[-1])
     lists: list[str] = []
     for result, value in zip(stacked, node.outputs, strict=False):
-        used = writer.uses.get(value.index)
+        used = writer.usage.uses.get(value.index)
         lists.append(fresh(f"{identifier(result.name) if result.name else 'y'}_steps") if used else "")
         if lists[-1]:
             out.append(Assign((lists[-1],), ops.Sequence((), "[]")))
@@ -98,7 +177,7 @@ def emit_scan(writer: Forward, node: Scan) -> list[Statement]:
             iterable = ops.Call("reversed", (iterable if len(over) == 1 else ops.Call("list", (iterable,)),))
         head = iterable
     else:
-        variables, head = ["_"], ops.Call("range", (writer.size(node.steps),))
+        variables, head = ["_"], ops.Call("range", (writer.sizes.size(node.steps),))
     target = ", ".join(variables)
     if node.truncate is not None and (kept := _floats(node, states, given)):
         step = fresh("step")
@@ -123,8 +202,6 @@ def _floats(node: Scan, states: dict[str, str], given: list[Port]) -> list[str]:
 
 
 def _singular(tree: Tree) -> str:
-    from fanin.emit.torch.names import singular
-
     return singular(tree.text) if isinstance(tree, Name) and tree.text.isidentifier() else ""
 
 
@@ -148,10 +225,10 @@ def _clash(moved: dict[str, Tree]) -> bool:
 
 def _state(writer: Forward, name: str, value: Value, start: Operand | None) -> str:
     """The variable of a state: that of where it starts, if nothing else reads that."""
-    lone = isinstance(start, Value) and writer.uses.get(start.index) == 1
-    if not writer.uses.get(value.index):
-        writer.uses[value.index] = 0
-    writer.wanted.setdefault(value.index, identifier(name))
+    lone = isinstance(start, Value) and writer.usage.uses.get(start.index) == 1
+    if not writer.usage.uses.get(value.index):
+        writer.usage.uses[value.index] = 0
+    writer.usage.wanted.setdefault(value.index, identifier(name))
     return writer.target(value, start if lone and isinstance(start, Value) else None)
 
 
@@ -169,10 +246,8 @@ def inline(
     ``held`` are variables that it may give a new value, by port; others go by their names and the suffix, or into
     ``targets``.
     """
-    inner = type(writer)(graph, writer.scope, {}, writer.lent, writer.own)
-    inner.access_own = writer.access_own  # type: ignore[method-assign]
-    inner.size, inner.letter = writer.size, writer.letter  # type: ignore[method-assign]
-    inner.unsteady, inner.owner = writer.unsteady, writer.owner
+    inner = type(writer)(graph, writer.scope, {}, writer.modules.lent, writer.modules.own, writer.modules)
+    inner.sizes, inner.unsteady = writer.sizes, writer.unsteady
     given = [port for port in graph.ports if port.value is not None]
     setup: list[Statement] = []
     for port, tree in zip(given, inside, strict=True):
@@ -189,9 +264,9 @@ def inline(
             inner.holders[(held or {})[port.name]] = port.value.index
     for result in graph.results:
         if result.name in (held or {}) and isinstance(result.value, Value):
-            inner.wanted[result.value.index] = (held or {})[result.name]
+            inner.usage.wanted[result.value.index] = (held or {})[result.name]
         elif result.name and isinstance(result.value, Value):
-            inner.wanted[result.value.index] = identifier(result.name) + suffix
+            inner.usage.wanted[result.value.index] = identifier(result.name) + suffix
     made = {value.index for node in graph.nodes for value in node.outputs if not isinstance(node, Read)}
     for result, target in zip(graph.results, targets, strict=False):
         value = result.value
@@ -247,7 +322,7 @@ def emit_iterate(writer: Forward, node: Iterate) -> list[Statement]:
 
 def emit_choice(writer: Forward, node: Choice) -> list[Statement]:
     """Both ways of an ``if training``."""
-    targets = [writer.target(value, None) if writer.uses.get(value.index) else "_" for value in node.outputs]
+    targets = [writer.target(value, None) if writer.usage.uses.get(value.index) else "_" for value in node.outputs]
     ways: list[tuple[Statement, ...]] = []
     for graph in (node.training, node.evaluation):
         trees = [writer.tree(operand) for operand in node.inputs]

@@ -12,6 +12,7 @@ from fanin.emit.torch.constructor import Constructor, first_float
 from fanin.emit.torch.control import decorators
 from fanin.emit.torch.expressions import Bare, Lambda, Tree
 from fanin.emit.torch.forward import Forward, Scope
+from fanin.emit.torch.modules import Modules
 from fanin.emit.torch.names import Names, identifier, is_identifier
 from fanin.emit.torch.statements import Assign, Def, Lines, Return, Statement, change_trees, without_types
 from fanin.emit.torch.uses import EmitError, Use
@@ -161,14 +162,14 @@ class Drafter:
         forward.explicit = explicit
         for hyper, value in graph.hypers:
             if isinstance(value, Poly) and len(value.symbols()) == 1 and value == next(iter(value.symbols())).poly:
-                forward.told[next(iter(value.symbols()))] = names.fresh(hyper)
+                forward.sizes.told[next(iter(value.symbols()))] = names.fresh(hyper)
         for symbol in graph.sizes:
-            if symbol not in forward.told:
-                forward.told[symbol] = names.fresh(symbol.name)
+            if symbol not in forward.sizes.told:
+                forward.sizes.told[symbol] = names.fresh(symbol.name)
         results = [result.value for result in graph.results]
         body = forward.write(graph.nodes, results, lambda trees: Return(returned(trees, results)))
-        parameters += [(name, "int") for name in forward.needed.values()]
-        needed = tuple(forward.needed)
+        parameters += [(name, "int") for name in forward.sizes.needed.values()]
+        needed = tuple(forward.sizes.needed)
         if like:
             parameters.append(("like", "Tensor"))
         if scope.needs_training:
@@ -184,12 +185,11 @@ class Drafter:
         names = Names(self.taken)
         inputs, parameters, floats = inputs_of(backwards, names)
         scope = self.scope(graph, names, floats, [])
-        writer = Forward(backwards, scope, inputs, {})
-        writer.access_own = Forward(graph, scope, {}, {}).access_own  # type: ignore[method-assign]
+        writer = Forward(backwards, scope, inputs, {}, around=Modules(graph, {}, "self"))
         results = [result.value for result in backwards.results]
         body = writer.write(backwards.nodes, results, lambda trees: Return(returned(trees, results)))
         given = ("self", *(f"{name}: {kind}" for name, kind in parameters))
-        body = [*scope.setup, *writer.preamble(), *body]
+        body = [*scope.setup, *writer.sizes.preamble(), *body]
         return Def("def inverse", given, f" -> {returned_type(backwards)}:", tuple(body), decorators(backwards))
 
     def step(self, graph: Graph, name: str) -> Def:
@@ -203,7 +203,7 @@ class Drafter:
         given = ("self", *(f"{name}: {kind}" for name, kind in parameters))
         if like:
             body.insert(0, Lines(("like = torch.empty(0)  # for its dtype and device",)))
-        body = [*scope.setup, *writer.preamble(), *body]
+        body = [*scope.setup, *writer.sizes.preamble(), *body]
         return Def(f"def {name}", given, " -> Iterator[dict[str, Tensor]]:", tuple(body))
 
     def scope(self, graph: Graph, names: Names, float_input: Sequence[str], like: list[bool]) -> Scope:

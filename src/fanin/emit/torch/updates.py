@@ -26,7 +26,7 @@ class Updates:
     def emit(self, writer: Forward, node: Update) -> list[Statement]:
         """In training, a new value. The old tensor stays as it is for whoever has to go back through it."""
         later = self.nodes[self.nodes.index(node) + 1 :]
-        target = writer.state(node.state)
+        target = writer.modules.state(node.state)
         out = held(writer, node.state)
         if any(reads(other, node.state) for other in later):
             new = writer.scope.names.fresh(f"new_{node.state.name}")
@@ -50,9 +50,9 @@ def held(writer: Forward, state: StateRef) -> list[Statement]:
     """A name for a buffer's value, where the results still want it once the buffer has a new one."""
     out: list[Statement] = []
     for index, read in list(writer.reads.items()):
-        if read == state and writer.last.get(index, 0) > writer.position:
+        if read == state and writer.usage.last.get(index, 0) > writer.position:
             name = writer.scope.names.fresh(f"old_{state.name}")
-            out.append(Assign((name,), Name(writer.state(state))))
+            out.append(Assign((name,), Name(writer.modules.state(state))))
             writer.vars[index] = Name(name)
             del writer.reads[index]
     return out

@@ -269,9 +269,9 @@ class _Writer:
         def finish(trees: list[Tree]) -> Statement:
             return Return(ops.Call(output, tuple(trees)) if output else returned(trees, results))
 
-        conditions = check_requirements(program.requirements, forward.letter)
+        conditions = check_requirements(program.requirements, forward.sizes.letter)
         body = forward.write(graph.nodes, results, finish)
-        statements: list[Statement] = [*check_inputs(graph.ports), *forward.preamble(), *conditions]
+        statements: list[Statement] = [*check_inputs(graph.ports), *forward.sizes.preamble(), *conditions]
         statements += forward.scope.setup
         if like:
             statements.append(Lines(("like = torch.empty(0)  # for its dtype and device",)))
