@@ -58,6 +58,7 @@ TENSORS = [f"data/{name}.py" for name in ("loader", "streaming", "tensors", "aug
 HOMES = {  # where a library may be imported, and whether only inside functions
     "torch": (("runtime/", "systems/", "pruning/", "passes/", "emit/torch/programs/", *TENSORS), False),
     "sklearn": (("data/sources/",), True),
+    "submitit": (("pipeline/spreading.py",), True),
     "pyarrow": (("data/sources/",), True),
     "PIL": (("data/sources/",), True),
     "numpy": (("runtime/", "systems/", "pruning/", "data/", "signal/", "lints/signal/"), False),

@@ -36,6 +36,12 @@ class _Plan:
     masks: list[tuple[int, Tensor]]  # which of the gradients are masked
     moved: list[tuple[Tensor, int, int | None]]  # for the optimiser: by which gradient, or which part of it
 
+    def slope(self, found: Sequence[Tensor | None], key: str, replica: int) -> Tensor | None:
+        """The gradient of a weight of one training."""
+        place, together = self.keys[key]
+        slope = found[place if together else place + replica]
+        return slope[replica] if together and slope is not None else slope
+
 
 class Mover:
     """The parameters and buffers of trainings, which become slices of tensors with the replicas as the first axis."""
@@ -124,20 +130,24 @@ class Mover:
             if slope is not None:
                 slope.view(bits.dtype).bitwise_and_(bits)
         share = line.rate(lead.step, lead.lengths[lead.stage]) if "rate" in line._fields else None
-        clip = getattr(line, "clip", None)
+        if getattr(line, "clip", None) is not None:
+            found = self._shortened(plan, found, line.clip)
         optimiser = self.optimisers[line.optimiser]
-        if clip is not None or optimiser is None:
-            self._clipped(plan, found, clip)
         own = [training.optimisers[line.optimiser] for training in self.trainings]
         if share is not None:
             for each in (*own, *([] if optimiser is None else [optimiser])):
                 _slow(each, share)
         if optimiser is None:
-            for training, each in zip(self.trainings, own, strict=True):
+            for place, (training, each) in enumerate(zip(self.trainings, own, strict=True)):
+                weights = self.weights[place]
+                for key in plan.keys:
+                    weights[key].grad = plan.slope(found, key, place)
                 training.update(each)
+                for key in plan.keys:
+                    weights[key].grad = None
         else:
-            for leaf, place, replica in plan.moved:
-                slope = found[place]
+            for leaf, at, replica in plan.moved:
+                slope = found[at]
                 if slope is not None:
                     slope = slope if replica is None else slope[replica]
                     leaf.grad = slope if slope.is_contiguous() else slope.contiguous()
@@ -148,19 +158,22 @@ class Mover:
                 leaf.grad = None
             if line.optimiser not in self.linked:
                 self._link(line.optimiser, optimiser)
-        if clip is not None or optimiser is None:
-            for weights in self.weights:
-                for key in plan.keys:
-                    weights[key].grad = None
 
-    def _clipped(self, plan: _Plan, found: Sequence[Tensor | None], clip: float | None) -> None:
-        """Give each training its gradients, clipped as in a step of one: in place."""
-        for replica, weights in enumerate(self.weights):
-            for key, (place, together) in plan.keys.items():
-                slope = found[place] if together else found[place + replica]
-                weights[key].grad = None if slope is None else slope[replica] if together else slope
-            if clip is not None:
-                nn.utils.clip_grad_norm_([weights[key] for key in plan.keys], clip)
+    def _shortened(self, plan: _Plan, found: Sequence[Tensor | None], clip: float) -> list[Tensor | None]:
+        """The gradients where those of a training together have a norm of at most ``clip``, as in a step of one."""
+        shares = []
+        for replica in range(self.count):
+            own = [plan.slope(found, key, replica) for key in plan.keys]
+            norm = nn.utils.get_total_norm([slope for slope in own if slope is not None])
+            shares.append(torch.clamp(clip / (norm + 1e-6), max=1.0))
+        each, shorter = torch.stack(shares), list(found)
+        for place, together in plan.keys.values():
+            for replica in range(1 if together else self.count):
+                slope = found[place + replica]
+                if slope is not None:
+                    by = each.view(-1, *[1] * (slope.ndim - 1)) if together else shares[replica]
+                    shorter[place + replica] = slope * by
+        return shorter
 
     def _plan(self, number: int) -> _Plan:
         """What a line moves in this stage."""

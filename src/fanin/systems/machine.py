@@ -117,8 +117,8 @@ class Machine:
             if known:
                 flat = torch.cat([g.reshape(-1) for g in known])
                 dist.all_reduce(flat)
-                for gradient, part in zip(known, torch.split(flat, [g.numel() for g in known]), strict=True):
-                    gradient.copy_(part.view_as(gradient))
+                means = iter(torch.split(flat, [g.numel() for g in known]))
+                found = [None if gradient is None else next(means).view_as(gradient) for gradient in found]
             return found
 
         return shared

@@ -176,6 +176,25 @@ def test_whatever_moves_them(tmp_path: Path, rule: str) -> None:
     assert programs(found[0])
 
 
+ADDED = MLP.replace(
+    "model Net()(x: [N, 1, 6, 6]) -> [N, 3] {",
+    """\
+model Net()(x: [N, 1, 6, 6]) -> [N, 3] {
+  param row: [1, 6, 1] = normal(std=1.0)
+  param column: [1, 1, 6] = normal(std=1.0)
+  param level: [1, 6, 6] = normal(std=1.0)
+  param more: [1, 6, 6] = normal(std=1.0)
+  x = x + row + column + (level + more)""",
+)
+
+
+def test_weights_that_are_added_are_clipped_as_alone(tmp_path: Path) -> None:
+    path = write(tmp_path, ADDED, SYSTEM.replace("adam(lr=0.01)", "sgd(lr=0.1), clip(0.1)"))
+    wanted, found = alone(trainings(path, [1, 2])), beside(trainings(path, [1, 2]))
+    assert all(same(all_of(a), all_of(b)) for a, b in zip(wanted, found, strict=True))
+    assert programs(found[0]) and not isinstance(programs(found[0])[0], str)
+
+
 @pytest.mark.parametrize("count", [1, 3, 8])
 def test_bits_do_not_hang_on_company_order_or_shares(tmp_path: Path, count: int) -> None:
     path = write(tmp_path, NETS["draws"])

@@ -71,6 +71,38 @@ def follow(behind: torch.nn.Module, ahead: torch.nn.Module, decay: float) -> Non
             kept.copy_(taken)
 
 
+ADDED = """
+model Net()(x: [N, 6]) -> [N, 6] {
+  param row: [6] = normal(std=1.0)
+  param column: [6] = normal(std=1.0)
+  param level: [4, 6] = normal(std=1.0)
+  return x + (row + column) + mean(level)
+}
+
+system Fit()(x: [N, 6]) {
+  net = Net()
+  loss off = mean(square(net(x)))
+  train net on off with sgd(lr=0.1), clip(0.5)
+}
+"""
+
+
+def test_weights_that_are_added_are_clipped_once() -> None:
+    """Their gradient is one tensor, and that of a mean has one number for all: neither can be scaled in its place."""
+    training = training_of(ADDED, steps=3)
+    own: Any = twin(training)
+    optimiser = torch.optim.SGD(own.net.parameters(), lr=0.1)
+    for step in range(3):
+        batch = torch.randn(8, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(step))
+        training(batch)
+        optimiser.zero_grad()
+        own.net(batch).square().mean().backward()
+        norm = torch.nn.utils.clip_grad_norm_(own.net.parameters(), 0.5)
+        assert norm > 0.5
+        optimiser.step()
+    assert largest_difference(training.system, own) < 1e-12
+
+
 CYCLE_GAN = """
 block Translator()(x: [N, C, H, W]) -> [N, C, H, W] {
   return x -> down: Conv2d(6, 3, padding=1) -> norm: InstanceNorm2d() -> relu -> up: Conv2d(C, 3, padding=1) -> tanh

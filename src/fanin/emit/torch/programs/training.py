@@ -381,13 +381,15 @@ class Training:
                 return
         # [no accumulate]
         gradients = self.gradients(loss, weights)
+        # [clip]
+        if line.clip is not None:  # not in place: weights that are added have one gradient
+            norm = nn.utils.get_total_norm([slope for slope in gradients if slope is not None])
+            shorter = torch.clamp(line.clip / (norm + 1e-6), max=1.0)
+            for place, slope in enumerate(gradients):
+                gradients[place] = None if slope is None else slope * shorter
         # [always]
         for weight, slope in zip(weights, gradients, strict=True):
             weight.grad = slope
-        # [clip]
-        if line.clip is not None:
-            nn.utils.clip_grad_norm_(weights, line.clip)
-        # [always]
         optimiser = self.optimisers[line.optimiser]
         # [rate]
         share = line.rate(self.step, self.lengths[self.stage])
