@@ -13,9 +13,8 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TypeVar
 
-from fanin.emit.torch.checks import wrong_kind
+from fanin.emit.torch.choices import choices, ported
 from fanin.emit.torch.expressions import Comprehension, Tree, parsed, parts, rebuild
-from fanin.emit.torch.forward import Forward
 from fanin.emit.torch.names import Names, is_identifier
 from fanin.emit.torch.sizes import preamble
 from fanin.emit.torch.statements import (
@@ -30,34 +29,15 @@ from fanin.emit.torch.statements import (
     Statement,
     Yield,
     change_trees,
-    without_types,
 )
 from fanin.emit.torch.uses import EmitError
+from fanin.emit.torch.versions import ANY_SIZE, Version, common_letters
 from fanin.ir.dims import Dim, Poly, Symbol, floordiv, maximum, minimum, mod, render, substitute
 from fanin.ir.graph import Graph, Port, Result, Value
 from fanin.ir.types import TensorType
-from fanin.ops import code as ops
 from fanin.ops.code import Call, Infix, Name, Prefix
 
 T = TypeVar("T")
-
-
-@dataclass
-class Version:
-    """What one graph of an instance computes."""
-
-    graph: Graph
-    writer: Forward
-    body: list[Statement]
-    parameters: tuple[tuple[str, str], ...]
-    like: bool
-    training: bool
-    sizes: tuple[Symbol, ...]
-    absent: tuple[int, ...] = ()  # which tensors of the class it is not given
-
-    def preamble(self) -> list[Statement]:
-        """The sizes that the statements read off the inputs."""
-        return [*self.writer.scope.setup, *self.writer.sizes.preamble()]
 
 
 class Disagreement(Exception):
@@ -89,8 +69,8 @@ class Agreement:
             self.forward = (*first.writer.scope.setup, *preamble(named, axes), *body)
             self.graph, self.parameters = self._general(), first.parameters
         except Disagreement:
-            self.graph, self.parameters = self._ported()
-            self.forward = self._choices()
+            self.graph, self.parameters = ported(self.versions)
+            self.forward = choices(self.versions)
 
     def _check_ends(self) -> None:
         """The versions are handed the same modules and sizes besides their tensors."""
@@ -290,181 +270,15 @@ class Agreement:
             value = result.value
             if isinstance(value, Value):
                 types = self._types([(v.graph.results[i].value.type,) for v in self.versions])
-                kind = types[0] if types else value.type.with_shape(*(_ANY for _ in value.type.shape))
+                kind = types[0] if types else value.type.with_shape(*(ANY_SIZE for _ in value.type.shape))
                 value = Value(value.index, kind)
             results.append(Result(result.name, value))
-        return replace(first, ports=tuple(ports), results=tuple(results), letters=self._common_letters(first))
+        return replace(first, ports=tuple(ports), results=tuple(results), letters=common_letters(self.versions, first))
 
-    # ------------------------------------------------------------------------------------- graphs that stay apart
-
-    def _ported(self) -> tuple[Graph, tuple[tuple[str, str], ...]]:
-        """The graph that is given the most inputs, and what all of them together are given."""
-        most = max(self.versions, key=lambda v: sum(p.value is not None for p in v.graph.ports))
-        parameters: list[tuple[str, str]] = []
-        absent: dict[int, list[int]] = {id(v): [] for v in self.versions}
-        rest = list(most.parameters[sum(p.value is not None for p in most.graph.ports) :])
-        for i in range(len(most.graph.ports)):
-            given = [v for v in self.versions if v.graph.ports[i].value is not None]
-            if not given:
-                continue
-            name = given[0].writer.ports[_index(given[0].graph.ports[i])]
-            for version in self.versions:
-                if version not in given:
-                    absent[id(version)].append(len(parameters))
-            parameters.append((name, "Tensor" if len(given) == len(self.versions) else "Tensor | None"))
-        if not rest:
-            for at in range(len(parameters) - 1, -1, -1):
-                if not parameters[at][1].endswith("None"):
-                    break
-                parameters[at] = (parameters[at][0], "Tensor | None = None")
-        for version in self.versions:
-            version.absent = tuple(absent[id(version)])
-        ports = []
-        for i, port in enumerate(most.graph.ports):
-            values = [v.graph.ports[i].value for v in self.versions]
-            kinds = [value.type for value in values if value is not None]
-            if port.value is not None:
-                port = Port(port.name, Value(port.value.index, _widest(kinds)), port.span)
-            ports.append(port)
-        results = []
-        for result in most.graph.results:
-            same = [r.value for v in self.versions for r in v.graph.results if r.name == result.name]
-            kinds = [value.type for value in same if isinstance(value, Value)]
-            if isinstance(result.value, Value):
-                result = Result(result.name, Value(result.value.index, _widest(kinds)))
-            results.append(result)
-        letters = self._common_letters(most.graph)
-        graph = replace(most.graph, letters=letters, ports=tuple(ports), results=tuple(results))
-        return graph, (*parameters, *rest)
-
-    def _common_letters(self, graph: Graph) -> tuple[tuple[str, Dim], ...]:
-        """The letters that stand for one number in all graphs."""
-        tables = [dict(v.graph.letters) for v in self.versions]
-        return tuple(
-            (letter, size)
-            for letter, size in graph.letters
-            if isinstance(size, int) and all(table.get(letter) == size for table in tables)
-        )
-
-    def _choices(self) -> tuple[Statement, ...]:
-        """What all have in common at the beginning and the end, and between them ``if x.shape[1] == 16:``."""
-        left = sorted(self.versions, key=_fixed, reverse=True)
-        texts = [(*version.preamble(), *version.body) for version in left]
-        bare = [without_types(text) for text in texts]
-        shortest = min(len(text) for text in bare)
-        same = [len({repr(text[i]) for text in bare}) == 1 for i in range(shortest)]
-        start = same.index(False) if False in same else shortest
-        back = [len({repr(text[-1 - i]) for text in bare}) == 1 for i in range(shortest - start)]
-        end = back.index(False) if False in back else shortest - start
-        choice: tuple[Statement, ...] = ()
-        for at in reversed(range(len(left))):
-            middle = texts[at][start : len(texts[at]) - end]
-            if at == len(left) - 1:
-                choice = middle
-            elif middle != choice:
-                condition = _all(self._tests(left[at], left[at + 1 :]))
-                if end:
-                    choice = (If(condition, middle, choice) if middle else If(_not(condition), choice),)
-                else:
-                    choice = (If(condition, middle), *choice)
-        return (*texts[0][:start], *choice, *texts[0][len(texts[0]) - end :])
-
-    def _tests(self, version: Version, others: Sequence[Version]) -> list[Tree]:
-        """What holds of the inputs of a version alone, or makes what it does right for those of the others."""
-        tests: list[Tree] = []
-        for i, port in enumerate(version.graph.ports):
-            counterparts = [other.graph.ports[i].value for other in others]
-            if port.value is None:
-                given = next((o for o in others if o.graph.ports[i].value is not None), None)
-                if given is not None:
-                    tests.append(Infix("is", Name(given.writer.ports[_index(given.graph.ports[i])]), None))
-                continue
-            name, kind = version.writer.ports[port.value.index], port.value.type
-            if any(value is None for value in counterparts):
-                tests.append(Infix("is not", Name(name), None))
-            types = [value.type for value in counterparts if value is not None]
-            if any(other.dtype is not kind.dtype for other in types):
-                tests.append(Prefix("not", Name(f"({wrong_kind(kind.dtype, name)})")))
-            if any(other.rank != kind.rank for other in types):
-                tests.append(Infix("==", ops.Method(Name(name), "dim", ()), kind.rank))
-            seen: dict[Dim, str] = {}
-            for axis, size in enumerate(kind.shape):
-                here = f"{name}.shape[{axis}]"
-                if isinstance(size, int):
-                    if any(other.rank == kind.rank and other.shape[axis] != size for other in types):
-                        tests.append(Infix("==", Name(here), size))
-                elif size in seen:
-                    tests.append(Infix("==", Name(here), Name(seen[size])))
-                elif len(size.symbols()) == 1 and size == next(iter(size.symbols())).poly:
-                    seen[size] = here
-                elif not all(_apart(version, other) for other in others):
-                    raise EmitError(
-                        f"one instance of `{version.graph.name}` is applied to tensors of different form,"
-                        f" one of them with the size {size} that cannot be asked for"
-                    )
-        if not tests:
-            raise EmitError(f"one instance of `{version.graph.name}` is applied to tensors that cannot be told apart")
-        return tests
-
-
-_ANY = Symbol("_").poly
 
 _ARITHMETIC: dict[str, Callable[[Dim, Dim], Dim]] = {
     "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "//": floordiv, "%": mod,
 }  # fmt: skip
-
-
-def _widest(kinds: Sequence[TensorType]) -> TensorType:
-    """A type for a docstring: ``_`` for a size that differs, ``*`` where the ranks do."""
-    first = kinds[0]
-    rank = min(kind.rank for kind in kinds)
-    last = [[kind.shape[-1 - i] for kind in kinds] for i in range(rank)]
-    shape = [sizes[0] if len(set(map(str, sizes))) == 1 else _ANY for sizes in reversed(last)]
-    if any(kind.rank != rank for kind in kinds):
-        shape = [Symbol("*").poly, *(size for size in shape if isinstance(size, int))]
-    return first.with_shape(*shape)
-
-
-def _fixed(version: Version) -> int:
-    """How many sizes of the inputs are numbers, and how many inputs are given."""
-    shapes = [p.value.type.shape for p in version.graph.ports if p.value is not None]
-    return sum(isinstance(size, int) for shape in shapes for size in shape)
-
-
-def _all(tests: Sequence[Tree]) -> Tree:
-    """All of these hold."""
-    condition = tests[0]
-    for test in tests[1:]:
-        condition = Infix("and", condition, test)
-    return condition
-
-
-_OPPOSITES = {"is": "is not", "is not": "is", "==": "!="}
-
-
-def _not(condition: Tree) -> Tree:
-    if isinstance(condition, Infix) and condition.op in _OPPOSITES:
-        return Infix(_OPPOSITES[condition.op], condition.left, condition.right)
-    return Prefix("not", condition)
-
-
-def _apart(one: Version, other: Version) -> bool:
-    """Whether no input fits both: one is left out, of another kind or rank, or of another fixed size."""
-    for a, b in zip((p.value for p in one.graph.ports), (p.value for p in other.graph.ports), strict=True):
-        if a is None or b is None:
-            if a is not b:
-                return True
-        elif (a.type.dtype, a.type.rank) != (b.type.dtype, b.type.rank) or any(
-            isinstance(x, int) and isinstance(y, int) and x != y
-            for x, y in zip(a.type.shape, b.type.shape, strict=True)
-        ):
-            return True
-    return False
-
-
-def _index(port: Port) -> int:
-    assert port.value is not None
-    return port.value.index
 
 
 def _of(kind: type[T], row: Sequence[Statement]) -> list[T]:

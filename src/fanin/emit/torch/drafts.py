@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from fanin.emit.torch import places, sharing
-from fanin.emit.torch.agreement import Agreement, Version
+from fanin.emit.torch.agreement import Agreement
 from fanin.emit.torch.authored import Origin
 from fanin.emit.torch.constructor import Constructor, first_float
 from fanin.emit.torch.control import decorators
@@ -16,6 +16,7 @@ from fanin.emit.torch.modules import Modules
 from fanin.emit.torch.names import Names, identifier, is_identifier
 from fanin.emit.torch.statements import Assign, Def, Lines, Return, Statement, change_trees, without_types
 from fanin.emit.torch.uses import EmitError, Use
+from fanin.emit.torch.versions import Version
 from fanin.emit.torch.walk import Family, instances, units_of, within
 from fanin.emit.torch.weights import Laws
 from fanin.ir.dims import Poly
