@@ -86,11 +86,13 @@ def rows(count: int = 60) -> dict[str, Any]:
     }
 
 
-def trainings(path: str, seeds: Sequence[int], *, masked: bool = True, **given: Any) -> list[stacked.Ready]:
+def trainings(
+    path: str, seeds: Sequence[int], *, masked: bool = True, data: Any = None, **given: Any
+) -> list[stacked.Ready]:
     """The trainings of these seeds, each with a mask of its own."""
     phases = pipeline.training(path, None, {})
     settings = settings_of({"epochs": 2, "batch_size": 20, "val": 17, "device": "cpu", "log_every": 1 << 20, **given})
-    parts = run.parts_of(phases, rows(), settings)
+    parts = run.parts_of(phases, rows() if data is None else data, settings)
     module = execute(phases[0].system.name, pipeline.training_source(phases))
     made = []
     for seed in seeds:
