@@ -56,9 +56,10 @@ class Holder:
 
         def gradients(loss: Tensor, weights: list[nn.Parameter]) -> list[Tensor | None]:
             found: list[Tensor | None] = before(loss, weights)
-            for weight, slope in zip(weights, found, strict=True):
-                pattern = self.patterns.get(id(weight))
+            for place, weight in enumerate(weights):
+                slope, pattern = found[place], self.patterns.get(id(weight))
                 if pattern is not None and slope is not None:
+                    found[place] = slope = slope.contiguous()  # one number may stand for all
                     slope.view(pattern.dtype).bitwise_and_(pattern)
             return found
 

@@ -124,10 +124,11 @@ class Mover:
     def move(self, number: int, found: Sequence[Tensor | None]) -> None:
         """Move the weights of a line of all trainings, each by its own gradients."""
         lead = self.trainings[0]
-        line, plan = lead.lines[number], self._plan(number)
+        line, plan, found = lead.lines[number], self._plan(number), list(found)
         for place, bits in plan.masks:
             slope = found[place]
             if slope is not None:
+                found[place] = slope = slope.contiguous()  # one number may stand for all
                 slope.view(bits.dtype).bitwise_and_(bits)
         share = line.rate(lead.step, lead.lengths[lead.stage]) if "rate" in line._fields else None
         if getattr(line, "clip", None) is not None:

@@ -197,6 +197,18 @@ def test_weights_that_are_added_are_clipped_as_alone(tmp_path: Path) -> None:
     assert programs(found[0]) and not isinstance(programs(found[0])[0], str)
 
 
+def test_a_gradient_with_one_number_for_all_is_masked(tmp_path: Path) -> None:
+    system = SYSTEM.replace("adam(lr=0.01)", "sgd(lr=0.1)").replace(
+        "cross_entropy(logits, y)", 'sum(map(weights("net.*.weight"), sum))'
+    )
+    path = write(tmp_path, MLP, system)
+    wanted, found = alone(trainings(path, [1, 2])), beside(trainings(path, [1, 2]))
+    assert all(same(all_of(a), all_of(b)) for a, b in zip(wanted, found, strict=True))
+    weight = found[0].loop.system.get_parameter("net.fc1.weight")
+    gone = found[0].loop.training.holder.patterns[id(weight)] == 0
+    assert gone.any() and not weight[gone].any() and weight[~gone].all()
+
+
 @pytest.mark.parametrize("count", [1, 3, 8])
 def test_bits_do_not_hang_on_company_order_or_shares(tmp_path: Path, count: int) -> None:
     path = write(tmp_path, NETS["draws"])
