@@ -224,14 +224,15 @@ def _longest(targets: Iterable[Target], key: str) -> int:
 def _left(experiment: Experiment, total: int, own: Rate | None) -> Iterator[int]:
     """Units left before the first round and after each."""
     removal = experiment.removal
+    paced = removal.kind in ("to", "gradually")
     left = total
     yield left
     for number in range(1, removal.rounds + 1):
-        if removal.kind in ("to", "gradually") and own is None:
+        if paced and own is None:
             left = min(left, int(total * _density(removal, number) + 0.5))
         else:
             rate = Fraction(str(removal.rate))
-            if removal.kind in ("to", "gradually"):
+            if paced:
                 rate = Fraction(1 - _density(removal, number) / _density(removal, number - 1))
             if own is not None:
                 rate = rate / 2 if own.rate is None else Fraction(str(own.rate))

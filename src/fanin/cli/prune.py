@@ -18,15 +18,12 @@ if TYPE_CHECKING:
     from fanin.pruning.running import Pruned
 
 
-def cluster_options(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, int | str]:
-    """NAME=VALUE, where a VALUE of digits is a number."""
-    found: dict[str, int | str] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not (name and equals):
-            raise click.BadParameter(f"{text!r} is not of the form NAME=VALUE")
-        found[name] = int(value) if value.isdecimal() else value
-    return found
+def cluster_option(text: str) -> tuple[str, int | str]:
+    """NAME=VALUE, where a VALUE of digits is a number. Raises ValueError."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise ValueError(f"`{text}` is not of the form NAME=VALUE")
+    return name, int(value) if value.isdecimal() else value
 
 
 @click.command("prune", short_help="Run a pruning experiment, or say what it will remove.")
@@ -54,7 +51,7 @@ def cluster_options(ctx: click.Context, parameter: click.Parameter, given: tuple
     "--cluster-option",
     metavar="NAME=VALUE",
     multiple=True,
-    callback=cluster_options,
+    callback=options.by_name(cluster_option),
     help="What its jobs ask for, such as timeout_min=60 or slurm_partition=gpu.",
 )
 @click.option("--save-every", type=click.IntRange(min=1), help="Steps between checkpoints in a training (seconds).")

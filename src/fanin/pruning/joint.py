@@ -16,6 +16,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from fanin.pruning.stacking import Program, Value
 from fanin.pruning.tracing import Given
+from fanin.pruning.trials import same_bits
 
 Outcome = tuple[dict[str, Tensor], list[Tensor | None]]
 """What a program gives, and the gradients of one of that in some states: one for each tensor of each."""
@@ -33,7 +34,7 @@ class Joint:
 
     def __call__(self, states: Mapping[str, Value], batch: Sequence[Tensor]) -> Outcome:
         with torch.no_grad():
-            found = self.graph.forward(*self._flat(states, batch))
+            found = self.graph.forward(*_flat(states, self.keys), *batch)
         width = len(self.names)
         return dict(zip(self.names, found[:width], strict=True)), found[width:]
 
@@ -41,7 +42,7 @@ class Joint:
         """Write the graph down, from a step like this. Whether it then gives the bits of the program, and leaves
         buffers as that does."""
         sizes = [len(v) if not isinstance(v := states[key], Tensor) else 0 for key in self.keys]
-        given = [tensor.detach() for tensor in self._flat(states, batch)]
+        given = [tensor.detach() for tensor in (*_flat(states, self.keys), *batch)]
 
         def step(*tensors: Tensor) -> list[Tensor | None]:
             left = iter(tensors)
@@ -62,28 +63,13 @@ class Joint:
         except Exception:  # whatever make_fx does not take: the program is there
             return False
         self.graph = graph
-        return _same(found, step(*other)) and _same(one, other)
+        return same_bits(found, step(*other)) and same_bits(one, other)
 
     def _by_autograd(self, states: dict[str, Value], batch: list[Tensor]) -> Outcome:
-        leaves: list[Tensor] = []
-        for key in self.moved:
-            value = states[key]
-            leaves.extend([value] if isinstance(value, Tensor) else value)
-        for leaf in leaves:
-            leaf.requires_grad_()
+        leaves = [leaf.requires_grad_() for leaf in _flat(states, self.moved)]
         (found,) = self.program(len(self.generators), states, batch, self.generators)
         loss = found[self.loss]
         return found, list(torch.autograd.grad(loss, leaves, torch.ones_like(loss), allow_unused=True))
-
-    def _flat(self, states: Mapping[str, Value], batch: Sequence[Tensor]) -> list[Tensor]:
-        flat: list[Tensor] = []
-        for key in self.keys:
-            value = states[key]
-            if isinstance(value, Tensor):
-                flat.append(value)
-            else:
-                flat.extend(value)
-        return [*flat, *batch]
 
 
 def fits(program: Program) -> bool:
@@ -102,12 +88,11 @@ def _plain(graph: fx.GraphModule) -> None:
     graph.recompile()
 
 
+def _flat(states: Mapping[str, Value], keys: Sequence[str]) -> list[Tensor]:
+    """The tensors of some states, one after another."""
+    values = (states[key] for key in keys)
+    return [tensor for value in values for tensor in ((value,) if isinstance(value, Tensor) else value)]
+
+
 def _copied(tensors: Sequence[Tensor]) -> list[Tensor]:
     return [tensor.clone() for tensor in tensors]
-
-
-def _same(one: Sequence[Tensor | None], other: Sequence[Tensor | None]) -> bool:
-    return all(
-        (a is None and b is None) or (a is not None and b is not None and torch.equal(a, b))
-        for a, b in zip(one, other, strict=True)
-    )

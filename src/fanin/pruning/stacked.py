@@ -252,14 +252,15 @@ class Stack:
 
     def _joint(self, program: Program, number: int, given: list[Tensor]) -> Joint | None:
         """The joint graph of a program and the way back of a line, where it has been run often enough to have one."""
-        states, moved = self.mover.states, self.mover.moved(number)
-        key = (id(program), number, *moved, *(isinstance(value, Tensor) for value in states.values()))
+        states = self.mover.states
+        key = (id(program), *(isinstance(value, Tensor) for value in states.values()))
         found = self.joints.get(key, 0)
         if isinstance(found, int):  # how often it was run
             self.joints[key] = found + 1
             if found < OFTEN:
                 return None
-            joint = Joint(program, self.generators, self.lead.training.lines[number].loss, moved)
+            loss, moved = self.lead.training.lines[number].loss, self.mover.moved(number)
+            joint = Joint(program, self.generators, loss, moved)
             found = self.joints[key] = joint if fits(program) and joint.written(states, given) else None
         return found
 

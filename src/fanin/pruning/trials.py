@@ -103,7 +103,7 @@ def _agreed(
         except (RuntimeError, TypeError, ValueError, IndexError):  # a rule that takes what it cannot
             return None
         same = all(
-            _same(one, other)
+            same_bits(one, other)
             for replica, steps in enumerate(wanted)
             for one, other in zip(steps, (step[replica] for step in found), strict=True)
         )
@@ -164,7 +164,8 @@ def _as_it_was(systems: Sequence[nn.Module]) -> Iterator[None]:
                 buffer.copy_(held)
 
 
-def _same(one: Found, other: Found) -> bool:
+def same_bits(one: Sequence[Tensor | None], other: Sequence[Tensor | None]) -> bool:
+    """Whether two lists of tensors have the same bits and types."""
     return all(
         (a is None and b is None) or (a is not None and b is not None and a.dtype == b.dtype and torch.equal(a, b))
         for a, b in zip(one, other, strict=True)
