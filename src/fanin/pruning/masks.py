@@ -82,7 +82,7 @@ class Holder:
             if pattern is None:
                 continue
             for moment in moments.values():
-                if isinstance(moment, Tensor) and moment.shape == weight.shape:
+                if like(moment, weight):
                     moment.masked_fill_(pattern.eq(0), 0.0)
 
 
@@ -98,6 +98,11 @@ def keeps_zeros(optimiser: torch.optim.Optimizer) -> bool:
         and not group["maximize"]
         for group in optimiser.param_groups
     )
+
+
+def like(value: Any, weight: Tensor) -> bool:
+    """Whether this is of an optimiser's numbers for each entry of a weight."""
+    return isinstance(value, Tensor) and value.shape == weight.shape
 
 
 def clipped(training: Any) -> frozenset[int]:

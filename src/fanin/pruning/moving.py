@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fanin.pruning.masks import WORDS, clipped, keeps_zeros
+from fanin.pruning.masks import WORDS, clipped, keeps_zeros, like
 from fanin.pruning.stacking import Program, Value
 from fanin.record import record
 
@@ -299,11 +299,6 @@ class Mover:
                     optimiser.state[weight] = {
                         name: v.clone() if isinstance(v, Tensor) else v for name, v in state.items()
                     }
-
-
-def like(value: Any, weight: Tensor) -> bool:
-    """Whether this is of an optimiser's numbers for each entry of a weight."""
-    return isinstance(value, Tensor) and value.shape == weight.shape
 
 
 def _slow(optimiser: torch.optim.Optimizer, share: float) -> None:

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from fanin.data.loader import Batches
 from fanin.pruning.joint import Joint, fits
-from fanin.pruning.moving import Mover, like
+from fanin.pruning.masks import like
+from fanin.pruning.moving import Mover
 from fanin.pruning.stacking import Program
 from fanin.pruning.tracing import Unstackable
 from fanin.pruning.trials import tried, tried_measures
